@@ -1,0 +1,39 @@
+# Every command does all of its own set-up: Python 3.11 or newer is all that must be there.
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
+	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null && echo $$p && break; done)
+BIN := .venv/bin
+
+.PHONY: demo test lint format types constraints clean
+
+demo: .venv/ready  ## a real Airflow calls people, none of whom is real
+	@$(BIN)/python -m airflow_provider_voiceinfra demo $(ARGS)
+
+test: lint types  ## everything CI checks
+	@$(BIN)/pytest $(ARGS)
+
+lint: .venv/ready
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/lint-imports
+
+format: .venv/ready
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+types: .venv/ready
+	@$(BIN)/mypy
+
+constraints: .venv/ready  ## resolve anew what the other commands install
+	@$(BIN)/pip install -q uv
+	@$(BIN)/uv pip compile pyproject.toml --all-extras --universal --upgrade --quiet \
+		--no-header --no-annotate --no-emit-index-url -o constraints.txt
+
+.venv/ready: pyproject.toml constraints.txt
+	@test -n "$(PYTHON)" || { echo "Python 3.11, 3.12 or 3.13 is needed: install one, or name it: make PYTHON=/path/to/python"; exit 1; }
+	@echo "Installing Airflow and the provider into .venv (about a minute, once)"
+	@$(PYTHON) -m venv --clear .venv
+	@$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,postgres]'
+	@touch $@
+
+clean:
+	rm -rf .venv
