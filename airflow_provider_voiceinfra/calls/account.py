@@ -1,0 +1,70 @@
+"""A VoiceInfra account, as a connection describes it."""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+from airflow_provider_voiceinfra.calls.errors import InvalidCallError
+
+DEFAULT_BASE_URL = "https://api.voiceinfra.ai/v1"
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """Where calls are placed, by which key, and what they have in common.
+
+    :param conn_id: the connection it was read from.
+    :param base_url: such as ``https://api.voiceinfra.ai/v1``.
+    :param webhook_conn_id: the connection whose webhook brings this account's completions.
+    """
+
+    conn_id: str
+    base_url: str
+    api_key: str = field(repr=False)
+    webhook_conn_id: str
+    agent_id: str | None = None
+    from_number: str | None = field(default=None, repr=False)
+    default_region: str | None = None
+
+    @property
+    def host(self) -> str:
+        """The API's host and port, which a key belongs to."""
+        return urlsplit(self.base_url).netloc.lower()
+
+
+def base_url(host: str | None, *, conn_id: str) -> str:
+    """Read the API's address from a connection's host.
+
+    :param host: a URL, or a bare host name; the public API where empty.
+    :raises InvalidCallError: if it is no address, or would send the key unencrypted over a network.
+    """
+    text = (host or DEFAULT_BASE_URL).strip().rstrip("/")
+    if "://" not in text:
+        text = f"https://{text}"
+    where = f"The host of connection {conn_id!r}"
+    try:
+        parts = urlsplit(text)
+        name, _ = parts.hostname, parts.port
+    except ValueError:
+        name = None
+    if not name:
+        raise InvalidCallError(f"{where} is no address: write it like {DEFAULT_BASE_URL}.")
+    if parts.username or parts.password or parts.query:
+        raise InvalidCallError(
+            f"{where} must be an address like {DEFAULT_BASE_URL}; the key is its password."
+        )
+    if parts.scheme != "https" and not (parts.scheme == "http" and _is_loopback(name)):
+        raise InvalidCallError(
+            f"{where} starts with {parts.scheme}://, which would show the API key and the conversation to "
+            "the network: write https:// (plain http is for a sandbox on this machine only)."
+        )
+    return text
+
+
+def _is_loopback(name: str) -> bool:
+    try:
+        return ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        return name == "localhost"

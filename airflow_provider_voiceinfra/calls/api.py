@@ -1,0 +1,164 @@
+"""VoiceInfra's one endpoint: the POST, and what each answer means."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from http import HTTPStatus
+from typing import Any
+
+from airflow_provider_voiceinfra.calls import transport
+from airflow_provider_voiceinfra.calls.account import Account
+from airflow_provider_voiceinfra.calls.errors import (
+    AgentNotFoundError,
+    AnswerUnknownError,
+    AuthenticationError,
+    CallNotSentError,
+    CallRejectedError,
+    PhoneInvalidError,
+    RateLimitedError,
+    RedirectedError,
+    RequestInvalidError,
+)
+from airflow_provider_voiceinfra.calls.numbers import mask_numbers
+from airflow_provider_voiceinfra.calls.request import CallRequest
+from airflow_provider_voiceinfra.calls.transport import Answer, Timeouts
+
+_LONGEST_MESSAGE = 200
+
+_REFUSALS: dict[int, tuple[type[CallRejectedError], str]] = {
+    HTTPStatus.BAD_REQUEST: (
+        RequestInvalidError,
+        "Mend the call's fields; from_number must be one of the account's own (Phone Numbers).",
+    ),
+    HTTPStatus.UNAUTHORIZED: (
+        AuthenticationError,
+        "Make a new key under Settings → API Keys and set it as the password of connection {conn_id!r}.",
+    ),
+    HTTPStatus.NOT_FOUND: (
+        AgentNotFoundError,
+        "Look the agent_id up in the API tab of the agent's settings, and see that the agent is active.",
+    ),
+    HTTPStatus.UNPROCESSABLE_ENTITY: (
+        PhoneInvalidError,
+        "Write to_number and from_number like +14155550100.",
+    ),
+}
+_REDIRECT = "It names another address, where the key is not sent: mend the host of connection {conn_id!r}."
+_OTHER = "Mend the request, or ask VoiceInfra what the code means."
+
+
+class VoiceInfraApi:
+    """Places calls, one POST each. Knows nothing of claims: only the dialling code may use it.
+
+    :param account: the address and the key.
+    :param timeouts: see :class:`~airflow_provider_voiceinfra.calls.transport.Timeouts`.
+    """
+
+    def __init__(self, account: Account, *, timeouts: Timeouts | None = None) -> None:
+        self._account = account
+        self._timeouts = timeouts or Timeouts()
+
+    def place_call(self, request: CallRequest) -> str:
+        """Send the POST.
+
+        :return: the ``call_id``: VoiceInfra has taken the call.
+        :raises CallNotSentError: nothing was taken; it may be sent again.
+        :raises CallRejectedError: nothing was taken, and nothing will be until something is mended.
+        :raises AnswerUnknownError: it may have been taken.
+        """
+        answer = self._post(request.body())
+        status = answer.status
+        if status == HTTPStatus.TOO_MANY_REQUESTS:
+            raise RateLimitedError(_retry_after(answer.headers))
+        if status == HTTPStatus.REQUEST_TIMEOUT or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            raise AnswerUnknownError(f"VoiceInfra answered {status}")
+        if status >= HTTPStatus.MULTIPLE_CHOICES:
+            raise self._refusal(answer, request)
+        call_id = _json(answer).get("call_id")
+        if not isinstance(call_id, str) or not call_id.isprintable() or not 0 < len(call_id) <= 255:  # noqa: PLR2004
+            raise AnswerUnknownError(f"VoiceInfra's answer ({status}) could not be read")
+        return call_id
+
+    def check_key(self) -> tuple[bool, str]:
+        """Find out whether the key is good, by a body without numbers, which cannot ring a phone."""
+        try:
+            answer = self._post({})
+        except (CallNotSentError, AnswerUnknownError) as error:
+            return False, str(error)
+        if answer.status in {HTTPStatus.BAD_REQUEST, HTTPStatus.UNPROCESSABLE_ENTITY}:
+            return True, f"VoiceInfra knows the key of connection {self._account.conn_id!r}."
+        if answer.status == HTTPStatus.UNAUTHORIZED:
+            return False, str(self._refusal(answer, None))
+        return (
+            False,
+            f"VoiceInfra answered {answer.status}, which tells nothing about the key: try again later.",
+        )
+
+    def _post(self, body: dict[str, Any]) -> Answer:
+        url = f"{self._account.base_url}/calls/outbound"
+        headers = {"X-API-Key": self._account.api_key, "Content-Type": "application/json"}
+        try:
+            return transport.post(
+                url, headers=headers, body=json.dumps(body).encode(), timeouts=self._timeouts
+            )
+        except transport.NotWrittenError as error:
+            raise CallNotSentError(
+                f"VoiceInfra could not be reached at {self._account.host} ({error}); nothing was sent. Check "
+                f"the network and the host of connection {self._account.conn_id!r}; a retry of the task may dial."
+            ) from None
+        except transport.NoAnswerError as error:
+            raise AnswerUnknownError(f"the connection was lost before an answer ({error})") from None
+
+    def _refusal(self, answer: Answer, request: CallRequest | None) -> CallRejectedError:
+        error = _json(answer).get("error")
+        error = error if isinstance(error, dict) else {}
+        code, message = str(error.get("code", ""))[:64], str(error.get("message", "no message"))
+        redirected = answer.status < HTTPStatus.BAD_REQUEST
+        other = (RedirectedError, _REDIRECT) if redirected else (CallRejectedError, _OTHER)
+        kind, remedy = _REFUSALS.get(answer.status, other)
+        return kind(
+            answer.status,
+            mask_numbers(code),
+            self._without_words(message, request),
+            remedy.format(conn_id=self._account.conn_id),
+        )
+
+    def _without_words(self, message: str, request: CallRequest | None) -> str:
+        """Take out what the API repeats of the request and the key."""
+        words = [self._account.api_key, *(_texts(request.words()) if request else ())]
+        for word in sorted(filter(None, words), key=len, reverse=True):
+            message = message.replace(word, "•••")
+        return mask_numbers(message)[:_LONGEST_MESSAGE]
+
+
+def _json(answer: Answer) -> dict[str, Any]:
+    try:
+        value = json.loads(answer.body or b"")
+    except (ValueError, RecursionError):
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def _texts(value: object) -> list[str]:
+    if isinstance(value, dict):
+        return [text for item in value.values() for text in _texts(item)]
+    if isinstance(value, list):
+        return [text for item in value for text in _texts(item)]
+    return [value] if isinstance(value, str) else []
+
+
+def _retry_after(headers: Mapping[str, str]) -> float | None:
+    """Read both forms of ``Retry-After``: seconds, and an HTTP date."""
+    value = headers.get("Retry-After", "").strip()
+    if value.isdecimal():
+        return float(value)
+    try:
+        date = parsedate_to_datetime(value)
+    except ValueError:
+        return None
+    if date.tzinfo is None:
+        date = date.replace(tzinfo=UTC)
+    return max(0.0, (date - datetime.now(UTC)).total_seconds())

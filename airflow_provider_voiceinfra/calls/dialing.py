@@ -1,0 +1,220 @@
+"""How a call is placed at most once: claim, fence, POST, record."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from airflow_provider_voiceinfra.calls.account import Account
+from airflow_provider_voiceinfra.calls.api import VoiceInfraApi
+from airflow_provider_voiceinfra.calls.errors import (
+    AnswerUnknownError,
+    CallNotSentError,
+    CallRejectedError,
+    CallUnknownError,
+    KeyConflictError,
+)
+from airflow_provider_voiceinfra.calls.keys import IdempotencyKey
+from airflow_provider_voiceinfra.calls.numbers import mask
+from airflow_provider_voiceinfra.calls.request import CallRequest
+from airflow_provider_voiceinfra.calls.retry import Backoff, RetryPolicy
+from airflow_provider_voiceinfra.store.call_store import CallStore
+from airflow_provider_voiceinfra.store.errors import StoreError
+from airflow_provider_voiceinfra.store.records import Call, CallState, Claim, NewCall, Source
+
+log = logging.getLogger(__name__)
+
+RECORD_DEADLINE = 60.0
+"""Seconds for which an answer is tried to be recorded while the store does not answer."""
+
+_KEY_IS_FREE = {CallState.RELEASED, CallState.REJECTED, CallState.NOT_PLACED}
+
+
+@dataclass(frozen=True, slots=True)
+class CallIntent:
+    """A call that somebody wants placed, once.
+
+    :param metadata: kept with the call, never sent.
+    """
+
+    key: IdempotencyKey
+    request: CallRequest
+    source: Source
+    metadata: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+
+class Dialer:
+    """Places calls for one account; the call store decides whether a POST may be sent.
+
+    :param retry: for requests that VoiceInfra did not take.
+    :param record_deadline: seconds to try to record an answer while the store does not answer.
+    """
+
+    def __init__(
+        self,
+        store: CallStore,
+        account: Account,
+        *,
+        api: VoiceInfraApi | None = None,
+        retry: RetryPolicy | None = None,
+        record_deadline: float = RECORD_DEADLINE,
+    ) -> None:
+        self._store = store
+        self._account = account
+        self._api = api or VoiceInfraApi(account)
+        self._retry = retry or RetryPolicy()
+        self._record_deadline = record_deadline
+
+    def place(self, intent: CallIntent, *, on_call_id: Callable[[str], None] | None = None) -> Call:
+        """Place the call, or find the one that the key has placed already.
+
+        :param on_call_id: is told the ``call_id`` the moment it is known, before the store.
+        :return: a call that VoiceInfra has taken.
+        :raises CallNotSentError: nothing was sent; the key is free for a later try.
+        :raises CallRejectedError: VoiceInfra refused; the key is free for a mended request.
+        :raises CallUnknownError: it may have been placed, now or by an earlier try.
+        :raises KeyConflictError: the key belongs to a call that asked for something else.
+        :raises StoreError: the store cannot be used.
+        """
+        while True:
+            taken = self._store.claims.take(self._new_call(intent))
+            if isinstance(taken, Claim):
+                return self._dial(taken, intent.request, on_call_id or _ignore)
+            call = self._settled(taken.ref)
+            if call.state in _KEY_IS_FREE:
+                continue
+            _check_same(call, intent)
+            return self._taken(call, on_call_id or _ignore)
+
+    def _new_call(self, intent: CallIntent) -> NewCall:
+        request = intent.request
+        return NewCall(
+            key=intent.key.text,
+            key_label=intent.key.label,
+            host=self._account.host,
+            conn_id=self._account.conn_id,
+            webhook_conn_id=self._account.webhook_conn_id,
+            source=intent.source,
+            agent_id=request.agent_id,
+            from_number=request.from_number,
+            to_number=request.to_number,
+            request=request.words(),
+            fingerprint=request.fingerprint(),
+            metadata=intent.metadata,
+        )
+
+    def _dial(self, claim: Claim, request: CallRequest, on_call_id: Callable[[str], None]) -> Call:
+        backoff = Backoff(self._retry)
+        while True:
+            if not self._fence(claim):
+                return self._taken(self._settled(claim.ref), on_call_id)
+            try:
+                call_id = self._post(claim, request)
+            except CallNotSentError as error:
+                error.ref = claim.ref
+                pause = backoff.pause(error.retry_after)
+                if pause is None:
+                    self._record(lambda: self._store.claims.release(claim, "nothing was sent"))
+                    raise
+                log.warning("%s Trying again in %.1f s.", error, pause)
+                self._sleep(claim, pause)
+            else:
+                break
+        log.info("Call %s to %s is queued as %s.", claim.ref, mask(request.to_number), call_id)
+        on_call_id(call_id)
+        self._record(lambda: self._store.claims.record_queued(claim, call_id))
+        return self._get(claim.ref)
+
+    def _fence(self, claim: Claim) -> bool:
+        try:
+            return self._store.claims.fence(claim)
+        except StoreError:
+            # Nothing was sent: let a later try dial, if the store can still be told.
+            self._record(lambda: self._store.claims.release(claim, "the store was away"))
+            raise
+
+    def _post(self, claim: Claim, request: CallRequest) -> str:
+        try:
+            return self._api.place_call(request)
+        except CallNotSentError:
+            raise
+        except CallRejectedError as error:
+            error.ref, code, message = claim.ref, error.code, error.message
+            self._record(lambda: self._store.claims.record_rejected(claim, code, message))
+            raise
+        except AnswerUnknownError as error:
+            why = str(error)
+            self._record(lambda: self._store.claims.record_unknown(claim, why))
+            raise CallUnknownError(claim.ref, why) from None
+        except BaseException:
+            # Stopped in the middle of the POST: by a timeout of the task, or by the worker's end.
+            with contextlib.suppress(StoreError):
+                self._store.claims.record_unknown(claim, "it was stopped while dialling")
+            raise
+
+    def _sleep(self, claim: Claim, seconds: float) -> None:
+        try:
+            time.sleep(seconds)
+        except BaseException:
+            with contextlib.suppress(StoreError):
+                self._store.claims.release(claim, "it was stopped between two attempts")
+            raise
+
+    def _record(self, write: Callable[[], object]) -> None:
+        end = time.monotonic() + self._record_deadline
+        while True:
+            try:
+                write()
+            except StoreError:
+                if time.monotonic() > end:
+                    raise
+                log.warning("The call store does not answer; trying to record what VoiceInfra said.")
+                time.sleep(1.0)
+            else:
+                return
+
+    def _settled(self, ref: str) -> Call:
+        """Wait while another's claim may still lead to a POST or to its answer."""
+        while True:
+            call = self._get(ref)
+            if call.state != CallState.CLAIMED:
+                return call
+            left = (call.claim_expires_at - datetime.now(UTC)).total_seconds()
+            if left < 0:
+                self._store.claims.expire(call)
+                continue
+            log.info("Call %s is being placed by another task or try; waiting for its answer.", ref)
+            time.sleep(min(left + 0.1, 2.0))
+
+    def _taken(self, call: Call, on_call_id: Callable[[str], None]) -> Call:
+        if call.call_id is None:
+            raise CallUnknownError(call.ref)
+        log.info("Call %s was placed already as %s (%s).", call.ref, call.call_id, call.state)
+        on_call_id(call.call_id)
+        return call
+
+    def _get(self, ref: str) -> Call:
+        call = self._store.calls.get(ref)
+        assert call is not None  # noqa: S101 - rows of calls are never deleted
+        return call
+
+
+def _check_same(call: Call, intent: CallIntent) -> None:
+    now = intent.request.fingerprint()
+    fields = sorted(name for name in {*call.fingerprint, *now} if call.fingerprint.get(name) != now.get(name))
+    if not fields:
+        return
+    if intent.key.own:
+        raise KeyConflictError(call.ref, fields)
+    log.warning(
+        "Call %s was asked for with other values of %s; it stays as it was.", call.ref, ", ".join(fields)
+    )
+
+
+def _ignore(_: str) -> None:
+    pass

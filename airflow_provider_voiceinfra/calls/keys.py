@@ -1,0 +1,58 @@
+"""Idempotency keys: our names for calls, known before the POST. One key, at most one call."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from airflow_provider_voiceinfra.calls.errors import InvalidCallError
+from airflow_provider_voiceinfra.calls.numbers import hash_number
+from airflow_provider_voiceinfra.store.records import Source
+
+
+@dataclass(frozen=True, slots=True)
+class IdempotencyKey:
+    """A key.
+
+    :param text: the whole key; it may hold a number, and is only stored as a hash.
+    :param label: the key for people to read, phone numbers in it hashed.
+    :param own: whether the user chose it, so that it promises one call across runs and DAGs.
+    """
+
+    text: str = field(repr=False)
+    label: str
+    own: bool
+
+
+def own_key(key: str, *, to_number: str) -> IdempotencyKey:
+    """Make a key of what the user chose.
+
+    :raises InvalidCallError: if it is empty, which a template over a missing value can make it.
+    """
+    text = key.strip() if isinstance(key, str) else ""
+    if not text:
+        raise InvalidCallError("idempotency_key is empty: give each call a text of its own, or leave it out.")
+    return IdempotencyKey(f"own:{text}", _without_number(text, to_number), own=True)
+
+
+def task_key(source: Source, *, logical_date: datetime | None, to_number: str) -> IdempotencyKey:
+    """Make the default key: the same for all tries of a task, and for a clear.
+
+    :param logical_date: names the run where there is one: a run that is deleted and made anew has the same.
+    """
+    run = logical_date.isoformat() if logical_date else source.run_id
+    place = "/".join(map(str, (source.dag_id, run, source.task_id, source.map_index)))
+    label = f"{place}/{hash_number(to_number)}"
+    return IdempotencyKey(f"task:{label}", label, own=False)
+
+
+def _without_number(text: str, to_number: str) -> str:
+    digits = to_number.lstrip("+")
+    # The number with or without its country code, however it is written.
+    for start in range(min(4, len(digits) - 6)):
+        pattern = r"[\s().\-/]{0,2}".join(digits[start:])
+        text, found = re.subn(rf"\+?\(?{pattern}", hash_number(to_number), text)
+        if found:
+            break
+    return re.sub(r"\+\d{7,15}", lambda match: hash_number(match[0]), text)

@@ -1,0 +1,125 @@
+"""What is asked of VoiceInfra for one call."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, time
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from airflow_provider_voiceinfra.calls.account import Account
+from airflow_provider_voiceinfra.calls.errors import InvalidCallError
+from airflow_provider_voiceinfra.calls.numbers import to_e164
+
+
+@dataclass(frozen=True, slots=True)
+class CallRequest:
+    """The body of ``POST /calls/outbound``; numbers are E.164."""
+
+    agent_id: str
+    from_number: str = field(repr=False)
+    to_number: str = field(repr=False)
+    first_message: str | None = field(default=None, repr=False)
+    context: str | None = field(default=None, repr=False)
+    variables: dict[str, Any] | None = field(default=None, repr=False)
+
+    @classmethod
+    def build(
+        cls,
+        account: Account,
+        *,
+        to_number: object,
+        agent_id: str | None = None,
+        from_number: object = None,
+        first_message: str | None = None,
+        context: str | None = None,
+        variables: Mapping[str, Any] | None = None,
+        default_region: str | None = None,
+    ) -> CallRequest:
+        """Check every field, and fill in what the connection knows.
+
+        :param account: whose ``agent_id``, ``from_number`` and ``default_region`` are the defaults.
+        :raises InvalidCallError: for the first field that will not do, by name.
+        """
+        region = default_region or account.default_region
+        return cls(
+            agent_id=_needed("agent_id", agent_id or account.agent_id, account),
+            from_number=to_e164(
+                _needed("from_number", from_number or account.from_number, account),
+                field="from_number",
+                region=region,
+            ),
+            to_number=to_e164(to_number, field="to_number", region=region),
+            first_message=_text("first_message", first_message),
+            context=_text("context", context),
+            variables=plain_object("variables", variables),
+        )
+
+    def words(self) -> dict[str, Any]:
+        """Give what is said and handed over in this call, without who calls whom."""
+        words = {"first_message": self.first_message, "context": self.context, "variables": self.variables}
+        return {name: value for name, value in words.items() if value is not None}
+
+    def body(self) -> dict[str, Any]:
+        """Give the JSON object to send."""
+        return {
+            "agent_id": self.agent_id,
+            "from_number": self.from_number,
+            "to_number": self.to_number,
+            **self.words(),
+        }
+
+    def fingerprint(self) -> dict[str, str]:
+        """Hash each field, to tell later which ones differ without keeping them."""
+        return {
+            name: hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:16]
+            for name, value in self.body().items()
+        }
+
+
+def plain_object(name: str, value: object) -> dict[str, Any] | None:
+    """Turn a mapping into a plain JSON object; dates, decimals and UUIDs of a warehouse become text.
+
+    :param name: the field's name, for the message.
+    :raises InvalidCallError: if it is no mapping of texts to JSON values.
+    """
+    if value is None:
+        return None
+    if not isinstance(value, Mapping):
+        raise InvalidCallError(
+            f"{name} must be an object such as {{'name': 'Sarah'}}, not {type(value).__name__}: pass a dict, "
+            "or the output of a task (`my_task.output`), or set render_template_as_native_obj on the DAG."
+        )
+    try:
+        plain: dict[str, Any] = json.loads(json.dumps(dict(value), default=_as_text, allow_nan=False))
+    except (TypeError, ValueError, RecursionError):
+        raise InvalidCallError(
+            f"{name} holds a value that JSON cannot carry: use texts and numbers."
+        ) from None
+    return plain
+
+
+def _as_text(value: object) -> str:
+    if isinstance(value, date | time):
+        return value.isoformat()
+    if isinstance(value, Decimal | UUID):
+        return str(value)
+    raise TypeError
+
+
+def _needed(name: str, value: object, account: Account) -> str:
+    if value is None or not str(value).strip():
+        raise InvalidCallError(
+            f"{name} is missing: pass it, or set it on the connection {account.conn_id!r} once for all calls."
+        )
+    return str(value).strip()
+
+
+def _text(name: str, value: object) -> str | None:
+    if value is not None and not isinstance(value, str):
+        raise InvalidCallError(f"{name} must be a text, not {type(value).__name__}.")
+    return value

@@ -1,0 +1,125 @@
+"""One POST over HTTP, and the evidence of whether any byte of it was written."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import requests
+from requests.adapters import HTTPAdapter
+
+MAX_ANSWER_BYTES = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """Seconds for a POST: to connect, to wait for each byte of the answer, and to read the whole answer."""
+
+    connect: float = 10.0
+    read: float = 30.0
+    body: float = 15.0
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back. ``body`` is None where it could not be read to its end."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes | None
+
+
+class NotWrittenError(Exception):
+    """No byte of the request was written."""
+
+
+class NoAnswerError(Exception):
+    """The request was written, at least in part, and no status came back."""
+
+
+def post(url: str, *, headers: Mapping[str, str], body: bytes, timeouts: Timeouts) -> Answer:
+    """Send one POST: no redirect is followed, nothing is sent twice.
+
+    What was written is witnessed at the socket, because exceptions do not tell: ``requests`` raises the same
+    ``SSLError`` for a failed handshake and for a connection that broke after the server took the body.
+
+    :raises NotWrittenError: if nobody can have taken the request.
+    :raises NoAnswerError: if somebody may have taken it.
+    """
+    witness = _WitnessAdapter()
+    with requests.Session() as session:
+        session.mount("https://", witness)
+        session.mount("http://", witness)
+        try:
+            response = session.post(
+                url,
+                data=body,
+                headers=dict(headers),
+                timeout=(timeouts.connect, timeouts.read),
+                allow_redirects=False,
+                stream=True,
+                # Without it, requests would add the user's ~/.netrc.
+                auth=_no_auth,
+            )
+        except requests.RequestException as error:
+            why = _kind(error)
+            raise (NoAnswerError(why) if witness.wrote else NotWrittenError(why)) from None
+        return Answer(response.status_code, response.headers, _read(response, timeouts.body))
+
+
+def _read(response: requests.Response, seconds: float) -> bytes | None:
+    end, content = time.monotonic() + seconds, b""
+    try:
+        for chunk in response.iter_content(16_384):
+            content += chunk
+            if len(content) > MAX_ANSWER_BYTES or time.monotonic() > end:
+                return None
+    except requests.RequestException:
+        return None
+    return content
+
+
+def _no_auth(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    return request
+
+
+def _kind(error: BaseException) -> str:
+    """Name what happened; the text of these errors repeats addresses and is long."""
+    reason = getattr(error.args[0], "reason", None) if error.args else None
+    return type(reason if reason is not None else error).__name__
+
+
+class _WitnessAdapter(HTTPAdapter):
+    """Knows whether a byte of the request was written: TLS and a proxy's CONNECT come before that."""
+
+    wrote = False
+
+    def __init__(self) -> None:
+        super().__init__(max_retries=0)
+
+    def get_connection_with_tls_context(self, *args: Any, **kwargs: Any) -> Any:
+        pool: Any = super().get_connection_with_tls_context(*args, **kwargs)
+        pool.ConnectionCls = self._witnessed(pool.ConnectionCls)
+        return pool
+
+    def _witnessed(self, connection_class: type) -> type:
+        adapter = self
+
+        class Witnessed(connection_class):  # type: ignore[misc]
+            _connecting = False
+
+            def connect(self) -> None:
+                self._connecting = True
+                super().connect()
+                self._connecting = False
+
+            def send(self, data: Any) -> None:
+                if self.sock is None:
+                    self.connect()
+                if not self._connecting:
+                    adapter.wrote = True
+                super().send(data)
+
+        return Witnessed

@@ -1,0 +1,47 @@
+"""The call store as the rest of the package sees it."""
+
+from __future__ import annotations
+
+from airflow_provider_voiceinfra.store.calls import Calls
+from airflow_provider_voiceinfra.store.claims import Claims
+from airflow_provider_voiceinfra.store.completions import Completions
+from airflow_provider_voiceinfra.store.database import Database
+from airflow_provider_voiceinfra.store.waits import Waits
+
+
+class CallStore:
+    """The database of calls and completions. Opens nothing before it is used.
+
+    :param url: SQLAlchemy URL of the database, SQLite or PostgreSQL.
+    :param environment: lets staging and production share a database without sharing keys.
+    :param extracted_field: the webhook's field that holds the extracted data; guessed where empty.
+    """
+
+    def __init__(self, url: str, *, environment: str = "default", extracted_field: str = "") -> None:
+        self.database = Database(url)
+        self.claims = Claims(self.database, environment)
+        self.calls = Calls(self.database, environment, extracted_field)
+        self.completions = Completions(self.database)
+        self.waits = Waits(self.database, environment)
+
+    def migrate(self) -> None:
+        """Create the store, or bring it to this version's schema.
+
+        :raises StoreError: if it cannot be written, or was made by a newer version.
+        """
+        # Alembic is slow to import, and a task never needs it.
+        from airflow_provider_voiceinfra.store.migrations import migrate
+
+        migrate(self.database)
+
+    def check(self) -> None:
+        """Make sure that the store can be used.
+
+        :raises StoreError: if it is missing, of another version, or does not answer.
+        """
+        with self.database.read():
+            pass
+
+    def close(self) -> None:
+        """Close every connection."""
+        self.database.dispose()

@@ -1,0 +1,115 @@
+"""Reading calls."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from airflow_provider_voiceinfra.store import tables
+from airflow_provider_voiceinfra.store.completion_body import parse_completion
+from airflow_provider_voiceinfra.store.database import Database
+from airflow_provider_voiceinfra.store.records import Call, CallState, Completion, Source
+
+_PAGE = 500
+
+
+class Calls:
+    """Reads calls, each with its completion where there is one.
+
+    :param database: the store's database.
+    :param environment: the calls of others are not seen.
+    :param extracted_field: see :func:`~airflow_provider_voiceinfra.store.completion_body.parse_completion`.
+    """
+
+    def __init__(self, database: Database, environment: str, extracted_field: str) -> None:
+        self._database = database
+        self._environment = environment
+        self._extracted_field = extracted_field
+
+    def get(self, ref_or_call_id: str) -> Call | None:
+        """Find a call by its ref or its ``call_id``."""
+        query = self._select().where(
+            sa.or_(tables.call.c.ref == ref_or_call_id, tables.call.c.call_id == ref_or_call_id)
+        )
+        with self._database.read() as tx:
+            row = tx.execute(query).mappings().first()
+        return None if row is None else self._call(row)
+
+    def completion(self, call_id: str) -> Completion | None:
+        """Find the completion of a call, whether or not it was placed here."""
+        call = self.get(call_id)
+        if call is not None:
+            return call.completion
+        query = sa.select(tables.completion.c.body).where(
+            tables.completion.c.call_id == call_id, tables.completion.c.first
+        )
+        with self._database.read() as tx:
+            body = tx.scalar(query)
+        return None if body is None else self._completion(body)
+
+    def iterate(
+        self,
+        *,
+        dag_id: str | None = None,
+        state: CallState | str | None = None,
+        outcome: str | None = None,
+        since: datetime | None = None,
+    ) -> Iterator[Call]:
+        """List calls, newest first, reading them page by page.
+
+        :param since: claimed at this time or later.
+        """
+        columns = tables.call.c
+        query = self._select().order_by(columns.id.desc()).limit(_PAGE)
+        for column, wanted in ((columns.dag_id, dag_id), (columns.state, state), (columns.outcome, outcome)):
+            if wanted is not None:
+                query = query.where(column == wanted)
+        if since is not None:
+            query = query.where(columns.claimed_at >= since)
+        page = query
+        while True:
+            with self._database.read() as tx:
+                rows = tx.execute(page).mappings().all()
+            yield from map(self._call, rows)
+            if len(rows) < _PAGE:
+                return
+            page = query.where(columns.id < rows[-1]["id"])
+
+    def _select(self) -> sa.Select[Any]:
+        call, completion = tables.call, tables.completion
+        return (
+            sa.select(call, completion.c.body)
+            .select_from(call.outerjoin(completion, call.c.completion_id == completion.c.id))
+            .where(call.c.environment == self._environment)
+        )
+
+    def _call(self, row: sa.RowMapping) -> Call:
+        return Call(
+            id=row["id"],
+            ref=row["ref"],
+            state=CallState(row["state"]),
+            call_id=row["call_id"],
+            idempotency_key=row["key_label"],
+            host=row["host"],
+            conn_id=row["conn_id"],
+            source=Source(row["dag_id"], row["run_id"], row["task_id"], row["map_index"], row["generation"]),
+            agent_id=row["agent_id"],
+            from_number=row["from_number"],
+            to_number=row["to_number"],
+            fingerprint=row["fingerprint"],
+            request=row["request"],
+            metadata=row["metadata"],
+            claimed_at=row["claimed_at"],
+            claim_expires_at=row["claim_expires_at"],
+            queued_at=row["queued_at"],
+            completed_at=row["completed_at"],
+            error_code=row["error_code"],
+            error_message=row["error_message"],
+            completion=None if row["body"] is None else self._completion(row["body"]),
+        )
+
+    def _completion(self, body: bytes) -> Completion:
+        return parse_completion(body, extracted_field=self._extracted_field)

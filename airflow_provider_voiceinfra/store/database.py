@@ -1,0 +1,170 @@
+"""The database under the call store: how it is opened, and what a transaction is on each kind."""
+
+from __future__ import annotations
+
+import functools
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.exc import DBAPIError, NoSuchModuleError, SQLAlchemyError
+
+from airflow_provider_voiceinfra.store import tables
+from airflow_provider_voiceinfra.store.errors import (
+    StoreError,
+    StoreMissingError,
+    StoreUnavailableError,
+    StoreVersionError,
+)
+
+LOCK_TIMEOUT = 30.0
+"""Seconds that a transaction on SQLite waits for another one's end."""
+
+_WRITE = "write sqlite:////path/voiceinfra.db or postgresql+psycopg://user:password@host/database"
+
+
+class Database:
+    """Transactions on the call store's database, SQLite or PostgreSQL.
+
+    Nothing is opened before the first transaction, so that an instance may be made before a fork.
+
+    :param url: SQLAlchemy URL, ``sqlite:////path/voiceinfra.db`` or ``postgresql+psycopg://…``.
+    :raises StoreError: if the URL names another kind of database.
+    """
+
+    def __init__(self, url: str) -> None:
+        try:
+            parsed = sa.make_url(url)
+        except SQLAlchemyError:
+            # The URL itself may hold a password: it is not repeated.
+            raise StoreError(f"[voiceinfra] call_store is not an SQLAlchemy URL: {_WRITE}") from None
+        if parsed.drivername in {"postgres", "postgresql"}:
+            parsed = parsed.set(drivername="postgresql+psycopg")
+        self.url = parsed
+        self.shown_url = parsed.render_as_string(hide_password=True)
+        self.is_sqlite = parsed.get_backend_name() == "sqlite"
+        if not self.is_sqlite and parsed.get_backend_name() != "postgresql":
+            raise StoreError(f"[voiceinfra] call_store, {self.shown_url}, is of another kind: {_WRITE}")
+        if self.is_sqlite and parsed.database in {None, "", ":memory:"}:
+            raise StoreError(f"[voiceinfra] call_store names no file: {_WRITE}")
+
+    @contextmanager
+    def read(self) -> Iterator[sa.Connection]:
+        """Read what is committed.
+
+        :raises StoreError: if the store is missing, of another version, or does not answer.
+        """
+        with self.errors(), self.engine.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def write(self) -> Iterator[sa.Connection]:
+        """Write in one transaction, which is committed to disk when the block ends.
+
+        :raises StoreError: if the store is missing, of another version, or does not answer.
+        """
+        with self.errors(), self.engine.connect() as connection:
+            connection.execution_options(voiceinfra_write=True)
+            with connection.begin():
+                yield connection
+
+    @functools.cached_property
+    def engine(self) -> sa.Engine:
+        """The engine of a store that is there and of our version, else an error."""
+        engine = self.open()
+        try:
+            self._check_version(engine)
+        except BaseException:
+            engine.dispose()
+            raise
+        return engine
+
+    def open(self, *, create: bool = False) -> sa.Engine:
+        """Make an engine; only migrations create the file of an SQLite store.
+
+        :param create: make the file if there is none.
+        """
+        # Errors of SQLAlchemy would repeat numbers and contexts.
+        options: dict[str, Any] = {"hide_parameters": True}
+        if self.is_sqlite:
+            return self._open_sqlite(options, create=create)
+        try:
+            return sa.create_engine(
+                self.url,
+                pool_pre_ping=True,
+                pool_size=4,
+                connect_args={
+                    "connect_timeout": 10,
+                    # A database that vanished is noticed in half a minute, not in two hours.
+                    "tcp_user_timeout": 30_000,
+                    # Prepared statements do not survive a pooler in transaction mode.
+                    "prepare_threshold": None,
+                    "application_name": "voiceinfra",
+                },
+                **options,
+            )
+        except (ModuleNotFoundError, NoSuchModuleError):
+            raise StoreError(
+                "The driver of PostgreSQL is missing: pip install 'airflow-provider-voiceinfra[postgres]'"
+            ) from None
+
+    def _open_sqlite(self, options: dict[str, Any], *, create: bool) -> sa.Engine:
+        path = Path(str(self.url.database))
+        mode = "rwc" if create else "rw"
+
+        def connect() -> sqlite3.Connection:
+            connection = sqlite3.connect(
+                f"{path.absolute().as_uri()}?mode={mode}",
+                uri=True,
+                timeout=LOCK_TIMEOUT,
+                check_same_thread=False,
+                isolation_level=None,
+            )
+            # A claim and a completion are on the disk when the transaction ends, whatever happens then.
+            connection.execute("PRAGMA synchronous=FULL")
+            connection.execute("PRAGMA foreign_keys=ON")
+            return connection
+
+        engine = sa.create_engine("sqlite://", creator=connect, poolclass=sa.QueuePool, **options)
+
+        @sa.event.listens_for(engine, "begin")
+        def begin(connection: sa.Connection) -> None:
+            write = connection.get_execution_options().get("voiceinfra_write", False)
+            # A writer takes the lock at once: one that starts as a reader may be refused half-way.
+            connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+
+        return engine
+
+    def _check_version(self, engine: sa.Engine) -> None:
+        if self.is_sqlite and not Path(str(self.url.database)).exists():
+            raise StoreMissingError(self.shown_url)
+        with engine.connect() as connection:
+            if not sa.inspect(connection).has_table(tables.VERSION_TABLE):
+                raise StoreMissingError(self.shown_url)
+            found = connection.scalar(sa.text(f"SELECT version_num FROM {tables.VERSION_TABLE}"))  # noqa: S608
+        if found is None:
+            raise StoreMissingError(self.shown_url)
+        if found != tables.SCHEMA_VERSION:
+            raise StoreVersionError(self.shown_url, found, tables.SCHEMA_VERSION)
+
+    @contextmanager
+    def errors(self) -> Iterator[None]:
+        """Say what is wrong with the database without repeating what is in it."""
+        try:
+            yield
+        except DBAPIError as error:
+            # These two repeat values of rows; the others say what is wrong with the database.
+            telling = isinstance(error, sa.exc.IntegrityError | sa.exc.DataError)
+            why = type(error.orig).__name__ if telling else str(error.orig).strip().split("\n", 1)[0]
+            raise StoreUnavailableError(self.shown_url, why) from None
+        except sa.exc.TimeoutError:
+            raise StoreUnavailableError(self.shown_url, "all connections are in use") from None
+
+    def dispose(self) -> None:
+        """Close every connection."""
+        if "engine" in self.__dict__:
+            self.engine.dispose()
+            del self.engine

@@ -1,0 +1,63 @@
+"""How the call store is made and brought up to date (Alembic)."""
+
+from __future__ import annotations
+
+import secrets
+from datetime import UTC, datetime
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from airflow_provider_voiceinfra.store import tables
+from airflow_provider_voiceinfra.store.database import Database
+from airflow_provider_voiceinfra.store.errors import StoreError
+
+# Any number does, as long as nothing else in the database uses it.
+_MIGRATION_LOCK = 7_601_174_662
+
+
+def migrate(database: Database) -> None:
+    """Create the call store, or bring it to this version's schema. Does nothing where it is there already.
+
+    Several processes may do so at once.
+
+    :param database: the store's database.
+    :raises StoreError: if it cannot be written, or was made by a newer version.
+    """
+    engine = database.open(create=True)
+    try:
+        with database.errors():
+            if database.is_sqlite:
+                Path(str(database.url.database)).parent.mkdir(parents=True, exist_ok=True)
+                with engine.connect() as connection:
+                    # Lasts for the file. Readers and the one writer do not wait for each other.
+                    connection.connection.execute("PRAGMA journal_mode=WAL")
+            with engine.connect() as connection:
+                connection.execution_options(voiceinfra_write=True)
+                with connection.begin():
+                    _upgrade(connection, database)
+    finally:
+        engine.dispose()
+
+
+def _upgrade(connection: sa.Connection, database: Database) -> None:
+    from alembic import command
+    from alembic.config import Config
+    from alembic.util import CommandError
+
+    if not database.is_sqlite:
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_MIGRATION_LOCK)))
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent))
+    config.attributes["connection"] = connection
+    try:
+        command.upgrade(config, "head")
+    except CommandError:
+        raise StoreError(
+            f"The call store at {database.shown_url} was made by a newer version of "
+            "airflow-provider-voiceinfra: upgrade the package here."
+        ) from None
+    if connection.scalar(sa.select(sa.func.count()).select_from(tables.store)) == 0:
+        connection.execute(
+            tables.store.insert().values(id=secrets.token_hex(16), created_at=datetime.now(UTC))
+        )

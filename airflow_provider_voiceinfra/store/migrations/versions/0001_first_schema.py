@@ -1,0 +1,144 @@
+"""The first schema: calls and what happened to them, completions, quarantine, deadlines of waits."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+from sqlalchemy.dialects import postgresql
+
+revision = "0001"
+down_revision = None
+
+_BIG_ID = sa.BigInteger().with_variant(sa.Integer, "sqlite")
+_JSON = sa.JSON().with_variant(postgresql.JSONB, "postgresql")
+
+
+def upgrade() -> None:
+    """Create every table."""
+    op.create_table(
+        "voiceinfra_completion",
+        sa.Column("id", _BIG_ID, autoincrement=True, nullable=False),
+        sa.Column("webhook_conn_id", sa.String(length=250), nullable=False),
+        sa.Column("call_id", sa.String(length=255), nullable=False),
+        sa.Column("digest", sa.String(length=64), nullable=False),
+        sa.Column("first", sa.Boolean, nullable=False),
+        sa.Column("received_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("last_received_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("deliveries", sa.Integer, nullable=False),
+        sa.Column("outcome", sa.String(length=64), nullable=False),
+        sa.Column("agent_id", sa.String(length=255)),
+        sa.Column("from_number", sa.String(length=64)),
+        sa.Column("to_number", sa.String(length=64)),
+        sa.Column("start_time", sa.DateTime(timezone=True)),
+        sa.Column("body", sa.LargeBinary, nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_voiceinfra_completion"),
+        sa.UniqueConstraint(
+            "webhook_conn_id",
+            "call_id",
+            "digest",
+            name="uq_voiceinfra_completion_webhook_conn_id_call_id_digest",
+        ),
+        sqlite_autoincrement=True,
+    )
+    op.create_index("ix_voiceinfra_completion_call_id", "voiceinfra_completion", ["call_id"], unique=False)
+    op.create_table(
+        "voiceinfra_quarantine",
+        sa.Column("id", _BIG_ID, autoincrement=True, nullable=False),
+        sa.Column("webhook_conn_id", sa.String(length=250), nullable=False),
+        sa.Column("digest", sa.String(length=64), nullable=False),
+        sa.Column("received_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("reason", sa.Text, nullable=False),
+        sa.Column("body", sa.LargeBinary, nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_voiceinfra_quarantine"),
+        sa.UniqueConstraint(
+            "webhook_conn_id", "digest", name="uq_voiceinfra_quarantine_webhook_conn_id_digest"
+        ),
+    )
+    op.create_table(
+        "voiceinfra_store",
+        sa.Column("id", sa.String(length=32), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_voiceinfra_store"),
+    )
+    op.create_table(
+        "voiceinfra_wait",
+        sa.Column("environment", sa.String(length=64), nullable=False),
+        sa.Column("dag_id", sa.String(length=250), nullable=False),
+        sa.Column("run_id", sa.String(length=250), nullable=False),
+        sa.Column("task_id", sa.String(length=250), nullable=False),
+        sa.Column("map_index", sa.Integer, autoincrement=False, nullable=False),
+        sa.Column("generation", sa.Integer, autoincrement=False, nullable=False),
+        sa.Column("deadline", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint(
+            "environment", "dag_id", "run_id", "task_id", "map_index", "generation", name="pk_voiceinfra_wait"
+        ),
+    )
+    op.create_table(
+        "voiceinfra_call",
+        sa.Column("id", _BIG_ID, autoincrement=True, nullable=False),
+        sa.Column("ref", sa.String(length=32), nullable=False),
+        sa.Column("environment", sa.String(length=64), nullable=False),
+        sa.Column("host", sa.String(length=255), nullable=False),
+        sa.Column("key_hash", sa.String(length=64), nullable=False),
+        sa.Column("key_label", sa.Text, nullable=False),
+        sa.Column("holds_key", sa.Boolean, nullable=False),
+        sa.Column("conn_id", sa.String(length=250), nullable=False),
+        sa.Column("webhook_conn_id", sa.String(length=250), nullable=False),
+        sa.Column("dag_id", sa.String(length=250)),
+        sa.Column("run_id", sa.String(length=250)),
+        sa.Column("task_id", sa.String(length=250)),
+        sa.Column("map_index", sa.Integer, nullable=False),
+        sa.Column("generation", sa.Integer, nullable=False),
+        sa.Column("agent_id", sa.String(length=255), nullable=False),
+        sa.Column("from_number", sa.String(length=16), nullable=False),
+        sa.Column("to_number", sa.String(length=16), nullable=False),
+        sa.Column("request", _JSON, nullable=False),
+        sa.Column("fingerprint", _JSON, nullable=False),
+        sa.Column("metadata", _JSON, nullable=False),
+        sa.Column("state", sa.String(length=16), nullable=False),
+        sa.Column("owner", sa.String(length=32), nullable=False),
+        sa.Column("claimed_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("claim_expires_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("call_id", sa.String(length=255)),
+        sa.Column("queued_at", sa.DateTime(timezone=True)),
+        sa.Column("error_code", sa.String(length=64)),
+        sa.Column("error_message", sa.Text),
+        sa.Column("completion_id", _BIG_ID),
+        sa.Column("outcome", sa.String(length=64)),
+        sa.Column("completed_at", sa.DateTime(timezone=True)),
+        sa.ForeignKeyConstraint(
+            ["completion_id"], ["voiceinfra_completion.id"], name="fk_voiceinfra_call_completion_id"
+        ),
+        sa.PrimaryKeyConstraint("id", name="pk_voiceinfra_call"),
+        sa.UniqueConstraint("ref", name="uq_voiceinfra_call_ref"),
+    )
+    op.create_index("ix_voiceinfra_call_call_id", "voiceinfra_call", ["call_id"], unique=False)
+    op.create_index(
+        "ix_voiceinfra_call_dag_id_run_id_task_id",
+        "voiceinfra_call",
+        ["dag_id", "run_id", "task_id"],
+        unique=False,
+    )
+    op.create_index(
+        "ix_voiceinfra_call_state_claimed_at", "voiceinfra_call", ["state", "claimed_at"], unique=False
+    )
+    op.create_index(
+        "uq_voiceinfra_call_key",
+        "voiceinfra_call",
+        ["environment", "host", "key_hash"],
+        unique=True,
+        sqlite_where=sa.text("holds_key"),
+        postgresql_where=sa.text("holds_key"),
+    )
+    op.create_table(
+        "voiceinfra_call_event",
+        sa.Column("id", _BIG_ID, autoincrement=True, nullable=False),
+        sa.Column("call", _BIG_ID, nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("kind", sa.String(length=32), nullable=False),
+        sa.Column("actor", sa.String(length=255)),
+        sa.Column("detail", _JSON, nullable=False),
+        sa.ForeignKeyConstraint(["call"], ["voiceinfra_call.id"], name="fk_voiceinfra_call_event_call"),
+        sa.PrimaryKeyConstraint("id", name="pk_voiceinfra_call_event"),
+    )
+    op.create_index("ix_voiceinfra_call_event_call", "voiceinfra_call_event", ["call"], unique=False)

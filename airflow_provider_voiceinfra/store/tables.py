@@ -1,0 +1,176 @@
+"""The tables of the call store. Times are UTC; names are prefixed, so that a database may be shared."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+
+SCHEMA_VERSION = "0001"
+"""The newest migration, which this version of the package reads and writes."""
+
+VERSION_TABLE = "voiceinfra_schema_version"
+
+
+class UtcDateTime(sa.TypeDecorator[datetime]):
+    """An aware datetime; SQLite, which knows no zones, keeps it as UTC."""
+
+    impl = sa.DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:  # noqa: ARG002
+        """Refuse a time without a zone: it would be a guess."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a time without a zone cannot be stored")
+        return value.astimezone(UTC)
+
+    def process_result_value(self, value: Any, dialect: sa.Dialect) -> datetime | None:  # noqa: ARG002
+        """Give back UTC on every database."""
+        if value is None:
+            return None
+        time: datetime = value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+        return time
+
+
+# SQLite numbers rows by itself only where the key's type is exactly INTEGER.
+BigId = sa.BigInteger().with_variant(sa.Integer, "sqlite")
+Json = sa.JSON().with_variant(postgresql.JSONB, "postgresql")
+
+metadata = sa.MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+store = sa.Table(
+    "voiceinfra_store",
+    metadata,
+    # Tells one store from another: a retry that meets another store than the first try must not dial.
+    sa.Column("id", sa.String(32), primary_key=True),
+    sa.Column("created_at", UtcDateTime, nullable=False),
+)
+
+call = sa.Table(
+    "voiceinfra_call",
+    metadata,
+    sa.Column("id", BigId, primary_key=True, autoincrement=True),
+    sa.Column("ref", sa.String(32), nullable=False, unique=True),
+    sa.Column("environment", sa.String(64), nullable=False),
+    sa.Column("host", sa.String(255), nullable=False),
+    sa.Column("key_hash", sa.String(64), nullable=False),
+    sa.Column("key_label", sa.Text, nullable=False),
+    # One key, at most one call that was or may have been placed. A released, rejected or not-placed call
+    # lets its key go and stays for the record.
+    sa.Column("holds_key", sa.Boolean, nullable=False),
+    sa.Column("conn_id", sa.String(250), nullable=False),
+    sa.Column("webhook_conn_id", sa.String(250), nullable=False),
+    sa.Column("dag_id", sa.String(250)),
+    sa.Column("run_id", sa.String(250)),
+    sa.Column("task_id", sa.String(250)),
+    sa.Column("map_index", sa.Integer, nullable=False),
+    sa.Column("generation", sa.Integer, nullable=False),
+    sa.Column("agent_id", sa.String(255), nullable=False),
+    sa.Column("from_number", sa.String(16), nullable=False),
+    sa.Column("to_number", sa.String(16), nullable=False),
+    sa.Column("request", Json, nullable=False),
+    sa.Column("fingerprint", Json, nullable=False),
+    sa.Column("metadata", Json, nullable=False),
+    sa.Column("state", sa.String(16), nullable=False),
+    sa.Column("owner", sa.String(32), nullable=False),
+    sa.Column("claimed_at", UtcDateTime, nullable=False),
+    sa.Column("claim_expires_at", UtcDateTime, nullable=False),
+    sa.Column("call_id", sa.String(255)),
+    sa.Column("queued_at", UtcDateTime),
+    sa.Column("error_code", sa.String(64)),
+    sa.Column("error_message", sa.Text),
+    sa.Column("completion_id", BigId, sa.ForeignKey("voiceinfra_completion.id")),
+    sa.Column("outcome", sa.String(64)),
+    sa.Column("completed_at", UtcDateTime),
+    sa.Index(
+        "uq_voiceinfra_call_key",
+        "environment",
+        "host",
+        "key_hash",
+        unique=True,
+        sqlite_where=sa.text("holds_key"),
+        postgresql_where=sa.text("holds_key"),
+    ),
+    sa.Index(None, "call_id"),
+    sa.Index(None, "dag_id", "run_id", "task_id"),
+    sa.Index(None, "state", "claimed_at"),
+)
+
+call_event = sa.Table(
+    "voiceinfra_call_event",
+    metadata,
+    sa.Column("id", BigId, primary_key=True, autoincrement=True),
+    sa.Column("call", BigId, sa.ForeignKey("voiceinfra_call.id"), nullable=False, index=True),
+    sa.Column("at", UtcDateTime, nullable=False),
+    sa.Column("kind", sa.String(32), nullable=False),
+    # Who did it, where a person did.
+    sa.Column("actor", sa.String(255)),
+    sa.Column("detail", Json, nullable=False),
+)
+
+completion = sa.Table(
+    "voiceinfra_completion",
+    metadata,
+    # In the order of arrival.
+    sa.Column("id", BigId, primary_key=True, autoincrement=True),
+    sa.Column("webhook_conn_id", sa.String(250), nullable=False),
+    sa.Column("call_id", sa.String(255), nullable=False),
+    sa.Column("digest", sa.String(64), nullable=False),
+    # False for a second body that says something else about the same call: kept, and never acted upon.
+    sa.Column("first", sa.Boolean, nullable=False),
+    sa.Column("received_at", UtcDateTime, nullable=False),
+    sa.Column("last_received_at", UtcDateTime, nullable=False),
+    sa.Column("deliveries", sa.Integer, nullable=False),
+    sa.Column("outcome", sa.String(64), nullable=False),
+    sa.Column("agent_id", sa.String(255)),
+    sa.Column("from_number", sa.String(64)),
+    sa.Column("to_number", sa.String(64)),
+    sa.Column("start_time", UtcDateTime),
+    # The bytes as they were signed.
+    sa.Column("body", sa.LargeBinary, nullable=False),
+    sa.UniqueConstraint("webhook_conn_id", "call_id", "digest"),
+    sa.Index(None, "call_id"),
+    # An id is never used again, not even when the newest row was deleted.
+    sqlite_autoincrement=True,
+)
+
+quarantine = sa.Table(
+    "voiceinfra_quarantine",
+    metadata,
+    sa.Column("id", BigId, primary_key=True, autoincrement=True),
+    sa.Column("webhook_conn_id", sa.String(250), nullable=False),
+    sa.Column("digest", sa.String(64), nullable=False),
+    sa.Column("received_at", UtcDateTime, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("body", sa.LargeBinary, nullable=False),
+    sa.UniqueConstraint("webhook_conn_id", "digest"),
+)
+
+wait = sa.Table(
+    "voiceinfra_wait",
+    metadata,
+    # One deadline for each waiting task and clear: retries share it.
+    sa.Column("environment", sa.String(64), primary_key=True),
+    sa.Column("dag_id", sa.String(250), primary_key=True),
+    sa.Column("run_id", sa.String(250), primary_key=True),
+    sa.Column("task_id", sa.String(250), primary_key=True),
+    sa.Column("map_index", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("generation", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("deadline", UtcDateTime, nullable=False),
+)
+
+
+def insert(tx: sa.Connection, table: sa.Table) -> sqlite.Insert | postgresql.Insert:
+    """Insert with ``ON CONFLICT``, which both databases spell the same."""
+    return sqlite.insert(table) if tx.dialect.name == "sqlite" else postgresql.insert(table)

@@ -1,0 +1,44 @@
+"""Deadlines of waiting tasks, which retries and restarts share."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import sqlalchemy as sa
+
+from airflow_provider_voiceinfra.store import tables
+from airflow_provider_voiceinfra.store.database import Database
+from airflow_provider_voiceinfra.store.records import Source
+
+
+class Waits:
+    """Keeps one deadline for each waiting task and clear.
+
+    :param database: the store's database.
+    :param environment: tasks of different environments do not meet.
+    """
+
+    def __init__(self, database: Database, environment: str) -> None:
+        self._database = database
+        self._environment = environment
+
+    def deadline(self, source: Source, timeout: timedelta) -> datetime:
+        """Say until when a task waits: from its first try, so that a retry waits no longer.
+
+        :param source: the task; a clear is a new generation, and starts a new deadline.
+        :param timeout: counted from the first time that this is asked.
+        """
+        key = {
+            "environment": self._environment,
+            "dag_id": source.dag_id or "",
+            "run_id": source.run_id or "",
+            "task_id": source.task_id or "",
+            "map_index": source.map_index,
+            "generation": source.generation,
+        }
+        query = sa.select(tables.wait.c.deadline).filter_by(**key)
+        with self._database.write() as tx:
+            row = {**key, "deadline": datetime.now(UTC) + timeout}
+            tx.execute(tables.insert(tx, tables.wait).values(row).on_conflict_do_nothing())
+            deadline: datetime = tx.execute(query).scalar_one()
+        return deadline
