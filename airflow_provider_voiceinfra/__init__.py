@@ -2,4 +2,105 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 __version__ = "0.1.0"
+
+_INTEGRATION = "VoiceInfra"
+
+
+def get_provider_info() -> dict[str, Any]:
+    """Tell Airflow what this package brings; see Airflow's ``provider_info.schema.json``."""
+    return {
+        "package-name": "airflow-provider-voiceinfra",
+        "name": _INTEGRATION,
+        "description": "AI phone calls by `VoiceInfra <https://voiceinfra.ai/>`__, placed at most once.",
+        "integrations": [
+            {
+                "integration-name": _INTEGRATION,
+                "external-doc-url": "https://voiceinfra.ai/",
+                "tags": ["service"],
+            }
+        ],
+        "hooks": [_modules("hooks.voiceinfra")],
+        "operators": [_modules("operators.outbound_call")],
+        "sensors": [_modules("sensors.call_completion")],
+        "triggers": [_modules("triggers.call_completion")],
+        "connection-types": [_CONNECTION_TYPE],
+        "cli": ["airflow_provider_voiceinfra.cli.get_voiceinfra_cli_commands"],
+        "config": {"voiceinfra": {"description": "Calls by VoiceInfra.", "options": _OPTIONS}},
+    }
+
+
+def _modules(name: str) -> dict[str, Any]:
+    return {"integration-name": _INTEGRATION, "python-modules": [f"airflow_provider_voiceinfra.{name}"]}
+
+
+def _field(label: str, description: str, *, secret: bool = False) -> dict[str, Any]:
+    schema: dict[str, Any] = {"type": ["string", "null"]}
+    if secret:
+        schema["format"] = "password"
+    return {"label": label, "description": description, "schema": schema}
+
+
+_CONNECTION_TYPE = {
+    "connection-type": "voiceinfra",
+    "hook-class-name": "airflow_provider_voiceinfra.hooks.voiceinfra.VoiceInfraHook",
+    "hook-name": _INTEGRATION,
+    "ui-field-behaviour": {
+        "hidden-fields": ["schema", "login", "port"],
+        "relabeling": {"host": "Base URL", "password": "API key"},
+        "placeholders": {"host": "https://api.voiceinfra.ai/v1"},
+    },
+    "conn-fields": {
+        "webhook_secret": _field(
+            "Webhook secret", "The secret set at VoiceInfra under Settings → Webhooks.", secret=True
+        ),
+        "webhook_secret_previous": _field(
+            "Previous webhook secret", "Is accepted too, while the secret is being changed.", secret=True
+        ),
+        "webhook_conn_id": _field(
+            "Webhook connection",
+            "The connection whose webhook brings this account's completions. Default: this one.",
+        ),
+        "agent_id": _field("Agent", "Used where a call names none; found in the agent's API tab."),
+        "from_number": _field("From number", "Used where a call names none: one of the account's numbers."),
+        "default_region": _field("Default region", "Country of numbers without a country code, such as US."),
+    },
+}
+
+
+def _option(description: str, default: str | None, *, kind: str = "string", **more: Any) -> dict[str, Any]:
+    return {
+        "description": description,
+        "version_added": "0.1.0",
+        "type": kind,
+        "example": None,
+        "default": default,
+    } | more
+
+
+_OPTIONS = {
+    "call_store": _option(
+        "SQLAlchemy URL of the call store, which knows who has been called: SQLite for one host, PostgreSQL for "
+        "more. Create it with `airflow voiceinfra store migrate`.",
+        "sqlite:///{AIRFLOW_HOME}/voiceinfra.db",
+        example="postgresql+psycopg://voiceinfra:password@db.example.com/voiceinfra",
+        sensitive=True,
+    ),
+    "environment": _option(
+        "Lets several Airflows share a call store: the same idempotency key in two environments is two calls.",
+        "default",
+        example="staging",
+    ),
+    "webhook_conn_ids": _option(
+        "The connections, separated by commas, that have a webhook at /voiceinfra/webhook/{conn_id}.",
+        "voiceinfra_default",
+    ),
+    "max_webhook_bytes": _option("A webhook with a larger body is refused with 413.", "5242880", kind="integer"),
+    "extracted_field": _option(
+        "The webhook's field that holds the data extracted by the agent. Default: the only object in the body.",
+        "",
+        example="extracted_data",
+    ),
+}

@@ -52,9 +52,7 @@ def base_url(host: str | None, *, conn_id: str) -> str:
     if not name:
         raise InvalidCallError(f"{where} is no address: write it like {DEFAULT_BASE_URL}.")
     if parts.username or parts.password or parts.query:
-        raise InvalidCallError(
-            f"{where} must be an address like {DEFAULT_BASE_URL}; the key is its password."
-        )
+        raise InvalidCallError(f"{where} must be an address like {DEFAULT_BASE_URL}; the key is its password.")
     if parts.scheme != "https" and not (parts.scheme == "http" and _is_loopback(name)):
         raise InvalidCallError(
             f"{where} starts with {parts.scheme}://, which would show the API key and the conversation to "

@@ -101,13 +101,11 @@ class VoiceInfraApi:
         url = f"{self._account.base_url}/calls/outbound"
         headers = {"X-API-Key": self._account.api_key, "Content-Type": "application/json"}
         try:
-            return transport.post(
-                url, headers=headers, body=json.dumps(body).encode(), timeouts=self._timeouts
-            )
+            return transport.post(url, headers=headers, body=json.dumps(body).encode(), timeouts=self._timeouts)
         except transport.NotWrittenError as error:
             raise CallNotSentError(
                 f"VoiceInfra could not be reached at {self._account.host} ({error}); nothing was sent. Check "
-                f"the network and the host of connection {self._account.conn_id!r}; a retry of the task may dial."
+                f"the network and the host of connection {self._account.conn_id!r}; a retry may dial."
             ) from None
         except transport.NoAnswerError as error:
             raise AnswerUnknownError(f"the connection was lost before an answer ({error})") from None

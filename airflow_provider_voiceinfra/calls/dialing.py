@@ -211,9 +211,7 @@ def _check_same(call: Call, intent: CallIntent) -> None:
         return
     if intent.key.own:
         raise KeyConflictError(call.ref, fields)
-    log.warning(
-        "Call %s was asked for with other values of %s; it stays as it was.", call.ref, ", ".join(fields)
-    )
+    log.warning("Call %s was asked for with other values of %s; it stays as it was.", call.ref, ", ".join(fields))
 
 
 def _ignore(_: str) -> None:

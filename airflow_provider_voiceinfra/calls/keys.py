@@ -33,7 +33,7 @@ def own_key(key: str, *, to_number: str) -> IdempotencyKey:
     text = key.strip() if isinstance(key, str) else ""
     if not text:
         raise InvalidCallError("idempotency_key is empty: give each call a text of its own, or leave it out.")
-    return IdempotencyKey(f"own:{text}", _without_number(text, to_number), own=True)
+    return IdempotencyKey(f"own:{text}", without_number(text, to_number), own=True)
 
 
 def task_key(source: Source, *, logical_date: datetime | None, to_number: str) -> IdempotencyKey:
@@ -47,12 +47,16 @@ def task_key(source: Source, *, logical_date: datetime | None, to_number: str) -
     return IdempotencyKey(f"task:{label}", label, own=False)
 
 
-def _without_number(text: str, to_number: str) -> str:
-    digits = to_number.lstrip("+")
+def without_number(text: str, number: str) -> str:
+    """Replace a phone number in a text by its hash, however it is written there.
+
+    :param number: the number to look for; any other that starts with ``+`` is replaced too.
+    """
+    digits = re.sub(r"\D", "", number)
     # The number with or without its country code, however it is written.
     for start in range(min(4, len(digits) - 6)):
         pattern = r"[\s().\-/]{0,2}".join(digits[start:])
-        text, found = re.subn(rf"\+?\(?{pattern}", hash_number(to_number), text)
+        text, found = re.subn(rf"\+?\(?{pattern}", hash_number(number), text)
         if found:
             break
     return re.sub(r"\+\d{7,15}", lambda match: hash_number(match[0]), text)

@@ -39,9 +39,7 @@ def to_e164(number: object, *, field: str, region: str | None = None) -> str:
     if parsed.extension:
         raise InvalidCallError(f"{shown} has an extension, which VoiceInfra cannot dial: leave it out.")
     if not phonenumbers.is_valid_number(parsed):
-        raise InvalidCallError(
-            f"{shown} is not a valid number in its country (a short one, perhaps): mend it."
-        )
+        raise InvalidCallError(f"{shown} is not a valid number in its country (a short one, perhaps): mend it.")
     if phonenumbers.number_type(parsed) == phonenumbers.PhoneNumberType.PREMIUM_RATE:
         raise InvalidCallError(f"{shown} is a premium-rate number, which is never called.")
     return phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164)

@@ -97,9 +97,7 @@ def plain_object(name: str, value: object) -> dict[str, Any] | None:
     try:
         plain: dict[str, Any] = json.loads(json.dumps(dict(value), default=_as_text, allow_nan=False))
     except (TypeError, ValueError, RecursionError):
-        raise InvalidCallError(
-            f"{name} holds a value that JSON cannot carry: use texts and numbers."
-        ) from None
+        raise InvalidCallError(f"{name} holds a value that JSON cannot carry: use texts and numbers.") from None
     return plain
 
 

@@ -78,6 +78,17 @@ class Calls:
                 return
             page = query.where(columns.id < rows[-1]["id"])
 
+    def count_by_state(self) -> dict[CallState, int]:
+        """Count the calls in each state."""
+        query = (
+            sa.select(tables.call.c.state, sa.func.count())
+            .where(tables.call.c.environment == self._environment)
+            .group_by(tables.call.c.state)
+            .order_by(tables.call.c.state)
+        )
+        with self._database.read() as tx:
+            return {CallState(state): count for state, count in tx.execute(query)}
+
     def _select(self) -> sa.Select[Any]:
         call, completion = tables.call, tables.completion
         return (

@@ -92,9 +92,7 @@ class Claims:
         :return: False where the claim is not ours any more, and stays with whoever judged it.
         """
         with self._database.write() as tx:
-            released = self._update_own(
-                tx, claim, CallState.CLAIMED, state=CallState.RELEASED, holds_key=False
-            )
+            released = self._update_own(tx, claim, CallState.CLAIMED, state=CallState.RELEASED, holds_key=False)
             if released:
                 record_event(tx, claim.id, "released", why=why)
         return released
@@ -125,6 +123,18 @@ class Claims:
         with self._database.write() as tx:
             if self._update_own(tx, claim, CallState.CLAIMED, state=CallState.UNKNOWN):
                 record_event(tx, claim.id, "unknown", why=why)
+
+    def record_overdue(self, call_id: str) -> None:
+        """Record that a call's completion did not come in time; it completes the call still when it comes."""
+        with self._database.write() as tx:
+            rows = tx.scalars(
+                sa.update(tables.call)
+                .where(tables.call.c.call_id == call_id, tables.call.c.state == CallState.QUEUED)
+                .values(state=CallState.OVERDUE)
+                .returning(tables.call.c.id)
+            ).all()
+            for row_id in rows:
+                record_event(tx, row_id, "overdue")
 
     def expire(self, call: Call) -> bool:
         """Mark another's claim unknown if it is older than a POST may take.

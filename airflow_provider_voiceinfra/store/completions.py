@@ -123,6 +123,11 @@ class Completions:
                 found.update({row.call_id: row.outcome for row in tx.execute(query)})
         return found
 
+    def newest(self) -> int:
+        """Give the id of the completion that arrived last, or 0."""
+        with self._database.read() as tx:
+            return tx.scalar(sa.select(sa.func.max(tables.completion.c.id))) or 0
+
     def arrived_since(self, cursor: int) -> list[tuple[int, str]]:
         """List what has arrived after a completion, in the order of arrival.
 
@@ -151,9 +156,7 @@ def settle(tx: sa.Connection, call_id: str) -> None:
     """Complete the call that has this ``call_id``, if its completion is there; the lock must be held."""
     row = tx.execute(
         _ending()
-        .add_columns(
-            tables.call.c.id.label("row_id"), tables.completion.c.id, tables.completion.c.received_at
-        )
+        .add_columns(tables.call.c.id.label("row_id"), tables.completion.c.id, tables.completion.c.received_at)
         .where(
             tables.completion.c.call_id == call_id,
             tables.call.c.state.in_([CallState.QUEUED, CallState.OVERDUE]),

@@ -9,9 +9,7 @@ import sqlalchemy as sa
 from airflow_provider_voiceinfra.store import tables
 
 
-def record_event(
-    tx: sa.Connection, row_id: int, kind: str, *, actor: str | None = None, **detail: str
-) -> None:
+def record_event(tx: sa.Connection, row_id: int, kind: str, *, actor: str | None = None, **detail: str) -> None:
     """Add to a call's history.
 
     :param row_id: the call's row.
@@ -20,7 +18,5 @@ def record_event(
     :param detail: facts, without numbers, context or words of the call.
     """
     tx.execute(
-        tables.call_event.insert().values(
-            call=row_id, at=datetime.now(UTC), kind=kind, actor=actor, detail=detail
-        )
+        tables.call_event.insert().values(call=row_id, at=datetime.now(UTC), kind=kind, actor=actor, detail=detail)
     )

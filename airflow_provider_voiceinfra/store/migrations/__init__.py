@@ -58,6 +58,4 @@ def _upgrade(connection: sa.Connection, database: Database) -> None:
             "airflow-provider-voiceinfra: upgrade the package here."
         ) from None
     if connection.scalar(sa.select(sa.func.count()).select_from(tables.store)) == 0:
-        connection.execute(
-            tables.store.insert().values(id=secrets.token_hex(16), created_at=datetime.now(UTC))
-        )
+        connection.execute(tables.store.insert().values(id=secrets.token_hex(16), created_at=datetime.now(UTC)))

@@ -50,9 +50,7 @@ def upgrade() -> None:
         sa.Column("reason", sa.Text, nullable=False),
         sa.Column("body", sa.LargeBinary, nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_voiceinfra_quarantine"),
-        sa.UniqueConstraint(
-            "webhook_conn_id", "digest", name="uq_voiceinfra_quarantine_webhook_conn_id_digest"
-        ),
+        sa.UniqueConstraint("webhook_conn_id", "digest", name="uq_voiceinfra_quarantine_webhook_conn_id_digest"),
     )
     op.create_table(
         "voiceinfra_store",
@@ -119,9 +117,7 @@ def upgrade() -> None:
         ["dag_id", "run_id", "task_id"],
         unique=False,
     )
-    op.create_index(
-        "ix_voiceinfra_call_state_claimed_at", "voiceinfra_call", ["state", "claimed_at"], unique=False
-    )
+    op.create_index("ix_voiceinfra_call_state_claimed_at", "voiceinfra_call", ["state", "claimed_at"], unique=False)
     op.create_index(
         "uq_voiceinfra_call_key",
         "voiceinfra_call",

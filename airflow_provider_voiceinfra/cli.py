@@ -1,0 +1,156 @@
+"""The command line: ``airflow voiceinfra …``, and the same under ``python -m airflow_provider_voiceinfra``."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from airflow.cli.cli_config import CLICommand
+
+
+@dataclass(frozen=True, slots=True)
+class Argument:
+    """One argument of a command, as argparse takes it."""
+
+    flags: tuple[str, ...]
+    options: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A command, or a group of commands.
+
+    :param run: ``module:function``, imported when the command is run; the function takes the parsed arguments and
+        returns the exit status.
+    """
+
+    name: str
+    help: str
+    run: str = ""
+    arguments: tuple[Argument, ...] = ()
+    commands: tuple[Command, ...] = field(default=())
+
+
+def argument(*flags: str, **options: Any) -> Argument:
+    """Describe an argument."""
+    return Argument(flags, options)
+
+
+COMMANDS = (
+    Command(
+        "demo",
+        "Start the sandbox and a real Airflow, and watch a DAG call people, none of whom is real",
+        "airflow_provider_voiceinfra.demo.command:run",
+        (
+            argument("--home", help="Airflow's home for the demo (default: a temporary one)"),
+            argument("--exit", action="store_true", help="end when the table is printed"),
+        ),
+    ),
+    Command(
+        "sandbox",
+        "Run a simulated VoiceInfra: the documented API and its webhooks; no phone rings",
+        "airflow_provider_voiceinfra.sandbox.command:run",
+        (
+            argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)"),
+            argument("--port", type=int, default=8099, help="port to listen on (default: %(default)s)"),
+            argument(
+                "--webhook-url",
+                default="http://127.0.0.1:8080/voiceinfra/webhook",
+                help="where completions are sent (default: %(default)s)",
+            ),
+            argument("--secret", default="sandbox-secret", help="signs the webhooks (default: %(default)s)"),
+            argument("--api-key", default="sandbox-key", help="the key that is accepted (default: %(default)s)"),
+            argument(
+                "--delay", default="2-5", help="seconds that a call lasts, such as 3 or 2-5 (default: %(default)s)"
+            ),
+            argument("--slow-answer", type=float, default=45.0, help="seconds of a slow answer (default: %(default)s)"),
+            argument("--late", type=float, default=60.0, help="seconds of a late webhook (default: %(default)s)"),
+            argument(
+                "--agent",
+                dest="agents",
+                action="append",
+                help="an agent that exists; may be repeated (default: agent_sandbox)",
+            ),
+            argument(
+                "--from-number",
+                dest="from_numbers",
+                action="append",
+                help="a number of the account; may be repeated (default: +14155550199)",
+            ),
+        ),
+    ),
+    Command(
+        "store",
+        "Create and look after the call store",
+        commands=(
+            Command(
+                "migrate",
+                "Create the call store, or bring it to this version's schema",
+                "airflow_provider_voiceinfra.store_commands:migrate",
+            ),
+            Command(
+                "status",
+                "Say whether the call store can be used, and what it holds",
+                "airflow_provider_voiceinfra.store_commands:status",
+            ),
+        ),
+    ),
+)
+
+
+def get_voiceinfra_cli_commands() -> list[CLICommand]:
+    """Give the commands to Airflow's command line."""
+    from airflow.cli.cli_config import GroupCommand
+
+    return [GroupCommand(name="voiceinfra", help="AI phone calls by VoiceInfra", subcommands=_for_airflow(COMMANDS))]
+
+
+def _for_airflow(commands: Sequence[Command]) -> list[CLICommand]:
+    from airflow.cli.cli_config import ActionCommand, Arg, GroupCommand
+
+    return [
+        GroupCommand(name=each.name, help=each.help, subcommands=_for_airflow(each.commands))
+        if each.commands
+        else ActionCommand(
+            name=each.name,
+            help=each.help,
+            func=_exiting(each),
+            args=[Arg(flags=argument.flags, **argument.options) for argument in each.arguments],
+        )
+        for each in commands
+    ]
+
+
+def _exiting(command: Command) -> Callable[[argparse.Namespace], None]:
+    def run(arguments: argparse.Namespace) -> None:
+        raise SystemExit(_run(command, arguments))
+
+    return run
+
+
+def _run(command: Command, arguments: argparse.Namespace) -> int:
+    module, _, function = command.run.partition(":")
+    return int(getattr(import_module(module), function)(arguments))
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command without Airflow's command line, which takes seconds to start."""
+    parser = argparse.ArgumentParser(prog="python -m airflow_provider_voiceinfra", description=__doc__)
+    _add_commands(parser, COMMANDS)
+    arguments = parser.parse_args(argv)
+    return _run(arguments.command, arguments)
+
+
+def _add_commands(parser: argparse.ArgumentParser, commands: Sequence[Command]) -> None:
+    subparsers = parser.add_subparsers(required=True, metavar="command")
+    for command in commands:
+        subparser = subparsers.add_parser(command.name, help=command.help, description=command.help)
+        if command.commands:
+            _add_commands(subparser, command.commands)
+        for each in command.arguments:
+            subparser.add_argument(*each.flags, **each.options)
+        subparser.set_defaults(command=command)

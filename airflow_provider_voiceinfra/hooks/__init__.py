@@ -1,0 +1,1 @@
+"""The hook: the connection to VoiceInfra, and the calls."""

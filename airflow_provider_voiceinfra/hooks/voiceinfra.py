@@ -1,0 +1,158 @@
+"""The connection to VoiceInfra, and the calls placed by it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from functools import cached_property
+from typing import Any
+
+from airflow.sdk import BaseHook, Connection, get_current_context
+
+from airflow_provider_voiceinfra.calls.account import Account, base_url
+from airflow_provider_voiceinfra.calls.api import VoiceInfraApi
+from airflow_provider_voiceinfra.calls.dialing import CallIntent, Dialer
+from airflow_provider_voiceinfra.calls.errors import InvalidCallError, VoiceInfraError
+from airflow_provider_voiceinfra.calls.keys import own_key
+from airflow_provider_voiceinfra.calls.request import CallRequest, plain_object
+from airflow_provider_voiceinfra.config import call_store
+from airflow_provider_voiceinfra.context import task_source
+from airflow_provider_voiceinfra.store.call_store import CallStore
+from airflow_provider_voiceinfra.store.records import Call, CallState, Source
+
+
+class VoiceInfraHook(BaseHook):
+    """Places AI phone calls, each at most once, and reads what was said.
+
+    :param voiceinfra_conn_id: a connection of type ``voiceinfra``: the API key is its password.
+    """
+
+    conn_name_attr = "voiceinfra_conn_id"
+    default_conn_name = "voiceinfra_default"
+    conn_type = "voiceinfra"
+    hook_name = "VoiceInfra"
+
+    def __init__(self, voiceinfra_conn_id: str = default_conn_name) -> None:
+        super().__init__()
+        self.voiceinfra_conn_id = voiceinfra_conn_id
+
+    @cached_property
+    def account(self) -> Account:
+        """The account that the connection describes.
+
+        :raises InvalidCallError: if the connection has no key, or an address that will not do.
+        """
+        return read_account(self.get_connection(self.voiceinfra_conn_id))
+
+    @property
+    def store(self) -> CallStore:
+        """The call store that ``[voiceinfra] call_store`` names."""
+        return call_store()
+
+    @cached_property
+    def dialer(self) -> Dialer:
+        """What places calls: every call of this package goes through it."""
+        return Dialer(self.store, self.account)
+
+    def place_call(
+        self,
+        *,
+        idempotency_key: str,
+        to_number: str,
+        agent_id: str | None = None,
+        from_number: str | None = None,
+        first_message: str | None = None,
+        context: str | None = None,
+        variables: Mapping[str, Any] | None = None,
+        metadata: Mapping[str, Any] | None = None,
+    ) -> Call:
+        """Place a call, or find the one that this key has placed already. Returns when VoiceInfra has taken it.
+
+        :param idempotency_key: your name for this call, such as ``reminder-4711``: one key, at most one call, in
+            all DAGs and runs.
+        :param to_number: who is called: E.164, or as people write it with the connection's ``default_region``.
+        :param agent_id: the AI agent; default: the connection's.
+        :param from_number: the caller ID, one of the account's numbers; default: the connection's.
+        :param first_message: replaces the agent's opening line.
+        :param context: is added to the agent's system prompt, for this call.
+        :param variables: fill the agent's prompt template.
+        :param metadata: stays with the call here and is never sent.
+        :raises InvalidCallError: a field will not do; nothing was sent.
+        :raises KeyConflictError: the key belongs to a call that asked for something else.
+        :raises CallNotSentError: nothing was sent; trying again later may dial.
+        :raises CallRejectedError: VoiceInfra refused it.
+        :raises CallUnknownError: it may have been placed; it is not dialled again.
+        :raises StoreError: the call store cannot be used; nothing was sent.
+        """
+        request = CallRequest.build(
+            self.account,
+            to_number=to_number,
+            agent_id=agent_id,
+            from_number=from_number,
+            first_message=first_message,
+            context=context,
+            variables=variables,
+        )
+        key = own_key(idempotency_key, to_number=request.to_number)
+        return self.dialer.place(CallIntent(key, request, _current_source(), plain_object("metadata", metadata) or {}))
+
+    def get_call(self, ref_or_call_id: str) -> Call | None:
+        """Find a call by its ref (``vc_…``) or its ``call_id``, with its completion once there is one."""
+        return self.store.calls.get(ref_or_call_id)
+
+    def iter_calls(
+        self,
+        *,
+        dag_id: str | None = None,
+        state: CallState | str | None = None,
+        outcome: str | None = None,
+        since: datetime | None = None,
+    ) -> Iterator[Call]:
+        """List calls, newest first, without holding them all in memory.
+
+        :param dag_id: placed by this DAG.
+        :param state: such as ``completed`` or ``unknown``.
+        :param outcome: ``answered``, ``voicemail`` or ``failed``.
+        :param since: claimed at this time or later.
+        """
+        return self.store.calls.iterate(dag_id=dag_id, state=state, outcome=outcome, since=since)
+
+    def test_connection(self) -> tuple[bool, str]:
+        """Find out whether the API key is good. Sends no number, so that no phone can ring."""
+        try:
+            return VoiceInfraApi(self.account).check_key()
+        except VoiceInfraError as error:
+            return False, str(error)
+
+
+def read_account(connection: Connection) -> Account:
+    """Read an account from its connection.
+
+    :raises InvalidCallError: if the connection has no key, or an address that will not do.
+    """
+    conn_id, extra = connection.conn_id, connection.extra_dejson
+    api_key = (connection.password or "").strip()
+    if not api_key or not api_key.isascii() or not api_key.isprintable():
+        raise InvalidCallError(
+            f"Connection {conn_id!r} has no usable API key: set the key from Settings → API Keys as its password."
+        )
+    host = connection.host
+    if host and connection.port:
+        host = f"{host}:{connection.port}"
+    return Account(
+        conn_id=conn_id,
+        base_url=base_url(host, conn_id=conn_id),
+        api_key=api_key,
+        webhook_conn_id=extra.get("webhook_conn_id") or conn_id,
+        agent_id=extra.get("agent_id") or None,
+        from_number=extra.get("from_number") or None,
+        default_region=extra.get("default_region") or None,
+    )
+
+
+def _current_source() -> Source:
+    """Tell which task runs here, if any does: calls are found by their DAG later."""
+    try:
+        return task_source(get_current_context())
+    except RuntimeError:
+        return Source()

@@ -1,0 +1,102 @@
+"""Waits for the completion of calls before downstream tasks run."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import BaseSensorOperator, PokeReturnValue, conf
+from airflow.sdk.exceptions import AirflowFailException, AirflowSensorTimeout
+
+from airflow_provider_voiceinfra.waiting import DEFAULT_TIMEOUT, GRACE, CompletionWait, left, names
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+
+class CallCompletionSensor(BaseSensorOperator):
+    """Waits until calls have ended and their completions are in the call store.
+
+    Returns ``{call_id, call_outcome, duration_seconds, start_time, end_time}`` and the ``completion_fields`` of the
+    call, or a list of such for a sequence of calls; times are ISO 8601, in UTC.
+
+    :param call_id: a ``call_id``, or any sequence of them, such as the output of a mapped operator. (templated)
+    :param fail_on_outcomes: outcomes that fail the task, such as ``["failed"]``; a retry would not call again.
+    :param completion_fields: what else to return, by VoiceInfra's name, such as ``transcript``, ``summary`` or
+        ``recording_url``; ``extracted`` is the data that the agent extracted. XComs are kept in Airflow's database
+        and shown in its UI: choose with care.
+    :param deferrable: wait in the triggerer, where waiting takes no worker.
+    :param timeout: counted from the first try; retries share it, a clear starts it anew.
+    """
+
+    template_fields: Sequence[str] = ("call_id",)
+
+    def __init__(
+        self,
+        *,
+        call_id: str | Sequence[str],
+        fail_on_outcomes: Collection[str] = (),
+        completion_fields: Collection[str] = (),
+        deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
+        timeout: timedelta | float = DEFAULT_TIMEOUT,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(timeout=timeout, **kwargs)
+        self.call_id = call_id
+        self.fail_on_outcomes = names("fail_on_outcomes", fail_on_outcomes)
+        self.completion_fields = names("completion_fields", completion_fields)
+        self.deferrable = deferrable
+
+    def execute(self, context: Context) -> Any:
+        """Wait, in the triggerer if deferrable."""
+        if not self.deferrable:
+            return super().execute(context)
+        wait, deadline = self._wait(), self._deadline(context)
+        if left(deadline) and not wait.is_over():
+            from airflow_provider_voiceinfra.triggers.call_completion import CallCompletionTrigger
+
+            self.log.info("Waiting for %d calls until %s.", len(wait.call_ids), deadline)
+            self.defer(
+                trigger=CallCompletionTrigger(call_ids=wait.call_ids, deadline=deadline.isoformat()),
+                method_name="execute_complete",
+                timeout=left(deadline) + GRACE,
+            )
+        # Through the same door as after a deferral, where soft_fail and never_fail are seen to.
+        return self.resume_execution("execute_complete", {"event": {}}, context)
+
+    def execute_complete(self, context: Context, event: dict[str, Any]) -> Any:  # noqa: ARG002 - a wake-up only
+        """Read the call store, which knows more than the trigger's event."""
+        return self._results(self._wait())
+
+    def poke(self, context: Context) -> PokeReturnValue | bool:
+        """Look once."""
+        wait = self._wait()
+        if wait.is_over():
+            return PokeReturnValue(is_done=True, xcom_value=self._results(wait))
+        if not left(self._deadline(context)):
+            self._results(wait)
+        return False
+
+    def _results(self, wait: CompletionWait) -> Any:
+        if not wait.is_over():
+            raise AirflowSensorTimeout(wait.overdue(timedelta(seconds=self.timeout)))
+        results = wait.results()
+        return results[0] if isinstance(self.call_id, str) else results
+
+    def _wait(self) -> CompletionWait:
+        from airflow_provider_voiceinfra.config import call_store
+
+        given = [self.call_id] if isinstance(self.call_id, str) else list(self.call_id or ())
+        if not all(isinstance(call_id, str) and call_id for call_id in given) or self.call_id is None:
+            raise AirflowFailException(
+                "call_id is missing, or one in the sequence is: did an upstream task place no call? Pass the output "
+                "of OutboundCallOperator, and let this task run only where a call was placed."
+            )
+        return CompletionWait(call_store(), tuple(given), self.fail_on_outcomes, self.completion_fields)
+
+    def _deadline(self, context: Context) -> Any:
+        from airflow_provider_voiceinfra.config import call_store
+        from airflow_provider_voiceinfra.context import task_source
+
+        return call_store().waits.deadline(task_source(context), timedelta(seconds=self.timeout))

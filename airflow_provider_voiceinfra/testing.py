@@ -1,0 +1,141 @@
+"""For tests of your own DAGs: the pytest fixture ``voiceinfra``, under which ``dag.test()`` calls nobody real.
+
+Put ``pytest_plugins = ["airflow_provider_voiceinfra.testing"]`` into your ``conftest.py``.
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from airflow_provider_voiceinfra import config
+from airflow_provider_voiceinfra.calls import account
+from airflow_provider_voiceinfra.calls.errors import InvalidCallError
+from airflow_provider_voiceinfra.hooks import voiceinfra as hook_module
+from airflow_provider_voiceinfra.sandbox import Dial, Sandbox
+from airflow_provider_voiceinfra.store.call_store import CallStore
+from airflow_provider_voiceinfra.webhook.app import create_app
+from airflow_provider_voiceinfra.webhook.receiver import Receiver
+from airflow_provider_voiceinfra.webhook.secrets import WebhookSecrets
+
+if TYPE_CHECKING:
+    from starlette.applications import Starlette
+
+    from airflow_provider_voiceinfra.sandbox.scenarios import Outcome
+
+_SECRET = "sandbox-secret"  # noqa: S105 - it protects nothing
+# A call is over before the test has asked for its end.
+_AT_ONCE = (0.0, 0.05)
+
+
+class LocalVoiceInfra:
+    """A simulated VoiceInfra, a call store and a receiver in this process, for one test.
+
+    :param sandbox: what takes the calls; which scenarios it knows is in ``docs/sandbox.md``.
+    :param store: what Airflow's tasks of this test use.
+    """
+
+    def __init__(self, sandbox: Sandbox, store: CallStore) -> None:
+        self.sandbox = sandbox
+        self.store = store
+
+    @property
+    def dials(self) -> list[Dial]:
+        """The calls that were placed, in order: whose phone would have rung."""
+        return self.sandbox.dials
+
+    def outcome(self, number: str, outcome: Outcome, **fields: object) -> None:
+        """Choose how calls to a number end, for the rest of the test.
+
+        :param number: E.164.
+        :param outcome: ``answered``, ``voicemail`` or ``failed``.
+        :param fields: of the webhook, such as ``summary`` or ``extracted_data``.
+        """
+        self.sandbox.outcome(number, outcome, **fields)
+
+    def complete(self, call_id: str, outcome: Outcome | None = None, **fields: object) -> None:
+        """End a call that is still open, such as one to ``+1…555-0164``, which never ends by itself.
+
+        :raises LookupError: if there is no such call.
+        """
+        self.sandbox.complete(call_id, outcome, **fields)
+
+
+@pytest.fixture
+def voiceinfra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalVoiceInfra]:
+    """Call nobody real: a sandbox, a receiver and an empty call store, behind ``voiceinfra_default``.
+
+    A connection to any other host is refused, whatever the DAG names.
+    """
+    store = CallStore(f"sqlite:///{tmp_path / 'voiceinfra.db'}")
+    store.migrate()
+    receiver = Receiver(store, WebhookSecrets(lambda _: [_SECRET]))
+    with _serving(create_app(receiver)) as url, Sandbox(webhook_url=f"{url}/webhook", delay=_AT_ONCE) as sandbox:
+        monkeypatch.setenv("AIRFLOW__VOICEINFRA__CALL_STORE", store.database.shown_url)
+        monkeypatch.setenv("AIRFLOW_CONN_VOICEINFRA_DEFAULT", _connection(sandbox))
+        monkeypatch.setattr(hook_module, "base_url", _only(sandbox))
+        config.call_store.cache_clear()
+        yield LocalVoiceInfra(sandbox, store)
+        config.call_store().close()
+        config.call_store.cache_clear()
+    store.close()
+
+
+def _connection(sandbox: Sandbox) -> str:
+    return json.dumps(
+        {
+            "conn_type": "voiceinfra",
+            "host": sandbox.url,
+            "password": "sandbox-key",
+            "extra": {
+                "agent_id": "agent_sandbox",
+                "from_number": "+14155550199",
+                "default_region": "US",
+                "webhook_secret": _SECRET,
+            },
+        }
+    )
+
+
+def _only(sandbox: Sandbox) -> Callable[..., str]:
+    def base_url(host: str | None, *, conn_id: str) -> str:
+        url = account.base_url(host, conn_id=conn_id)
+        if url != sandbox.url:
+            raise InvalidCallError(
+                f"Connection {conn_id!r} leads to a real VoiceInfra, which the fixture voiceinfra refuses: let the "
+                "DAG use voiceinfra_default in tests, or set this connection to the sandbox's address."
+            )
+        return url
+
+    return base_url
+
+
+@contextmanager
+def _serving(app: Starlette) -> Iterator[str]:
+    import uvicorn
+
+    started = threading.Event()
+
+    class Server(uvicorn.Server):
+        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+            await super().startup(sockets)
+            started.set()
+
+    server = Server(uvicorn.Config(app, port=0, log_level="critical", lifespan="off"))
+    thread = threading.Thread(target=server.run, name="voiceinfra-receiver", daemon=True)
+    thread.start()
+    if not started.wait(30):
+        raise TimeoutError("the receiver did not start")
+    port = server.servers[0].sockets[0].getsockname()[1]
+    try:
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.should_exit = True
+        thread.join()

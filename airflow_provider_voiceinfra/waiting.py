@@ -1,0 +1,110 @@
+"""What waiting for completions means, for the sensor and the operator alike."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from airflow.sdk.exceptions import AirflowFailException
+
+from airflow_provider_voiceinfra.store.call_store import CallStore
+from airflow_provider_voiceinfra.store.records import Completion
+
+DEFAULT_TIMEOUT = timedelta(hours=2)
+
+GRACE = timedelta(minutes=2)
+"""By how much Airflow's own timeout of a deferred task comes after ours, which reads the store once more."""
+
+
+@dataclass(frozen=True, slots=True)
+class CompletionWait:
+    """A wait for the completions of some calls, and what is made of them.
+
+    :param call_ids: as they were given; one may come twice.
+    :param fail_on_outcomes: outcomes that fail the task, without a retry.
+    :param completion_fields: what is returned of each completion besides the usual.
+    """
+
+    store: CallStore
+    call_ids: tuple[str, ...]
+    fail_on_outcomes: Collection[str]
+    completion_fields: Collection[str]
+
+    def is_over(self) -> bool:
+        """Look whether every call is completed."""
+        wanted = set(self.call_ids)
+        return wanted <= self.store.completions.outcomes(wanted).keys()
+
+    def results(self) -> list[dict[str, Any]]:
+        """Give the completions, one for each id given.
+
+        :raises AirflowFailException: if an outcome is among ``fail_on_outcomes``.
+        """
+        completions = [self._completion(call_id) for call_id in self.call_ids]
+        bad = [each for each in completions if each.outcome in self.fail_on_outcomes]
+        if bad:
+            ended = ", ".join(f"{self._name(each.call_id)} ({each.outcome})" for each in bad[:10])
+            more = f" and {len(bad) - 10} more" if len(bad) > 10 else ""  # noqa: PLR2004
+            raise AirflowFailException(
+                f"Ended with an outcome that fails this task: {ended}{more}. A retry would not call again."
+            )
+        return [self._result(each) for each in completions]
+
+    def overdue(self, timeout: timedelta) -> str:
+        """Mark what is not completed as overdue, and say so."""
+        open_ids = sorted(set(self.call_ids) - self.store.completions.outcomes(self.call_ids).keys())
+        for call_id in open_ids:
+            self.store.claims.record_overdue(call_id)
+        named = ", ".join(map(self._name, open_ids[:10]))
+        return (
+            f"{len(open_ids)} of {len(set(self.call_ids))} calls were not completed within {timeout}: {named}. "
+            "Their completion may still come and is kept. If none comes at all, check the webhook's URL and secret "
+            "under Settings → Webhooks at VoiceInfra, and that it can reach the receiver."
+        )
+
+    def _completion(self, call_id: str) -> Completion:
+        completion = self.store.calls.completion(call_id)
+        if completion is None:
+            raise LookupError(f"the completion of {call_id} is not in the call store")
+        return completion
+
+    def _name(self, call_id: str) -> str:
+        call = self.store.calls.get(call_id)
+        return call_id if call is None else f"{call.ref} ({call_id})"
+
+    def _result(self, completion: Completion) -> dict[str, Any]:
+        return {
+            "call_id": completion.call_id,
+            "call_outcome": completion.outcome,
+            "duration_seconds": completion.duration_seconds,
+            "start_time": _text(completion.start_time),
+            "end_time": _text(completion.end_time),
+        } | {name: _field(completion, name) for name in self.completion_fields}
+
+
+def names(argument: str, value: object) -> tuple[str, ...]:
+    """Check an argument that lists names, when the DAG is parsed.
+
+    :raises ValueError: if it is one text, which Python would take for a list of letters, or no list of texts.
+    """
+    if isinstance(value, str) or not isinstance(value, Sequence | set | frozenset):
+        raise ValueError(f"{argument} must be a list such as ['voicemail', 'failed'], not {value!r}")  # noqa: TRY004
+    if not all(isinstance(name, str) for name in value):
+        raise ValueError(f"{argument} must hold texts, not {value!r}")
+    return tuple(value)
+
+
+def left(deadline: datetime) -> timedelta:
+    """Give the time until a deadline, never less than nothing."""
+    return max(timedelta(0), deadline - datetime.now(UTC))
+
+
+def _text(time: datetime | None) -> str | None:
+    return None if time is None else time.isoformat()
+
+
+def _field(completion: Completion, name: str) -> Any:
+    """Give a field by our name (``extracted``), else by VoiceInfra's."""
+    return completion.extracted if name == "extracted" else completion.payload.get(name)

@@ -1,0 +1,92 @@
+"""Calls everybody who has an appointment, and acts on what they say.
+
+1. reads the people from a warehouse, here a small SQLite file named by the parameter ``warehouse``
+2. calls each of them, at most once: the key names the appointment, so that no rerun calls again
+3. waits, without a worker, until all calls have ended
+4. branches on the outcomes: whom nobody reached, a person at the front desk calls
+5. writes the results back
+
+``make demo`` runs it against the sandbox.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from typing import Any
+
+from airflow.sdk import Param, dag, task
+
+from airflow_provider_voiceinfra.hooks.voiceinfra import VoiceInfraHook
+from airflow_provider_voiceinfra.operators.outbound_call import OutboundCallOperator
+from airflow_provider_voiceinfra.sensors.call_completion import CallCompletionSensor
+
+
+@dag(
+    schedule=None,
+    params={"warehouse": Param("/tmp/warehouse.db", type="string")},  # noqa: S108 - give your own
+    tags=["voiceinfra", "example"],
+)
+def example_appointment_reminders():
+    @task
+    def people_to_call(params: dict[str, Any]) -> list[dict[str, Any]]:
+        with closing(sqlite3.connect(params["warehouse"])) as warehouse:
+            rows = warehouse.execute("SELECT id, name, phone, starts FROM appointments ORDER BY id").fetchall()
+        return [
+            {
+                "to_number": phone,
+                "first_message": f"Hello {name}, this is the clinic. Does {starts} still suit you?",
+                "variables": {"name": name, "appointment": starts},
+                "metadata": {"appointment": appointment},
+                "idempotency_key": f"reminder-{appointment}-{starts}",
+            }
+            for appointment, name, phone, starts in rows
+        ]
+
+    calls = OutboundCallOperator.partial(
+        task_id="call",
+        # What people wrote down, without a country code, is read as a number of this country.
+        default_region="US",
+        map_index_template="{{ task.metadata['appointment'] }}",
+    ).expand_kwargs(people_to_call())
+
+    ended = CallCompletionSensor(task_id="wait_for_the_calls_to_end", call_id=calls.output, deferrable=True)
+
+    @task.branch
+    def was_everybody_reached(results: list[dict[str, Any]]) -> str:
+        reached = all(result["call_outcome"] == "answered" for result in results)
+        return "everybody_was_reached" if reached else "ask_the_front_desk"
+
+    @task
+    def everybody_was_reached() -> None:
+        print("Nobody is left to call.")  # noqa: T201
+
+    @task
+    def ask_the_front_desk(results: list[dict[str, Any]]) -> None:
+        left = [result["call_id"] for result in results if result["call_outcome"] != "answered"]
+        print(f"{len(left)} people are left for the front desk.")  # noqa: T201
+
+    @task(trigger_rule="none_failed_min_one_success")
+    def write_back(results: list[dict[str, Any]], params: dict[str, Any]) -> None:
+        hook = VoiceInfraHook()
+        with closing(sqlite3.connect(params["warehouse"])) as warehouse, warehouse:
+            for result in results:
+                # Read here rather than handed on as XCom: what people say does not belong into Airflow's database.
+                call = hook.get_call(result["call_id"])
+                completion = call.completion
+                warehouse.execute(
+                    "UPDATE appointments SET outcome = ?, seconds = ?, confirmed = ?, summary = ? WHERE id = ?",
+                    (
+                        completion.outcome,
+                        completion.duration_seconds,
+                        completion.extracted.get("confirmed"),
+                        completion.summary,
+                        call.metadata["appointment"],
+                    ),
+                )
+
+    branch = was_everybody_reached(ended.output)
+    branch >> [everybody_was_reached(), ask_the_front_desk(ended.output)] >> write_back(ended.output)
+
+
+example_appointment_reminders()
