@@ -83,8 +83,7 @@ def voiceinfra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Loca
         monkeypatch.setattr(hook_module, "base_url", _only(sandbox))
         config.call_store.cache_clear()
         yield LocalVoiceInfra(sandbox, store)
-        config.call_store().close()
-        config.call_store.cache_clear()
+    config.call_store.cache_clear()
     store.close()
 
 

@@ -31,7 +31,9 @@ def example_appointment_reminders():
     @task
     def people_to_call(params: dict[str, Any]) -> list[dict[str, Any]]:
         with closing(sqlite3.connect(params["warehouse"])) as warehouse:
-            rows = warehouse.execute("SELECT id, name, phone, starts FROM appointments ORDER BY id").fetchall()
+            rows = warehouse.execute(
+                "SELECT id, name, phone, starts FROM appointments WHERE outcome IS NULL ORDER BY id"
+            ).fetchall()
         return [
             {
                 "to_number": phone,

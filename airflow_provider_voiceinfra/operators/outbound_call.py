@@ -22,6 +22,17 @@ if TYPE_CHECKING:
     from airflow_provider_voiceinfra.store.records import Call
 
 _POLL_SECONDS = 2.0
+_TEXTS = (
+    "to_number",
+    "agent_id",
+    "from_number",
+    "first_message",
+    "context",
+    "voiceinfra_conn_id",
+    "idempotency_key",
+    "default_region",
+)
+_OBJECTS = ("variables", "metadata")
 _WORDS = ("first_message", "context", "variables")
 
 
@@ -51,18 +62,7 @@ class OutboundCallOperator(BaseOperator):
     :param deferrable: wait in the triggerer, where waiting takes no worker.
     """
 
-    template_fields: Sequence[str] = (
-        "to_number",
-        "agent_id",
-        "from_number",
-        "first_message",
-        "context",
-        "variables",
-        "metadata",
-        "voiceinfra_conn_id",
-        "idempotency_key",
-        "default_region",
-    )
+    template_fields: Sequence[str] = (*_TEXTS, *_OBJECTS)
     template_fields_renderers = {"variables": "json", "metadata": "json"}  # noqa: RUF012 - as Airflow declares it
 
     def __init__(
@@ -185,10 +185,13 @@ class OutboundCallOperator(BaseOperator):
 
         This and not ``render_template_fields``, which a mapped task does not go through.
         """
-        if parent is self and self._rendered is not None:
-            return
-        super()._do_render_template_fields(parent, template_fields, context, jinja_env, seen_oids)
-        if parent is self:
+        if parent is not self:
+            super()._do_render_template_fields(parent, template_fields, context, jinja_env, seen_oids)
+        elif self._rendered is None:
+            super()._do_render_template_fields(self, _OBJECTS, context, jinja_env, seen_oids)
+            # A DAG that renders native objects would make an integer of +14155550100, and lose who is meant.
+            self.render_template_as_native_obj = False
+            super()._do_render_template_fields(self, _TEXTS, context, self.get_template_env(), seen_oids)
             self._rendered = {name: getattr(self, name) for name in self.template_fields}
             self._mask_rendered_fields()
 

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from airflow.sdk import BaseHook, conf
-from starlette.applications import Starlette
+from fastapi import FastAPI
 from starlette.concurrency import run_in_threadpool
 
 from airflow_provider_voiceinfra.config import call_store, max_webhook_bytes, webhook_conn_ids
@@ -19,10 +19,15 @@ from airflow_provider_voiceinfra.webhook.secrets import WebhookSecrets
 log = logging.getLogger(__name__)
 
 
-def create_api_server_app() -> Starlette:
-    """Make the receiver, with its secrets from Airflow's connections."""
+def create_api_server_app() -> FastAPI:
+    """Make the receiver, with its secrets from Airflow's connections.
+
+    Airflow runs the lifespan of what it mounts only where that is a FastAPI application. Its generated pages are
+    left out: nobody would have to sign in to see them.
+    """
     receiver = Receiver(call_store(), WebhookSecrets(connection_secrets))
-    return create_app(receiver, conn_ids=webhook_conn_ids(), max_bytes=max_webhook_bytes(), lifespan=_lifespan)
+    app = create_app(receiver, conn_ids=webhook_conn_ids(), max_bytes=max_webhook_bytes())
+    return FastAPI(routes=app.routes, lifespan=_lifespan, docs_url=None, redoc_url=None, openapi_url=None)
 
 
 def connection_secrets(conn_id: str) -> list[str]:
@@ -32,7 +37,7 @@ def connection_secrets(conn_id: str) -> list[str]:
 
 
 @asynccontextmanager
-async def _lifespan(_: Starlette) -> AsyncIterator[None]:
+async def _lifespan(_: FastAPI) -> AsyncIterator[None]:
     await run_in_threadpool(_prepare_store)
     yield
     call_store().close()

@@ -36,6 +36,13 @@ class Claims:
 
         :return: our new claim; or who holds the key, and then nothing may be dialled.
         """
+        while True:
+            taken = self._claim_or_holder(new)
+            # On PostgreSQL the holder may let the key go in between the two looks.
+            if taken is not None:
+                return taken
+
+    def _claim_or_holder(self, new: NewCall) -> Claim | Held | None:
         owner, ref, now = secrets.token_hex(16), f"vc_{secrets.token_hex(6)}", datetime.now(UTC)
         key_hash = hashlib.sha256(new.key.encode()).hexdigest()
         with self._database.write() as tx:
@@ -70,7 +77,7 @@ class Claims:
                 .returning(tables.call.c.id)
             )
             if row_id is None:
-                return Held(self._holder_of_key(tx, new.host, key_hash))
+                return self._holder_of_key(tx, new.host, key_hash)
             record_event(tx, row_id, "claimed")
         return Claim(row_id, ref, owner)
 
@@ -101,14 +108,14 @@ class Claims:
         """Record VoiceInfra's answer; where the completion has come before it, complete the call."""
         with self._database.write() as tx:
             lock_call_id(tx, call_id)
-            self._update_own(tx, claim, state=CallState.QUEUED, call_id=call_id, queued_at=datetime.now(UTC))
-            record_event(tx, claim.id, "queued", call_id=call_id)
-            settle(tx, call_id)
+            if self._update_own(tx, claim, state=CallState.QUEUED, call_id=call_id, queued_at=datetime.now(UTC)):
+                record_event(tx, claim.id, "queued", call_id=call_id)
+                settle(tx, call_id)
 
     def record_rejected(self, claim: Claim, code: str, message: str) -> None:
         """Record that VoiceInfra refused the call; its key is free for a mended request."""
         with self._database.write() as tx:
-            self._update_own(
+            rejected = self._update_own(
                 tx,
                 claim,
                 state=CallState.REJECTED,
@@ -116,7 +123,8 @@ class Claims:
                 error_code=code[:64],
                 error_message=message,
             )
-            record_event(tx, claim.id, "rejected", code=code)
+            if rejected:
+                record_event(tx, claim.id, "rejected", code=code)
 
     def record_unknown(self, claim: Claim, why: str) -> None:
         """Record that nobody knows whether the call was placed."""
@@ -159,16 +167,16 @@ class Claims:
                 record_event(tx, call.id, "unknown", why="its owner is gone")
         return expired
 
-    def _holder_of_key(self, tx: sa.Connection, host: str, key_hash: str) -> str:
-        ref: str = tx.execute(
+    def _holder_of_key(self, tx: sa.Connection, host: str, key_hash: str) -> Held | None:
+        ref = tx.scalar(
             sa.select(tables.call.c.ref).where(
                 tables.call.c.environment == self._environment,
                 tables.call.c.host == host,
                 tables.call.c.key_hash == key_hash,
                 tables.call.c.holds_key,
             )
-        ).scalar_one()
-        return ref
+        )
+        return None if ref is None else Held(ref)
 
     @staticmethod
     def _update_own(tx: sa.Connection, claim: Claim, only: CallState | None = None, **values: Any) -> bool:

@@ -153,28 +153,27 @@ def lock_call_id(tx: sa.Connection, call_id: str) -> None:
 
 
 def settle(tx: sa.Connection, call_id: str) -> None:
-    """Complete the call that has this ``call_id``, if its completion is there; the lock must be held."""
-    row = tx.execute(
+    """Complete the calls that have this ``call_id``, if its completion is there; the lock must be held."""
+    ended = tx.execute(
         _ending()
         .add_columns(tables.call.c.id.label("row_id"), tables.completion.c.id, tables.completion.c.received_at)
         .where(
             tables.completion.c.call_id == call_id,
             tables.call.c.state.in_([CallState.QUEUED, CallState.OVERDUE]),
         )
-    ).first()
-    if row is None:
-        return
-    tx.execute(
-        sa.update(tables.call)
-        .where(tables.call.c.id == row.row_id)
-        .values(
-            state=CallState.COMPLETED,
-            completion_id=row.id,
-            outcome=row.outcome,
-            completed_at=row.received_at,
+    ).all()
+    for row in ended:
+        tx.execute(
+            sa.update(tables.call)
+            .where(tables.call.c.id == row.row_id)
+            .values(
+                state=CallState.COMPLETED,
+                completion_id=row.id,
+                outcome=row.outcome,
+                completed_at=row.received_at,
+            )
         )
-    )
-    record_event(tx, row.row_id, "completed", outcome=row.outcome)
+        record_event(tx, row.row_id, "completed", outcome=row.outcome)
 
 
 def _ending() -> sa.Select[tuple[str, str]]:

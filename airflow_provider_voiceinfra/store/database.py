@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import functools
+import os
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -38,13 +39,16 @@ class Database:
     def __init__(self, url: str) -> None:
         try:
             parsed = sa.make_url(url)
-        except SQLAlchemyError:
+        except (SQLAlchemyError, ValueError):
             # The URL itself may hold a password: it is not repeated.
             raise StoreError(f"[voiceinfra] call_store is not an SQLAlchemy URL: {_WRITE}") from None
-        if parsed.drivername in {"postgres", "postgresql"}:
+        if parsed.get_backend_name() in {"postgres", "postgresql"}:
+            # The driver that comes with this package, whichever Airflow's own database is used by.
             parsed = parsed.set(drivername="postgresql+psycopg")
         self.url = parsed
-        self.shown_url = parsed.render_as_string(hide_password=True)
+        self.shown_url = parsed.difference_update_query(["password", "sslpassword"]).render_as_string()
+        # By process: a forked child leaves its parent's connections alone, and makes its own.
+        self._engines: dict[int, sa.Engine] = {}
         self.is_sqlite = parsed.get_backend_name() == "sqlite"
         if not self.is_sqlite and parsed.get_backend_name() != "postgresql":
             raise StoreError(f"[voiceinfra] call_store, {self.shown_url}, is of another kind: {_WRITE}")
@@ -71,9 +75,19 @@ class Database:
             with connection.begin():
                 yield connection
 
-    @functools.cached_property
+    @property
     def engine(self) -> sa.Engine:
         """The engine of a store that is there and of our version, else an error."""
+        engine = self._engines.get(os.getpid())
+        if engine is None:
+            opened = self._open_checked()
+            engine = self._engines.setdefault(os.getpid(), opened)
+            if engine is not opened:
+                # Another thread was faster.
+                opened.dispose()
+        return engine
+
+    def _open_checked(self) -> sa.Engine:
         engine = self.open()
         try:
             self._check_version(engine)
@@ -126,6 +140,8 @@ class Database:
             # A claim and a completion are on the disk when the transaction ends, whatever happens then.
             connection.execute("PRAGMA synchronous=FULL")
             connection.execute("PRAGMA foreign_keys=ON")
+            if create:
+                _write_ahead(connection)
             return connection
 
         engine = sa.create_engine("sqlite://", creator=connect, poolclass=sa.QueuePool, **options)
@@ -162,9 +178,26 @@ class Database:
             raise StoreUnavailableError(self.shown_url, why) from None
         except sa.exc.TimeoutError:
             raise StoreUnavailableError(self.shown_url, "all connections are in use") from None
+        except OSError as error:
+            raise StoreUnavailableError(self.shown_url, error.strerror or type(error).__name__) from None
 
     def dispose(self) -> None:
         """Close every connection."""
-        if "engine" in self.__dict__:
-            self.engine.dispose()
-            del self.engine
+        engine = self._engines.pop(os.getpid(), None)
+        if engine is not None:
+            engine.dispose()
+
+
+def _write_ahead(connection: sqlite3.Connection) -> None:
+    """Let readers and the one writer not wait for each other; lasts for the file."""
+    end = time.monotonic() + LOCK_TIMEOUT
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError as error:
+            # Where another process does the same, SQLite gives up at once.
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > end:
+                raise
+            time.sleep(0.05)
+        else:
+            return

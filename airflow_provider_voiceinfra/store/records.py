@@ -54,7 +54,7 @@ class NewCall:
     :param fingerprint: a short hash of each field of the request, by the field's name.
     """
 
-    key: str
+    key: str = field(repr=False)
     key_label: str
     host: str
     conn_id: str

@@ -9,7 +9,6 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
-from starlette.types import Lifespan
 
 from airflow_provider_voiceinfra.store.errors import StoreError
 from airflow_provider_voiceinfra.webhook.receiver import Receiver
@@ -27,7 +26,6 @@ def create_app(
     *,
     conn_ids: Collection[str] = (DEFAULT_CONN_ID,),
     max_bytes: int = MAX_WEBHOOK_BYTES,
-    lifespan: Lifespan[Starlette] | None = None,
 ) -> Starlette:
     """Make the application, to be mounted under ``/voiceinfra``.
 
@@ -35,7 +33,6 @@ def create_app(
 
     :param conn_ids: the connections that have a webhook here; for any other, nothing is looked up.
     :param max_bytes: of a webhook's body; more is not read.
-    :param lifespan: what to do when the application starts and ends.
     """
 
     async def webhook(request: Request) -> Response:
@@ -63,8 +60,7 @@ def create_app(
             Route("/webhook", webhook, methods=["POST"]),
             Route("/webhook/{conn_id}", webhook, methods=["POST"]),
             Route("/health", health, methods=["GET"]),
-        ],
-        lifespan=lifespan,
+        ]
     )
 
 

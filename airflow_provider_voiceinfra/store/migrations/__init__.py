@@ -29,9 +29,6 @@ def migrate(database: Database) -> None:
         with database.errors():
             if database.is_sqlite:
                 Path(str(database.url.database)).parent.mkdir(parents=True, exist_ok=True)
-                with engine.connect() as connection:
-                    # Lasts for the file. Readers and the one writer do not wait for each other.
-                    connection.connection.execute("PRAGMA journal_mode=WAL")
             with engine.connect() as connection:
                 connection.execution_options(voiceinfra_write=True)
                 with connection.begin():
@@ -54,7 +51,7 @@ def _upgrade(connection: sa.Connection, database: Database) -> None:
         command.upgrade(config, "head")
     except CommandError:
         raise StoreError(
-            f"The call store at {database.shown_url} was made by a newer version of "
+            f"The call store at {database.shown_url} ([voiceinfra] call_store) was made by a newer version of "
             "airflow-provider-voiceinfra: upgrade the package here."
         ) from None
     if connection.scalar(sa.select(sa.func.count()).select_from(tables.store)) == 0:

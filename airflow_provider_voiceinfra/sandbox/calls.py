@@ -1,0 +1,154 @@
+"""The accepted calls, and how they end."""
+
+from __future__ import annotations
+
+import threading
+import uuid
+import zlib
+from collections import Counter
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from functools import partial
+from typing import TYPE_CHECKING
+
+from airflow_provider_voiceinfra.sandbox.conversation import completion
+from airflow_provider_voiceinfra.sandbox.records import Dial
+from airflow_provider_voiceinfra.sandbox.scenarios import OUTCOMES, Notice, Outcome, Scenario
+from airflow_provider_voiceinfra.sandbox.webhooks import Webhook
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from airflow_provider_voiceinfra.sandbox.log import Log
+    from airflow_provider_voiceinfra.sandbox.outbound import OutboundRequest
+    from airflow_provider_voiceinfra.sandbox.schedule import Schedule
+    from airflow_provider_voiceinfra.sandbox.sender import WebhookSender
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a call ends: None leaves it to the scenario; the fields replace those of the webhook."""
+
+    outcome: Outcome | None
+    fields: Mapping[str, object]
+
+    def __post_init__(self) -> None:
+        if self.outcome is not None and self.outcome not in OUTCOMES:
+            msg = f"outcome must be one of {', '.join(OUTCOMES)}, not {self.outcome!r}"
+            raise ValueError(msg)
+
+
+AS_SCRIPTED = Ending(None, {})
+
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    dial: Dial
+    nth: int
+    ended: bool = False
+
+
+class Calls:
+    """Takes calls, ends each at its time, and has its webhook sent.
+
+    :param delay: shortest and longest seconds that a call takes; None: until it is completed by hand
+    :param late: seconds by which a late webhook is late
+    :param extracted_field: the webhook's name for extracted data
+    """
+
+    def __init__(
+        self,
+        *,
+        dials: Log[Dial],
+        sender: WebhookSender,
+        schedule: Schedule,
+        delay: tuple[float, float] | None,
+        late: float,
+        extracted_field: str,
+    ) -> None:
+        self._dials = dials
+        self._sender = sender
+        self._schedule = schedule
+        self._delay = delay
+        self._late = late
+        self._extracted_field = extracted_field
+        self._lock = threading.Lock()
+        self._calls: dict[str, _Call] = {}
+        self._calls_to: Counter[str] = Counter()
+        self._endings: dict[str, Ending] = {}
+
+    def accept(self, request: OutboundRequest, scenario: Scenario) -> Dial:
+        """Take a call: from here on, a phone rings."""
+        dial = Dial(
+            call_id=f"call_{uuid.uuid4().hex[:20]}",
+            at=datetime.now(UTC),
+            agent_id=request.agent_id,
+            from_number=request.from_number,
+            to_number=request.to_number,
+            first_message=request.first_message,
+            context=request.context,
+            variables=request.variables,
+            scenario=scenario,
+            unknown_fields=request.unknown_fields,
+        )
+        with self._lock:
+            self._calls_to[dial.to_number] += 1
+            self._calls[dial.call_id] = _Call(dial, self._calls_to[dial.to_number])
+        self._dials.add(dial)
+        seconds = self._seconds_to_webhook(dial)
+        if seconds is not None:
+            self._schedule.after(seconds, partial(self._end, dial.call_id))
+        return dial
+
+    def decide(self, number: str, ending: Ending) -> None:
+        """Have all calls to this number that have not ended yet, and all later ones, end so."""
+        self._endings[number] = ending
+
+    def complete(self, call_id: str, ending: Ending = AS_SCRIPTED) -> None:
+        """End a call now; its webhook goes out at once. One that has ended gets another webhook.
+
+        :raises LookupError: if there is no such call
+        """
+        call = self._mark_ended(call_id)
+        if call is None:
+            msg = f"There is no call {call_id!r}"
+            raise LookupError(msg)
+        self._sender.send(self._webhook(call, ending))
+
+    def _end(self, call_id: str) -> None:
+        call = self._mark_ended(call_id)
+        if call is not None and not call.ended:
+            self._sender.send(self._webhook(call, AS_SCRIPTED))
+
+    def _mark_ended(self, call_id: str) -> _Call | None:
+        """Return the call as it was before."""
+        with self._lock:
+            call = self._calls.get(call_id)
+            if call is not None:
+                self._calls[call_id] = replace(call, ended=True)
+        return call
+
+    def _seconds_to_webhook(self, dial: Dial) -> float | None:
+        notice = dial.scenario.notice
+        if self._delay is None or notice in {Notice.NEVER, Notice.BEFORE_ANSWER}:
+            return None
+        shortest, longest = self._delay
+        share = zlib.crc32(dial.call_id.encode()) / 2**32
+        return shortest + share * (longest - shortest) + (self._late if notice is Notice.LATE else 0.0)
+
+    def _webhook(self, call: _Call, ending: Ending) -> Webhook:
+        scenario = call.dial.scenario
+        decided = self._endings.get(call.dial.to_number, AS_SCRIPTED)
+        outcome = ending.outcome or decided.outcome or scenario.outcome
+        said = partial(completion, call.dial, nth=call.nth, extracted_field=self._extracted_field)
+        payload = said(outcome)
+        if scenario.notice is Notice.WITHOUT_START_TIME:
+            del payload["start_time"]
+        payload |= {**decided.fields, **ending.fields}
+        match scenario.notice:
+            case Notice.TWICE:
+                return Webhook.of(payload, then=Webhook.of(payload))
+            case Notice.CONTRADICTED:
+                other: Outcome = "failed" if outcome == "voicemail" else "voicemail"
+                return Webhook.of(payload, then=Webhook.of(said(other)))
+        return Webhook.of(payload)

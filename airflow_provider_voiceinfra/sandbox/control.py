@@ -1,0 +1,78 @@
+"""The endpoints beside the API, by which other processes look at the sandbox and steer it."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_voiceinfra.sandbox.calls import Ending
+from airflow_provider_voiceinfra.sandbox.replies import Reply, error, json_reply
+from airflow_provider_voiceinfra.sandbox.scenarios import SCENARIOS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from email.message import Message
+
+    from airflow_provider_voiceinfra.sandbox.calls import Calls
+    from airflow_provider_voiceinfra.sandbox.handler import Routes
+    from airflow_provider_voiceinfra.sandbox.log import Log
+    from airflow_provider_voiceinfra.sandbox.records import Dial
+
+
+class Control:
+    """Answers ``/sandbox`` and what is below it; needs no key."""
+
+    def __init__(self, calls: Calls, dials: Log[Dial]) -> None:
+        self._calls = calls
+        self._dials = dials
+
+    def routes(self) -> Routes:
+        """Return what answers which path and method."""
+        return {
+            "/sandbox": {"GET": self._scenarios},
+            "/sandbox/dials": {"GET": self._accepted},
+            "/sandbox/complete": {"POST": self._complete},
+            "/sandbox/outcome": {"POST": self._outcome},
+        }
+
+    def _scenarios(self, _headers: Message, _body: bytes) -> Reply:
+        return json_reply(
+            [{"number": scenario.number, "name": scenario.name, "happens": scenario.happens} for scenario in SCENARIOS]
+        )
+
+    def _accepted(self, _headers: Message, _body: bytes) -> Reply:
+        return json_reply([dial.as_json() for dial in self._dials.entries()])
+
+    def _complete(self, _headers: Message, body: bytes) -> Reply:
+        try:
+            asked = _object(body, "call_id")
+            self._calls.complete(asked["call_id"], _ending(asked))
+        except ValueError as mistake:
+            return error(400, "validation_error", str(mistake))
+        except LookupError as mistake:
+            return error(404, "not_found", str(mistake))
+        return json_reply({"call_id": asked["call_id"]})
+
+    def _outcome(self, _headers: Message, body: bytes) -> Reply:
+        try:
+            asked = _object(body, "number", "outcome")
+            self._calls.decide(asked["number"], _ending(asked))
+        except ValueError as mistake:
+            return error(400, "validation_error", str(mistake))
+        return json_reply({"number": asked["number"], "outcome": asked["outcome"]})
+
+
+def _object(body: bytes, *required: str) -> dict[str, Any]:
+    asked = json.loads(body)
+    if not isinstance(asked, dict) or not all(isinstance(asked.get(name), str) for name in required):
+        msg = f"The body must be an object with {' and '.join(required)}"
+        raise ValueError(msg)
+    return asked
+
+
+def _ending(asked: Mapping[str, Any]) -> Ending:
+    fields = asked.get("fields", {})
+    if not isinstance(fields, dict):
+        msg = f"fields must be an object, not {json.dumps(fields)}"
+        raise ValueError(msg)  # noqa: TRY004 - answered like every other mistake in the body
+    return Ending(asked.get("outcome"), fields)

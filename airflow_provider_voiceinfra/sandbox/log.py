@@ -1,0 +1,68 @@
+"""A list that only grows and can be waited on, so that nobody has to sleep and look again."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+T = TypeVar("T")
+
+
+class Log(Generic[T]):
+    """Entries in the order they came in; safe to use from any thread.
+
+    :param listener: called with each new entry, in the thread that adds it
+    """
+
+    def __init__(self, listener: Callable[[T], None] | None = None) -> None:
+        self._entries: list[T] = []
+        self._changed = threading.Condition()
+        self._closed = False
+        self._listener = listener
+
+    def add(self, entry: T) -> None:
+        """Append an entry and wake whoever waits for it."""
+        with self._changed:
+            self._entries.append(entry)
+            self._changed.notify_all()
+        if self._listener is not None:
+            self._listener(entry)
+
+    def entries(self) -> list[T]:
+        """Return a copy of all entries so far."""
+        with self._changed:
+            return list(self._entries)
+
+    def wait_for_count(self, n: int, timeout: float, what: str) -> list[T]:
+        """Return all entries as soon as there are ``n`` of them.
+
+        :param timeout: seconds
+        :param what: the name of the entries, for the error
+        :raises TimeoutError: if there are fewer when the time is over
+        """
+        if not self._wait(lambda entries: len(entries) >= n, timeout):
+            msg = f"{len(self.entries())} {what} instead of {n} after {timeout:g} s"
+            raise TimeoutError(msg)
+        return self.entries()
+
+    def wait_for_any(self, fits: Callable[[T], bool], timeout: float) -> bool:
+        """Wait until one entry fits.
+
+        :param timeout: seconds
+        :return: False if the time is over, or the log closed, before
+        """
+        return self._wait(lambda entries: any(map(fits, entries)), timeout)
+
+    def close(self) -> None:
+        """Let everybody who waits go."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+
+    def _wait(self, enough: Callable[[list[T]], bool], timeout: float) -> bool:
+        with self._changed:
+            self._changed.wait_for(lambda: self._closed or enough(self._entries), timeout)
+            return enough(self._entries)

@@ -1,0 +1,127 @@
+"""The checks of ``POST /calls/outbound``, in the order VoiceInfra makes them."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+    from email.message import Message
+
+_E164 = re.compile(r"\+[1-9]\d{6,14}")
+_REQUIRED = ("agent_id", "from_number", "to_number")
+_TEXTS = ("first_message", "context")
+_KNOWN = {*_REQUIRED, *_TEXTS, "variables"}
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """What VoiceInfra knows of the account: its key, its agents, its numbers."""
+
+    api_key: str
+    agents: Collection[str]
+    from_numbers: Collection[str]
+
+
+@dataclass(frozen=True, slots=True)
+class OutboundRequest:
+    """The body of a valid request.
+
+    :param unknown_fields: names of fields beside the documented ones
+    :param fingerprint: equal for equal bodies, whatever the order of their fields
+    """
+
+    agent_id: str
+    from_number: str
+    to_number: str
+    first_message: str | None
+    context: str | None
+    variables: Mapping[str, Any] | None
+    unknown_fields: tuple[str, ...]
+    fingerprint: str
+
+
+class RefusedError(Exception):
+    """The request is not valid.
+
+    :param status: HTTP status of the answer
+    :param code: the error's code
+    :param message: what is wrong; shows the bad value, as real APIs do
+    """
+
+    def __init__(self, status: int, code: str, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+        self.message = message
+
+
+def check(headers: Message, body: bytes, account: Account) -> OutboundRequest:
+    """Return the request, if it is valid.
+
+    :param headers: of the HTTP request, found in any case
+    :param body: of the HTTP request
+    :param account: whose key, agents and numbers are right
+    :raises RefusedError: if it is not
+    """
+    key = headers.get("X-API-Key")
+    if key is None:
+        raise RefusedError(401, "unauthorized", "The X-API-Key header is missing")
+    if key != account.api_key:
+        raise RefusedError(401, "unauthorized", f"Invalid API key '{key}'")
+    fields = _json_object(headers, body)
+    _check_fields(fields)
+    if fields["agent_id"] not in account.agents:
+        raise RefusedError(404, "not_found", f"Agent '{fields['agent_id']}' does not exist or is inactive")
+    _check_numbers(fields, account)
+    return OutboundRequest(
+        agent_id=fields["agent_id"],
+        from_number=fields["from_number"],
+        to_number=fields["to_number"],
+        first_message=fields.get("first_message"),
+        context=fields.get("context"),
+        variables=fields.get("variables"),
+        unknown_fields=tuple(name for name in fields if name not in _KNOWN),
+        fingerprint=json.dumps(fields, sort_keys=True),
+    )
+
+
+def _invalid(message: str) -> RefusedError:
+    return RefusedError(400, "validation_error", message)
+
+
+def _json_object(headers: Message, body: bytes) -> dict[str, Any]:
+    media_type = headers.get("Content-Type", "").partition(";")[0].strip().lower()
+    if media_type != "application/json":
+        raise _invalid(f"Content-Type must be application/json, not '{media_type}'")
+    try:
+        fields = json.loads(body)
+    except ValueError as error:
+        raise _invalid(f"The body is not JSON: {error}") from error
+    if not isinstance(fields, dict):
+        raise _invalid(f"The body must be an object, not {json.dumps(fields)}")
+    return fields
+
+
+def _check_fields(fields: Mapping[str, Any]) -> None:
+    for name in _REQUIRED:
+        if name not in fields:
+            raise _invalid(f"{name} is required")
+        if not isinstance(fields[name], str) or not fields[name]:
+            raise _invalid(f"{name} must be a string that is not empty, not {json.dumps(fields[name])}")
+    for name in _TEXTS:
+        if name in fields and not isinstance(fields[name], str):
+            raise _invalid(f"{name} must be a string, not {json.dumps(fields[name])}")
+    if "variables" in fields and not isinstance(fields["variables"], dict):
+        raise _invalid(f"variables must be an object, not {json.dumps(fields['variables'])}")
+
+
+def _check_numbers(fields: Mapping[str, Any], account: Account) -> None:
+    for name in ("to_number", "from_number"):
+        if not _E164.fullmatch(fields[name]):
+            raise RefusedError(422, "invalid_phone", f"{name} '{fields[name]}' is not a valid E.164 number")
+    if fields["from_number"] not in account.from_numbers:
+        raise _invalid(f"from_number '{fields['from_number']}' is not one of the account's numbers")

@@ -1,0 +1,99 @@
+"""Answers of the API, before they go over the wire."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from airflow_provider_voiceinfra.sandbox.records import iso
+from airflow_provider_voiceinfra.sandbox.scenarios import Answer
+
+if TYPE_CHECKING:
+    from airflow_provider_voiceinfra.sandbox.outbound import OutboundRequest
+    from airflow_provider_voiceinfra.sandbox.records import Dial
+
+ELSEWHERE = "http://127.0.0.1:9/elsewhere"
+_JSON = ("Content-Type", "application/json")
+_UNREADABLE = b"<html><body><h1>200 OK</h1>The proxy lost its notes.</body></html>"
+
+# Real APIs repeat what they were sent in their messages; so do these, to show who redacts them.
+_REFUSALS: dict[int, tuple[str, str]] = {
+    307: ("moved", "VoiceInfra is elsewhere"),
+    400: ("validation_error", "Invalid parameters: {fingerprint}"),
+    401: ("unauthorized", "Invalid API key '{key}'"),
+    404: ("not_found", "Agent '{agent_id}' does not exist or is inactive"),
+    408: ("request_timeout", "Timed out while connecting to {to_number}"),
+    422: ("invalid_phone", "to_number '{to_number}' is not a valid E.164 number"),
+    429: ("rate_limited", "Too many calls from {from_number}"),
+    500: ("server_error", "Could not finish the request to call {to_number}"),
+    503: ("unavailable", "No line is free to call {to_number}"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An answer, and how it is to reach the client.
+
+    :param code: the error's code, empty if it is not an error
+    """
+
+    status: int
+    body: bytes
+    headers: tuple[tuple[str, str], ...] = (_JSON,)
+    answer: Answer = Answer.WHOLE
+    code: str = ""
+
+
+def json_reply(payload: object, status: int = 200) -> Reply:
+    """Answer with JSON.
+
+    :param payload: what ``json.dumps`` takes
+    """
+    return Reply(status, json.dumps(payload).encode())
+
+
+def error(status: int, code: str, message: str, *headers: tuple[str, str]) -> Reply:
+    """Answer with an error, in VoiceInfra's shape.
+
+    :param headers: further headers
+    """
+    body = json.dumps({"error": {"code": code, "message": message}}).encode()
+    return Reply(status, body, (_JSON, *headers), code=code)
+
+
+def refusal(status: int, request: OutboundRequest, key: str, *headers: tuple[str, str]) -> Reply:
+    """Answer a valid request with the error that its number asks for.
+
+    :param key: the API key that was sent
+    :param headers: further headers
+    """
+    code, message = _REFUSALS[status]
+    message = message.format(
+        key=key,
+        agent_id=request.agent_id,
+        from_number=request.from_number,
+        to_number=request.to_number,
+        fingerprint=request.fingerprint,
+    )
+    if status == 307:  # noqa: PLR2004
+        headers = (*headers, ("Location", ELSEWHERE))
+    return error(status, code, message, *headers)
+
+
+def queued(dial: Dial) -> Reply:
+    """Answer that the call is accepted, in the way its scenario has it."""
+    answer = dial.scenario.answer
+    if answer is Answer.UNREADABLE:
+        return Reply(200, _UNREADABLE, (("Content-Type", "text/html"),))
+    fields = {
+        "call_id": dial.call_id,
+        "status": "queued",
+        "agent_id": dial.agent_id,
+        "to_number": dial.to_number,
+        "from_number": dial.from_number,
+        "created_at": iso(dial.at),
+    }
+    if answer is Answer.WITHOUT_CALL_ID:
+        del fields["call_id"]
+    return Reply(200, json.dumps(fields).encode(), answer=answer)

@@ -1,0 +1,126 @@
+"""The scenarios: what a call does is chosen by the number that is called, as with Twilio's magic numbers."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import Literal
+
+Outcome = Literal["answered", "voicemail", "failed"]
+OUTCOMES: tuple[Outcome, ...] = ("answered", "voicemail", "failed")
+
+_MAGIC_NUMBER = re.compile(r"\+1[2-9]\d{2}55501(\d{2})")
+
+
+class Answer(Enum):
+    """How the answer to a POST reaches the client."""
+
+    WHOLE = auto()
+    SLOW = auto()
+    CLOSED = auto()
+    RESET = auto()
+    CUT_OFF = auto()
+    UNREADABLE = auto()
+    WITHOUT_CALL_ID = auto()
+
+
+class Throttle(Enum):
+    """What the 429 to the first POST of a body says about when to come back."""
+
+    SECONDS = auto()
+    DATE = auto()
+    SILENT = auto()
+
+
+class Notice(Enum):
+    """How the webhook of a call is sent."""
+
+    ONCE = auto()
+    BEFORE_ANSWER = auto()
+    TWICE = auto()
+    CONTRADICTED = auto()
+    LATE = auto()
+    NEVER = auto()
+    WITHOUT_START_TIME = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """What happens when a number that ends in ``555 01`` and this code is called.
+
+    :param code: the last two digits of the number
+    :param name: two or three words for it
+    :param happens: the same as a sentence, as the documentation has it
+    :param accepted: whether VoiceInfra takes the call (with a throttle: at the second POST)
+    :param status: HTTP status of the answer, if one is sent
+    :param answer: how the answer reaches the client
+    :param throttle: refuse the first POST of a body with 429, and how
+    :param notice: how the webhook is sent
+    :param outcome: how the call ends
+    """
+
+    code: str
+    name: str
+    happens: str
+    accepted: bool = True
+    status: int = 200
+    answer: Answer = Answer.WHOLE
+    throttle: Throttle | None = None
+    notice: Notice = Notice.ONCE
+    outcome: Outcome = "answered"
+
+    @property
+    def number(self) -> str:
+        """One of the numbers that choose this scenario."""
+        return f"+141555501{self.code}"
+
+
+def _refused(code: str, name: str, happens: str, status: int, answer: Answer = Answer.WHOLE) -> Scenario:
+    return Scenario(code, name, f"{happens}; not accepted", accepted=False, status=status, answer=answer)
+
+
+SCENARIOS: tuple[Scenario, ...] = (
+    Scenario("00", "answered", "A person answers and talks with the agent"),
+    Scenario("01", "voicemail", "The voicemail answers, the agent leaves a message", outcome="voicemail"),
+    Scenario("02", "failed", "Nobody is reached", outcome="failed"),
+    Scenario("10", "slow answer", "Accepted at once, answered after `--slow-answer` s", answer=Answer.SLOW),
+    _refused("11", "lost request", "Connection closed without a byte", 200, Answer.CLOSED),
+    Scenario("12", "lost answer", "Accepted, then closed without a byte", answer=Answer.CLOSED),
+    Scenario("13", "reset after", "Accepted, then TCP reset", answer=Answer.RESET),
+    _refused("14", "reset before", "TCP reset", 200, Answer.RESET),
+    _refused("15", "redirect", "307 to another host", 307),
+    Scenario("20", "500, accepted", "500, yet the call is accepted", status=500),
+    _refused("21", "500, not accepted", "500", 500),
+    _refused("22", "503", "503", 503),
+    Scenario("23", "408, accepted", "408, yet the call is accepted", status=408),
+    Scenario("30", "429, seconds", "429 with `Retry-After` in seconds, then 200", throttle=Throttle.SECONDS),
+    Scenario("31", "429, date", "429 with `Retry-After` as an HTTP date, then 200", throttle=Throttle.DATE),
+    Scenario("32", "429, silent", "429 without `Retry-After`, then 200", throttle=Throttle.SILENT),
+    _refused("33", "429, always", "429 at every POST", 429),
+    _refused("40", "validation error", "400 `validation_error`", 400),
+    _refused("41", "unauthorized", "401 `unauthorized`", 401),
+    _refused("42", "invalid phone", "422 `invalid_phone`", 422),
+    _refused("44", "agent not found", "404 `not_found`", 404),
+    Scenario("50", "unreadable 200", "Accepted, 200 with a body that is not JSON", answer=Answer.UNREADABLE),
+    Scenario("51", "cut-off 200", "Accepted, 200 that ends half way", answer=Answer.CUT_OFF),
+    Scenario("52", "200, no id", "Accepted, 200 without `call_id`", answer=Answer.WITHOUT_CALL_ID),
+    Scenario("60", "early webhook", "Webhook delivered before the 200", notice=Notice.BEFORE_ANSWER),
+    Scenario("61", "webhook twice", "The same webhook twice", notice=Notice.TWICE),
+    Scenario("62", "contradiction", "A second webhook that says voicemail", notice=Notice.CONTRADICTED),
+    Scenario("63", "late webhook", "The webhook comes `--late` s after the end", notice=Notice.LATE),
+    Scenario("64", "no webhook", "The webhook never comes", notice=Notice.NEVER),
+    Scenario("65", "no start_time", "Webhook without `start_time`", notice=Notice.WITHOUT_START_TIME),
+)
+
+_BY_CODE = {scenario.code: scenario for scenario in SCENARIOS}
+ANSWERED = _BY_CODE["00"]
+
+
+def scenario_of(number: str) -> Scenario:
+    """Return the scenario that a number chooses: ``answered``, unless it is one of the table's.
+
+    :param number: an E.164 number
+    """
+    magic = _MAGIC_NUMBER.fullmatch(number)
+    return _BY_CODE.get(magic[1], ANSWERED) if magic else ANSWERED

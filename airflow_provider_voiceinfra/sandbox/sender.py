@@ -1,0 +1,143 @@
+"""Sends webhooks until they are answered 200."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from datetime import UTC, datetime
+from functools import partial
+from http.client import HTTPException
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from airflow_provider_voiceinfra.sandbox.connection import KeptConnection
+from airflow_provider_voiceinfra.sandbox.log import Log
+from airflow_provider_voiceinfra.sandbox.records import Delivery
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from airflow_provider_voiceinfra.sandbox.schedule import Schedule
+    from airflow_provider_voiceinfra.sandbox.webhooks import Webhook
+
+TRIES = 50
+FIRST_PAUSE = 0.5
+LONGEST_PAUSE = 30.0
+
+
+def pause_after(attempt: int) -> float:
+    """Return the seconds between a delivery that failed and the next: 0.5, 1, 2, 4 … 30.
+
+    :param attempt: 1 for the first delivery
+    """
+    return min(FIRST_PAUSE * 2.0 ** (attempt - 1), LONGEST_PAUSE)
+
+
+def _is_http(url: str) -> bool:
+    try:
+        target = urlsplit(url)
+        return target.scheme in {"http", "https"} and bool(target.hostname) and target.port != 0
+    except ValueError:  # such as a port that is none
+        return False
+
+
+class WebhookSender:
+    """Delivers webhooks with a few threads, each with a connection that it keeps.
+
+    :param url: where to; None sends nothing
+    :param secret: signs each body
+    :param workers: how many webhooks are under way at the same time, at most
+    :param schedule: when to try again
+    :param on_delivery: called with every try
+    """
+
+    def __init__(
+        self,
+        *,
+        url: str | None,
+        secret: str,
+        workers: int,
+        schedule: Schedule,
+        on_delivery: Callable[[Delivery], None] | None = None,
+    ) -> None:
+        self.url = url
+        self.deliveries = Log(on_delivery)
+        self.acknowledged: Log[Delivery] = Log()
+        self._secret = secret
+        self._schedule = schedule
+        self._ready: queue.SimpleQueue[tuple[Webhook, int] | None] = queue.SimpleQueue()
+        self._connections = [KeptConnection() for _ in range(workers)]
+        self._threads = [
+            threading.Thread(target=self._work, args=(connection,), name=f"sandbox-webhook-{n}", daemon=True)
+            for n, connection in enumerate(self._connections)
+        ]
+
+    @property
+    def url(self) -> str | None:
+        """Where to; read at every try, so it may be changed at any time."""
+        return self._url
+
+    @url.setter
+    def url(self, url: str | None) -> None:
+        if url is not None and not _is_http(url):
+            msg = f"A webhook URL begins with http:// or https:// and a host, not {url!r}."
+            raise ValueError(msg)
+        self._url = url
+
+    def start(self) -> None:
+        """Start the threads."""
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self) -> None:
+        """End at once: what is under way is cut off, what is not delivered never will be."""
+        self.acknowledged.close()
+        for connection in self._connections:
+            self._ready.put(None)
+            connection.cut()
+        for thread in self._threads:
+            thread.join(timeout=2.0)
+
+    def send(self, webhook: Webhook, attempt: int = 1) -> None:
+        """Deliver a webhook, again and again until it is acknowledged; returns at once.
+
+        :param attempt: how many tries this one makes
+        """
+        if self.url is not None:
+            self._ready.put((webhook, attempt))
+
+    def wait_until_acknowledged(self, call_id: str, timeout: float) -> None:
+        """Wait until the call's webhook is taken, the time is over, or the sandbox stops.
+
+        :param timeout: seconds
+        """
+        if self.url is not None:
+            self.acknowledged.wait_for_any(lambda delivery: delivery.call_id == call_id, timeout)
+
+    def _work(self, connection: KeptConnection) -> None:
+        while not connection.is_cut and (job := self._ready.get()) is not None:
+            self._try(connection, *job)
+        connection.close()
+
+    def _try(self, connection: KeptConnection, webhook: Webhook, attempt: int) -> None:
+        url = self.url
+        if url is None:
+            return
+        delivery = self._deliver(connection, url, webhook, attempt)
+        if connection.is_cut:
+            return
+        self.deliveries.add(delivery)
+        if delivery.acknowledged:
+            self.acknowledged.add(delivery)
+            if webhook.then is not None:
+                self.send(webhook.then)
+        elif attempt < TRIES:
+            self._schedule.after(pause_after(attempt), partial(self.send, webhook, attempt + 1))
+
+    def _deliver(self, connection: KeptConnection, url: str, webhook: Webhook, attempt: int) -> Delivery:
+        status, error = None, None
+        try:
+            status = connection.post(url, webhook.body, webhook.headers(self._secret))
+        except (OSError, HTTPException, ValueError) as failure:
+            error = f"{type(failure).__name__}: {failure}"
+        return Delivery(webhook.call_id, attempt, datetime.now(UTC), status, error)

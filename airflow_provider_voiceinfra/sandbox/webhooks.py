@@ -1,0 +1,49 @@
+"""The signed ``call.completed`` webhook, as it goes over the wire."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+def sign(body: bytes, secret: str) -> str:
+    """Return the value of ``X-VoiceInfra-Signature``.
+
+    :param body: the body, byte for byte as it is sent
+    :param secret: the webhook's secret
+    """
+    return "sha256=" + hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Webhook:
+    """The body of a webhook, and the webhook that follows once it is acknowledged."""
+
+    call_id: str
+    body: bytes
+    then: Webhook | None = None
+
+    @classmethod
+    def of(cls, payload: Mapping[str, object], then: Webhook | None = None) -> Webhook:
+        """Make the webhook that carries a completion.
+
+        :param payload: the completion, with its ``call_id``
+        """
+        return cls(str(payload["call_id"]), json.dumps(payload, ensure_ascii=False).encode(errors="replace"), then)
+
+    def headers(self, secret: str) -> dict[str, str]:
+        """Return the headers that go with the body.
+
+        :param secret: signs it
+        """
+        return {
+            "Content-Type": "application/json",
+            "X-VoiceInfra-Event": "call.completed",
+            "X-VoiceInfra-Signature": sign(self.body, secret),
+        }

@@ -1,0 +1,67 @@
+"""DAGs of the tests: one call, asked for in each way that the operator knows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from airflow.sdk import DAG
+
+from airflow_provider_voiceinfra.operators.outbound_call import OutboundCallOperator
+from airflow_provider_voiceinfra.sensors.call_completion import CallCompletionSensor
+
+NUMBER = "+12125550100"
+
+
+def call(to_number: str = NUMBER, **options: Any) -> OutboundCallOperator:
+    return OutboundCallOperator(task_id="call", to_number=to_number, **options)
+
+
+def plain(**fields: Any) -> None:
+    call(**fields)
+
+
+def deferring(**fields: Any) -> None:
+    call(wait_for_completion=True, deferrable=True, completion_fields=["summary", "extracted"], **fields)
+
+
+def blocking(**fields: Any) -> None:
+    call(wait_for_completion=True, deferrable=False, completion_fields=["summary", "extracted"], **fields)
+
+
+def particular(**fields: Any) -> None:
+    call(wait_for_completion=True, deferrable=True, fail_on_outcomes=["voicemail", "failed"], **fields)
+
+
+def then_poke(**fields: Any) -> None:
+    CallCompletionSensor(
+        task_id="wait", call_id=call(**fields).output, poke_interval=0.1, completion_fields=["transcript"]
+    )
+
+
+def then_defer(**fields: Any) -> None:
+    CallCompletionSensor(task_id="wait", call_id=call(**fields).output, deferrable=True, fail_on_outcomes=["failed"])
+
+
+def many(**fields: Any) -> None:
+    people = [{"to_number": f"+1{area}5550100", "variables": {"name": f"Person {area}"}} for area in (212, 310, 415)]
+    calls = OutboundCallOperator.partial(task_id="call", **fields).expand_kwargs(people)
+    CallCompletionSensor(task_id="wait", call_id=calls.output, deferrable=True)
+
+
+def native(**fields: Any) -> None:
+    call(**fields)
+
+
+WAYS: tuple[Callable[..., None], ...] = (plain, deferring, blocking, particular, then_poke, then_defer, many, native)
+
+
+def make_dag(way: Callable[..., None], **fields: Any) -> DAG:
+    """Make a DAG that calls in one of these ways."""
+    with DAG(f"call_{way.__name__}", schedule=None, render_template_as_native_obj=way is native) as dag:
+        way(**fields)
+    return dag
+
+
+for way in WAYS:
+    globals()[way.__name__ + "_dag"] = make_dag(way)

@@ -1,0 +1,174 @@
+"""A real Airflow can be started, used and ended, and leaves no process behind, however its caller ends."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+import psutil
+import pytest
+import requests
+
+from airflow_provider_voiceinfra.demo import reaper
+from airflow_provider_voiceinfra.demo.api import AirflowError
+from airflow_provider_voiceinfra.demo.standalone import Standalone
+
+DAG = """
+from datetime import timedelta
+
+from airflow.providers.standard.sensors.time_delta import TimeDeltaSensor
+from airflow.sdk import dag, task
+
+
+@dag(schedule=None, is_paused_upon_creation=True)
+def trivial():
+    @task
+    def greet(params=None, dag_run=None):
+        print("good morning")
+        return {"who": dag_run.conf["who"], "numbers": [1, 2]}
+
+    @task
+    def double(number):
+        return 2 * number
+
+    greet() >> TimeDeltaSensor(task_id="nap", delta=timedelta(seconds=3), deferrable=True)
+    double.expand(number=[1, 2])
+
+
+trivial()
+"""
+
+# Starts what is named by its arguments, says so, and waits to be killed.
+CALLER = """
+import pathlib, sys, time
+from airflow_provider_voiceinfra.demo.standalone import Standalone
+
+home, dags = map(pathlib.Path, sys.argv[1:])
+standalone = Standalone(home, dags_folder=dags)
+standalone.start()
+print("ready", flush=True)
+time.sleep(600)
+"""
+
+# Leaves a grandchild in a session of its own that ignores whatever can be ignored, and runs on itself.
+STUBBORN = """
+import os, signal, sys, time
+
+if os.fork() == 0:
+    os.setsid()
+    if os.fork() == 0:
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, signal.SIG_IGN)
+        print("ready", flush=True)
+        time.sleep(600)
+    os._exit(0)
+os.wait()
+time.sleep(float(sys.argv[1]))
+"""
+
+
+def wait_until_gone(processes: list[psutil.Process], timeout: float) -> list[psutil.Process]:
+    """Return those that run after the time is up. A zombie has ended: its parent has only not asked yet."""
+    deadline = time.monotonic() + timeout
+    while (left := [each for each in processes if runs(each)]) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return left
+
+
+def runs(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+@pytest.fixture
+def dags(tmp_path):
+    folder = tmp_path / "dags"
+    folder.mkdir()
+    (folder / "trivial.py").write_text(DAG)
+    return folder
+
+
+def test_airflow_runs_a_dag_through_the_triggerer_and_ends_whole(tmp_path, dags, monkeypatch):
+    monkeypatch.setenv("AIRFLOW__CORE__EXECUTOR", "of the caller's shell")
+    before = set(psutil.Process().children())
+    with Standalone(tmp_path / "home", dags_folder=dags) as airflow:
+        reaper_process = next(iter(set(psutil.Process().children()) - before))
+        run_id = airflow.trigger_dag("trivial", conf={"who": "Ada"})
+        airflow.wait_for_task("trivial", run_id, "nap", states={"deferred"}, timeout=60)
+        assert airflow.wait_for_run("trivial", run_id, timeout=60) == "success"
+
+        assert airflow.xcom("trivial", run_id, "greet") == {"who": "Ada", "numbers": [1, 2]}
+        assert airflow.xcom("trivial", run_id, "double", map_index=1) == 4
+        assert "good morning" in airflow.task_log("trivial", run_id, "greet")
+        assert {(each["task_id"], each["map_index"]) for each in airflow.task_instances("trivial", run_id)} == {
+            ("greet", -1),
+            ("nap", -1),
+            ("double", 0),
+            ("double", 1),
+        }
+
+        airflow.clear("trivial", run_id, ["greet"])
+        again = airflow.wait_for_task("trivial", run_id, "greet", states={"success"}, timeout=60)
+        assert again["try_number"] == 2
+
+        everything = [reaper_process, *reaper_process.children(recursive=True)]
+        assert len(everything) > 5
+
+    assert wait_until_gone(everything, timeout=0) == []
+    with pytest.raises(requests.ConnectionError):
+        airflow.health()
+    airflow.stop()
+
+
+def test_a_caller_that_is_killed_leaves_no_process(tmp_path, dags):
+    command = [sys.executable, "-c", CALLER, str(tmp_path / "home"), str(dags)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as caller:
+        assert caller.stdout.readline() == "ready\n"
+        everything = psutil.Process(caller.pid).children(recursive=True)
+        assert len(everything) > 5
+        caller.kill()
+    assert wait_until_gone(everything, timeout=30) == []
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "why"),
+    [
+        ("AIRFLOW__CORE__EXECUTOR", "no_such_module.Executor", "No module named 'no_such_module'"),
+        ("AIRFLOW__TRIGGERER__CAPACITY", "many", "many"),
+    ],
+    ids=["standalone itself", "one part of it"],
+)
+def test_an_airflow_that_cannot_start_says_why_and_is_gone(tmp_path, dags, setting, value, why):
+    before = set(psutil.Process().children())
+    airflow = Standalone(tmp_path / "home", dags_folder=dags, env={setting: value})
+    with pytest.raises(AirflowError, match=rf"(?s)has ended.*standalone\.log.*{why}"):
+        airflow.start()
+    assert set(psutil.Process().children()) == before
+
+
+def test_a_port_in_use_is_named_before_anything_is_started(tmp_path, dags):
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        with pytest.raises(AirflowError, match=f"Port {port} is in use"):
+            Standalone(tmp_path / "home", dags_folder=dags, port=port).start()
+    assert not (tmp_path / "home").exists()
+
+
+@pytest.mark.parametrize("end", ["pipe", signal.SIGTERM, signal.SIGINT, "command"])
+def test_the_reaper_ends_what_has_left_its_session_and_ignores_signals(end):
+    seconds = "0.2" if end == "command" else "600"
+    command = [sys.executable, "-m", reaper.__name__, "--", sys.executable, "-c", STUBBORN, seconds]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout.readline() == "ready\n"
+        everything = psutil.Process(process.pid).children(recursive=True)
+        if end == "pipe":
+            process.stdin.close()
+        elif end != "command":
+            process.send_signal(end)
+        assert process.wait(timeout=10) == 0
+    assert wait_until_gone(everything, timeout=0) == []

@@ -1,0 +1,63 @@
+"""Runs the tests' DAGs by ``dag.test()``, as users do in their own tests."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from tests.dags import one_call
+
+
+@dataclass(frozen=True)
+class Run:
+    """A DAG run that has ended."""
+
+    state: str
+    run_id: str
+    dag_id: str
+
+    def xcom(self, task_id: str, key: str = "return_value", map_index: int = -1) -> Any:
+        from airflow.models.xcom import XComModel
+        from airflow.utils.session import create_session
+        from sqlalchemy import select
+
+        with create_session() as session:
+            query = select(XComModel).filter_by(
+                dag_id=self.dag_id, run_id=self.run_id, task_id=task_id, key=key, map_index=map_index
+            )
+            row = session.scalar(query)
+            return None if row is None else XComModel.deserialize_value(row)
+
+    def rendered(self, task_id: str, map_index: int = -1) -> dict[str, Any]:
+        from airflow.models.renderedtifields import RenderedTaskInstanceFields
+        from airflow.utils.session import create_session
+        from sqlalchemy import select
+
+        with create_session() as session:
+            query = select(RenderedTaskInstanceFields).filter_by(
+                dag_id=self.dag_id, run_id=self.run_id, task_id=task_id, map_index=map_index
+            )
+            return session.scalars(query).one().rendered_fields
+
+
+@pytest.fixture(scope="session")
+def airflow_database() -> None:
+    """Airflow's own database, in the home of this session."""
+    subprocess.run([sys.executable, "-m", "airflow", "db", "migrate"], check=True, capture_output=True)
+
+
+@pytest.fixture
+def run_dag(airflow_database, voiceinfra) -> Callable[..., Run]:
+    """Call in one of the ways of tests/dags/one_call.py."""
+
+    def run(way: Callable[..., None], **fields: Any) -> Run:
+        dag = one_call.make_dag(way, **fields)
+        run = dag.test()
+        return Run(str(run.state), run.run_id, dag.dag_id)
+
+    return run

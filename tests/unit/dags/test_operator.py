@@ -1,0 +1,98 @@
+"""What ``OutboundCallOperator`` promises, in DAGs under ``dag.test()``."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.dags import one_call
+
+NAME, SECRET_WORDS = "Sarah Connor", "owes us 4711 dollars"
+WORDS = {
+    "first_message": f"Hello {NAME}",
+    "context": SECRET_WORDS,
+    "variables": {"name": NAME, "tier": 5, "nested": {"word": SECRET_WORDS}},
+}
+
+
+def test_the_call_id_is_returned_and_pushed(run_dag, voiceinfra):
+    run = run_dag(one_call.plain)
+    assert run.state == "success"
+    [dial] = voiceinfra.dials
+    assert run.xcom("call") == run.xcom("call", "call_id") == dial.call_id
+
+
+def test_every_field_reaches_voiceinfra_with_its_type(run_dag, voiceinfra):
+    run_dag(one_call.plain, to_number="(212) 555-0101", default_region="US", metadata={"id": 7}, **WORDS)
+    [dial] = voiceinfra.dials
+    assert dial.to_number == "+12125550101"
+    assert dial.variables == WORDS["variables"]
+    assert (dial.first_message, dial.context) == (WORDS["first_message"], WORDS["context"])
+    assert voiceinfra.store.calls.get(dial.call_id).metadata == {"id": 7}
+
+
+@pytest.mark.parametrize("way", [one_call.deferring, one_call.blocking])
+def test_waiting_for_completion_pushes_what_was_asked_for_and_no_more(run_dag, voiceinfra, way):
+    voiceinfra.outcome("+12125550100", "answered", summary="Yes.", extracted_data={"confirmed": True})
+    run = run_dag(way)
+    completion = run.xcom("call", "completion")
+    assert completion.keys() == {
+        *("call_id", "call_outcome", "duration_seconds", "start_time", "end_time"),
+        *("summary", "extracted"),
+    }
+    assert completion["call_outcome"] == "answered"
+    assert (completion["summary"], completion["extracted"]) == ("Yes.", {"confirmed": True})
+    assert run.xcom("call") == completion["call_id"]
+
+
+def test_an_outcome_that_fails_the_task_is_no_reason_to_call_again(run_dag, voiceinfra):
+    run = run_dag(one_call.particular, to_number="+12125550101")
+    assert run.state == "failed"
+    assert len(voiceinfra.dials) == 1
+
+
+def test_rendered_fields_hide_who_is_called_and_what_is_said(run_dag, voiceinfra):
+    run = run_dag(one_call.plain, idempotency_key="reminder-+12125550100-monday", **WORDS)
+    rendered = run.rendered("call")
+    assert rendered["to_number"] == "+1212•••0100"
+    assert rendered["variables"].keys() == {"name", "tier", "nested"}
+    assert "monday" in rendered["idempotency_key"]
+    for secret in ("+12125550100", "2125550100", NAME, SECRET_WORDS, "4711"):
+        assert secret not in str(rendered)
+
+
+def test_rendered_fields_of_mapped_tasks_hide_them_too(run_dag, voiceinfra):
+    run = run_dag(one_call.many)
+    assert run.state == "success"
+    for index in range(3):
+        rendered = run.rendered("call", index)
+        assert "•••" in rendered["to_number"]
+        assert "Person" not in str(rendered)
+    assert {dial.variables["name"] for dial in voiceinfra.dials} == {"Person 212", "Person 310", "Person 415"}
+
+
+def test_one_own_key_is_one_call_across_runs_and_dags(run_dag, voiceinfra):
+    first = run_dag(one_call.plain, idempotency_key="reminder-4711")
+    second = run_dag(one_call.deferring, idempotency_key="reminder-4711")
+    assert first.xcom("call") == second.xcom("call")
+    assert len(voiceinfra.dials) == 1
+
+
+def test_another_call_under_an_own_key_is_refused(run_dag, voiceinfra):
+    run_dag(one_call.plain, idempotency_key="reminder-4711", context="one")
+    assert run_dag(one_call.plain, idempotency_key="reminder-4711", context="another").state == "failed"
+    assert len(voiceinfra.dials) == 1
+
+
+def test_a_number_stays_a_text_where_templates_are_native(run_dag, voiceinfra):
+    # Python would read it as an integer, without the + that tells a Swiss number from an American one.
+    run_dag(one_call.native, to_number="{{ '+12125550101' }}", context="{{ 7 }}", variables="{{ {'n': 7} }}")
+    [dial] = voiceinfra.dials
+    assert (dial.to_number, dial.context, dial.variables) == ("+12125550101", "7", {"n": 7})
+
+
+@pytest.mark.parametrize("names", ["summary", 7, [None]])
+def test_a_list_of_names_that_is_none_fails_when_the_dag_is_parsed(names):
+    from airflow_provider_voiceinfra.operators.outbound_call import OutboundCallOperator
+
+    with pytest.raises(ValueError, match="completion_fields"):
+        OutboundCallOperator(task_id="call", to_number="+12125550100", completion_fields=names)

@@ -1,0 +1,137 @@
+"""The receiver over HTTP: what is answered, and what is in the store then."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import socket
+from urllib.parse import urlsplit
+
+import pytest
+import requests
+import sqlalchemy as sa
+
+from airflow_provider_voiceinfra import testing
+from airflow_provider_voiceinfra.store import tables
+from airflow_provider_voiceinfra.webhook.app import create_app
+from airflow_provider_voiceinfra.webhook.receiver import Receiver
+from airflow_provider_voiceinfra.webhook.secrets import WebhookSecrets
+
+SECRETS = {"voiceinfra_default": ["s3cret"], "second": ["other"], "keyless": []}
+
+
+@pytest.fixture
+def looked_up():
+    return []
+
+
+@pytest.fixture
+def url(store, looked_up):
+    def look_up(conn_id):
+        looked_up.append(conn_id)
+        return SECRETS[conn_id]
+
+    app = create_app(Receiver(store, WebhookSecrets(look_up)), conn_ids=SECRETS, max_bytes=2_000)
+    with testing._serving(app) as address:
+        yield address
+
+
+def body(call_id="call_1", **fields):
+    return json.dumps({"event": "call.completed", "call_id": call_id, "call_outcome": "answered", **fields}).encode()
+
+
+def post(url, content, secret="s3cret", path="/webhook"):
+    signature = hmac.new(secret.encode(), content, hashlib.sha256).hexdigest()
+    return requests.post(url + path, data=content, headers={"X-VoiceInfra-Signature": signature}, timeout=30)
+
+
+def count(store, table):
+    with store.database.read() as tx:
+        return tx.scalar(sa.select(sa.func.count()).select_from(table))
+
+
+def test_a_signed_completion_is_in_the_store_when_it_is_answered(url, store):
+    assert post(url, body(summary="Yes.")).status_code == 200
+    assert store.calls.completion("call_1").summary == "Yes."
+
+
+def test_a_redelivery_changes_nothing(url, store):
+    assert [post(url, body()).status_code for _ in range(3)] == [200] * 3
+    assert count(store, tables.completion) == 1
+
+
+def test_a_second_truth_is_kept_beside_the_first(url, store):
+    post(url, body(summary="first"))
+    assert post(url, body(summary="second")).status_code == 200
+    assert store.calls.completion("call_1").summary == "first"
+    assert count(store, tables.completion) == 2
+
+
+@pytest.mark.parametrize("content", [b"no JSON", b"[]", b"{}", b"\xff", b'{"call_id": "1", "event": "call.started"}'])
+def test_what_is_signed_but_not_understood_is_kept_in_quarantine(url, store, content):
+    assert post(url, content).status_code == 200
+    assert count(store, tables.quarantine) == 1
+    assert count(store, tables.completion) == 0
+
+
+def test_nothing_unsigned_or_wrongly_signed_is_stored(url, store):
+    assert requests.post(f"{url}/webhook", data=body(), timeout=30).status_code == 401
+    assert post(url, body(), secret="guess").status_code == 401
+    assert post(url, body(), secret="s3cret", path="/webhook/second").status_code == 401
+    assert count(store, tables.completion) == count(store, tables.quarantine) == 0
+
+
+def test_each_account_has_its_own_url_and_secret(url, store):
+    assert post(url, body(), secret="other", path="/webhook/second").status_code == 200
+
+
+def test_without_a_secret_nothing_is_taken_and_it_is_sent_again_later(url, store):
+    assert post(url, body(), secret="", path="/webhook/keyless").status_code == 503
+    assert count(store, tables.completion) == 0
+
+
+def test_for_a_connection_that_has_no_webhook_nothing_is_looked_up(url, looked_up):
+    assert post(url, body(), path="/webhook/aws_default").status_code == 404
+    assert looked_up == []
+
+
+def test_a_store_that_is_away_is_no_200(url, store):
+    with store.database.write() as tx:
+        tx.execute(
+            sa.text(f"DROP TABLE {tables.completion.name} {'CASCADE' if tx.dialect.name == 'postgresql' else ''}")
+        )
+    assert post(url, body()).status_code == 503
+
+
+def test_a_body_that_is_too_large_is_refused_with_or_without_its_length(url, looked_up):
+    assert post(url, b"x" * 2_001).status_code == 413
+    chunked = requests.post(f"{url}/webhook", data=iter([b"x" * 1_000] * 3), timeout=30)
+    assert chunked.status_code == 413
+    assert looked_up == []
+
+
+def test_a_sender_that_goes_away_leaves_nothing(url, store):
+    host = urlsplit(url)
+    with socket.create_connection((host.hostname, host.port)) as connection:
+        connection.sendall(b"POST /webhook HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nhalf")
+    assert post(url, body()).status_code == 200
+    assert count(store, tables.completion) == 1
+
+
+@pytest.mark.parametrize("path", ["/webhook", "/webhook/second"])
+def test_a_webhook_is_only_posted(url, path):
+    assert requests.get(url + path, timeout=30).status_code == 405
+
+
+def test_health_says_whether_completions_can_be_stored(url, store):
+    assert requests.get(f"{url}/health", timeout=30).json() == {"status": "ok"}
+
+
+def test_no_log_repeats_what_was_said(url, caplog):
+    caplog.set_level("DEBUG")
+    post(url, body(transcript="Caller: my secret", to_number="+14155550100", summary="my secret"))
+    post(url, b'{"transcript": "my secret", "to_number": "+14155550100"}')
+    assert "call_1" in caplog.text
+    assert "my secret" not in caplog.text
+    assert "4155550100" not in caplog.text

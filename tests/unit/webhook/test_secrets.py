@@ -1,0 +1,58 @@
+"""The secrets of webhooks: looked up rarely, and remembered while they cannot be."""
+
+from __future__ import annotations
+
+import pytest
+
+from airflow_provider_voiceinfra.webhook import secrets
+from airflow_provider_voiceinfra.webhook.secrets import SecretMissingError, WebhookSecrets
+
+
+class Backend:
+    """A secrets backend that counts, and can be away."""
+
+    def __init__(self, *found):
+        self.found, self.asked, self.away = found, 0, False
+
+    def __call__(self, conn_id):
+        self.asked += 1
+        if self.away:
+            raise ConnectionError
+        return self.found
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr(secrets.time, "monotonic", lambda: now[0])
+    return now
+
+
+def test_a_secret_is_looked_up_once_for_many_webhooks(clock):
+    backend = Backend("one")
+    known = WebhookSecrets(backend)
+    assert [known.get("c") for _ in range(5)] == [("one",)] * 5
+    assert backend.asked == 1
+
+
+def test_a_changed_secret_works_within_a_minute(clock):
+    backend = Backend("one")
+    known = WebhookSecrets(backend)
+    known.get("c")
+    backend.found = ("two", "one")
+    clock[0] = 60.0
+    assert known.get("c") == ("two", "one")
+
+
+def test_the_last_known_secret_serves_while_the_backend_is_away(clock):
+    backend = Backend("one")
+    known = WebhookSecrets(backend)
+    known.get("c")
+    backend.away, clock[0] = True, 3_600.0
+    assert known.get("c") == ("one",)
+
+
+@pytest.mark.parametrize("found", [(), ("",), ("", "")])
+def test_without_a_secret_nothing_can_be_verified(found):
+    with pytest.raises(SecretMissingError):
+        WebhookSecrets(Backend(*found)).get("c")
