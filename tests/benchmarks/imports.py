@@ -1,0 +1,41 @@
+"""What importing the operators adds to importing ``airflow.sdk``, which every DAG file pays.
+
+``python tests/benchmarks/imports.py`` prints a table; the promise is 100 ms at most.
+"""
+
+from __future__ import annotations
+
+import statistics
+import subprocess
+import sys
+
+ROUNDS = 15
+CODE = """
+import time
+start = time.perf_counter()
+from airflow.sdk import DAG, BaseOperator, BaseSensorOperator, conf
+conf.getboolean("operators", "default_deferrable")
+middle = time.perf_counter()
+import airflow_provider_voiceinfra.operators.outbound_call
+import airflow_provider_voiceinfra.sensors.call_completion
+print(middle - start, time.perf_counter() - middle)
+"""
+
+
+def measure() -> tuple[float, float]:
+    """Give the milliseconds of airflow.sdk, and of the operators after it."""
+    output = subprocess.run([sys.executable, "-c", CODE], check=True, capture_output=True, text=True).stdout
+    sdk, ours = output.splitlines()[-1].split()
+    return 1_000 * float(sdk), 1_000 * float(ours)
+
+
+def main() -> None:
+    rounds = [measure() for _ in range(ROUNDS)]
+    sdk, ours = (statistics.median(column) for column in zip(*rounds, strict=True))
+    print(f"{'import':<28}{'median ms':>10}{'ratio':>8}   of {ROUNDS} rounds")
+    print(f"{'airflow.sdk':<28}{sdk:>10.0f}{1:>8.2f}")
+    print(f"{'+ operators and sensors':<28}{ours:>10.1f}{ours / sdk:>8.3f}")
+
+
+if __name__ == "__main__":
+    main()

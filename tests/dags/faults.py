@@ -1,0 +1,30 @@
+"""DAGs of the system tests: a call to a number given by the run, with retries, in each way of waiting."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from airflow.sdk import DAG
+
+from airflow_provider_voiceinfra.operators.outbound_call import OutboundCallOperator
+
+WAYS: dict[str, dict[str, Any]] = {
+    "plain": {},
+    "deferring": {"wait_for_completion": True, "deferrable": True},
+    "blocking": {"wait_for_completion": True, "deferrable": False},
+}
+
+for way, options in WAYS.items():
+    with DAG(f"fault_{way}", schedule=None, params={"to_number": "+14155550100"}, max_active_runs=50) as dag:
+        OutboundCallOperator(
+            task_id="call",
+            to_number="{{ params.to_number }}",
+            context="my secret context",
+            variables={"secret": "my secret variable"},
+            retries=2,
+            retry_delay=timedelta(seconds=1),
+            completion_timeout=timedelta(seconds=60),
+            **options,
+        )
+    globals()[dag.dag_id] = dag

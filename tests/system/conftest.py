@@ -1,0 +1,64 @@
+"""A real Airflow and a sandbox, for all system tests of a session."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from airflow_provider_voiceinfra.demo.standalone import Standalone
+from airflow_provider_voiceinfra.sandbox import Sandbox
+from airflow_provider_voiceinfra.store.call_store import CallStore
+
+ROOT = Path(__file__).parent.parent.parent
+SECRET = "system-test-secret"
+
+
+def connection(sandbox: Sandbox, **changes: object) -> str:
+    """Describe the sandbox's account as Airflow's environment variables do."""
+    fields = {
+        "conn_type": "voiceinfra",
+        "host": sandbox.url,
+        "password": "sandbox-key",
+        "extra": {"agent_id": "agent_sandbox", "from_number": "+14155550199", "webhook_secret": SECRET},
+    }
+    return json.dumps(fields | changes)
+
+
+@pytest.fixture(scope="session")
+def sandbox() -> Iterator[Sandbox]:
+    """A simulated VoiceInfra, whose calls last half a second."""
+    with Sandbox(secret=SECRET, delay=(0.3, 0.6), late=5.0) as sandbox:
+        yield sandbox
+
+
+@pytest.fixture(scope="session")
+def airflow(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Standalone]:
+    """A real Airflow with the DAGs of the tests and the examples."""
+    home = tmp_path_factory.mktemp("airflow")
+    dags = home / "dags"
+    dags.mkdir()
+    for folder in ("example_dags", "tests/dags"):
+        for file in (ROOT / folder).glob("*.py"):
+            (dags / file.name).symlink_to(file)
+    standalone = Standalone(
+        home,
+        dags_folder=dags,
+        env={
+            "AIRFLOW_CONN_VOICEINFRA_DEFAULT": connection(sandbox),
+            "AIRFLOW_CONN_REVOKED": connection(sandbox, password="revoked-key"),
+        },
+    )
+    sandbox.webhook_url = f"{standalone.url}/voiceinfra/webhook"
+    with standalone:
+        yield standalone
+
+
+@pytest.fixture
+def call_store(airflow: Standalone) -> Iterator[CallStore]:
+    """The call store of that Airflow."""
+    store = CallStore(f"sqlite:///{airflow.home / 'voiceinfra.db'}")
+    yield store
+    store.close()

@@ -1,0 +1,48 @@
+"""Every example DAG, run as a user would run it."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+
+from airflow_provider_voiceinfra.demo.clinic import Clinic
+from tests.system.conftest import ROOT
+
+RUN_HERE = {"example_first_call", "example_appointment_reminders"}
+
+
+def run(airflow, dag_id, conf):
+    run_id = airflow.trigger_dag(dag_id, conf=conf)
+    assert airflow.wait_for_run(dag_id, run_id, timeout=120) == "success"
+    return run_id
+
+
+def test_every_example_is_run_here():
+    assert {file.stem for file in (ROOT / "example_dags").glob("example_*.py")} == RUN_HERE
+
+
+def test_the_first_call_tells_what_was_agreed(airflow, sandbox):
+    sandbox.outcome("+16175550100", "answered", extracted_data={"confirmed": True})
+    run_id = run(airflow, "example_first_call", {"phone": "+16175550100"})
+    assert airflow.xcom("example_first_call", run_id, "read_what_was_said") is True
+
+
+def test_reminders_call_each_person_once_and_write_back_how_it_ended(airflow, sandbox, tmp_path):
+    clinic = Clinic(tmp_path / "warehouse.db")
+    clinic.book_appointments()
+    before = len(sandbox.dials)
+    run(airflow, "example_appointment_reminders", {"warehouse": str(clinic.path)})
+    written = clinic.appointments(after=0)
+    with closing(sqlite3.connect(clinic.path)) as warehouse, warehouse:
+        warehouse.execute("UPDATE appointments SET outcome = NULL, summary = NULL")
+    # The warehouse has lost what was written: the same appointments are the same calls.
+    run(airflow, "example_appointment_reminders", {"warehouse": str(clinic.path)})
+    assert clinic.appointments(after=0) == written
+
+    names = [dial.variables["name"] for dial in sandbox.dials[before:]]
+    outcomes = {each.name: each.outcome for each in written}
+    assert sorted(names) == sorted(outcomes)
+    assert outcomes["Hedy Lamarr"] == "voicemail"
+    assert outcomes["Mary Anning"] == "failed"
+    assert list(outcomes.values()).count("answered") == 4
+    assert all(each.summary for each in written)

@@ -1,0 +1,97 @@
+"""One call, from a DAG to its completion, on a real Airflow: worker, triggerer and API server apart."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+
+import pytest
+import requests
+
+from tests.system.conftest import SECRET
+
+
+def run(airflow, dag_id, number, **options):
+    run_id = airflow.trigger_dag(dag_id, conf={"to_number": number})
+    return run_id, airflow.wait_for_run(dag_id, run_id, timeout=120)
+
+
+def dials(sandbox, number):
+    return [dial for dial in sandbox.dials if dial.to_number == number]
+
+
+@pytest.mark.parametrize(("way", "area"), [("plain", 201), ("deferring", 202), ("blocking", 203)])
+def test_a_call_is_placed_once_and_its_id_is_in_xcom(airflow, sandbox, call_store, way, area):
+    number = f"+1{area}5550100"
+    run_id, state = run(airflow, f"fault_{way}", number)
+    assert state == "success"
+    [dial] = dials(sandbox, number)
+    for key in ("call_id", "return_value"):
+        assert airflow.xcom(f"fault_{way}", run_id, "call", key=key) == dial.call_id
+    if way != "plain":
+        assert airflow.xcom(f"fault_{way}", run_id, "call", key="completion")["call_outcome"] == "answered"
+        assert call_store.calls.get(dial.call_id).state == "completed"
+
+
+def test_waiting_really_happens_in_the_triggerer(airflow, sandbox):
+    number = "+12055550164"  # its webhook never comes by itself
+    run_id = airflow.trigger_dag("fault_deferring", conf={"to_number": number})
+    airflow.wait_for_task("fault_deferring", run_id, "call", states={"deferred"}, timeout=60)
+    [dial] = dials(sandbox, number)
+    sandbox.complete(dial.call_id, "answered", summary="my secret summary")
+    assert airflow.wait_for_run("fault_deferring", run_id, timeout=60) == "success"
+    log = airflow.task_log("fault_deferring", run_id, "call")
+    for secret in ("my secret", number, "2055550164", "sandbox-key", SECRET):
+        assert secret not in log
+    assert "+1205•••0164" in log
+
+
+def test_clearing_a_task_does_not_call_again(airflow, sandbox):
+    number = "+12065550100"
+    run_id, state = run(airflow, "fault_deferring", number)
+    assert state == "success"
+    airflow.clear("fault_deferring", run_id, ["call"])
+    assert airflow.wait_for_run("fault_deferring", run_id, timeout=60) == "success"
+    [task] = airflow.task_instances("fault_deferring", run_id)
+    assert task["try_number"] == 2
+    [dial] = dials(sandbox, number)
+    assert airflow.xcom("fault_deferring", run_id, "call") == dial.call_id
+
+
+@pytest.mark.parametrize(
+    ("scenario", "calls", "tries"),
+    [("12", 1, 1), ("20", 1, 1), ("50", 1, 1), ("11", 0, 1), ("22", 0, 1), ("42", 0, 1), ("44", 0, 1), ("15", 0, 1)],
+)
+def test_what_would_ring_three_times_with_naive_retries_rings_once_at_most(airflow, sandbox, scenario, calls, tries):
+    number = f"+120755501{scenario}"
+    run_id, state = run(airflow, "fault_plain", number)
+    assert state == "failed"
+    assert len(dials(sandbox, number)) == calls
+    [task] = airflow.task_instances("fault_plain", run_id)
+    assert task["try_number"] == tries
+
+
+@pytest.mark.parametrize("scenario", ["30", "31", "32"])
+def test_a_rate_limit_is_waited_for_and_the_call_is_placed(airflow, sandbox, scenario):
+    number = f"+120855501{scenario}"
+    assert run(airflow, "fault_plain", number)[1] == "success"
+    assert len(dials(sandbox, number)) == 1
+
+
+def test_the_receiver_in_the_api_server_lets_no_stranger_in(airflow):
+    body = json.dumps({"event": "call.completed", "call_id": "forged", "call_outcome": "answered"}).encode()
+    signature = hmac.new(b"guess", body, hashlib.sha256).hexdigest()
+    url = f"{airflow.url}/voiceinfra/webhook"
+    for headers in ({}, {"X-VoiceInfra-Signature": signature}):
+        assert requests.post(url, data=body, headers=headers, timeout=30).status_code == 401
+    assert requests.post(f"{url}/aws_default", data=body, timeout=30).status_code == 404
+
+
+@pytest.mark.parametrize("path", ["docs", "redoc", "openapi.json"])
+def test_no_generated_page_is_open(airflow, path):
+    assert requests.get(f"{airflow.url}/voiceinfra/{path}", timeout=30).status_code == 404
+
+
+def test_health_is_open_and_says_that_completions_can_be_stored(airflow):
+    assert requests.get(f"{airflow.url}/voiceinfra/health", timeout=30).json() == {"status": "ok"}

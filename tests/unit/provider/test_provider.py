@@ -1,0 +1,93 @@
+"""What Airflow finds of this package."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from importlib import import_module
+from pathlib import Path
+
+import airflow
+import jsonschema
+import pytest
+
+import airflow_provider_voiceinfra
+from airflow_provider_voiceinfra.config import call_store
+
+INFO = airflow_provider_voiceinfra.get_provider_info()
+AIRFLOW = Path(airflow.__file__).parent
+
+
+def test_the_provider_info_passes_airflows_schemas():
+    jsonschema.validate(INFO, json.loads((AIRFLOW / "provider_info.schema.json").read_text()))
+    schema = json.loads((AIRFLOW / "provider.yaml.schema.json").read_text())
+    jsonschema.validate(INFO["connection-types"], schema["properties"]["connection-types"])
+
+
+def test_every_module_and_class_it_names_exists():
+    for kind in ("hooks", "operators", "sensors", "triggers"):
+        for entry in INFO[kind]:
+            for module in entry["python-modules"]:
+                import_module(module)
+    for name in (*INFO["cli"], *(each["hook-class-name"] for each in INFO["connection-types"])):
+        module, _, attribute = name.rpartition(".")
+        assert callable(getattr(import_module(module), attribute))
+
+
+def test_airflow_lists_provider_hook_and_plugin():
+    from airflow.plugins_manager import get_fastapi_plugins
+    from airflow.providers_manager import ProvidersManager
+    from airflow.sdk.providers_manager_runtime import ProvidersManagerTaskRuntime
+
+    assert "airflow-provider-voiceinfra" in ProvidersManager().providers
+    assert ProvidersManagerTaskRuntime().hooks["voiceinfra"].hook_name == "VoiceInfra"
+    assert "/voiceinfra" in {app["url_prefix"] for app in get_fastapi_plugins()[0]}
+
+
+def test_the_connection_form_has_our_fields_and_hides_secrets():
+    from airflow.api_fastapi.core_api.services.ui.connections import HookMetaService
+
+    [form] = [hook for hook in HookMetaService.hook_meta_data() if hook.connection_type == "voiceinfra"]
+    fields = form.extra_fields
+    assert fields.keys() == {
+        *("webhook_secret", "webhook_secret_previous", "webhook_conn_id"),
+        *("agent_id", "from_number", "default_region"),
+    }
+    assert {name for name, field in fields.items() if field["schema"].get("format") == "password"} == {
+        "webhook_secret",
+        "webhook_secret_previous",
+    }
+    assert form.standard_fields.password.title == "API key"
+
+
+def test_the_call_store_is_beside_airflows_own_database_by_default(monkeypatch, tmp_path):
+    from airflow.sdk import conf
+
+    assert conf.get("voiceinfra", "call_store").endswith("/voiceinfra.db")
+    assert ("voiceinfra", "call_store") in conf.sensitive_config_values
+    assert call_store().database.is_sqlite
+
+
+LOADED = """
+import sys
+from airflow.sdk import DAG, BaseOperator, BaseSensorOperator, conf
+before = set(sys.modules)
+import airflow_provider_voiceinfra.operators.outbound_call
+import airflow_provider_voiceinfra.sensors.call_completion
+print(*(set(sys.modules) - before))
+"""
+
+
+def test_parsing_a_dag_file_loads_nothing_that_is_slow():
+    output = subprocess.run([sys.executable, "-c", LOADED], check=True, capture_output=True, text=True).stdout
+    loaded = output.splitlines()[-1].split()
+    slow = ("sqlalchemy", "fastapi", "starlette", "alembic", "phonenumbers", "requests", "uvicorn")
+    assert not {name for name in loaded if name.split(".")[0] in slow}
+
+
+@pytest.mark.parametrize("command", ["demo", "sandbox", "store"])
+@pytest.mark.parametrize("program", [["-m", "airflow_provider_voiceinfra"], ["-m", "airflow", "voiceinfra"]])
+def test_each_command_is_there_with_and_without_airflows_command_line(program, command):
+    shown = subprocess.run([sys.executable, *program, command, "--help"], check=True, capture_output=True, text=True)
+    assert command in shown.stdout
