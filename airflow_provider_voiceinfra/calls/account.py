@@ -30,8 +30,9 @@ class Account:
 
     @property
     def host(self) -> str:
-        """The API's host and port, which a key belongs to."""
-        return urlsplit(self.base_url).netloc.lower()
+        """The API's host, and its port where it is not the usual one: what a key belongs to."""
+        parts = urlsplit(self.base_url)
+        return parts.netloc.lower().removesuffix(":443" if parts.scheme == "https" else ":80")
 
 
 def base_url(host: str | None, *, conn_id: str) -> str:
@@ -40,9 +41,10 @@ def base_url(host: str | None, *, conn_id: str) -> str:
     :param host: a URL, or a bare host name; the public API where empty.
     :raises InvalidCallError: if it is no address, or would send the key unencrypted over a network.
     """
-    text = (host or DEFAULT_BASE_URL).strip().rstrip("/")
+    text = (host or DEFAULT_BASE_URL).strip()
     if "://" not in text:
         text = f"https://{text}"
+    text = text.rstrip("/")
     where = f"The host of connection {conn_id!r}"
     try:
         parts = urlsplit(text)
@@ -51,7 +53,7 @@ def base_url(host: str | None, *, conn_id: str) -> str:
         name = None
     if not name:
         raise InvalidCallError(f"{where} is no address: write it like {DEFAULT_BASE_URL}.")
-    if parts.username or parts.password or parts.query:
+    if parts.username or parts.password or "?" in text or "#" in text:
         raise InvalidCallError(f"{where} must be an address like {DEFAULT_BASE_URL}; the key is its password.")
     if parts.scheme != "https" and not (parts.scheme == "http" and _is_loopback(name)):
         raise InvalidCallError(

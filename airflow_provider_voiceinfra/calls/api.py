@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -27,6 +28,8 @@ from airflow_provider_voiceinfra.calls.request import CallRequest
 from airflow_provider_voiceinfra.calls.transport import Answer, Timeouts
 
 _LONGEST_MESSAGE = 200
+# As many letters in a row as tell where they come from.
+_TELLING = 8
 
 _REFUSALS: dict[int, tuple[type[CallRejectedError], str]] = {
     HTTPStatus.BAD_REQUEST: (
@@ -113,7 +116,7 @@ class VoiceInfraApi:
     def _refusal(self, answer: Answer, request: CallRequest | None) -> CallRejectedError:
         error = _json(answer).get("error")
         error = error if isinstance(error, dict) else {}
-        code, message = str(error.get("code", ""))[:64], str(error.get("message", "no message"))
+        code, message = _printable(error.get("code", ""))[:64], _printable(error.get("message", "no message"))
         redirected = answer.status < HTTPStatus.BAD_REQUEST
         other = (RedirectedError, _REDIRECT) if redirected else (CallRejectedError, _OTHER)
         kind, remedy = _REFUSALS.get(answer.status, other)
@@ -125,11 +128,16 @@ class VoiceInfraApi:
         )
 
     def _without_words(self, message: str, request: CallRequest | None) -> str:
-        """Take out what the API repeats of the request and the key."""
-        words = [self._account.api_key, *(_texts(request.words()) if request else ())]
-        for word in sorted(filter(None, words), key=len, reverse=True):
-            message = message.replace(word, "•••")
-        return mask_numbers(message)[:_LONGEST_MESSAGE]
+        """Take out what the API repeats of the request and the key, in part or whole."""
+        message = mask_numbers(message[: 2 * _LONGEST_MESSAGE])
+        hidden: set[int] = set()
+        for text in (self._account.api_key, *(_texts(request.words()) if request else ())):
+            size = min(len(text), _TELLING)
+            for start in range(len(message) - size + 1):
+                if message[start : start + size] in text:
+                    hidden.update(range(start, start + size))
+        shown = "".join("\0" if at in hidden else letter for at, letter in enumerate(message))
+        return re.sub("\0+", "•••", shown)[:_LONGEST_MESSAGE]
 
 
 def _json(answer: Answer) -> dict[str, Any]:
@@ -145,7 +153,15 @@ def _texts(value: object) -> list[str]:
         return [text for item in value.values() for text in _texts(item)]
     if isinstance(value, list):
         return [text for item in value for text in _texts(item)]
-    return [value] if isinstance(value, str) else []
+    if isinstance(value, str):
+        # As it is, and as JSON writes it.
+        return [_printable(value), json.dumps(value, ensure_ascii=False)[1:-1]]
+    return [str(value)] if isinstance(value, int | float) and not isinstance(value, bool) else []
+
+
+def _printable(value: object) -> str:
+    """Give a text that any log and any database takes."""
+    return "".join(letter if letter.isprintable() else " " for letter in str(value))
 
 
 def _retry_after(headers: Mapping[str, str]) -> float | None:
@@ -155,7 +171,7 @@ def _retry_after(headers: Mapping[str, str]) -> float | None:
         return float(value)
     try:
         date = parsedate_to_datetime(value)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     if date.tzinfo is None:
         date = date.replace(tzinfo=UTC)

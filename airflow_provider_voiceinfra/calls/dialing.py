@@ -126,8 +126,11 @@ class Dialer:
             else:
                 break
         log.info("Call %s to %s is queued as %s.", claim.ref, mask(request.to_number), call_id)
-        on_call_id(call_id)
-        self._record(lambda: self._store.claims.record_queued(claim, call_id))
+        try:
+            on_call_id(call_id)
+        finally:
+            # Whoever could not be told, and however it is stopped: the answer is not lost.
+            self._record(lambda: self._store.claims.record_queued(claim, call_id))
         return self._get(claim.ref)
 
     def _fence(self, claim: Claim) -> bool:
@@ -136,6 +139,10 @@ class Dialer:
         except StoreError:
             # Nothing was sent: let a later try dial, if the store can still be told.
             self._record(lambda: self._store.claims.release(claim, "the store was away"))
+            raise
+        except BaseException:
+            with contextlib.suppress(StoreError):
+                self._store.claims.release(claim, "it was stopped before dialling")
             raise
 
     def _post(self, claim: Claim, request: CallRequest) -> str:
@@ -175,6 +182,11 @@ class Dialer:
                     raise
                 log.warning("The call store does not answer; trying to record what VoiceInfra said.")
                 time.sleep(1.0)
+            except BaseException:
+                # Stopped while writing: what is known is written all the same.
+                with contextlib.suppress(StoreError):
+                    write()
+                raise
             else:
                 return
 

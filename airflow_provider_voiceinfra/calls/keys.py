@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from airflow_provider_voiceinfra.calls.errors import InvalidCallError
-from airflow_provider_voiceinfra.calls.numbers import hash_number
+from airflow_provider_voiceinfra.calls.numbers import BETWEEN_DIGITS, hash_number
+from airflow_provider_voiceinfra.calls.request import check_storable
 from airflow_provider_voiceinfra.store.records import Source
 
 
@@ -33,6 +34,7 @@ def own_key(key: str, *, to_number: str) -> IdempotencyKey:
     text = key.strip() if isinstance(key, str) else ""
     if not text:
         raise InvalidCallError("idempotency_key is empty: give each call a text of its own, or leave it out.")
+    check_storable("idempotency_key", text)
     return IdempotencyKey(f"own:{text}", without_number(text, to_number), own=True)
 
 
@@ -55,7 +57,7 @@ def without_number(text: str, number: str) -> str:
     digits = re.sub(r"\D", "", number)
     # The number with or without its country code, however it is written.
     for start in range(min(4, len(digits) - 6)):
-        pattern = r"[\s().\-/]{0,2}".join(digits[start:])
+        pattern = BETWEEN_DIGITS.join(digits[start:])
         text, found = re.subn(rf"\+?\(?{pattern}", hash_number(number), text)
         if found:
             break

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import re
+from decimal import Decimal
+from numbers import Integral
 
 from airflow_provider_voiceinfra.calls.errors import InvalidCallError
 
 _HIDDEN = "•••"
-# Seven digits or more, with what people put between them.
-_LIKE_A_NUMBER = re.compile(r"\+?\d(?:[\s().\-/]{0,2}\d){6,}")
+BETWEEN_DIGITS = r"(?:[^\w•]|_){0,4}"
+"""What people put between the digits of a number, as a pattern."""
+# Seven digits or more.
+_LIKE_A_NUMBER = re.compile(rf"\+?\d(?:{BETWEEN_DIGITS}\d){{6,}}")
 
 
 def to_e164(number: object, *, field: str, region: str | None = None) -> str:
@@ -26,11 +30,19 @@ def to_e164(number: object, *, field: str, region: str | None = None) -> str:
     text = str(number).strip() if number is not None else ""
     if not text:
         raise InvalidCallError(f"{field} is empty: give a number such as +14155550100.")
-    if region is not None and region.upper() not in phonenumbers.SUPPORTED_REGIONS:
-        raise InvalidCallError(f"default_region {region!r} is no country code: write it like US, GB or DE.")
+    # Read as a number, 30123456.0 is that of somebody else.
+    if re.fullmatch(r"\d+\.0*", text) or not _may_be_a_number(number):
+        raise InvalidCallError(
+            f"{field} must be a text such as +14155550100, not {type(number).__name__}; of a table that keeps numbers "
+            "as decimals, make them whole first."
+        )
+    if region and region.upper() not in phonenumbers.SUPPORTED_REGIONS:
+        raise InvalidCallError(
+            f"default_region {mask_numbers(region)!r} is no country code: write it like US, GB or DE."
+        )
     shown = f"{field} {mask(text)}"
     try:
-        parsed = phonenumbers.parse(re.sub(r"^\(?00", "+", text), region and region.upper())
+        parsed = phonenumbers.parse(re.sub(r"^\(?00", "+", text), region.upper() if region else None)
     except phonenumbers.NumberParseException:
         raise InvalidCallError(
             f"{shown} is not a phone number that can be read: write it like +14155550100, or give a "
@@ -43,6 +55,10 @@ def to_e164(number: object, *, field: str, region: str | None = None) -> str:
     if phonenumbers.number_type(parsed) == phonenumbers.PhoneNumberType.PREMIUM_RATE:
         raise InvalidCallError(f"{shown} is a premium-rate number, which is never called.")
     return phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164)
+
+
+def _may_be_a_number(value: object) -> bool:
+    return isinstance(value, str | Integral | Decimal) and not isinstance(value, bool)
 
 
 def mask(number: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, time
@@ -14,6 +15,10 @@ from uuid import UUID
 from airflow_provider_voiceinfra.calls.account import Account
 from airflow_provider_voiceinfra.calls.errors import InvalidCallError
 from airflow_provider_voiceinfra.calls.numbers import to_e164
+
+_LONGEST_ID = 255
+# NUL, and halves of characters beyond 16 bits: PostgreSQL keeps neither.
+_NOT_STORABLE = re.compile("[\0\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +52,7 @@ class CallRequest:
         """
         region = default_region or account.default_region
         return cls(
-            agent_id=_needed("agent_id", agent_id or account.agent_id, account),
+            agent_id=_id("agent_id", _needed("agent_id", agent_id or account.agent_id, account)),
             from_number=to_e164(
                 _needed("from_number", from_number or account.from_number, account),
                 field="from_number",
@@ -98,6 +103,7 @@ def plain_object(name: str, value: object) -> dict[str, Any] | None:
         plain: dict[str, Any] = json.loads(json.dumps(dict(value), default=_as_text, allow_nan=False))
     except (TypeError, ValueError, RecursionError):
         raise InvalidCallError(f"{name} holds a value that JSON cannot carry: use texts and numbers.") from None
+    check_storable(name, json.dumps(plain, ensure_ascii=False).replace(r"\\", "").replace(r"\u0000", "\0"))
     return plain
 
 
@@ -117,7 +123,25 @@ def _needed(name: str, value: object, account: Account) -> str:
     return str(value).strip()
 
 
+def _id(name: str, text: str) -> str:
+    if len(text) > _LONGEST_ID or not text.isprintable():
+        raise InvalidCallError(f"{name} is no id: it is longer than {_LONGEST_ID} characters or holds odd ones.")
+    return text
+
+
 def _text(name: str, value: object) -> str | None:
     if value is not None and not isinstance(value, str):
         raise InvalidCallError(f"{name} must be a text, not {type(value).__name__}.")
+    if value is not None:
+        check_storable(name, value)
     return value
+
+
+def check_storable(name: str, text: str) -> None:
+    """Refuse a text that not every database keeps.
+
+    :param name: the field's name, for the message.
+    :raises InvalidCallError: if it holds a NUL or a lone surrogate.
+    """
+    if _NOT_STORABLE.search(text):
+        raise InvalidCallError(f"{name} holds a NUL or half a character, which cannot be kept: take it out.")

@@ -10,7 +10,7 @@ from typing import Any
 import requests
 from requests.adapters import HTTPAdapter
 
-MAX_ANSWER_BYTES = 1 << 20
+MAX_ANSWER_BYTES = 1 << 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ def post(url: str, *, headers: Mapping[str, str], body: bytes, timeouts: Timeout
     :raises NoAnswerError: if somebody may have taken it.
     """
     witness = _WitnessAdapter()
-    with requests.Session() as session:
+    with _Session() as session:
         session.mount("https://", witness)
         session.mount("http://", witness)
         try:
@@ -62,8 +62,10 @@ def post(url: str, *, headers: Mapping[str, str], body: bytes, timeouts: Timeout
                 stream=True,
                 # Without it, requests would add the user's ~/.netrc.
                 auth=_no_auth,
+                # Plain http is for this machine only, and a proxy is another one.
+                proxies={"http": ""},
             )
-        except requests.RequestException as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is, the witness knows
             why = _kind(error)
             raise (NoAnswerError(why) if witness.wrote else NotWrittenError(why)) from None
         return Answer(response.status_code, response.headers, _read(response, timeouts.body))
@@ -72,7 +74,8 @@ def post(url: str, *, headers: Mapping[str, str], body: bytes, timeouts: Timeout
 def _read(response: requests.Response, seconds: float) -> bytes | None:
     end, content = time.monotonic() + seconds, b""
     try:
-        for chunk in response.iter_content(16_384):
+        # Byte by byte (they are buffered): a greater chunk would be waited for, however slowly it comes.
+        for chunk in response.iter_content(1):
             content += chunk
             if len(content) > MAX_ANSWER_BYTES or time.monotonic() > end:
                 return None
@@ -91,6 +94,14 @@ def _kind(error: BaseException) -> str:
     return type(reason if reason is not None else error).__name__
 
 
+class _Session(requests.Session):
+    """Looks at no redirect: requests reads its whole body and parses its target, even to follow it nowhere."""
+
+    def get_redirect_target(self, resp: requests.Response) -> None:  # noqa: ARG002
+        """Find nowhere to go."""
+        return
+
+
 class _WitnessAdapter(HTTPAdapter):
     """Knows whether a byte of the request was written: TLS and a proxy's CONNECT come before that."""
 
@@ -99,7 +110,13 @@ class _WitnessAdapter(HTTPAdapter):
     def __init__(self) -> None:
         super().__init__(max_retries=0)
 
+    def send(self, *args: Any, **kwargs: Any) -> requests.Response:
+        # What nobody witnesses may have been written.
+        self.wrote = True
+        return super().send(*args, **kwargs)
+
     def get_connection_with_tls_context(self, *args: Any, **kwargs: Any) -> Any:
+        self.wrote = False
         pool: Any = super().get_connection_with_tls_context(*args, **kwargs)
         pool.ConnectionCls = self._witnessed(pool.ConnectionCls)
         return pool
@@ -112,8 +129,10 @@ class _WitnessAdapter(HTTPAdapter):
 
             def connect(self) -> None:
                 self._connecting = True
-                super().connect()
-                self._connecting = False
+                try:
+                    super().connect()
+                finally:
+                    self._connecting = False
 
             def send(self, data: Any) -> None:
                 if self.sock is None:

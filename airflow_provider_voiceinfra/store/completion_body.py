@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
@@ -16,6 +17,8 @@ EVENT = "call.completed"
 # Objects that say what was asked, not what was learned.
 _ECHOES = frozenset({"variables", "metadata"})
 _MAX_SECONDS = 2**31 - 1
+# Far from the interpreter's limit: what is understood on arrival must be understood wherever it is read.
+_MAX_DEPTH = 100
 
 
 class NotUnderstoodError(ValueError):
@@ -73,7 +76,18 @@ def _json_object(body: bytes) -> dict[str, Any]:
         raise NotUnderstoodError("it is not JSON") from None
     if not isinstance(payload, dict):
         raise NotUnderstoodError("it is not a JSON object")
+    level: list[Any] = [payload]
+    for _ in range(_MAX_DEPTH):
+        level = [inner for value in level for inner in _inner(value)]
+    if level:
+        raise NotUnderstoodError("it is nested too deeply")
     return payload
+
+
+def _inner(value: object) -> Iterable[Any]:
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list) else ()
 
 
 def _required_text(payload: dict[str, Any], name: str, *, longest: int) -> str:

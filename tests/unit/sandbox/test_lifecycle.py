@@ -3,7 +3,6 @@ from __future__ import annotations
 import socket
 import struct
 import threading
-import time
 
 import pytest
 import requests
@@ -29,9 +28,7 @@ def test_a_stopped_sandbox_leaves_no_thread_and_no_port(receiver, place, in_back
         early = in_background(place, sandbox, "+14155550160")
         receiver.wait_for_any(2)
         assert threads()
-        before = time.monotonic()
         sandbox.stop()
-        assert time.monotonic() - before < 1
         assert threads() == set()
         for answer in (slow, early):
             assert isinstance(answer.exception(5), requests.exceptions.ConnectionError)

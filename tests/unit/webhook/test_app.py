@@ -14,6 +14,7 @@ import sqlalchemy as sa
 
 from airflow_provider_voiceinfra import testing
 from airflow_provider_voiceinfra.store import tables
+from airflow_provider_voiceinfra.store.call_store import CallStore
 from airflow_provider_voiceinfra.webhook.app import create_app
 from airflow_provider_voiceinfra.webhook.receiver import Receiver
 from airflow_provider_voiceinfra.webhook.secrets import WebhookSecrets
@@ -96,12 +97,12 @@ def test_for_a_connection_that_has_no_webhook_nothing_is_looked_up(url, looked_u
     assert looked_up == []
 
 
-def test_a_store_that_is_away_is_no_200(url, store):
-    with store.database.write() as tx:
-        tx.execute(
-            sa.text(f"DROP TABLE {tables.completion.name} {'CASCADE' if tx.dialect.name == 'postgresql' else ''}")
-        )
-    assert post(url, body()).status_code == 503
+@pytest.mark.parametrize("away", ["sqlite:////nowhere/voiceinfra.db", "postgresql+psycopg://x:y@127.0.0.1:1/none"])
+def test_a_store_that_is_away_is_no_200(away):
+    app = create_app(Receiver(CallStore(away), WebhookSecrets(SECRETS.__getitem__)))
+    with testing._serving(app) as url:
+        assert post(url, body()).status_code == 503
+        assert requests.get(f"{url}/health", timeout=30).status_code == 503
 
 
 def test_a_body_that_is_too_large_is_refused_with_or_without_its_length(url, looked_up):

@@ -1,0 +1,157 @@
+"""Real parts for the tests: an Airflow home, an SQLite file, and a PostgreSQL server of this session."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psycopg
+import pytest
+import sqlalchemy as sa
+from hypothesis import settings
+
+from airflow_provider_voiceinfra.store import tables
+from airflow_provider_voiceinfra.store.call_store import CallStore
+from tests.postgres import NoPostgresError, find_binaries, running
+
+# Before anything imports Airflow: a home of this session, which knows nothing of the user's own.
+_ROOT = Path(__file__).parent.parent
+_HOME = tempfile.TemporaryDirectory(prefix="voiceinfra-tests-")
+os.environ |= {
+    "AIRFLOW_HOME": _HOME.name,
+    "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+    "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST": json.dumps(
+        [
+            {
+                "name": f"tests-{folder.name}",
+                "classpath": "airflow.dag_processing.bundles.local.LocalDagBundle",
+                "kwargs": {"path": str(folder)},
+            }
+            for folder in (_ROOT / "tests" / "dags", _ROOT / "example_dags")
+        ]
+    ),
+}
+
+pytest_plugins = ["airflow_provider_voiceinfra.testing"]
+
+# A busy machine is no failure.
+settings.register_profile("tests", deadline=None, database=None)
+settings.load_profile("tests")
+
+_number = itertools.count()
+
+
+@pytest.fixture(scope="session")
+def postgres_url() -> Iterator[str]:
+    """The URL of a PostgreSQL server's own database; the server ends with the session."""
+    try:
+        with running(find_binaries()) as url:
+            yield url
+    except NoPostgresError as error:
+        pytest.fail(str(error))
+
+
+@pytest.fixture(scope="session")
+def migrated_postgres(postgres_url) -> Iterator[str]:
+    """The URL of a database that holds a call store, which tests leave empty."""
+    with new_database(postgres_url) as url:
+        _migrate(url)
+        yield url
+
+
+@pytest.fixture(scope="session")
+def migrated_sqlite(tmp_path_factory) -> Path:
+    """A file that holds an empty call store, to make others of."""
+    path = tmp_path_factory.mktemp("migrated") / "voiceinfra.db"
+    _migrate(f"sqlite:///{path}")
+    return path
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def kind(request) -> str:
+    """Which database; tests that use it run on each."""
+    return request.param
+
+
+@pytest.fixture
+def empty_store_url(kind, request, tmp_path) -> Iterator[str]:
+    """A place for a call store, where none is yet."""
+    if kind == "sqlite":
+        yield f"sqlite:///{tmp_path}/voiceinfra.db"
+    else:
+        with new_database(request.getfixturevalue("postgres_url")) as url:
+            yield url
+
+
+@pytest.fixture
+def store_url(kind, request, tmp_path) -> Iterator[str]:
+    """A call store without a call."""
+    if kind == "sqlite":
+        path = tmp_path / "voiceinfra.db"
+        shutil.copy(request.getfixturevalue("migrated_sqlite"), path)
+        yield f"sqlite:///{path}"
+    else:
+        url = request.getfixturevalue("migrated_postgres")
+        yield url
+        # Quicker than a new database, by far.
+        _empty(url)
+
+
+@pytest.fixture
+def open_store(store_url) -> Iterator[Callable[..., CallStore]]:
+    """Open the test's call store once more, as another process or environment would."""
+    stores: list[CallStore] = []
+
+    def another(**options: str) -> CallStore:
+        stores.append(CallStore(store_url, **options))
+        return stores[-1]
+
+    yield another
+    for store in stores:
+        store.close()
+
+
+@pytest.fixture
+def store(open_store) -> CallStore:
+    """A call store without a call, opened."""
+    return open_store()
+
+
+@contextmanager
+def new_database(postgres_url: str) -> Iterator[str]:
+    """Make an empty database, and drop it."""
+    name = f"test_{next(_number)}"
+    _execute(postgres_url, f"CREATE DATABASE {name}")
+    try:
+        yield sa.make_url(postgres_url).set(database=name).render_as_string(hide_password=False)
+    finally:
+        _execute(postgres_url, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def _migrate(url: str) -> None:
+    store = CallStore(url)
+    store.migrate()
+    store.close()
+
+
+def _empty(url: str) -> None:
+    emptied = [table.name for table in reversed(tables.metadata.sorted_tables) if table is not tables.store]
+    _execute(
+        url,
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+        " WHERE datname = current_database() AND pid <> pg_backend_pid()",
+        *[f"DELETE FROM {name}" for name in (*emptied, tables.VERSION_TABLE)],
+        f"INSERT INTO {tables.VERSION_TABLE} VALUES ('{tables.SCHEMA_VERSION}')",
+    )
+
+
+def _execute(url: str, *statements: str) -> None:
+    with psycopg.connect(url.replace("+psycopg", ""), autocommit=True) as connection:
+        for statement in statements:
+            connection.execute(statement)

@@ -1,0 +1,77 @@
+"""The API's address: https, unless nobody else can listen."""
+
+from __future__ import annotations
+
+import pytest
+
+from airflow_provider_voiceinfra.calls.account import DEFAULT_BASE_URL, base_url
+from airflow_provider_voiceinfra.calls.errors import InvalidCallError
+from tests.unit.calls.samples import account
+
+
+@pytest.mark.parametrize(
+    ("host", "url"),
+    [
+        (None, DEFAULT_BASE_URL),
+        ("", DEFAULT_BASE_URL),
+        (" https://api.voiceinfra.ai/v1/ ", DEFAULT_BASE_URL),
+        ("api.voiceinfra.ai/v1", DEFAULT_BASE_URL),
+        ("HTTPS://API.voiceinfra.ai/v1", "HTTPS://API.voiceinfra.ai/v1"),
+        ("eu.voiceinfra.ai:8443", "https://eu.voiceinfra.ai:8443"),
+        ("https://[2001:db8::1]/v1", "https://[2001:db8::1]/v1"),
+        ("http://localhost:8085/v1", "http://localhost:8085/v1"),
+        ("http://127.0.0.1:8085", "http://127.0.0.1:8085"),
+        ("http://127.9.9.9", "http://127.9.9.9"),
+        ("http://[::1]:8085", "http://[::1]:8085"),
+    ],
+)
+def test_addresses(host, url):
+    assert base_url(host, conn_id="vi") == url
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "http://api.voiceinfra.ai/v1",
+        "http://10.0.0.1",
+        "http://0.0.0.0",
+        "http://localhost.example.com",
+        "http://127.0.0.1.example.com",
+        "http://127.1",
+        "http://[::ffff:10.0.0.1]",
+        "ftp://api.voiceinfra.ai",
+        "file:///etc/passwd",
+        "//api.voiceinfra.ai",
+        "https://",
+        "https:///v1",
+        "https://[::1",
+        "https://host:port/v1",
+        "https://host:99999/v1",
+        "https://me:s3cret@api.voiceinfra.ai",
+        "http://127.0.0.1@api.voiceinfra.ai",
+        "http://127.0.0.1\\@api.voiceinfra.ai",
+        "https://api.voiceinfra.ai/v1?key=s3cret",
+        "https://api.voiceinfra.ai/v1?",
+        "https://api.voiceinfra.ai/v1#s3cret",
+    ],
+)
+def test_what_would_show_the_key_or_is_no_address_is_refused(host):
+    with pytest.raises(InvalidCallError, match="The host of connection 'vi'") as error:
+        base_url(host, conn_id="vi")
+    assert "s3cret" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("url", "host"),
+    [
+        ("https://api.voiceinfra.ai/v1", "api.voiceinfra.ai"),
+        ("HTTPS://API.VoiceInfra.ai:443/v2", "api.voiceinfra.ai"),
+        ("https://api.voiceinfra.ai:8443", "api.voiceinfra.ai:8443"),
+        ("https://api.voiceinfra.ai:4430", "api.voiceinfra.ai:4430"),
+        ("http://localhost:80/v1", "localhost"),
+        ("http://[::1]:8085", "[::1]:8085"),
+    ],
+)
+def test_one_host_has_one_name_however_it_is_written(url, host):
+    """Keys are unique on it: another spelling would let the same call be placed again."""
+    assert account(url).host == host

@@ -1,0 +1,95 @@
+"""One key, one call: what is asked for differently under it, and what is said of that."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+
+from airflow_provider_voiceinfra.calls.errors import KeyConflictError, VoiceInfraError
+from airflow_provider_voiceinfra.calls.retry import RetryPolicy
+from airflow_provider_voiceinfra.store import tables
+from tests.unit.calls.samples import CALLER, dialer, intent, only_call, shows_no_secret
+from tests.unit.calls.wire import answer, hang_up, queued, refuse, wire
+from tests.unit.store.samples import deliver, rows
+
+pytestmark = pytest.mark.usefixtures("naps")
+PACKAGE = "airflow_provider_voiceinfra"
+OTHER = {
+    "to_number": "+442079460000",
+    "from_number": "+442079460001",
+    "agent_id": "agent-2",
+    "first_message": None,
+    "context": "something else",
+    "variables": {"name": "Wilhelmina II"},
+}
+
+
+@pytest.mark.parametrize("field", OTHER)
+def test_another_request_under_an_own_key_is_refused_by_the_names_of_its_fields(store, field):
+    with wire(queued) as server:
+        ours = dialer(store, server.url)
+        placed = ours.place(intent())
+        with pytest.raises(KeyConflictError, match=f": {field} differ") as error:
+            ours.place(intent(**{field: OTHER[field]}))
+    assert (error.value.ref, error.value.fields) == (placed.ref, [field])
+    assert "Nothing was dialled" in str(error.value)
+    assert shows_no_secret(str(error.value))
+    assert not any(str(value) in str(error.value) for value in OTHER.values() if value)
+    assert len(server.requests) == 1
+
+
+def test_another_request_under_a_key_that_is_unknown_is_refused_too(store):
+    with wire(hang_up, queued) as server:
+        ours = dialer(store, server.url)
+        with pytest.raises(VoiceInfraError):
+            ours.place(intent())
+        with pytest.raises(KeyConflictError):
+            ours.place(intent(context="something else"))
+    assert len(server.requests) == 1
+
+
+def test_the_same_request_written_otherwise_is_the_same(store):
+    with wire(queued) as server:
+        ours = dialer(store, server.url)
+        again = intent(from_number="+1 (415) 555-0199", variables=dict(reversed(intent().request.variables.items())))
+        assert ours.place(intent(from_number=CALLER)) == ours.place(again)
+    assert len(server.requests) == 1
+
+
+def test_another_request_under_the_default_key_gets_the_call_and_its_fields_are_logged_by_name(store, caplog):
+    with wire(queued) as server, caplog.at_level(logging.DEBUG, PACKAGE):
+        ours = dialer(store, server.url)
+        placed = ours.place(intent(None))
+        assert ours.place(intent(None, context="something else", agent_id="agent-2")) == placed
+    assert len(server.requests) == 1
+    (warning,) = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
+    assert placed.ref in warning
+    assert "other values of agent_id, context;" in warning
+    assert "something else" not in caplog.text
+    assert only_call(store).request["context"] == intent().request.context
+
+
+def test_a_completed_call_is_found_with_what_was_said(store):
+    with wire(queued) as server:
+        ours = dialer(store, server.url)
+        ours.place(intent())
+        deliver(store, "call-1", summary="fine")
+        assert ours.place(intent()).completion.summary == "fine"
+
+
+def test_nothing_logged_or_kept_in_the_history_shows_a_secret(store, caplog):
+    echo = str(intent().request.body())
+    plays = [queued, refuse(400, "bad", echo), refuse(500, "bad", echo), hang_up, answer(429, None), queued]
+    with wire(*plays) as server, caplog.at_level(logging.DEBUG, PACKAGE):
+        ours = dialer(store, server.url, retry=RetryPolicy(attempts=2))
+        for key in ("one", "two", "three", "four +14155550147", "five 415 555 0147", "one", "three"):
+            try:
+                ours.place(intent(key))
+            except VoiceInfraError as error:
+                logging.getLogger(PACKAGE).error("%s", error)
+    assert len(server.requests) == 6
+    assert "+1415•••0147" in caplog.text
+    assert shows_no_secret(caplog.text)
+    assert shows_no_secret(str(rows(store, tables.call_event)))
+    assert shows_no_secret(str([(call.error_message, call.idempotency_key) for call in store.calls.iterate()]))

@@ -1,0 +1,142 @@
+"""What is believed of an answer, and what stands between us and VoiceInfra."""
+
+from __future__ import annotations
+
+import json
+import time
+
+import pytest
+
+from airflow_provider_voiceinfra.calls.transport import MAX_ANSWER_BYTES, NoAnswerError, NotWrittenError, Timeouts, post
+from tests.unit.calls.wire import Talk, answer, queued, wire
+
+PATIENT = Timeouts(connect=20, read=20, body=20)
+BRIEF = Timeouts(connect=20, read=20, body=0.1)
+
+
+def send(url: str, timeouts: Timeouts = PATIENT):
+    return post(url, headers={"X-API-Key": "key"}, body=b'{"a": 1}', timeouts=timeouts)
+
+
+def test_a_body_that_is_cut_off_is_none():
+    def cut(talk: Talk) -> None:
+        talk.read()
+        talk.send("200 OK", body=b'{"call_id": "call-1"}', length=100)
+
+    with wire(cut) as server:
+        assert send(server.url).body is None
+
+
+def test_a_body_whose_chunks_are_cut_off_is_none():
+    def cut(talk: Talk) -> None:
+        talk.read()
+        talk.sock.sendall(b'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n15\r\n{"call_id": "call-1"}\r\n')
+
+    with wire(cut) as server:
+        assert send(server.url).body is None
+
+
+def test_a_body_that_is_not_what_its_encoding_says_is_none():
+    def play(talk: Talk) -> None:
+        talk.read()
+        talk.send("200 OK", "Content-Encoding: gzip", body=b"not gzip")
+
+    with wire(play) as server:
+        assert send(server.url).body is None
+
+
+def test_an_endless_body_is_not_read_to_its_end():
+    def endless(talk: Talk) -> None:
+        talk.read()
+        talk.sock.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+        while True:
+            talk.sock.sendall(b" " * MAX_ANSWER_BYTES)
+
+    with wire(endless) as server:
+        assert send(server.url).body is None
+
+
+def test_a_body_that_trickles_is_not_waited_for():
+    said = json.dumps({"call_id": "call-1"}).encode() + b" " * 60
+
+    def trickle(talk: Talk) -> None:
+        talk.read()
+        talk.send("200 OK", length=len(said))
+        for at in range(len(said)):
+            talk.sock.sendall(said[at : at + 1])
+            time.sleep(0.01)
+
+    with wire(trickle) as server:
+        assert send(server.url, BRIEF).body is None
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_a_redirect_is_not_followed(status):
+    with wire(queued) as other, wire(answer(status, {}, f"Location: {other.url}/calls/outbound")) as server:
+        assert send(server.url).status == status
+    assert other.connections == 0
+    assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize("location", ["http://[", "http://\xff\xfe/", "//", "\t", "http://a..b:port/"])
+def test_a_redirect_to_nowhere_is_a_redirect_still(location):
+    def play(talk: Talk) -> None:
+        talk.read()
+        talk.sock.sendall(f"HTTP/1.1 302 Found\r\nLocation: {location}\r\nContent-Length: 0\r\n\r\n".encode("latin-1"))
+
+    with wire(play) as server:
+        assert send(server.url).status == 302
+
+
+def test_a_redirect_with_an_endless_body_is_a_redirect_still():
+    def play(talk: Talk) -> None:
+        talk.read()
+        talk.sock.sendall(b"HTTP/1.1 302 Found\r\nLocation: /\r\n\r\n")
+        talk.sock.recv(1)
+
+    with wire(play) as server:
+        assert send(server.url, Timeouts(connect=20, read=0.2, body=0.2)).status == 302
+
+
+def test_a_netrc_file_is_not_used(tmp_path, monkeypatch):
+    (tmp_path / "netrc").write_text("machine 127.0.0.1 login me password s3cret\n")
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    with wire(queued) as server:
+        send(server.url)
+    ((head, _),) = server.requests
+    assert "authorization" not in head.lower()
+
+
+def test_a_proxy_that_refuses_got_no_byte_of_the_request(monkeypatch):
+    with wire(answer(403)) as proxy:
+        monkeypatch.setenv("HTTPS_PROXY", proxy.url)
+        with pytest.raises(NotWrittenError, match="ProxyError"):
+            send("https://api.voiceinfra.invalid/v1/calls/outbound")
+    ((head, body),) = proxy.requests
+    assert head.startswith("CONNECT api.voiceinfra.invalid:443 ")
+    assert "key" not in head.lower()
+    assert body == b""
+
+
+def test_a_request_that_went_through_a_proxy_was_written(monkeypatch, trusted_tls):
+    def tunnel(talk: Talk) -> None:
+        talk.read()
+        talk.sock.sendall(b"HTTP/1.1 200 Connected\r\n\r\n")
+        talk.start_tls(trusted_tls)
+        talk.read()
+
+    with wire(tunnel) as proxy:
+        monkeypatch.setenv("HTTPS_PROXY", proxy.url)
+        with pytest.raises(NoAnswerError):
+            send("https://127.0.0.1:1/v1/calls/outbound")
+    assert [head.split()[0] for head, _ in proxy.requests] == ["CONNECT", "POST"]
+
+
+@pytest.mark.parametrize("name", ["HTTP_PROXY", "ALL_PROXY"])
+def test_plain_http_goes_through_no_proxy(monkeypatch, name):
+    with wire(answer(502)) as proxy, wire(queued) as sandbox:
+        monkeypatch.setenv(name, proxy.url)
+        # `http_proxy` is only believed in small letters.
+        monkeypatch.setenv(name.lower(), proxy.url)
+        assert send(sandbox.url).status == 200
+    assert proxy.connections == 0

@@ -1,0 +1,121 @@
+"""A server made of sockets, which does to each connection what a test says: for evidence of what was written."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import socket
+import ssl
+import struct
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+Play = Callable[["Talk"], None]
+
+
+class Talk:
+    """One connection, as the server sees it."""
+
+    def __init__(self, wire: Wire, sock: socket.socket) -> None:
+        self.wire = wire
+        self.sock = sock
+
+    def read(self) -> bytes:
+        """Take a request, head and body, and count it."""
+        data = b""
+        while b"\r\n\r\n" not in data:
+            if not (more := self.sock.recv(65536)):
+                return b""
+            data += more
+        head, _, body = data.partition(b"\r\n\r\n")
+        sizes = [line for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")]
+        while sizes and len(body) < int(sizes[0].split(b":")[1]):
+            body += self.sock.recv(65536)
+        self.wire.requests.append((head.decode("latin-1"), body))
+        return body
+
+    def send(self, status: str, *headers: str, body: bytes = b"", length: int | None = None) -> None:
+        """Answer."""
+        size = f"Content-Length: {len(body) if length is None else length}"
+        self.sock.sendall("\r\n".join([f"HTTP/1.1 {status}", size, *headers, "", ""]).encode() + body)
+
+    def reset(self) -> None:
+        """Break the connection off by a RST."""
+        self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.sock.close()
+
+    def start_tls(self, context: ssl.SSLContext) -> None:
+        """Go on under TLS, as the server."""
+        self.sock = context.wrap_socket(self.sock, server_side=True)
+
+
+class Wire:
+    """A server on a port of its own. Each connection gets the next play; the last one is for all that follow."""
+
+    def __init__(self, *plays: Play) -> None:
+        self.plays = list(plays)
+        self.requests: list[tuple[str, bytes]] = []
+        self.connections = 0
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self._listener.getsockname()[1]
+        self.url = f"http://127.0.0.1:{self.port}"
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def _serve(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                sock, _ = self._listener.accept()
+                play = self.plays[min(self.connections, len(self.plays) - 1)]
+                self.connections += 1
+                threading.Thread(target=self._play, args=(play, sock), daemon=True).start()
+
+    def _play(self, play: Play, sock: socket.socket) -> None:
+        talk = Talk(self, sock)
+        # The client goes when it likes.
+        with contextlib.suppress(OSError):
+            play(talk)
+        talk.sock.close()
+
+    def close(self) -> None:
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+
+
+@contextlib.contextmanager
+def wire(*plays: Play) -> Iterator[Wire]:
+    """Run a server for a while."""
+    server = Wire(*plays)
+    try:
+        yield server
+    finally:
+        server.close()
+
+
+def answer(status: int, value: Any = None, *headers: str) -> Play:
+    """Take the request, and answer it with a JSON body."""
+
+    def play(talk: Talk) -> None:
+        talk.read()
+        talk.send(f"{status} Said", *headers, body=json.dumps(value).encode())
+
+    return play
+
+
+def refuse(status: int, code: str, message: str) -> Play:
+    """Answer as VoiceInfra refuses."""
+    return answer(status, {"error": {"code": code, "message": message}})
+
+
+def hang_up(talk: Talk) -> None:
+    """Take the request, and close without an answer."""
+    talk.read()
+
+
+def until_the_client_goes(talk: Talk) -> None:
+    """Take the request, and say nothing."""
+    talk.read()
+    talk.sock.recv(1)
+
+
+queued = answer(200, {"call_id": "call-1", "status": "queued"})

@@ -1,0 +1,104 @@
+"""Calls and completions as tests need them; a test names only what it is about."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+
+from airflow_provider_voiceinfra.store import tables
+from airflow_provider_voiceinfra.store.call_store import CallStore
+from airflow_provider_voiceinfra.store.completion_body import parse_completion
+from airflow_provider_voiceinfra.store.completions import Delivery
+from airflow_provider_voiceinfra.store.records import Claim, NewCall, Source
+
+NUMBER, CALLER = "+14155550100", "+14155550199"
+SECRET = "her policy was cancelled"
+CONN = "voiceinfra_default"
+
+
+def new_call(key: str = "key", **changes: Any) -> NewCall:
+    """A call to be claimed."""
+    fields = {
+        "key_label": key,
+        "host": "api.voiceinfra.ai",
+        "conn_id": CONN,
+        "webhook_conn_id": CONN,
+        "source": Source("dag", "run", "task"),
+        "agent_id": "agent",
+        "from_number": CALLER,
+        "to_number": NUMBER,
+        "request": {"context": SECRET},
+        "fingerprint": {"agent_id": "a1"},
+        "metadata": {"appointment": 7},
+    }
+    return NewCall(key=key, **(fields | changes))
+
+
+def claim(store: CallStore, key: str = "key", **changes: Any) -> Claim:
+    """Claim a call whose key is free."""
+    taken = store.claims.take(new_call(key, **changes))
+    assert isinstance(taken, Claim)
+    return taken
+
+
+def queued(store: CallStore, call_id: str, **changes: Any) -> Claim:
+    """Place a call that VoiceInfra calls ``call_id``."""
+    ours = claim(store, **({"key": call_id} | changes))
+    store.claims.record_queued(ours, call_id)
+    return ours
+
+
+def body(call_id: str = "call-1", **fields: Any) -> bytes:
+    """A webhook's body."""
+    said = {
+        "event": "call.completed",
+        "call_id": call_id,
+        "call_outcome": "answered",
+        "to_number": NUMBER,
+        "transcript": f"Agent: {SECRET}",
+    }
+    return json.dumps(said | fields).encode()
+
+
+def deliver(store: CallStore, call_id: str = "call-1", *, conn: str = CONN, **fields: Any) -> Delivery:
+    """Let a webhook bring a completion."""
+    sent = body(call_id, **fields)
+    return store.completions.record(conn, parse_completion(sent), sent)
+
+
+def state(store: CallStore, ref_or_call_id: str) -> str:
+    """Where a call is on its way."""
+    call = store.calls.get(ref_or_call_id)
+    assert call is not None
+    return call.state.value
+
+
+def rows(store: CallStore, table: sa.Table) -> list[Any]:
+    """A table, oldest row first."""
+    with store.database.read() as tx:
+        return list(tx.execute(sa.select(table).order_by(*table.primary_key.columns)).all())
+
+
+def events(store: CallStore, claim_id: int) -> list[str]:
+    """What happened to a call."""
+    return [row.kind for row in rows(store, tables.call_event) if row.call == claim_id]
+
+
+def make_old(store: CallStore, ours: Claim) -> None:
+    """Let a claim's time have run out."""
+    with store.database.write() as tx:
+        tx.execute(
+            sa.update(tables.call)
+            .where(tables.call.c.id == ours.id)
+            .values(claim_expires_at=datetime.now(UTC) - timedelta(seconds=1))
+        )
+
+
+def tables_at(url: str) -> list[str]:
+    """What is in a database, whether or not it is a call store."""
+    engine = sa.create_engine(url, poolclass=sa.NullPool)
+    with engine.connect() as connection:
+        return sa.inspect(connection).get_table_names()

@@ -1,0 +1,171 @@
+"""One key, at most one claim; and only its owner may dial, let go, or answer."""
+
+from __future__ import annotations
+
+import pytest
+
+from airflow_provider_voiceinfra.store import tables
+from airflow_provider_voiceinfra.store.records import Claim, Held
+from tests.unit.store.race import in_processes, in_threads
+from tests.unit.store.samples import (
+    claim,
+    deliver,
+    events,
+    make_old,
+    new_call,
+    rows,
+    state,
+)
+
+
+def test_of_many_threads_one_gets_the_key(store):
+    taken = in_threads(*[lambda: store.claims.take(new_call())] * 12)
+    owners = [one for one in taken if isinstance(one, Claim)]
+    assert len(owners) == 1
+    assert {one.ref for one in taken if isinstance(one, Held)} == {owners[0].ref}
+
+
+def test_of_many_processes_one_gets_the_key(open_store):
+    taken = in_processes(6, lambda _: type(open_store().claims.take(new_call())).__name__)
+    assert sorted(taken) == ["Claim"] + ["Held"] * 5
+
+
+def test_whoever_finds_the_key_taken_in_the_moment_it_is_let_go_is_told_so_or_gets_it(open_store):
+    def take_and_let_go():
+        mine = open_store()
+        for _ in range(25):
+            taken = mine.claims.take(new_call())
+            if isinstance(taken, Claim):
+                mine.claims.release(taken, "test")
+
+    in_threads(*[take_and_let_go] * 6)
+
+
+def test_the_fence_opens_for_the_owner_only(store):
+    ours = claim(store)
+    assert store.claims.fence(ours)
+    assert not store.claims.fence(Claim(ours.id, ours.ref, "somebody else"))
+
+
+@pytest.mark.parametrize("end", ["release", "record_queued", "record_rejected", "record_unknown"])
+def test_the_fence_is_shut_once_the_call_is_not_claimed(store, end):
+    ours = claim(store)
+    words = {"record_rejected": ("invalid_phone", "no")}.get(end, ("word",))
+    getattr(store.claims, end)(ours, *words)
+    assert not store.claims.fence(ours)
+
+
+def test_the_fence_renews_the_claim(store):
+    ours = claim(store)
+    make_old(store, ours)
+    store.claims.fence(ours)
+    assert not store.claims.expire(store.calls.get(ours.ref))
+
+
+@pytest.mark.parametrize(
+    "let_go",
+    [
+        lambda claims, ours: claims.release(ours, "test"),
+        lambda claims, ours: claims.record_rejected(ours, "invalid_phone", "no"),
+    ],
+    ids=["released", "rejected"],
+)
+def test_a_key_let_go_is_free_and_its_row_stays(store, let_go):
+    first = claim(store)
+    let_go(store.claims, first)
+    second = claim(store)
+    assert [row.ref for row in rows(store, tables.call)] == [first.ref, second.ref]
+
+
+def test_the_last_owner_cannot_let_go_of_the_next_ones_key(store):
+    first = claim(store)
+    store.claims.release(first, "test")
+    second = claim(store)
+    assert not store.claims.release(first, "again")
+    assert state(store, second.ref) == "claimed"
+
+
+@pytest.mark.parametrize("end", ["record_queued", "record_unknown"])
+def test_a_call_that_may_have_been_placed_keeps_its_key(store, end):
+    ours = claim(store)
+    getattr(store.claims, end)(ours, "word")
+    assert store.claims.take(new_call()) == Held(ours.ref)
+    assert not store.claims.release(ours, "test")
+
+
+def test_environments_and_hosts_have_keys_of_their_own(store, open_store):
+    claim(store)
+    claim(store, host="localhost:8080")
+    claim(open_store(environment="staging"))
+    assert len(rows(store, tables.call)) == 3
+
+
+def test_an_old_claim_is_marked_unknown_by_whoever_meets_it(store, open_store):
+    ours = claim(store)
+    make_old(store, ours)
+    assert open_store().claims.expire(store.calls.get(ours.ref))
+    assert state(store, ours.ref) == "unknown"
+
+
+def test_a_young_claim_is_left_alone(store):
+    ours = claim(store)
+    assert not store.claims.expire(store.calls.get(ours.ref))
+    assert state(store, ours.ref) == "claimed"
+
+
+def test_a_claim_expires_once_and_only_while_it_is_one(store):
+    ours = claim(store)
+    make_old(store, ours)
+    seen = store.calls.get(ours.ref)
+    assert sum(in_threads(*[lambda: store.claims.expire(seen)] * 4)) == 1
+    store.claims.record_queued(ours, "call-1")
+    assert not store.claims.expire(seen)
+    assert state(store, ours.ref) == "queued"
+
+
+@pytest.mark.parametrize(
+    ("answer", "after"),
+    [
+        (lambda claims, ours: claims.record_queued(ours, "call-1"), "queued"),
+        (lambda claims, ours: claims.record_rejected(ours, "invalid_phone", "no"), "rejected"),
+    ],
+    ids=["queued", "rejected"],
+)
+def test_the_owners_late_answer_counts_after_all(store, answer, after):
+    ours = claim(store)
+    make_old(store, ours)
+    store.claims.expire(store.calls.get(ours.ref))
+    answer(store.claims, ours)
+    assert state(store, ours.ref) == after
+
+
+def test_a_stranger_records_no_answer(store):
+    ours = claim(store)
+    stranger = Claim(ours.id, ours.ref, "somebody else")
+    store.claims.record_queued(stranger, "call-1")
+    store.claims.record_rejected(stranger, "invalid_phone", "no")
+    store.claims.record_unknown(stranger, "test")
+    assert state(store, ours.ref) == "claimed"
+    assert events(store, ours.id) == ["claimed"]
+
+
+def test_every_step_leaves_its_event(store):
+    ours = claim(store)
+    store.claims.fence(ours)
+    store.claims.record_unknown(ours, "a timeout")
+    store.claims.record_queued(ours, "call-1")
+    deliver(store, "call-1")
+    assert events(store, ours.id) == ["claimed", "dialling", "unknown", "queued", "completed"]
+    refused, left = claim(store, "second"), claim(store, "third")
+    store.claims.record_rejected(refused, "invalid_phone", "no")
+    store.claims.release(left, "test")
+    assert events(store, refused.id) == ["claimed", "rejected"]
+    assert events(store, left.id) == ["claimed", "released"]
+
+
+def test_recording_an_answer_twice_is_recording_it_once(store):
+    ours = claim(store)
+    store.claims.record_queued(ours, "call-1")
+    deliver(store, "call-1")
+    store.claims.record_queued(ours, "call-1")
+    assert state(store, ours.ref) == "completed"

@@ -1,0 +1,173 @@
+"""The store is found, never made, by a task; and what is wrong with it is said so that a person can mend it."""
+
+from __future__ import annotations
+
+import pytest
+import sqlalchemy as sa
+
+from airflow_provider_voiceinfra.store import tables
+from airflow_provider_voiceinfra.store.call_store import CallStore
+from airflow_provider_voiceinfra.store.errors import (
+    StoreError,
+    StoreMissingError,
+    StoreUnavailableError,
+    StoreVersionError,
+)
+from airflow_provider_voiceinfra.store.records import Completion
+from tests.unit.store.race import in_processes, in_threads
+from tests.unit.store.samples import CONN, NUMBER, claim, new_call, tables_at
+
+
+def why(url: str, kind: type[StoreError] = StoreUnavailableError) -> str:
+    """What is said of a store that cannot be used: one line that names the setting."""
+    with pytest.raises(kind) as error:
+        CallStore(url).check()
+    said = str(error.value)
+    assert "[voiceinfra] call_store" in said
+    assert "\n" not in said
+    return said
+
+
+def test_where_no_store_is_none_is_made(empty_store_url, kind, tmp_path):
+    assert "store migrate" in why(empty_store_url, StoreMissingError)
+    if kind == "sqlite":
+        assert list(tmp_path.iterdir()) == []
+    else:
+        assert tables_at(empty_store_url) == []
+
+
+def test_a_folder_that_is_not_there_is_not_made(tmp_path):
+    why(f"sqlite:///{tmp_path}/not/there/voiceinfra.db", StoreMissingError)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_without_tables_is_no_store(tmp_path):
+    (tmp_path / "voiceinfra.db").touch()
+    why(f"sqlite:///{tmp_path}/voiceinfra.db", StoreMissingError)
+    assert (tmp_path / "voiceinfra.db").stat().st_size == 0
+
+
+def test_a_version_table_without_a_version_is_no_store(store, store_url):
+    with store.database.write() as tx:
+        tx.execute(sa.text(f"DELETE FROM {tables.VERSION_TABLE}"))
+    why(store_url, StoreMissingError)
+
+
+@pytest.mark.parametrize(
+    ("version", "remedy"), [("0000", "is older .* store migrate"), ("9999", "is newer .* Upgrade")]
+)
+def test_a_store_of_another_version_is_not_used(store, store_url, version, remedy):
+    with store.database.write() as tx:
+        tx.execute(sa.text(f"UPDATE {tables.VERSION_TABLE} SET version_num = '{version}'"))
+    with pytest.raises(StoreVersionError, match=remedy):
+        CallStore(store_url).claims.take(new_call())
+    why(store_url, StoreVersionError)
+
+
+def test_a_corrupt_file_is_said_to_be_one(tmp_path):
+    (tmp_path / "voiceinfra.db").write_bytes(b"this is not a database" * 100)
+    assert "not a database" in why(f"sqlite:///{tmp_path}/voiceinfra.db")
+
+
+def test_a_file_that_goes_away_is_not_made_anew(tmp_path, migrated_sqlite):
+    path = tmp_path / "voiceinfra.db"
+    path.write_bytes(migrated_sqlite.read_bytes())
+    store = CallStore(f"sqlite:///{path}")
+    store.check()
+    store.close()
+    path.unlink()
+    with pytest.raises(StoreMissingError):
+        claim(store)
+    assert not path.exists()
+
+
+@pytest.mark.parametrize("place", ["", "x" * 300])
+def test_what_is_no_file_is_said_in_a_sentence(tmp_path, place):
+    why(f"sqlite:///{tmp_path}/{place}")
+
+
+def test_a_server_that_does_not_listen_is_said_in_a_sentence(tmp_path):
+    assert "s3cret" not in why(f"postgresql://me:s3cret@/db?host={tmp_path}")
+    assert "refused" in why("postgresql+psycopg://me:s3cret@127.0.0.1:1/db")
+
+
+def test_a_database_that_is_not_there_is_said_in_a_sentence(postgres_url):
+    assert "does not exist" in why(postgres_url.replace("/postgres?", "/nowhere?"))
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "s3cret",
+        "mysql://me:s3cret@host/db",
+        "sqlite://",
+        "sqlite:///:memory:",
+        "postgresql://me:s3cret/db",
+        "postgresql://me:pw@host:s3cret/db",
+    ],
+)
+def test_what_is_no_url_of_a_store_is_refused_and_not_repeated(url):
+    with pytest.raises(StoreError, match=r"\[voiceinfra\] call_store") as error:
+        CallStore(url)
+    assert "s3cret" not in str(error.value) + str(error.value.__cause__)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://me:s3cret@127.0.0.1:1/db",
+        "postgresql://127.0.0.1:1/db?user=me&password=s3cret",
+        "postgresql+psycopg2://me:s3cret@127.0.0.1:1/db",
+        "postgres://me:s3%40cret@127.0.0.1:1/db",
+    ],
+)
+def test_passwords_of_urls_are_never_shown(url):
+    said = why(url)
+    assert "s3" not in said
+    assert "127.0.0.1" in said
+
+
+def test_errors_repeat_no_values_of_rows(store):
+    completion = Completion("call-1", "answered", to_number=NUMBER)
+    with pytest.raises(StoreUnavailableError) as error:
+        store.completions.record(CONN, completion, None)
+    assert NUMBER not in str(error.value)
+    assert error.value.__cause__ is None
+
+
+@pytest.mark.parametrize("kind", ["postgresql"])
+@pytest.mark.parametrize("number", [f"{NUMBER}\0", NUMBER * 5])
+def test_errors_of_postgresql_repeat_no_values_of_rows(store, number):
+    with pytest.raises(StoreUnavailableError) as error:
+        claim(store, to_number=number)
+    assert NUMBER not in str(error.value)
+
+
+def test_nothing_is_opened_before_it_is_used():
+    CallStore("sqlite:////nowhere/at/all.db")
+    CallStore("postgresql://127.0.0.1:1/db")
+
+
+def test_first_use_by_many_threads_at_once(open_store):
+    fresh = open_store()
+    in_threads(*[fresh.check] * 6)
+
+
+@pytest.mark.parametrize("used_before", [False, True])
+def test_usable_on_both_sides_of_a_fork(store, used_before):
+    if used_before:
+        in_threads(*[store.check] * 3)
+    refs = in_processes(3, lambda number: claim(store, f"child-{number}").ref)
+    claim(store, "parent")
+    assert all(store.calls.get(ref) for ref in refs)
+
+
+def test_a_store_that_was_away_is_used_when_it_is_back(tmp_path, migrated_sqlite):
+    path = tmp_path / "voiceinfra.db"
+    store = CallStore(f"sqlite:///{path}")
+    with pytest.raises(StoreMissingError):
+        store.check()
+    path.write_bytes(migrated_sqlite.read_bytes())
+    claim(store)
+    store.close()
