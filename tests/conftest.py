@@ -41,7 +41,7 @@ os.environ |= {
 pytest_plugins = ["airflow_provider_voiceinfra.testing"]
 
 # A busy machine is no failure.
-settings.register_profile("tests", deadline=None, database=None)
+settings.register_profile("tests", deadline=None, database=None, max_examples=50)
 settings.load_profile("tests")
 
 _number = itertools.count()
@@ -100,7 +100,11 @@ def store_url(kind, request, tmp_path) -> Iterator[str]:
         url = request.getfixturevalue("migrated_postgres")
         yield url
         # Quicker than a new database, by far.
-        _empty(url)
+        try:
+            _empty(url)
+        except psycopg.Error:
+            _execute(url, "DROP SCHEMA public CASCADE", "CREATE SCHEMA public")
+            _migrate(url)
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import contextlib
 import hashlib
 import json
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import MAXYEAR, MINYEAR, UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
@@ -112,10 +112,10 @@ def _time(value: object) -> datetime | None:
         time = datetime.fromisoformat(value)  # type: ignore[arg-type]
     except (TypeError, ValueError):
         return None
-    try:
-        return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
-    except OverflowError:
+    # PostgreSQL reads times in the zone of its server, where the first and the last day may be none.
+    if not MINYEAR < time.year < MAXYEAR:
         return None
+    return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
 
 
 def _extracted(payload: dict[str, Any], field: str) -> dict[str, Any]:

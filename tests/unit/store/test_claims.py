@@ -30,11 +30,13 @@ def test_of_many_processes_one_gets_the_key(open_store):
     assert sorted(taken) == ["Claim"] + ["Held"] * 5
 
 
+@pytest.mark.parametrize("kind", ["postgresql"])
 def test_whoever_finds_the_key_taken_in_the_moment_it_is_let_go_is_told_so_or_gets_it(open_store):
     def take_and_let_go():
         mine = open_store()
         for _ in range(25):
             taken = mine.claims.take(new_call())
+            assert isinstance(taken, Claim | Held)
             if isinstance(taken, Claim):
                 mine.claims.release(taken, "test")
 
@@ -94,10 +96,12 @@ def test_a_call_that_may_have_been_placed_keeps_its_key(store, end):
 
 
 def test_environments_and_hosts_have_keys_of_their_own(store, open_store):
-    claim(store)
-    claim(store, host="localhost:8080")
-    claim(open_store(environment="staging"))
-    assert len(rows(store, tables.call)) == 3
+    staging = open_store(environment="staging")
+    first, other = claim(store), claim(store, host="localhost:8080")
+    third = claim(staging)
+    assert store.claims.take(new_call()) == Held(first.ref)
+    assert store.claims.take(new_call(host="localhost:8080")) == Held(other.ref)
+    assert staging.claims.take(new_call()) == Held(third.ref)
 
 
 def test_an_old_claim_is_marked_unknown_by_whoever_meets_it(store, open_store):

@@ -140,7 +140,7 @@ def test_an_odd_duration_is_none(value):
     assert parse_completion(body(duration_seconds=value)).duration_seconds is None
 
 
-@pytest.mark.parametrize("value", ["", "yesterday", 1767323045, "0001-01-01T00:00:00+23:59", None, {}])
+@pytest.mark.parametrize("value", ["", "yesterday", 1767323045, "0001-01-01T00:00:00+23:59", "9999-12-31", None, {}])
 def test_an_odd_time_is_none(value):
     assert parse_completion(body(start_time=value)).start_time is None
 

@@ -45,6 +45,25 @@ def test_a_link_signed_anew_is_no_other_body(store):
     assert deliver(store, recording_url=f"{LINK}.old?signature=one") is Delivery.CONFLICT
 
 
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"agent_id": "a\0b" * 200, "from_number": "9" * 500, "to_number": "\0", "summary": "\0"},
+        {"start_time": "0001-01-01T00:00:00Z", "end_time": "0001-01-01T00:00:00+23:59"},
+        {"start_time": "9999-12-31T23:59:59.999999Z", "end_time": "9999-12-31T23:59:59-23:59"},
+        {"duration_seconds": 10**400, "huge": 10**400, "deep": [[[[{}]]]], "🙂": "🙂"},
+        {"agent_id": 7, "from_number": [], "to_number": {}, "start_time": 0},
+    ],
+    ids=["texts", "early", "late", "large", "types"],
+)
+def test_odd_values_are_kept_and_read_again(store, fields):
+    ours = queued(store, "call-1")
+    assert deliver(store, "call-1", **fields) is Delivery.NEW
+    assert deliver(store, "call-1", **fields) is Delivery.DUPLICATE
+    assert fields.items() <= store.calls.get(ours.ref).completion.payload.items()
+    assert len(rows(store, tables.completion)) == 1
+
+
 @pytest.mark.parametrize("link", ["http://[no link", "", None, 7, {"url": LINK}])
 def test_a_link_that_is_none_is_compared_as_it_is(store, link):
     deliver(store, recording_url=link)

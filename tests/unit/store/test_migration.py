@@ -13,7 +13,7 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
-from airflow_provider_voiceinfra.store import migrations, tables
+from airflow_provider_voiceinfra.store import database, migrations, tables
 from airflow_provider_voiceinfra.store.call_store import CallStore
 from airflow_provider_voiceinfra.store.errors import StoreError
 from tests.unit.store.race import in_processes, in_threads
@@ -53,6 +53,18 @@ def test_several_processes_may_migrate_at_once(new_store, empty_store_url):
 def test_several_threads_may_migrate_at_once(new_store):
     in_threads(*[new_store.migrate] * 3)
     assert len(rows(new_store, tables.store)) == 1
+
+
+def test_a_file_that_somebody_else_writes_at_the_moment_is_waited_for(tmp_path, monkeypatch):
+    path = tmp_path / "voiceinfra.db"
+    with closing(sqlite3.connect(path, isolation_level=None)) as writer:
+        writer.execute("CREATE TABLE other (id)")
+        writer.execute("BEGIN IMMEDIATE")
+        monkeypatch.setattr(database.time, "sleep", lambda _: writer.execute("ROLLBACK"))
+        store = CallStore(f"sqlite:///{path}")
+        store.migrate()
+        store.check()
+    store.close()
 
 
 def test_the_schema_that_is_read_is_the_newest_migrations():

@@ -81,6 +81,20 @@ def test_a_file_that_goes_away_is_not_made_anew(tmp_path, migrated_sqlite):
     assert not path.exists()
 
 
+def test_a_file_that_goes_away_while_the_store_is_open_is_not_made_anew(tmp_path, migrated_sqlite):
+    path = tmp_path / "voiceinfra.db"
+    path.write_bytes(migrated_sqlite.read_bytes())
+    store = CallStore(f"sqlite:///{path}")
+    store.check()
+    # No connection is open at the moment, as in a process that has waited.
+    store.database.engine.dispose()
+    path.unlink()
+    with pytest.raises(StoreError, match=r"\[voiceinfra\] call_store"):
+        claim(store)
+    assert not path.exists()
+    store.close()
+
+
 @pytest.mark.parametrize("place", ["", "x" * 300])
 def test_what_is_no_file_is_said_in_a_sentence(tmp_path, place):
     why(f"sqlite:///{tmp_path}/{place}")
@@ -134,6 +148,12 @@ def test_errors_repeat_no_values_of_rows(store):
         store.completions.record(CONN, completion, None)
     assert NUMBER not in str(error.value)
     assert error.value.__cause__ is None
+
+
+def test_errors_of_values_repeat_none(store):
+    with pytest.raises((sa.exc.StatementError, TypeError)) as error:
+        claim(store, metadata={"at": object()})
+    assert NUMBER not in str(error.value)
 
 
 @pytest.mark.parametrize("kind", ["postgresql"])
