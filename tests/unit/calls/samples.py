@@ -12,9 +12,10 @@ from airflow_provider_voiceinfra.calls.request import CallRequest
 from airflow_provider_voiceinfra.calls.transport import Timeouts
 from airflow_provider_voiceinfra.store.call_store import CallStore
 from airflow_provider_voiceinfra.store.records import Call, Source
+from tests.unit.calls.wire import Play, wire
 
 NUMBER, CALLER = "+14155550147", "+14155550199"
-KEY = "vi-live-0123456789abcdef"
+KEY = "vi_live_kTzQmWpRbXsYcVnD"
 CONTEXT = "Her policy was cancelled on Monday; the balance is $1,204.\nPIN:\n8812\nBe kind."
 FIRST_MESSAGE = "Hi Wilhelmina, it is about your biopsy."
 VARIABLES = {"name": "Wilhelmina", "pin": 471147, "nested": {"list": ["Hölderlin street"]}}
@@ -28,6 +29,7 @@ SECRETS = (
     "471147",
     "Hölderlin",
     "policy",
+    "kTzQ",
     "8812",
     "biopsy",
     "5550147",
@@ -74,6 +76,12 @@ def dialer(store: CallStore, url: str, **options: Any) -> Dialer:
     ours = account(url)
     api = VoiceInfraApi(ours, timeouts=options.pop("timeouts", Timeouts(connect=30, read=30, body=30)))
     return Dialer(store, ours, api=api, **options)
+
+
+def place(play: Play) -> str:
+    """Place a call that a server answers so."""
+    with wire(play) as server:
+        return VoiceInfraApi(account(server.url + "/v1")).place_call(request())
 
 
 def only_call(store: CallStore) -> Call:

@@ -5,43 +5,16 @@ from __future__ import annotations
 import signal
 import threading
 
-import psycopg
 import pytest
 
 from airflow_provider_voiceinfra.calls import dialing
 from airflow_provider_voiceinfra.calls.errors import CallUnknownError, VoiceInfraError
 from airflow_provider_voiceinfra.store import database
 from airflow_provider_voiceinfra.store.errors import StoreError
+from tests.unit.calls.outage import Outage
 from tests.unit.calls.samples import dialer, intent, only_call
 from tests.unit.calls.wire import answer, queued, wire
 from tests.unit.store.samples import events, make_old
-
-
-class Outage:
-    """The store's database does not take writes for a while."""
-
-    def __init__(self, url: str, admin_url: str | None) -> None:
-        self._url, self._admin_url, self._lock = url, admin_url, None
-
-    def begin(self) -> None:
-        if self._admin_url is None:
-            self._lock = database.sqlite3.connect(self._url.removeprefix("sqlite:///"), check_same_thread=False)
-            self._lock.execute("BEGIN IMMEDIATE")
-        else:
-            self._allow_connections("false")
-
-    def end(self) -> None:
-        if self._lock is not None:
-            self._lock.close()
-            self._lock = None
-        elif self._admin_url is not None:
-            self._allow_connections("true")
-
-    def _allow_connections(self, allow: str) -> None:
-        name = database.sa.make_url(self._url).database
-        with psycopg.connect(self._admin_url.replace("+psycopg", ""), autocommit=True) as connection:
-            connection.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS {allow}")
-            connection.execute(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'")
 
 
 @pytest.fixture
@@ -118,15 +91,17 @@ def test_a_store_that_is_away_before_the_post_lets_nothing_be_sent(store, outage
 
 
 def test_stopped_during_the_post_it_is_unknown(store):
-    main = threading.main_thread().ident
+    # As Airflow's timeouts do, and Ctrl-C.
+    before = signal.signal(signal.SIGUSR1, stopped)
 
     def stop(talk):
         talk.read()
-        signal.pthread_kill(main, signal.SIGINT)
+        signal.pthread_kill(threading.main_thread().ident, signal.SIGUSR1)
         talk.sock.recv(1)
 
     with wire(stop) as server, pytest.raises(KeyboardInterrupt):
         dialer(store, server.url).place(intent())
+    signal.signal(signal.SIGUSR1, before)
     assert only_call(store).state == "unknown"
     assert len(server.requests) == 1
 

@@ -112,6 +112,18 @@ def hang_up(talk: Talk) -> None:
     talk.read()
 
 
+def reset_at_once(talk: Talk) -> None:
+    """Take the request, and break the connection off."""
+    talk.read()
+    talk.reset()
+
+
+def nonsense(talk: Talk) -> None:
+    """Take the request, and answer with what is no HTTP."""
+    talk.read()
+    talk.sock.sendall(b"\0\0\0 what?\r\n\r\n")
+
+
 def until_the_client_goes(talk: Talk) -> None:
     """Take the request, and say nothing."""
     talk.read()

@@ -6,12 +6,14 @@ import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
 import sqlalchemy as sa
 
 from airflow_provider_voiceinfra.store import tables
 from airflow_provider_voiceinfra.store.call_store import CallStore
 from airflow_provider_voiceinfra.store.completion_body import parse_completion
 from airflow_provider_voiceinfra.store.completions import Delivery
+from airflow_provider_voiceinfra.store.errors import StoreError, StoreUnavailableError
 from airflow_provider_voiceinfra.store.records import Claim, NewCall, Source
 
 NUMBER, CALLER = "+14155550100", "+14155550199"
@@ -102,3 +104,13 @@ def tables_at(url: str) -> list[str]:
     engine = sa.create_engine(url, poolclass=sa.NullPool)
     with engine.connect() as connection:
         return sa.inspect(connection).get_table_names()
+
+
+def why(url: str, kind: type[StoreError] = StoreUnavailableError) -> str:
+    """What is said of a store that cannot be used: one line that names the setting."""
+    with pytest.raises(kind) as error:
+        CallStore(url).check()
+    said = str(error.value)
+    assert "[voiceinfra] call_store" in said
+    assert "\n" not in said
+    return said

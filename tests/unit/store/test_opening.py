@@ -10,22 +10,10 @@ from airflow_provider_voiceinfra.store.call_store import CallStore
 from airflow_provider_voiceinfra.store.errors import (
     StoreError,
     StoreMissingError,
-    StoreUnavailableError,
     StoreVersionError,
 )
-from airflow_provider_voiceinfra.store.records import Completion
 from tests.unit.store.race import in_processes, in_threads
-from tests.unit.store.samples import CONN, NUMBER, claim, new_call, tables_at
-
-
-def why(url: str, kind: type[StoreError] = StoreUnavailableError) -> str:
-    """What is said of a store that cannot be used: one line that names the setting."""
-    with pytest.raises(kind) as error:
-        CallStore(url).check()
-    said = str(error.value)
-    assert "[voiceinfra] call_store" in said
-    assert "\n" not in said
-    return said
+from tests.unit.store.samples import claim, new_call, tables_at, why
 
 
 def test_where_no_store_is_none_is_made(empty_store_url, kind, tmp_path):
@@ -64,11 +52,6 @@ def test_a_store_of_another_version_is_not_used(store, store_url, version, remed
     why(store_url, StoreVersionError)
 
 
-def test_a_corrupt_file_is_said_to_be_one(tmp_path):
-    (tmp_path / "voiceinfra.db").write_bytes(b"this is not a database" * 100)
-    assert "not a database" in why(f"sqlite:///{tmp_path}/voiceinfra.db")
-
-
 def test_a_file_that_goes_away_is_not_made_anew(tmp_path, migrated_sqlite):
     path = tmp_path / "voiceinfra.db"
     path.write_bytes(migrated_sqlite.read_bytes())
@@ -93,75 +76,6 @@ def test_a_file_that_goes_away_while_the_store_is_open_is_not_made_anew(tmp_path
         claim(store)
     assert not path.exists()
     store.close()
-
-
-@pytest.mark.parametrize("place", ["", "x" * 300])
-def test_what_is_no_file_is_said_in_a_sentence(tmp_path, place):
-    why(f"sqlite:///{tmp_path}/{place}")
-
-
-def test_a_server_that_does_not_listen_is_said_in_a_sentence(tmp_path):
-    assert "s3cret" not in why(f"postgresql://me:s3cret@/db?host={tmp_path}")
-    assert "refused" in why("postgresql+psycopg://me:s3cret@127.0.0.1:1/db")
-
-
-def test_a_database_that_is_not_there_is_said_in_a_sentence(postgres_url):
-    assert "does not exist" in why(postgres_url.replace("/postgres?", "/nowhere?"))
-
-
-@pytest.mark.parametrize(
-    "url",
-    [
-        "",
-        "s3cret",
-        "mysql://me:s3cret@host/db",
-        "sqlite://",
-        "sqlite:///:memory:",
-        "postgresql://me:s3cret/db",
-        "postgresql://me:pw@host:s3cret/db",
-    ],
-)
-def test_what_is_no_url_of_a_store_is_refused_and_not_repeated(url):
-    with pytest.raises(StoreError, match=r"\[voiceinfra\] call_store") as error:
-        CallStore(url)
-    assert "s3cret" not in str(error.value) + str(error.value.__cause__)
-
-
-@pytest.mark.parametrize(
-    "url",
-    [
-        "postgresql://me:s3cret@127.0.0.1:1/db",
-        "postgresql://127.0.0.1:1/db?user=me&password=s3cret",
-        "postgresql+psycopg2://me:s3cret@127.0.0.1:1/db",
-        "postgres://me:s3%40cret@127.0.0.1:1/db",
-    ],
-)
-def test_passwords_of_urls_are_never_shown(url):
-    said = why(url)
-    assert "s3" not in said
-    assert "127.0.0.1" in said
-
-
-def test_errors_repeat_no_values_of_rows(store):
-    completion = Completion("call-1", "answered", to_number=NUMBER)
-    with pytest.raises(StoreUnavailableError) as error:
-        store.completions.record(CONN, completion, None)
-    assert NUMBER not in str(error.value)
-    assert error.value.__cause__ is None
-
-
-def test_errors_of_values_repeat_none(store):
-    with pytest.raises((sa.exc.StatementError, TypeError)) as error:
-        claim(store, metadata={"at": object()})
-    assert NUMBER not in str(error.value)
-
-
-@pytest.mark.parametrize("kind", ["postgresql"])
-@pytest.mark.parametrize("number", [f"{NUMBER}\0", NUMBER * 5])
-def test_errors_of_postgresql_repeat_no_values_of_rows(store, number):
-    with pytest.raises(StoreUnavailableError) as error:
-        claim(store, to_number=number)
-    assert NUMBER not in str(error.value)
 
 
 def test_nothing_is_opened_before_it_is_used():

@@ -1,0 +1,91 @@
+"""What a webhook brings is kept once, whatever it brings and however often."""
+
+from __future__ import annotations
+
+import pytest
+
+from airflow_provider_voiceinfra.store import completions, tables
+from airflow_provider_voiceinfra.store.completions import Delivery
+from tests.unit.store.race import in_processes, in_threads
+from tests.unit.store.samples import deliver, queued, rows
+
+LINK = "https://files.voiceinfra.ai/a.mp3"
+
+
+def test_a_redelivery_is_counted_and_changes_nothing(store):
+    queued(store, "call-1")
+    deliver(store, "call-1")
+    before = store.calls.get("call-1")
+    assert deliver(store, "call-1") is Delivery.DUPLICATE
+    assert store.calls.get("call-1") == before
+    assert [row.deliveries for row in rows(store, tables.completion)] == [2]
+
+
+def test_another_body_is_kept_and_not_acted_upon(store):
+    queued(store, "call-1")
+    deliver(store, "call-1")
+    assert deliver(store, "call-1", call_outcome="failed") is Delivery.CONFLICT
+    assert deliver(store, "call-1", call_outcome="failed") is Delivery.DUPLICATE
+    assert store.calls.get("call-1").completion.outcome == "answered"
+    assert store.completions.outcomes(["call-1"]) == {"call-1": "answered"}
+    assert [row.first for row in rows(store, tables.completion)] == [True, False]
+
+
+def test_a_link_signed_anew_is_no_other_body(store):
+    deliver(store, recording_url=f"{LINK}?signature=one")
+    assert deliver(store, recording_url=f"{LINK}?signature=two") is Delivery.DUPLICATE
+    assert deliver(store, recording_url=f"{LINK}.old?signature=one") is Delivery.CONFLICT
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"agent_id": "a\0b" * 200, "from_number": "9" * 500, "to_number": "\0", "summary": "\0"},
+        {"start_time": "0001-01-01T00:00:00Z", "end_time": "0001-01-01T00:00:00+23:59"},
+        {"start_time": "9999-12-31T23:59:59.999999Z", "end_time": "9999-12-31T23:59:59-23:59"},
+        {"duration_seconds": 10**400, "huge": 10**400, "deep": [[[[{}]]]], "🙂": "🙂"},
+        {"agent_id": 7, "from_number": [], "to_number": {}, "start_time": 0},
+    ],
+    ids=["texts", "early", "late", "large", "types"],
+)
+def test_odd_values_are_kept_and_read_again(store, fields):
+    ours = queued(store, "call-1")
+    assert deliver(store, "call-1", **fields) is Delivery.NEW
+    assert deliver(store, "call-1", **fields) is Delivery.DUPLICATE
+    assert fields.items() <= store.calls.get(ours.ref).completion.payload.items()
+    assert len(rows(store, tables.completion)) == 1
+
+
+@pytest.mark.parametrize("link", ["http://[no link", "", None, 7, {"url": LINK}])
+def test_a_link_that_is_none_is_compared_as_it_is(store, link):
+    deliver(store, recording_url=link)
+    assert deliver(store, recording_url=link) is Delivery.DUPLICATE
+    assert deliver(store, recording_url="another") is Delivery.CONFLICT
+
+
+def test_of_many_processes_that_bring_the_same_one_is_first(open_store):
+    brought = in_processes(4, lambda _: deliver(open_store()).value)
+    assert sorted(brought) == ["duplicate"] * 3 + ["new"]
+
+
+def test_of_two_bodies_that_come_at_once_one_is_first(store):
+    for number in range(10):
+        brought = in_threads(
+            lambda call_id=f"call-{number}": deliver(store, call_id, call_outcome="answered"),
+            lambda call_id=f"call-{number}": deliver(store, call_id, call_outcome="failed"),
+        )
+        assert set(brought) == {Delivery.NEW, Delivery.CONFLICT}
+
+
+def test_the_quarantine_keeps_a_body_once_with_the_reason(store):
+    for _ in range(2):
+        store.completions.quarantine("conn", b"\0\xff not JSON", "it is not JSON")
+    (row,) = rows(store, tables.quarantine)
+    assert (row.body, row.reason) == (b"\0\xff not JSON", "it is not JSON")
+
+
+def test_the_quarantine_is_bounded_and_keeps_the_newest(store, monkeypatch):
+    monkeypatch.setattr(completions, "QUARANTINE_LIMIT", 3)
+    for number in range(5):
+        store.completions.quarantine("conn", b"%d" % number, "test")
+    assert [row.body for row in rows(store, tables.quarantine)] == [b"2", b"3", b"4"]
