@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_voiceinfra.store.records import CallState
+
 if TYPE_CHECKING:
     from airflow.cli.cli_config import CLICommand
 
@@ -39,6 +41,14 @@ def argument(*flags: str, **options: Any) -> Argument:
     """Describe an argument."""
     return Argument(flags, options)
 
+
+_FILTERS = (
+    argument("--dag", help="placed by this DAG"),
+    argument("--state", choices=[state.value for state in CallState], help="in this state"),
+    argument("--number", help="to this number, in E.164, or to those that end with these digits"),
+    argument("--since", help="claimed at this time or later, such as 2026-11-23 or 2026-11-23T15:00+01:00"),
+    argument("--until", help="claimed before this time"),
+)
 
 COMMANDS = (
     Command(
@@ -84,18 +94,55 @@ COMMANDS = (
         ),
     ),
     Command(
+        "calls",
+        "Find out what became of calls",
+        commands=(
+            Command(
+                "list",
+                "List calls, newest first",
+                "airflow_provider_voiceinfra.commands.calls:list_calls",
+                _FILTERS,
+            ),
+            Command(
+                "show",
+                "Show one call and its history",
+                "airflow_provider_voiceinfra.commands.calls:show",
+                (argument("ref", help="vc_… or a call_id"),),
+            ),
+            Command(
+                "resolve",
+                "Say what became of an unknown call",
+                "airflow_provider_voiceinfra.commands.calls:resolve",
+                (
+                    argument("ref", help="vc_…"),
+                    argument("--call-id", help="it was placed, and VoiceInfra's call log has it under this call_id"),
+                    argument("--not-placed", action="store_true", help="it was not placed, and may be dialled again"),
+                ),
+            ),
+            Command(
+                "export",
+                "Write every step of every call, for audits",
+                "airflow_provider_voiceinfra.commands.calls:export",
+                (
+                    *_FILTERS,
+                    argument("--format", choices=["jsonl", "csv"], default="jsonl", help="(default: %(default)s)"),
+                ),
+            ),
+        ),
+    ),
+    Command(
         "store",
         "Create and look after the call store",
         commands=(
             Command(
                 "migrate",
                 "Create the call store, or bring it to this version's schema",
-                "airflow_provider_voiceinfra.store_commands:migrate",
+                "airflow_provider_voiceinfra.commands.store:migrate",
             ),
             Command(
                 "status",
                 "Say whether the call store can be used, and what it holds",
-                "airflow_provider_voiceinfra.store_commands:status",
+                "airflow_provider_voiceinfra.commands.store:status",
             ),
         ),
     ),

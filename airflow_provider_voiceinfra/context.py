@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 
 from airflow.sdk import Context
 
+from airflow_provider_voiceinfra.store.errors import StoreError
 from airflow_provider_voiceinfra.store.records import Source
+
+_MEMORY = "voiceinfra_call_store"
 
 
 def task_source(context: Context) -> Source:
@@ -15,14 +18,43 @@ def task_source(context: Context) -> Source:
     return Source(
         dag_id=ti.dag_id,
         run_id=ti.run_id,
+        run=_run(context),
         task_id=ti.task_id,
         map_index=-1 if ti.map_index is None else ti.map_index,
         generation=ti.max_tries,
     )
 
 
-def logical_date(context: Context) -> datetime | None:
-    """Give the run's logical date, where it has one."""
+def clear_count(context: Context) -> int:
+    """Tell one clear of the task from another: 0 before the first, then a number that grows with each."""
+    ti = context["ti"]
+    return max(0, ti.max_tries - (ti.task.retries or 0))
+
+
+def _run(context: Context) -> str:
+    """Name the run: by its logical date where it has one, because a run that is made anew has another id."""
     date = context.get("logical_date")
-    # Airflow gives a pendulum date; ours is plain, so that its text does not depend on a library.
-    return None if date is None else datetime.fromtimestamp(date.timestamp(), tz=date.tzinfo)
+    if date is None:
+        return context["ti"].run_id
+    return datetime.fromtimestamp(date.timestamp(), tz=UTC).isoformat()
+
+
+def remember_store(context: Context, store_id: str) -> None:
+    """Make sure that all tries and clears of a task use the same call store.
+
+    A try in another pod may find another store, freshly made, that does not know who was called. Airflow 3.2 remembers
+    nothing across tries; there a store that is missing is noticed all the same.
+
+    :raises StoreError: if an earlier try used another store.
+    """
+    memory = context.get("task_state_store")
+    if memory is None:
+        return
+    known = memory.get(_MEMORY)
+    if known is None:
+        memory.set(_MEMORY, store_id)
+    elif known != store_id:
+        raise StoreError(
+            "This is not the call store that an earlier try of this task used, so it does not know whether the call "
+            "was placed. Let [voiceinfra] call_store name the same database on every worker. Nothing was dialled."
+        )

@@ -10,7 +10,7 @@ from typing import Any
 from airflow.sdk.exceptions import AirflowFailException
 
 from airflow_provider_voiceinfra.store.call_store import CallStore
-from airflow_provider_voiceinfra.store.records import Completion
+from airflow_provider_voiceinfra.store.records import Call, Completion
 
 DEFAULT_TIMEOUT = timedelta(hours=2)
 
@@ -82,6 +82,23 @@ class CompletionWait:
             "start_time": _text(completion.start_time),
             "end_time": _text(completion.end_time),
         } | {name: _field(completion, name) for name in self.completion_fields}
+
+
+def unknown_for_good(store: CallStore, call: Call) -> AirflowFailException:
+    """Say that nobody will find out by itself what became of a call, and what a person can do."""
+    rivals, completions = store.resolutions.candidates(call.ref)
+    fits = ""
+    if completions:
+        fits = f" Completions that fit it, but may be another call's: {', '.join(completions)}."
+    if rivals:
+        fits += f" Calls that they fit as well: {', '.join(rivals)}."
+    resolve = f"airflow voiceinfra calls resolve {call.ref}"
+    return AirflowFailException(
+        f"Call {call.ref} may have been placed, but its answer was lost and no webhook settled it until "
+        f"{call.deadline:%Y-%m-%d %H:%M} UTC. It is not dialled again.{fits} Look for it in VoiceInfra's call log by "
+        f"time and number; then run `{resolve} --call-id <its call_id>` or, if it is not there, "
+        f"`{resolve} --not-placed`, and clear this task."
+    )
 
 
 def names(argument: str, value: object) -> tuple[str, ...]:

@@ -64,15 +64,16 @@ class VoiceInfraApi:
         self._account = account
         self._timeouts = timeouts or Timeouts()
 
-    def place_call(self, request: CallRequest) -> str:
+    def place_call(self, request: CallRequest, *, not_after: datetime | None = None) -> str:
         """Send the POST.
 
+        :param not_after: it is not begun to be sent after this time.
         :return: the ``call_id``: VoiceInfra has taken the call.
         :raises CallNotSentError: nothing was taken; it may be sent again.
         :raises CallRejectedError: nothing was taken, and nothing will be until something is mended.
         :raises AnswerUnknownError: it may have been taken.
         """
-        answer = self._post(request.body())
+        answer = self._post(request.body(), not_after)
         status = answer.status
         if status == HTTPStatus.TOO_MANY_REQUESTS:
             raise RateLimitedError(_retry_after(answer.headers))
@@ -100,11 +101,17 @@ class VoiceInfraApi:
             f"VoiceInfra answered {answer.status}, which tells nothing about the key: try again later.",
         )
 
-    def _post(self, body: dict[str, Any]) -> Answer:
+    def _post(self, body: dict[str, Any], not_after: datetime | None = None) -> Answer:
         url = f"{self._account.base_url}/calls/outbound"
         headers = {"X-API-Key": self._account.api_key, "Content-Type": "application/json"}
         try:
-            return transport.post(url, headers=headers, body=json.dumps(body).encode(), timeouts=self._timeouts)
+            return transport.post(
+                url,
+                headers=headers,
+                body=json.dumps(body).encode(),
+                timeouts=self._timeouts,
+                not_after=not_after,
+            )
         except transport.NotWrittenError as error:
             raise CallNotSentError(
                 f"VoiceInfra could not be reached at {self._account.host} ({error}); nothing was sent. Check "

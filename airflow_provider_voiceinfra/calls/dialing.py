@@ -7,7 +7,7 @@ import logging
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from airflow_provider_voiceinfra.calls.account import Account
@@ -24,15 +24,28 @@ from airflow_provider_voiceinfra.calls.numbers import mask
 from airflow_provider_voiceinfra.calls.request import CallRequest
 from airflow_provider_voiceinfra.calls.retry import Backoff, RetryPolicy
 from airflow_provider_voiceinfra.store.call_store import CallStore
+from airflow_provider_voiceinfra.store.claims import CLAIM_LIFETIME
 from airflow_provider_voiceinfra.store.errors import StoreError
-from airflow_provider_voiceinfra.store.records import Call, CallState, Claim, NewCall, Source
+from airflow_provider_voiceinfra.store.records import Call, CallState, Claim, HeldBy, NewCall, Source
 
 log = logging.getLogger(__name__)
 
 RECORD_DEADLINE = 60.0
 """Seconds for which an answer is tried to be recorded while the store does not answer."""
 
-_KEY_IS_FREE = {CallState.RELEASED, CallState.REJECTED, CallState.NOT_PLACED}
+PATIENCE = timedelta(hours=2)
+"""For how long a call whose answer nobody received may be settled by its completion."""
+
+_ANSWER_TIME = timedelta(seconds=45)
+"""What is left of a claim when the first byte is written: enough to wait for the answer and to read it."""
+
+KEY_IS_FREE = frozenset({CallState.RELEASED, CallState.REJECTED, CallState.NOT_PLACED})
+"""States of calls that were not placed, and let their key go."""
+
+_ELSEWHERE = {
+    HeldBy.MAP_INDEX: "another map index of this task and run calls the same number with another request",
+    HeldBy.RETRY: "an earlier try of this task called another number, and a retry must not call a second person",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +53,14 @@ class CallIntent:
     """A call that somebody wants placed, once.
 
     :param metadata: kept with the call, never sent.
+    :param patience: for how long it may be settled by its completion, should nobody receive the answer.
     """
 
     key: IdempotencyKey
     request: CallRequest
     source: Source
     metadata: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    patience: timedelta = PATIENCE
 
 
 class Dialer:
@@ -70,10 +85,17 @@ class Dialer:
         self._retry = retry or RetryPolicy()
         self._record_deadline = record_deadline
 
-    def place(self, intent: CallIntent, *, on_call_id: Callable[[str], None] | None = None) -> Call:
+    def place(
+        self,
+        intent: CallIntent,
+        *,
+        on_call_id: Callable[[str], None] | None = None,
+        settle_wait: float = CLAIM_LIFETIME.total_seconds() + 5,
+    ) -> Call:
         """Place the call, or find the one that the key has placed already.
 
         :param on_call_id: is told the ``call_id`` the moment it is known, before the store.
+        :param settle_wait: seconds to wait here while another task or try is placing the call.
         :return: a call that VoiceInfra has taken.
         :raises CallNotSentError: nothing was sent; the key is free for a later try.
         :raises CallRejectedError: VoiceInfra refused; the key is free for a mended request.
@@ -85,17 +107,20 @@ class Dialer:
             taken = self._store.claims.take(self._new_call(intent))
             if isinstance(taken, Claim):
                 return self._dial(taken, intent.request, on_call_id or _ignore)
-            call = self._settled(taken.ref)
-            if call.state in _KEY_IS_FREE:
+            call = self._settled(taken.ref, settle_wait)
+            if call.state in KEY_IS_FREE:
                 continue
-            _check_same(call, intent)
+            self._check_same(call, intent, taken.reason)
             return self._taken(call, on_call_id or _ignore)
 
     def _new_call(self, intent: CallIntent) -> NewCall:
         request = intent.request
         return NewCall(
-            key=intent.key.text,
+            key=intent.key.full_text,
+            base_key=intent.key.text,
             key_label=intent.key.label,
+            own_key=intent.key.own,
+            patience=intent.patience,
             host=self._account.host,
             conn_id=self._account.conn_id,
             webhook_conn_id=self._account.webhook_conn_id,
@@ -111,10 +136,11 @@ class Dialer:
     def _dial(self, claim: Claim, request: CallRequest, on_call_id: Callable[[str], None]) -> Call:
         backoff = Backoff(self._retry)
         while True:
-            if not self._fence(claim):
-                return self._taken(self._settled(claim.ref), on_call_id)
+            until = self._fence(claim)
+            if until is None:
+                return self._taken(self._get(claim.ref), on_call_id)
             try:
-                call_id = self._post(claim, request)
+                call_id = self._post(claim, request, not_after=until - _ANSWER_TIME)
             except CallNotSentError as error:
                 error.ref = claim.ref
                 pause = backoff.pause(error.retry_after)
@@ -133,7 +159,7 @@ class Dialer:
             self._record(lambda: self._store.claims.record_queued(claim, call_id))
         return self._get(claim.ref)
 
-    def _fence(self, claim: Claim) -> bool:
+    def _fence(self, claim: Claim) -> datetime | None:
         try:
             return self._store.claims.fence(claim)
         except StoreError:
@@ -145,9 +171,9 @@ class Dialer:
                 self._store.claims.release(claim, "it was stopped before dialling")
             raise
 
-    def _post(self, claim: Claim, request: CallRequest) -> str:
+    def _post(self, claim: Claim, request: CallRequest, *, not_after: datetime) -> str:
         try:
-            return self._api.place_call(request)
+            return self._api.place_call(request, not_after=not_after)
         except CallNotSentError:
             raise
         except CallRejectedError as error:
@@ -190,25 +216,38 @@ class Dialer:
             else:
                 return
 
-    def _settled(self, ref: str) -> Call:
+    def _settled(self, ref: str, seconds: float) -> Call:
         """Wait while another's claim may still lead to a POST or to its answer."""
+        end = time.monotonic() + seconds
         while True:
             call = self._get(ref)
-            if call.state != CallState.CLAIMED:
+            if call.state != CallState.CLAIMED or time.monotonic() > end:
                 return call
             left = (call.claim_expires_at - datetime.now(UTC)).total_seconds()
             if left < 0:
-                self._store.claims.expire(call)
+                self._store.claims.expire(ref)
                 continue
             log.info("Call %s is being placed by another task or try; waiting for its answer.", ref)
             time.sleep(min(left + 0.1, 2.0))
 
     def _taken(self, call: Call, on_call_id: Callable[[str], None]) -> Call:
         if call.call_id is None:
-            raise CallUnknownError(call.ref)
+            raise CallUnknownError(call.ref, *_being_placed(call))
         log.info("Call %s was placed already as %s (%s).", call.ref, call.call_id, call.state)
         on_call_id(call.call_id)
         return call
+
+    def _check_same(self, call: Call, intent: CallIntent, reason: HeldBy) -> None:
+        now = intent.request.fingerprint()
+        fields = sorted(name for name in {*call.fingerprint, *now} if call.fingerprint.get(name) != now.get(name))
+        if not fields:
+            return
+        names = ", ".join(fields)
+        if reason == HeldBy.KEY and not intent.key.own:
+            log.warning("Call %s was asked for with other values of %s; it stays as it was.", call.ref, names)
+            return
+        self._store.claims.record_refused(call.ref, reason, fields=names)
+        raise KeyConflictError(call.ref, fields, why=_ELSEWHERE.get(reason, ""))
 
     def _get(self, ref: str) -> Call:
         call = self._store.calls.get(ref)
@@ -216,14 +255,8 @@ class Dialer:
         return call
 
 
-def _check_same(call: Call, intent: CallIntent) -> None:
-    now = intent.request.fingerprint()
-    fields = sorted(name for name in {*call.fingerprint, *now} if call.fingerprint.get(name) != now.get(name))
-    if not fields:
-        return
-    if intent.key.own:
-        raise KeyConflictError(call.ref, fields)
-    log.warning("Call %s was asked for with other values of %s; it stays as it was.", call.ref, ", ".join(fields))
+def _being_placed(call: Call) -> tuple[str, ...]:
+    return ("another task or try is placing it at this moment",) if call.state == CallState.CLAIMED else ()
 
 
 def _ignore(_: str) -> None:

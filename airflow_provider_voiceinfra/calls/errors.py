@@ -25,9 +25,9 @@ class KeyConflictError(VoiceInfraError):
     :param fields: what differs, by name.
     """
 
-    def __init__(self, ref: str, fields: list[str]) -> None:
+    def __init__(self, ref: str, fields: list[str], *, why: str = "") -> None:
         super().__init__(
-            f"its idempotency key is asked to place another call now: {', '.join(fields)} differ. Nothing "
+            f"{why or 'its idempotency key is asked to place another call now'}: {', '.join(fields)} differ. Nothing "
             "was dialled. Give this call an idempotency_key of its own, or the same fields as before."
         )
         self.ref = ref

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from datetime import datetime
 
 from airflow_provider_voiceinfra.calls.errors import InvalidCallError
 from airflow_provider_voiceinfra.calls.numbers import BETWEEN_DIGITS, hash_number
@@ -19,14 +18,21 @@ class IdempotencyKey:
     :param text: the whole key; it may hold a number, and is only stored as a hash.
     :param label: the key for people to read, phone numbers in it hashed.
     :param own: whether the user chose it, so that it promises one call across runs and DAGs.
+    :param clear: which clear of the task asks to call again once the earlier call has ended; 0 for none.
     """
 
     text: str = field(repr=False)
     label: str
     own: bool
+    clear: int = 0
+
+    @property
+    def full_text(self) -> str:
+        """The key with the clear in it."""
+        return f"{self.text}/clear-{self.clear}" if self.clear else self.text
 
 
-def own_key(key: str, *, to_number: str) -> IdempotencyKey:
+def own_key(key: str, *, to_number: str, clear: int = 0) -> IdempotencyKey:
     """Make a key of what the user chose.
 
     :raises InvalidCallError: if it is empty, which a template over a missing value can make it.
@@ -35,18 +41,14 @@ def own_key(key: str, *, to_number: str) -> IdempotencyKey:
     if not text:
         raise InvalidCallError("idempotency_key is empty: give each call a text of its own, or leave it out.")
     check_storable("idempotency_key", text)
-    return IdempotencyKey(f"own:{text}", without_number(text, to_number), own=True)
+    return IdempotencyKey(f"own:{text}", without_number(text, to_number), own=True, clear=clear)
 
 
-def task_key(source: Source, *, logical_date: datetime | None, to_number: str) -> IdempotencyKey:
-    """Make the default key: the same for all tries of a task, and for a clear.
-
-    :param logical_date: names the run where there is one: a run that is deleted and made anew has the same.
-    """
-    run = logical_date.isoformat() if logical_date else source.run_id
-    place = "/".join(map(str, (source.dag_id, run, source.task_id, source.map_index)))
+def task_key(source: Source, *, to_number: str, clear: int = 0) -> IdempotencyKey:
+    """Make the default key: the same for all tries of a task, and for a clear."""
+    place = "/".join(map(str, (source.dag_id, source.run, source.task_id, source.map_index)))
     label = f"{place}/{hash_number(to_number)}"
-    return IdempotencyKey(f"task:{label}", label, own=False)
+    return IdempotencyKey(f"task:{label}", label, own=False, clear=clear)
 
 
 def without_number(text: str, number: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import requests
@@ -19,7 +20,7 @@ class Timeouts:
 
     connect: float = 10.0
     read: float = 30.0
-    body: float = 15.0
+    body: float = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,20 +36,27 @@ class NotWrittenError(Exception):
     """No byte of the request was written."""
 
 
+class TooLateError(Exception):
+    """The time to send was over before the first byte."""
+
+
 class NoAnswerError(Exception):
     """The request was written, at least in part, and no status came back."""
 
 
-def post(url: str, *, headers: Mapping[str, str], body: bytes, timeouts: Timeouts) -> Answer:
+def post(
+    url: str, *, headers: Mapping[str, str], body: bytes, timeouts: Timeouts, not_after: datetime | None = None
+) -> Answer:
     """Send one POST: no redirect is followed, nothing is sent twice.
 
     What was written is witnessed at the socket, because exceptions do not tell: ``requests`` raises the same
     ``SSLError`` for a failed handshake and for a connection that broke after the server took the body.
 
+    :param not_after: the first byte is not written after this time, however long the process was stopped before it.
     :raises NotWrittenError: if nobody can have taken the request.
     :raises NoAnswerError: if somebody may have taken it.
     """
-    witness = _WitnessAdapter()
+    witness = _WitnessAdapter(not_after)
     with _Session() as session:
         session.mount("https://", witness)
         session.mount("http://", witness)
@@ -107,8 +115,9 @@ class _WitnessAdapter(HTTPAdapter):
 
     wrote = False
 
-    def __init__(self) -> None:
+    def __init__(self, not_after: datetime | None) -> None:
         super().__init__(max_retries=0)
+        self._not_after = not_after
 
     def send(self, *args: Any, **kwargs: Any) -> requests.Response:
         # What nobody witnesses may have been written.
@@ -120,6 +129,12 @@ class _WitnessAdapter(HTTPAdapter):
         pool: Any = super().get_connection_with_tls_context(*args, **kwargs)
         pool.ConnectionCls = self._witnessed(pool.ConnectionCls)
         return pool
+
+    def begin_to_write(self) -> None:
+        """Note that bytes go out from here on; or, where it is too late, that none does."""
+        if not self.wrote and self._not_after is not None and datetime.now(UTC) > self._not_after:
+            raise TooLateError
+        self.wrote = True
 
     def _witnessed(self, connection_class: type) -> type:
         adapter = self
@@ -138,7 +153,7 @@ class _WitnessAdapter(HTTPAdapter):
                 if self.sock is None:
                     self.connect()
                 if not self._connecting:
-                    adapter.wrote = True
+                    adapter.begin_to_write()
                 super().send(data)
 
         return Witnessed

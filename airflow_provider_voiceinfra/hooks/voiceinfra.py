@@ -81,7 +81,7 @@ class VoiceInfraHook(BaseHook):
         :raises KeyConflictError: the key belongs to a call that asked for something else.
         :raises CallNotSentError: nothing was sent; trying again later may dial.
         :raises CallRejectedError: VoiceInfra refused it.
-        :raises CallUnknownError: it may have been placed; it is not dialled again.
+        :raises CallUnknownError: it may have been placed; its own webhook may settle it, see :meth:`get_call`.
         :raises StoreError: the call store cannot be used; nothing was sent.
         """
         request = CallRequest.build(

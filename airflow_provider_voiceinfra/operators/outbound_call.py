@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from airflow.sdk import BaseOperator, conf
+from airflow.sdk import conf
 from airflow.sdk.exceptions import AirflowFailException
 
-from airflow_provider_voiceinfra.waiting import DEFAULT_TIMEOUT, GRACE, CompletionWait, left, names
+from airflow_provider_voiceinfra.operators.private_fields import WORDS, PrivateFieldsOperator
+from airflow_provider_voiceinfra.waiting import DEFAULT_TIMEOUT, GRACE, CompletionWait, left, names, unknown_for_good
 
 if TYPE_CHECKING:
-    import jinja2
     from airflow.sdk import Context
 
     from airflow_provider_voiceinfra.calls.account import Account
@@ -22,25 +22,15 @@ if TYPE_CHECKING:
     from airflow_provider_voiceinfra.store.records import Call
 
 _POLL_SECONDS = 2.0
-_TEXTS = (
-    "to_number",
-    "agent_id",
-    "from_number",
-    "first_message",
-    "context",
-    "voiceinfra_conn_id",
-    "idempotency_key",
-    "default_region",
-)
-_OBJECTS = ("variables", "metadata")
-_WORDS = ("first_message", "context", "variables")
+_SETTLE_SECONDS = 5.0
 
 
-class OutboundCallOperator(BaseOperator):
+class OutboundCallOperator(PrivateFieldsOperator):
     """Places an outbound phone call by an AI agent, at most once whatever is retried or lost.
 
     Returns the ``call_id``, which is in XCom as ``call_id`` the moment it is known. A retry or a clear of the task
-    finds the call that was placed and does not call again.
+    finds the call that was placed and does not call again. Where nobody received VoiceInfra's answer, the task waits
+    in the triggerer for the call's own webhook.
 
     :param to_number: who is called: E.164, or as people write it with ``default_region``. (templated)
     :param agent_id: the AI agent; default: the connection's. (templated)
@@ -50,20 +40,19 @@ class OutboundCallOperator(BaseOperator):
     :param variables: an object that fills the agent's prompt template; keeps its types. (templated)
     :param metadata: an object that stays with the call here and is never sent, such as the appointment's id.
         (templated)
-    :param voiceinfra_conn_id: a connection of type ``voiceinfra``.
+    :param voiceinfra_conn_id: a connection of type ``voiceinfra``. (templated)
     :param idempotency_key: your name for this call, such as ``reminder-{{ params.appointment }}``: one key, at most one
         call, across runs and DAGs. Default: DAG, run, task, map index and number. (templated)
     :param default_region: the country, such as ``US``, of a number without a country code. (templated)
+    :param redial_on_clear: call again when the task is cleared, if the earlier call has ended. Airflow clears tasks in
+        more ways than by the button: "mark success" upstream, reprocessing backfills.
     :param wait_for_completion: wait for the call's end too, and push it as XCom ``completion``, in the form of
         :class:`~airflow_provider_voiceinfra.sensors.call_completion.CallCompletionSensor`.
     :param completion_timeout: how long to wait, counted from the first try.
     :param fail_on_outcomes: outcomes that fail the task, such as ``["failed"]``; a retry would not call again.
     :param completion_fields: what else to push of the completion, such as ``summary``; see the sensor.
-    :param deferrable: wait in the triggerer, where waiting takes no worker.
+    :param deferrable: wait for the completion in the triggerer, where waiting takes no worker.
     """
-
-    template_fields: Sequence[str] = (*_TEXTS, *_OBJECTS)
-    template_fields_renderers = {"variables": "json", "metadata": "json"}  # noqa: RUF012 - as Airflow declares it
 
     def __init__(
         self,
@@ -78,6 +67,7 @@ class OutboundCallOperator(BaseOperator):
         voiceinfra_conn_id: str = "voiceinfra_default",
         idempotency_key: str | None = None,
         default_region: str | None = None,
+        redial_on_clear: bool = False,
         wait_for_completion: bool = False,
         completion_timeout: timedelta = DEFAULT_TIMEOUT,
         fail_on_outcomes: Collection[str] = (),
@@ -96,54 +86,97 @@ class OutboundCallOperator(BaseOperator):
         self.voiceinfra_conn_id = voiceinfra_conn_id
         self.idempotency_key = idempotency_key
         self.default_region = default_region
+        self.redial_on_clear = redial_on_clear
         self.wait_for_completion = wait_for_completion
         self.completion_timeout = completion_timeout
         self.fail_on_outcomes = names("fail_on_outcomes", fail_on_outcomes)
         self.completion_fields = names("completion_fields", completion_fields)
         self.deferrable = deferrable
-        self._rendered: dict[str, Any] | None = None
 
     def execute(self, context: Context) -> str:
         """Place the call, or find the one that this task has placed; then wait for its end if asked to."""
-        call = self._place(context)
-        assert call.call_id is not None  # noqa: S101 - VoiceInfra has taken it
-        if self.wait_for_completion:
-            self._wait_for_completion(context, call.call_id)
-        return call.call_id
+        from airflow_provider_voiceinfra.calls.errors import CallUnknownError
+
+        try:
+            call = self._place(context)
+        except CallUnknownError as error:
+            self.log.warning("%s", error)
+            call = self._wait_until_settled(str(error.ref))
+        return self._go_on(context, call)
+
+    def execute_settled(self, context: Context, event: dict[str, Any]) -> str:
+        """Go on when it is known what became of the call, or will not be."""
+        from airflow_provider_voiceinfra.calls.dialing import KEY_IS_FREE
+        from airflow_provider_voiceinfra.config import call_store
+
+        call = call_store().calls.get(event["ref"])
+        assert call is not None  # noqa: S101 - rows of calls are never deleted
+        if call.state in KEY_IS_FREE:
+            return self.execute(context)
+        if call.call_id is None:
+            raise unknown_for_good(call_store(), call)
+        context["ti"].xcom_push(key="call_id", value=call.call_id)
+        return self._go_on(context, call)
 
     def execute_complete(self, context: Context, event: dict[str, Any]) -> str:
-        """Go on after the deferral."""
+        """Go on when the call has ended, or the time is over."""
         call_id: str = event["call_ids"][0]
         self._push_completion(context, self._wait(call_id))
         return call_id
 
     def _place(self, context: Context) -> Call:
+        from airflow_provider_voiceinfra.context import remember_store
         from airflow_provider_voiceinfra.hooks.voiceinfra import VoiceInfraHook
 
         def push(call_id: str) -> None:
             context["ti"].xcom_push(key="call_id", value=call_id)
 
         with _failing_for_good():
-            hook = VoiceInfraHook(self.voiceinfra_conn_id)
-            return hook.dialer.place(self._intent(hook.account, context), on_call_id=push)
+            hook = VoiceInfraHook(self.asked()["voiceinfra_conn_id"])
+            intent = self._intent(hook.account, context)
+            remember_store(context, hook.store.id())
+            return hook.dialer.place(intent, on_call_id=push, settle_wait=_SETTLE_SECONDS)
 
     def _intent(self, account: Account, context: Context) -> CallIntent:
         from airflow_provider_voiceinfra.calls.dialing import CallIntent
         from airflow_provider_voiceinfra.calls.keys import own_key, task_key
         from airflow_provider_voiceinfra.calls.request import CallRequest, plain_object
-        from airflow_provider_voiceinfra.context import logical_date, task_source
+        from airflow_provider_voiceinfra.context import clear_count, task_source
 
-        asked = self._rendered or {name: getattr(self, name) for name in self.template_fields}
-        request = CallRequest.build(
-            account,
-            **{name: asked[name] for name in ("to_number", "agent_id", "from_number", "default_region", *_WORDS)},
-        )
-        source = task_source(context)
+        asked, source = self.asked(), task_source(context)
+        fields = ("to_number", "agent_id", "from_number", "default_region", *WORDS)
+        request = CallRequest.build(account, **{name: asked[name] for name in fields})
+        clear = clear_count(context) if self.redial_on_clear else 0
         if asked["idempotency_key"] is not None:
-            key = own_key(asked["idempotency_key"], to_number=request.to_number)
+            key = own_key(asked["idempotency_key"], to_number=request.to_number, clear=clear)
         else:
-            key = task_key(source, logical_date=logical_date(context), to_number=request.to_number)
-        return CallIntent(key, request, source, plain_object("metadata", asked["metadata"]) or {})
+            key = task_key(source, to_number=request.to_number, clear=clear)
+        metadata = plain_object("metadata", asked["metadata"]) or {}
+        return CallIntent(key, request, source, metadata, patience=self.completion_timeout)
+
+    def _wait_until_settled(self, ref: str) -> Call:
+        """Wait, whatever ``deferrable`` says: a worker is not held for what may take hours."""
+        from airflow_provider_voiceinfra.config import call_store
+        from airflow_provider_voiceinfra.triggers.call_settled import CallSettledTrigger
+
+        call = call_store().calls.get(ref)
+        assert call is not None  # noqa: S101 - rows of calls are never deleted
+        if call.call_id is None:
+            if not left(call.deadline):
+                raise unknown_for_good(call_store(), call)
+            self.log.info("Waiting until %s for the webhook of call %s to tell.", call.deadline, ref)
+            self.defer(
+                trigger=CallSettledTrigger(ref=ref, deadline=call.deadline.isoformat()),
+                method_name="execute_settled",
+                timeout=left(call.deadline) + GRACE,
+            )
+        return call
+
+    def _go_on(self, context: Context, call: Call) -> str:
+        assert call.call_id is not None  # noqa: S101 - VoiceInfra has taken it
+        if self.wait_for_completion:
+            self._wait_for_completion(context, call.call_id)
+        return call.call_id
 
     def _wait_for_completion(self, context: Context, call_id: str) -> None:
         from airflow_provider_voiceinfra.config import call_store
@@ -173,46 +206,6 @@ class OutboundCallOperator(BaseOperator):
 
         return CompletionWait(call_store(), (call_id,), self.fail_on_outcomes, self.completion_fields)
 
-    def _do_render_template_fields(
-        self,
-        parent: Any,
-        template_fields: Any,
-        context: Context,
-        jinja_env: jinja2.Environment,
-        seen_oids: set[int],
-    ) -> None:
-        """Render, and keep what is rendered from Airflow, which stores and shows these fields.
-
-        This and not ``render_template_fields``, which a mapped task does not go through.
-        """
-        if parent is not self:
-            super()._do_render_template_fields(parent, template_fields, context, jinja_env, seen_oids)
-        elif self._rendered is None:
-            super()._do_render_template_fields(self, _OBJECTS, context, jinja_env, seen_oids)
-            # A DAG that renders native objects would make an integer of +14155550100, and lose who is meant.
-            self.render_template_as_native_obj = False
-            super()._do_render_template_fields(self, _TEXTS, context, self.get_template_env(), seen_oids)
-            self._rendered = {name: getattr(self, name) for name in self.template_fields}
-            self._mask_rendered_fields()
-
-    def _mask_rendered_fields(self) -> None:
-        from airflow.sdk.log import mask_secret
-
-        from airflow_provider_voiceinfra.calls.keys import without_number
-        from airflow_provider_voiceinfra.calls.numbers import mask
-
-        number = str(self.to_number)
-        for value in (number, self.first_message, self.context):
-            if isinstance(value, str):
-                mask_secret(value)
-        if isinstance(self.idempotency_key, str):
-            self.idempotency_key = without_number(self.idempotency_key, number)
-        self.to_number = mask(number)
-        self.from_number = self.from_number and mask(self.from_number)
-        for name in _WORDS:
-            value = getattr(self, name)
-            setattr(self, name, dict.fromkeys(value, "•••") if isinstance(value, Mapping) else value and "•••")
-
 
 @contextmanager
 def _failing_for_good() -> Iterator[None]:
@@ -225,6 +218,5 @@ def _failing_for_good() -> Iterator[None]:
         errors.InvalidCallError,
         errors.KeyConflictError,
         errors.CallRejectedError,
-        errors.CallUnknownError,
     ) as error:
         raise AirflowFailException(str(error)) from error

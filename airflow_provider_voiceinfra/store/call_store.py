@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import sqlalchemy as sa
+
+from airflow_provider_voiceinfra.store import tables
 from airflow_provider_voiceinfra.store.calls import Calls
 from airflow_provider_voiceinfra.store.claims import Claims
 from airflow_provider_voiceinfra.store.completions import Completions
 from airflow_provider_voiceinfra.store.database import Database
+from airflow_provider_voiceinfra.store.resolutions import Resolutions
 from airflow_provider_voiceinfra.store.waits import Waits
 
 
@@ -22,6 +26,7 @@ class CallStore:
         self.claims = Claims(self.database, environment)
         self.calls = Calls(self.database, environment, extracted_field)
         self.completions = Completions(self.database)
+        self.resolutions = Resolutions(self.database, environment)
         self.waits = Waits(self.database, environment)
 
     def migrate(self) -> None:
@@ -33,6 +38,11 @@ class CallStore:
         from airflow_provider_voiceinfra.store.migrations import migrate
 
         migrate(self.database)
+
+    def id(self) -> str:
+        """Tell this store from any other: an id made at random when it was created."""
+        with self.database.read() as tx:
+            return str(tx.execute(sa.select(tables.store.c.id)).scalar_one())
 
     def check(self) -> None:
         """Make sure that the store can be used.

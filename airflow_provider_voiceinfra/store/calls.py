@@ -11,9 +11,10 @@ import sqlalchemy as sa
 from airflow_provider_voiceinfra.store import tables
 from airflow_provider_voiceinfra.store.completion_body import parse_completion
 from airflow_provider_voiceinfra.store.database import Database
-from airflow_provider_voiceinfra.store.records import Call, CallState, Completion, Source
+from airflow_provider_voiceinfra.store.records import Call, CallState, Completion, Event, Source
 
 _PAGE = 500
+_SOURCE = ("dag_id", "run_id", "run", "task_id", "map_index", "generation")
 
 
 class Calls:
@@ -56,11 +57,15 @@ class Calls:
         dag_id: str | None = None,
         state: CallState | str | None = None,
         outcome: str | None = None,
+        number: str | None = None,
         since: datetime | None = None,
+        until: datetime | None = None,
     ) -> Iterator[Call]:
         """List calls, newest first, reading them page by page.
 
+        :param number: who was called, in E.164, or the last digits of it.
         :param since: claimed at this time or later.
+        :param until: claimed before this time.
         """
         columns = tables.call.c
         query = self._select().order_by(columns.id.desc()).limit(_PAGE)
@@ -69,6 +74,10 @@ class Calls:
                 query = query.where(column == wanted)
         if since is not None:
             query = query.where(columns.claimed_at >= since)
+        if until is not None:
+            query = query.where(columns.claimed_at < until)
+        if number is not None:
+            query = query.where(columns.to_number.endswith(number, autoescape=True))
         page = query
         while True:
             with self._database.read() as tx:
@@ -77,6 +86,20 @@ class Calls:
             if len(rows) < _PAGE:
                 return
             page = query.where(columns.id < rows[-1]["id"])
+
+    def history(self, row_id: int) -> list[Event]:
+        """Give the steps of a call, in order.
+
+        :param row_id: the call's ``id``.
+        """
+        columns = tables.call_event.c
+        query = (
+            sa.select(columns.at, columns.kind, columns.actor, columns.detail)
+            .where(columns.call == row_id)
+            .order_by(columns.id)
+        )
+        with self._database.read() as tx:
+            return [Event(*row) for row in tx.execute(query)]
 
     def count_by_state(self) -> dict[CallState, int]:
         """Count the calls in each state."""
@@ -106,7 +129,7 @@ class Calls:
             idempotency_key=row["key_label"],
             host=row["host"],
             conn_id=row["conn_id"],
-            source=Source(row["dag_id"], row["run_id"], row["task_id"], row["map_index"], row["generation"]),
+            source=Source(**{name: row[name] for name in _SOURCE}),
             agent_id=row["agent_id"],
             from_number=row["from_number"],
             to_number=row["to_number"],
@@ -115,6 +138,7 @@ class Calls:
             metadata=row["metadata"],
             claimed_at=row["claimed_at"],
             claim_expires_at=row["claim_expires_at"],
+            deadline=row["deadline"],
             queued_at=row["queued_at"],
             completed_at=row["completed_at"],
             error_code=row["error_code"],

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import secrets
+from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -13,11 +13,13 @@ from airflow_provider_voiceinfra.store import tables
 from airflow_provider_voiceinfra.store.completions import lock_call_id, settle
 from airflow_provider_voiceinfra.store.database import Database
 from airflow_provider_voiceinfra.store.events import record_event
-from airflow_provider_voiceinfra.store.records import Call, CallState, Claim, Held, NewCall
+from airflow_provider_voiceinfra.store.holders import find_holder, hash_key, lock_intent
+from airflow_provider_voiceinfra.store.records import CallState, Claim, Held, NewCall
+from airflow_provider_voiceinfra.store.recovery import lock_party, party_of_call, recover
 
-CLAIM_LIFETIME = timedelta(seconds=120)
-"""How long after its last fence a claim may still lead to a POST or to its answer: longer than connecting and
-reading may take together. Whoever finds an older claim marks it unknown."""
+CLAIM_LIFETIME = timedelta(seconds=60)
+"""How long after its last fence a claim may still lead to a POST or to its answer: longer than beginning to send,
+waiting for the answer and reading it may take together. Whoever finds an older claim marks it unknown."""
 
 
 class Claims:
@@ -32,66 +34,64 @@ class Claims:
         self._environment = environment
 
     def take(self, new: NewCall) -> Claim | Held:
-        """Claim a call, or find the call that holds its key already.
+        """Claim a call, or find the call that stands in its way.
 
-        :return: our new claim; or who holds the key, and then nothing may be dialled.
+        :return: our new claim; or who stands in the way, and then nothing may be dialled.
         """
-        while True:
-            taken = self._claim_or_holder(new)
-            # On PostgreSQL the holder may let the key go in between the two looks.
-            if taken is not None:
-                return taken
-
-    def _claim_or_holder(self, new: NewCall) -> Claim | Held | None:
-        owner, ref, now = secrets.token_hex(16), f"vc_{secrets.token_hex(6)}", datetime.now(UTC)
-        key_hash = hashlib.sha256(new.key.encode()).hexdigest()
+        owner, ref = secrets.token_hex(16), f"vc_{secrets.token_hex(6)}"
         with self._database.write() as tx:
-            row_id = tx.scalar(
-                tables.insert(tx, tables.call)
-                .values(
-                    ref=ref,
-                    environment=self._environment,
-                    host=new.host,
-                    key_hash=key_hash,
-                    key_label=new.key_label,
-                    holds_key=True,
-                    conn_id=new.conn_id,
-                    webhook_conn_id=new.webhook_conn_id,
-                    dag_id=new.source.dag_id,
-                    run_id=new.source.run_id,
-                    task_id=new.source.task_id,
-                    map_index=new.source.map_index,
-                    generation=new.source.generation,
-                    agent_id=new.agent_id,
-                    from_number=new.from_number,
-                    to_number=new.to_number,
-                    request=dict(new.request),
-                    fingerprint=dict(new.fingerprint),
-                    metadata=dict(new.metadata),
-                    state=CallState.CLAIMED,
-                    owner=owner,
-                    claimed_at=now,
-                    claim_expires_at=now + CLAIM_LIFETIME,
-                )
-                .on_conflict_do_nothing()
-                .returning(tables.call.c.id)
-            )
-            if row_id is None:
-                return self._holder_of_key(tx, new.host, key_hash)
+            lock_intent(tx, self._environment, new)
+            held = find_holder(tx, self._environment, new)
+            if held is not None:
+                return held
+            row_id = tx.scalar(tables.call.insert().values(self._row(new, owner, ref)).returning(tables.call.c.id))
+            assert row_id is not None  # noqa: S101 - the insert gives it
             record_event(tx, row_id, "claimed")
         return Claim(row_id, ref, owner)
 
-    def fence(self, claim: Claim) -> bool:
-        """Pass the fence: must be called, and be true, right before each POST.
+    def _row(self, new: NewCall, owner: str, ref: str) -> dict[str, Any]:
+        now, source = datetime.now(UTC), new.source
+        return {
+            "ref": ref,
+            "environment": self._environment,
+            "host": new.host,
+            "key_hash": hash_key(new.key),
+            "base_key_hash": hash_key(new.base_key),
+            "key_label": new.key_label,
+            "own_key": new.own_key,
+            "holds_key": True,
+            "conn_id": new.conn_id,
+            "webhook_conn_id": new.webhook_conn_id,
+            "dag_id": source.dag_id,
+            "run_id": source.run_id,
+            "run": source.run,
+            "task_id": source.task_id,
+            "map_index": source.map_index,
+            "generation": source.generation,
+            "agent_id": new.agent_id,
+            "from_number": new.from_number,
+            "to_number": new.to_number,
+            "request": dict(new.request),
+            "fingerprint": dict(new.fingerprint),
+            "metadata": dict(new.metadata),
+            "state": CallState.CLAIMED,
+            "owner": owner,
+            "claimed_at": now,
+            "claim_expires_at": now + CLAIM_LIFETIME,
+            "deadline": now + new.patience,
+        }
 
-        :return: whether the claim is still ours; if not, nothing may be sent.
+    def fence(self, claim: Claim) -> datetime | None:
+        """Pass the fence: must be called, and give a time, right before each POST.
+
+        :return: until when the claim is ours, or None where it is not any more and nothing may be sent.
         """
-        now = datetime.now(UTC)
+        until = datetime.now(UTC) + CLAIM_LIFETIME
         with self._database.write() as tx:
-            passed = self._update_own(tx, claim, CallState.CLAIMED, claim_expires_at=now + CLAIM_LIFETIME)
-            if passed:
-                record_event(tx, claim.id, "dialling")
-        return passed
+            if not self._update_own(tx, claim, CallState.CLAIMED, claim_expires_at=until):
+                return None
+            record_event(tx, claim.id, "dialling")
+        return until
 
     def release(self, claim: Claim, why: str) -> bool:
         """Let the key go: nothing was sent.
@@ -99,38 +99,64 @@ class Claims:
         :return: False where the claim is not ours any more, and stays with whoever judged it.
         """
         with self._database.write() as tx:
+            party = party_of_call(tx, claim.id)
+            lock_party(tx, party)
             released = self._update_own(tx, claim, CallState.CLAIMED, state=CallState.RELEASED, holds_key=False)
             if released:
                 record_event(tx, claim.id, "released", why=why)
+                recover(tx, party)
         return released
 
     def record_queued(self, claim: Claim, call_id: str) -> None:
-        """Record VoiceInfra's answer; where the completion has come before it, complete the call."""
+        """Record VoiceInfra's answer, which outranks whatever the call was settled by in the meantime.
+
+        Where the completion has come before it, the call is completed.
+        """
         with self._database.write() as tx:
+            party = party_of_call(tx, claim.id)
+            lock_party(tx, party)
             lock_call_id(tx, call_id)
-            if self._update_own(tx, claim, state=CallState.QUEUED, call_id=call_id, queued_at=datetime.now(UTC)):
-                record_event(tx, claim.id, "queued", call_id=call_id)
-                settle(tx, call_id)
+            _take_back(tx, claim, call_id)
+            self._update_own(
+                tx,
+                claim,
+                **_UNSETTLED,
+                state=CallState.QUEUED,
+                call_id=call_id,
+                queued_at=datetime.now(UTC),
+            )
+            record_event(tx, claim.id, "queued", call_id=call_id)
+            settle(tx, call_id)
+            recover(tx, party)
 
     def record_rejected(self, claim: Claim, code: str, message: str) -> None:
         """Record that VoiceInfra refused the call; its key is free for a mended request."""
         with self._database.write() as tx:
-            rejected = self._update_own(
+            party = party_of_call(tx, claim.id)
+            lock_party(tx, party)
+            self._update_own(
                 tx,
                 claim,
+                **_UNSETTLED,
                 state=CallState.REJECTED,
                 holds_key=False,
+                call_id=None,
                 error_code=code[:64],
                 error_message=message,
             )
-            if rejected:
-                record_event(tx, claim.id, "rejected", code=code)
+            record_event(tx, claim.id, "rejected", code=code)
+            recover(tx, party)
 
     def record_unknown(self, claim: Claim, why: str) -> None:
-        """Record that nobody knows whether the call was placed."""
+        """Record that nobody knows whether the call was placed; if its completion has come, that settles it."""
         with self._database.write() as tx:
-            if self._update_own(tx, claim, CallState.CLAIMED, state=CallState.UNKNOWN):
+            party = party_of_call(tx, claim.id)
+            lock_party(tx, party)
+            # Its owner has given up: nothing is sent under this claim any more.
+            over = {"state": CallState.UNKNOWN, "claim_expires_at": datetime.now(UTC)}
+            if self._update_own(tx, claim, CallState.CLAIMED, **over):
                 record_event(tx, claim.id, "unknown", why=why)
+                recover(tx, party)
 
     def record_overdue(self, call_id: str) -> None:
         """Record that a call's completion did not come in time; it completes the call still when it comes."""
@@ -144,39 +170,37 @@ class Claims:
             for row_id in rows:
                 record_event(tx, row_id, "overdue")
 
-    def expire(self, call: Call) -> bool:
-        """Mark another's claim unknown if it is older than a POST may take.
+    def record_refused(self, ref: str, rule: str, **detail: str) -> None:
+        """Record that another call was refused because of this one.
 
-        :return: whether it was marked now.
+        :param rule: which rule, such as ``idempotency_key``.
+        :param detail: without numbers or words.
         """
-        now = datetime.now(UTC)
         with self._database.write() as tx:
-            expired = (
-                tx.execute(
-                    sa.update(tables.call)
-                    .where(
-                        tables.call.c.id == call.id,
-                        tables.call.c.state == CallState.CLAIMED,
-                        tables.call.c.claim_expires_at < now,
-                    )
-                    .values(state=CallState.UNKNOWN)
-                ).rowcount
-                == 1
-            )
-            if expired:
-                record_event(tx, call.id, "unknown", why="its owner is gone")
-        return expired
+            row_id = tx.execute(sa.select(tables.call.c.id).where(tables.call.c.ref == ref)).scalar_one()
+            record_event(tx, row_id, "refused", rule=rule, **detail)
 
-    def _holder_of_key(self, tx: sa.Connection, host: str, key_hash: str) -> Held | None:
-        ref = tx.scalar(
-            sa.select(tables.call.c.ref).where(
-                tables.call.c.environment == self._environment,
-                tables.call.c.host == host,
-                tables.call.c.key_hash == key_hash,
-                tables.call.c.holds_key,
-            )
-        )
-        return None if ref is None else Held(ref)
+    def settled(self, refs: Collection[str]) -> set[str]:
+        """Look which of some calls are neither being placed nor unknown any more.
+
+        Claims among them whose owner is gone are marked unknown, and settled if their completion has come.
+        """
+        columns, now = tables.call.c, datetime.now(UTC)
+        query = sa.select(columns.ref, columns.state, columns.claim_expires_at).where(columns.ref.in_(refs))
+        with self._database.read() as tx:
+            calls = tx.execute(query).all()
+        for call in calls:
+            if call.state == CallState.CLAIMED and call.claim_expires_at < now:
+                self.expire(call.ref)
+        return {call.ref for call in calls if call.state not in {CallState.CLAIMED, CallState.UNKNOWN}}
+
+    def expire(self, ref: str) -> None:
+        """Mark a claim unknown if it is older than a POST may take; if its completion has come, settle it."""
+        with self._database.write() as tx:
+            row_id = tx.execute(sa.select(tables.call.c.id).where(tables.call.c.ref == ref)).scalar_one()
+            party = party_of_call(tx, row_id)
+            lock_party(tx, party)
+            recover(tx, party)
 
     @staticmethod
     def _update_own(tx: sa.Connection, claim: Claim, only: CallState | None = None, **values: Any) -> bool:
@@ -184,3 +208,18 @@ class Claims:
         if only is not None:
             condition.append(tables.call.c.state == only)
         return tx.execute(sa.update(tables.call).where(*condition).values(**values)).rowcount == 1
+
+
+_UNSETTLED: dict[str, None] = {"completion_id": None, "outcome": None, "completed_at": None}
+
+
+def _take_back(tx: sa.Connection, claim: Claim, call_id: str) -> None:
+    """Undo the recovery of another call by this ``call_id``: the answer proves whose it is."""
+    taken = tx.scalars(
+        sa.update(tables.call)
+        .where(tables.call.c.call_id == call_id, tables.call.c.id != claim.id)
+        .values(**_UNSETTLED, state=CallState.UNKNOWN, call_id=None, queued_at=None)
+        .returning(tables.call.c.id)
+    ).all()
+    for row_id in taken:
+        record_event(tx, row_id, "unknown", why="the completion that settled it is another call's")

@@ -14,6 +14,7 @@ from airflow_provider_voiceinfra.store.completion_body import digest
 from airflow_provider_voiceinfra.store.database import Database
 from airflow_provider_voiceinfra.store.events import record_event
 from airflow_provider_voiceinfra.store.records import CallState, Completion
+from airflow_provider_voiceinfra.store.recovery import Party, lock_party, recover
 
 QUARANTINE_LIMIT = 1_000
 """Rows that the quarantine holds at most; the oldest go first."""
@@ -48,7 +49,14 @@ class Completions:
         :param body: the bytes as they were signed.
         """
         now, sum_ = datetime.now(UTC), digest(completion.payload)
+        party = Party(
+            webhook_conn_id,
+            completion.agent_id or "",
+            completion.from_number or "",
+            completion.to_number or "",
+        )
         with self._database.write() as tx:
+            lock_party(tx, party)
             lock_call_id(tx, completion.call_id)
             known = tx.execute(
                 sa.select(tables.completion.c.id, tables.completion.c.digest).where(
@@ -83,7 +91,8 @@ class Completions:
             )
             if known:
                 return Delivery.CONFLICT
-            settle(tx, completion.call_id)
+            if not settle(tx, completion.call_id):
+                recover(tx, party)
         return Delivery.NEW
 
     def quarantine(self, webhook_conn_id: str, body: bytes, reason: str) -> None:
@@ -152,8 +161,11 @@ def lock_call_id(tx: sa.Connection, call_id: str) -> None:
         tx.execute(sa.select(sa.func.pg_advisory_xact_lock(sa.func.hashtextextended(call_id, 0))))
 
 
-def settle(tx: sa.Connection, call_id: str) -> None:
-    """Complete the calls that have this ``call_id``, if its completion is there; the lock must be held."""
+def settle(tx: sa.Connection, call_id: str) -> bool:
+    """Complete the calls that have this ``call_id``, if its completion is there; the lock must be held.
+
+    :return: whether one was completed.
+    """
     ended = tx.execute(
         _ending()
         .add_columns(tables.call.c.id.label("row_id"), tables.completion.c.id, tables.completion.c.received_at)
@@ -174,6 +186,7 @@ def settle(tx: sa.Connection, call_id: str) -> None:
             )
         )
         record_event(tx, row.row_id, "completed", outcome=row.outcome)
+    return bool(ended)
 
 
 def _ending() -> sa.Select[tuple[str, str]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -34,11 +34,13 @@ class CallState(StrEnum):
 class Source:
     """Which task asks for a call.
 
+    :param run: the run's logical date where it has one, else its id: a run that was deleted and made anew is the same.
     :param generation: Airflow's ``ti.max_tries``: grows when the task is cleared, not when it is retried.
     """
 
     dag_id: str | None = None
     run_id: str | None = None
+    run: str | None = None
     task_id: str | None = None
     map_index: int = -1
     generation: int = 0
@@ -49,13 +51,19 @@ class NewCall:
     """A call to be claimed: everything the store keeps of it before the POST.
 
     :param key: the whole idempotency key; only its hash and ``key_label`` are kept.
+    :param base_key: the key without a clear's generation; the same as ``key`` where none is in it.
     :param key_label: the key for people to read, phone numbers in it hashed.
+    :param own_key: whether the user chose it.
+    :param patience: for how long from now a completion may settle it, should nobody receive the answer.
     :param request: first message, context and variables, as they will be sent.
     :param fingerprint: a short hash of each field of the request, by the field's name.
     """
 
     key: str = field(repr=False)
+    base_key: str = field(repr=False)
     key_label: str
+    own_key: bool
+    patience: timedelta
     host: str
     conn_id: str
     webhook_conn_id: str
@@ -77,11 +85,37 @@ class Claim:
     owner: str
 
 
+class HeldBy(StrEnum):
+    """Why another call stands in the way."""
+
+    KEY = "key"
+    """It has the key, or the key had it before a clear and it has not ended."""
+    MAP_INDEX = "map_index"
+    """Another map index of the same task and run calls the same number."""
+    RETRY = "retry"
+    """An earlier try of the same task called another number."""
+
+
 @dataclass(frozen=True, slots=True)
 class Held:
-    """The idempotency key belongs to another call, named by its ref."""
+    """Another call stands in the way, named by its ref."""
 
     ref: str
+    reason: HeldBy
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """A step in a call's history.
+
+    :param kind: a word such as ``claimed``.
+    :param actor: who did it, where a person did.
+    """
+
+    at: datetime
+    kind: str
+    actor: str | None
+    detail: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +150,7 @@ class Call:
     :param ref: its short public handle (``vc_…``), the only name used in messages and commands.
     :param call_id: VoiceInfra's name for it, once the POST is answered.
     :param claimed_at: when it was claimed, before the POST.
+    :param deadline: until when its completion may settle it, where nobody received VoiceInfra's answer.
     :param queued_at: when VoiceInfra's answer was recorded.
     :param completed_at: when its completion arrived.
     :param error_code: VoiceInfra's code where it was rejected.
@@ -139,6 +174,7 @@ class Call:
     metadata: Mapping[str, Any] = field(repr=False)
     claimed_at: datetime
     claim_expires_at: datetime
+    deadline: datetime
     queued_at: datetime | None
     completed_at: datetime | None
     error_code: str | None

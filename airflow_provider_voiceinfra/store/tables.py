@@ -65,7 +65,11 @@ call = sa.Table(
     sa.Column("environment", sa.String(64), nullable=False),
     sa.Column("host", sa.String(255), nullable=False),
     sa.Column("key_hash", sa.String(64), nullable=False),
+    # Of the key before a clear's generation came into it: the calls of one intent.
+    sa.Column("base_key_hash", sa.String(64), nullable=False),
     sa.Column("key_label", sa.Text, nullable=False),
+    # Whether the user chose the key, so that it says nothing of a task.
+    sa.Column("own_key", sa.Boolean, nullable=False),
     # One key, at most one call that was or may have been placed. A released, rejected or not-placed call
     # lets its key go and stays for the record.
     sa.Column("holds_key", sa.Boolean, nullable=False),
@@ -73,6 +77,8 @@ call = sa.Table(
     sa.Column("webhook_conn_id", sa.String(250), nullable=False),
     sa.Column("dag_id", sa.String(250)),
     sa.Column("run_id", sa.String(250)),
+    # Its logical date where it has one, else its id: a run that was deleted and made anew is the same.
+    sa.Column("run", sa.String(250)),
     sa.Column("task_id", sa.String(250)),
     sa.Column("map_index", sa.Integer, nullable=False),
     sa.Column("generation", sa.Integer, nullable=False),
@@ -86,6 +92,8 @@ call = sa.Table(
     sa.Column("owner", sa.String(32), nullable=False),
     sa.Column("claimed_at", UtcDateTime, nullable=False),
     sa.Column("claim_expires_at", UtcDateTime, nullable=False),
+    # Until when a completion may settle it, where nobody received the answer.
+    sa.Column("deadline", UtcDateTime, nullable=False),
     sa.Column("call_id", sa.String(255)),
     sa.Column("queued_at", UtcDateTime),
     sa.Column("error_code", sa.String(64)),
@@ -103,7 +111,14 @@ call = sa.Table(
         postgresql_where=sa.text("holds_key"),
     ),
     sa.Index(None, "call_id"),
-    sa.Index(None, "dag_id", "run_id", "task_id"),
+    sa.Index(None, "environment", "host", "base_key_hash"),
+    sa.Index(None, "dag_id", "run", "task_id"),
+    sa.Index(
+        "ix_voiceinfra_call_open",
+        "to_number",
+        sqlite_where=sa.text("state IN ('claimed', 'unknown')"),
+        postgresql_where=sa.text("state IN ('claimed', 'unknown')"),
+    ),
     sa.Index(None, "state", "claimed_at"),
 )
 
@@ -141,6 +156,7 @@ completion = sa.Table(
     sa.Column("body", sa.LargeBinary, nullable=False),
     sa.UniqueConstraint("webhook_conn_id", "call_id", "digest"),
     sa.Index(None, "call_id"),
+    sa.Index(None, "to_number"),
     # An id is never used again, not even when the newest row was deleted.
     sqlite_autoincrement=True,
 )

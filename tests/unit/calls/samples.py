@@ -34,7 +34,7 @@ SECRETS = (
     "biopsy",
     "5550147",
 )
-SOURCE = Source("dag", "manual__2026", "call", map_index=3)
+SOURCE = Source("dag", "manual__2026", "manual__2026", "call", map_index=3)
 
 
 def account(url: str = "http://127.0.0.1:9", **changes: Any) -> Account:
@@ -60,7 +60,7 @@ def intent(key: str | None = "reminder-7", **changes: Any) -> CallIntent:
     """A call that somebody wants placed: under a key of their own, or by default under the task's."""
     what = request(**changes)
     if key is None:
-        return CallIntent(task_key(SOURCE, logical_date=None, to_number=what.to_number), what, SOURCE, {"id": 7})
+        return CallIntent(task_key(SOURCE, to_number=what.to_number), what, SOURCE, {"id": 7})
     return CallIntent(own_key(key, to_number=what.to_number), what, SOURCE, {"id": 7})
 
 

@@ -24,11 +24,14 @@ CONN = "voiceinfra_default"
 def new_call(key: str = "key", **changes: Any) -> NewCall:
     """A call to be claimed."""
     fields = {
+        "base_key": key,
         "key_label": key,
+        "own_key": True,
+        "patience": timedelta(hours=2),
         "host": "api.voiceinfra.ai",
         "conn_id": CONN,
         "webhook_conn_id": CONN,
-        "source": Source("dag", "run", "task"),
+        "source": Source("dag", "run", "run", "task"),
         "agent_id": "agent",
         "from_number": CALLER,
         "to_number": NUMBER,

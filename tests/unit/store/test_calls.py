@@ -19,7 +19,7 @@ def test_a_call_is_found_by_ref_and_by_call_id_whole(store):
     assert call == store.calls.get("call-1")
     assert (call.idempotency_key, call.host, call.conn_id) == ("label", "api.voiceinfra.ai", CONN)
     assert (call.agent_id, call.from_number, call.to_number) == ("agent", CALLER, NUMBER)
-    assert (call.source, call.metadata) == (Source("dag", "run", "task"), {"appointment": 7})
+    assert (call.source, call.metadata) == (Source("dag", "run", "run", "task"), {"appointment": 7})
     assert (call.request, call.fingerprint) == ({"context": SECRET}, {"agent_id": "a1"})
     assert call.completion.extracted == {"intent": "confirm"}
     assert call.claimed_at <= call.queued_at <= call.completed_at <= datetime.now(UTC)

@@ -33,14 +33,12 @@ def upgrade() -> None:
         sa.Column("body", sa.LargeBinary, nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_voiceinfra_completion"),
         sa.UniqueConstraint(
-            "webhook_conn_id",
-            "call_id",
-            "digest",
-            name="uq_voiceinfra_completion_webhook_conn_id_call_id_digest",
+            "webhook_conn_id", "call_id", "digest", name="uq_voiceinfra_completion_webhook_conn_id_call_id_digest"
         ),
         sqlite_autoincrement=True,
     )
     op.create_index("ix_voiceinfra_completion_call_id", "voiceinfra_completion", ["call_id"], unique=False)
+    op.create_index("ix_voiceinfra_completion_to_number", "voiceinfra_completion", ["to_number"], unique=False)
     op.create_table(
         "voiceinfra_quarantine",
         sa.Column("id", _BIG_ID, autoincrement=True, nullable=False),
@@ -78,12 +76,15 @@ def upgrade() -> None:
         sa.Column("environment", sa.String(length=64), nullable=False),
         sa.Column("host", sa.String(length=255), nullable=False),
         sa.Column("key_hash", sa.String(length=64), nullable=False),
+        sa.Column("base_key_hash", sa.String(length=64), nullable=False),
         sa.Column("key_label", sa.Text, nullable=False),
+        sa.Column("own_key", sa.Boolean, nullable=False),
         sa.Column("holds_key", sa.Boolean, nullable=False),
         sa.Column("conn_id", sa.String(length=250), nullable=False),
         sa.Column("webhook_conn_id", sa.String(length=250), nullable=False),
         sa.Column("dag_id", sa.String(length=250)),
         sa.Column("run_id", sa.String(length=250)),
+        sa.Column("run", sa.String(length=250)),
         sa.Column("task_id", sa.String(length=250)),
         sa.Column("map_index", sa.Integer, nullable=False),
         sa.Column("generation", sa.Integer, nullable=False),
@@ -97,6 +98,7 @@ def upgrade() -> None:
         sa.Column("owner", sa.String(length=32), nullable=False),
         sa.Column("claimed_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("claim_expires_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("deadline", sa.DateTime(timezone=True), nullable=False),
         sa.Column("call_id", sa.String(length=255)),
         sa.Column("queued_at", sa.DateTime(timezone=True)),
         sa.Column("error_code", sa.String(length=64)),
@@ -112,10 +114,21 @@ def upgrade() -> None:
     )
     op.create_index("ix_voiceinfra_call_call_id", "voiceinfra_call", ["call_id"], unique=False)
     op.create_index(
-        "ix_voiceinfra_call_dag_id_run_id_task_id",
+        "ix_voiceinfra_call_dag_id_run_task_id", "voiceinfra_call", ["dag_id", "run", "task_id"], unique=False
+    )
+    op.create_index(
+        "ix_voiceinfra_call_environment_host_base_key_hash",
         "voiceinfra_call",
-        ["dag_id", "run_id", "task_id"],
+        ["environment", "host", "base_key_hash"],
         unique=False,
+    )
+    op.create_index(
+        "ix_voiceinfra_call_open",
+        "voiceinfra_call",
+        ["to_number"],
+        unique=False,
+        sqlite_where=sa.text("state IN ('claimed', 'unknown')"),
+        postgresql_where=sa.text("state IN ('claimed', 'unknown')"),
     )
     op.create_index("ix_voiceinfra_call_state_claimed_at", "voiceinfra_call", ["state", "claimed_at"], unique=False)
     op.create_index(

@@ -1,0 +1,71 @@
+"""Which earlier call stands in the way of a new one: by its key, by its task, or by its number."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+import sqlalchemy as sa
+
+from airflow_provider_voiceinfra.store import tables
+from airflow_provider_voiceinfra.store.records import CallState, Held, HeldBy, NewCall
+
+_call = tables.call.c
+
+
+def hash_key(key: str) -> str:
+    """Stand in for a key, which may hold a number."""
+    return hashlib.sha256(key.encode()).hexdigest()
+
+
+def lock_intent(tx: sa.Connection, environment: str, new: NewCall) -> None:
+    """Let nobody else claim for the same key or the same task until the transaction ends.
+
+    SQLite has one writer at a time anyway.
+    """
+    if tx.dialect.name == "postgresql":
+        source = new.source
+        task = (source.dag_id, source.run, source.task_id)
+        name = "/".join(map(str, ("intent", environment, new.host, new.base_key if new.own_key else task)))
+        tx.execute(sa.select(sa.func.pg_advisory_xact_lock(sa.func.hashtextextended(name, 0))))
+
+
+def find_holder(tx: sa.Connection, environment: str, new: NewCall) -> Held | None:
+    """Find the call that stands in the way; the lock must be held."""
+    here = (_call.environment == environment, _call.host == new.host, _call.holds_key)
+    latest = _latest(tx, *here, _call.base_key_hash == hash_key(new.base_key))
+    if latest is not None and not _may_follow(new, latest):
+        return Held(latest.ref, HeldBy.KEY)
+    if new.own_key:
+        return None
+    source = new.source
+    same_task = (
+        *here,
+        ~_call.own_key,
+        _call.dag_id == source.dag_id,
+        _call.run == source.run,
+        _call.task_id == source.task_id,
+    )
+    moved = _latest(tx, *same_task, _call.to_number == new.to_number, _call.map_index != source.map_index)
+    if moved is not None:
+        return Held(moved.ref, HeldBy.MAP_INDEX)
+    earlier = _latest(
+        tx,
+        *same_task,
+        _call.to_number != new.to_number,
+        _call.map_index == source.map_index,
+        _call.generation == source.generation,
+    )
+    return None if earlier is None else Held(earlier.ref, HeldBy.RETRY)
+
+
+def _may_follow(new: NewCall, latest: Any) -> bool:
+    """Tell whether a clear asks to call again, and the earlier call has ended."""
+    redials = new.key != new.base_key and latest.key_hash != hash_key(new.key)
+    return redials and latest.state == CallState.COMPLETED
+
+
+def _latest(tx: sa.Connection, *where: sa.ColumnElement[bool]) -> Any:
+    return tx.execute(
+        sa.select(_call.ref, _call.state, _call.key_hash).where(*where).order_by(_call.id.desc()).limit(1)
+    ).first()

@@ -1,0 +1,88 @@
+"""What people find out about unknown calls."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from airflow_provider_voiceinfra.store import tables
+from airflow_provider_voiceinfra.store.completions import lock_call_id, settle
+from airflow_provider_voiceinfra.store.database import Database
+from airflow_provider_voiceinfra.store.errors import StoreError
+from airflow_provider_voiceinfra.store.events import record_event
+from airflow_provider_voiceinfra.store.records import CallState
+from airflow_provider_voiceinfra.store.recovery import Party, candidates, expire, lock_party, recover
+
+
+class ResolutionError(StoreError):
+    """The call cannot be resolved like this; says why."""
+
+
+class Resolutions:
+    """Settles unknown calls by what a person found out, and keeps who said so.
+
+    :param database: the store's database.
+    :param environment: the calls of others are not seen.
+    """
+
+    def __init__(self, database: Database, environment: str) -> None:
+        self._database = database
+        self._environment = environment
+
+    def placed(self, ref: str, call_id: str, *, actor: str) -> None:
+        """Settle an unknown call that was placed; where its completion has come, it is completed.
+
+        :param call_id: as VoiceInfra's call log has it.
+        :param actor: who found out.
+        :raises ResolutionError: if the call is not unknown, or another call has this ``call_id``.
+        """
+        with self._database.write() as tx:
+            row = self._unknown(tx, ref)
+            lock_call_id(tx, call_id)
+            other = tx.scalar(sa.select(tables.call.c.ref).where(tables.call.c.call_id == call_id))
+            if other is not None:
+                raise ResolutionError(f"{call_id} is the call_id of {other}: {ref} must be another call.")
+            self._resolve(tx, row, actor, state=CallState.QUEUED, call_id=call_id, queued_at=datetime.now(UTC))
+            settle(tx, call_id)
+
+    def not_placed(self, ref: str, *, actor: str) -> None:
+        """Settle an unknown call that was not placed: its key is free again, and a retry or a clear may dial.
+
+        :param actor: who found out.
+        :raises ResolutionError: if the call is not unknown, or may still be sent.
+        """
+        with self._database.write() as tx:
+            row = self._unknown(tx, ref)
+            self._resolve(tx, row, actor, state=CallState.NOT_PLACED, holds_key=False)
+
+    def candidates(self, ref: str) -> tuple[list[str], list[str]]:
+        """List what keeps an unknown call from being settled by itself; see ``recovery.candidates``."""
+        with self._database.read() as tx:
+            return candidates(tx, ref)
+
+    def _unknown(self, tx: sa.Connection, ref: str) -> Any:
+        query = sa.select(tables.call).where(tables.call.c.ref == ref, tables.call.c.environment == self._environment)
+        row = tx.execute(query).one_or_none()
+        if row is None:
+            raise ResolutionError(
+                f"There is no call {ref}: `airflow voiceinfra calls list --state unknown` lists them."
+            )
+        lock_party(tx, Party.of(row))
+        expire(tx, tables.call.c.ref == ref)
+        row = tx.execute(query).one()
+        if row.state == CallState.CLAIMED:
+            raise ResolutionError(
+                f"{ref} is being placed, or was a moment ago, and may still be sent: try again after "
+                f"{row.claim_expires_at:%H:%M:%S} UTC."
+            )
+        if row.state != CallState.UNKNOWN:
+            raise ResolutionError(f"{ref} is {row.state}, not unknown: there is nothing to resolve.")
+        return row
+
+    @staticmethod
+    def _resolve(tx: sa.Connection, row: Any, actor: str, **values: Any) -> None:
+        tx.execute(sa.update(tables.call).where(tables.call.c.id == row.id).values(**values))
+        record_event(tx, row.id, "resolved", actor=actor, state=str(values["state"]))
+        recover(tx, Party.of(row))

@@ -1,0 +1,41 @@
+"""Waits until it is known what became of a call, without a worker."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import datetime
+from typing import Any
+
+from airflow.triggers.base import BaseTrigger, TriggerEvent
+
+from airflow_provider_voiceinfra.config import call_store
+from airflow_provider_voiceinfra.store.watcher import wait_until_settled
+from airflow_provider_voiceinfra.waiting import left
+
+
+class CallSettledTrigger(BaseTrigger):
+    """Fires once when a call is neither being placed nor unknown any more, or at the deadline.
+
+    :param ref: the call.
+    :param deadline: ISO 8601; absolute, so that a restart of the triggerer does not prolong it.
+    """
+
+    def __init__(self, ref: str, deadline: str) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.ref = ref
+        self.deadline = deadline
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        """Tell how to make this trigger again elsewhere."""
+        return f"{type(self).__module__}.{type(self).__qualname__}", {"ref": self.ref, "deadline": self.deadline}
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        """Wait; yields ``{"status": "settled" | "timeout", "ref": …}``."""
+        try:
+            async with asyncio.timeout(left(datetime.fromisoformat(self.deadline)).total_seconds()):
+                await wait_until_settled(call_store(), self.ref)
+        except TimeoutError:
+            yield TriggerEvent({"status": "timeout", "ref": self.ref})
+        else:
+            yield TriggerEvent({"status": "settled", "ref": self.ref})
