@@ -109,6 +109,8 @@ class OutboundCallOperator(PrivateFieldsOperator):
         from airflow_provider_voiceinfra.calls.dialing import KEY_IS_FREE
         from airflow_provider_voiceinfra.config import call_store
 
+        # Once more at the deadline: a claim may have grown too old, or a completion come, since the last look.
+        call_store().claims.settled([event["ref"]])
         call = call_store().calls.get(event["ref"])
         assert call is not None  # noqa: S101 - rows of calls are never deleted
         if call.state in KEY_IS_FREE:
@@ -162,13 +164,15 @@ class OutboundCallOperator(PrivateFieldsOperator):
         call = call_store().calls.get(ref)
         assert call is not None  # noqa: S101 - rows of calls are never deleted
         if call.call_id is None:
-            if not left(call.deadline):
+            # Somebody who is placing it at this moment is always waited for.
+            deadline = max(call.deadline, call.claim_expires_at + timedelta(seconds=_SETTLE_SECONDS))
+            if not left(deadline):
                 raise unknown_for_good(call_store(), call)
-            self.log.info("Waiting until %s for the webhook of call %s to tell.", call.deadline, ref)
+            self.log.info("Waiting until %s for the webhook of call %s to tell.", deadline, ref)
             self.defer(
-                trigger=CallSettledTrigger(ref=ref, deadline=call.deadline.isoformat()),
+                trigger=CallSettledTrigger(ref=ref, deadline=deadline.isoformat()),
                 method_name="execute_settled",
-                timeout=left(call.deadline) + GRACE,
+                timeout=left(deadline) + GRACE,
             )
         return call
 

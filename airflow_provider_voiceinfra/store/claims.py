@@ -116,36 +116,23 @@ class Claims:
             party = party_of_call(tx, claim.id)
             lock_party(tx, party)
             lock_call_id(tx, call_id)
-            _take_back(tx, claim, call_id)
-            self._update_own(
-                tx,
-                claim,
-                **_UNSETTLED,
-                state=CallState.QUEUED,
-                call_id=call_id,
-                queued_at=datetime.now(UTC),
-            )
-            record_event(tx, claim.id, "queued", call_id=call_id)
-            settle(tx, call_id)
-            recover(tx, party)
+            answer: dict[str, Any] = {"state": CallState.QUEUED, "call_id": call_id, "queued_at": datetime.now(UTC)}
+            if self._update_own(tx, claim, **_UNSETTLED, **answer):
+                record_event(tx, claim.id, "queued", call_id=call_id)
+                _take_back(tx, claim, call_id)
+                settle(tx, call_id)
+                recover(tx, party)
 
     def record_rejected(self, claim: Claim, code: str, message: str) -> None:
         """Record that VoiceInfra refused the call; its key is free for a mended request."""
         with self._database.write() as tx:
             party = party_of_call(tx, claim.id)
             lock_party(tx, party)
-            self._update_own(
-                tx,
-                claim,
-                **_UNSETTLED,
-                state=CallState.REJECTED,
-                holds_key=False,
-                call_id=None,
-                error_code=code[:64],
-                error_message=message,
-            )
-            record_event(tx, claim.id, "rejected", code=code)
-            recover(tx, party)
+            answer: dict[str, Any] = {"state": CallState.REJECTED, "call_id": None, "holds_key": False}
+            answer |= {"error_code": code[:64], "error_message": message}
+            if self._update_own(tx, claim, **_UNSETTLED, **answer):
+                record_event(tx, claim.id, "rejected", code=code)
+                recover(tx, party)
 
     def record_unknown(self, claim: Claim, why: str) -> None:
         """Record that nobody knows whether the call was placed; if its completion has come, that settles it."""
@@ -153,7 +140,7 @@ class Claims:
             party = party_of_call(tx, claim.id)
             lock_party(tx, party)
             # Its owner has given up: nothing is sent under this claim any more.
-            over = {"state": CallState.UNKNOWN, "claim_expires_at": datetime.now(UTC)}
+            over: dict[str, Any] = {"state": CallState.UNKNOWN, "claim_expires_at": datetime.now(UTC)}
             if self._update_own(tx, claim, CallState.CLAIMED, **over):
                 record_event(tx, claim.id, "unknown", why=why)
                 recover(tx, party)
@@ -210,15 +197,16 @@ class Claims:
         return tx.execute(sa.update(tables.call).where(*condition).values(**values)).rowcount == 1
 
 
-_UNSETTLED: dict[str, None] = {"completion_id": None, "outcome": None, "completed_at": None}
+_UNSETTLED: dict[str, Any] = {"completion_id": None, "outcome": None, "completed_at": None}
 
 
 def _take_back(tx: sa.Connection, claim: Claim, call_id: str) -> None:
     """Undo the recovery of another call by this ``call_id``: the answer proves whose it is."""
+    recovered = tables.call.c.queued_at.is_(None)
     taken = tx.scalars(
         sa.update(tables.call)
-        .where(tables.call.c.call_id == call_id, tables.call.c.id != claim.id)
-        .values(**_UNSETTLED, state=CallState.UNKNOWN, call_id=None, queued_at=None)
+        .where(tables.call.c.call_id == call_id, tables.call.c.id != claim.id, recovered)
+        .values(**_UNSETTLED, state=CallState.UNKNOWN, call_id=None)
         .returning(tables.call.c.id)
     ).all()
     for row_id in taken:

@@ -13,6 +13,7 @@ from airflow_provider_voiceinfra.store import tables
 from airflow_provider_voiceinfra.store.completion_body import digest
 from airflow_provider_voiceinfra.store.database import Database
 from airflow_provider_voiceinfra.store.events import record_event
+from airflow_provider_voiceinfra.store.locks import lock
 from airflow_provider_voiceinfra.store.records import CallState, Completion
 from airflow_provider_voiceinfra.store.recovery import Party, lock_party, recover
 
@@ -155,10 +156,9 @@ class Completions:
 def lock_call_id(tx: sa.Connection, call_id: str) -> None:
     """Let the recording of an answer and of its completion not miss each other.
 
-    Each writes one half and looks for the other. SQLite has one writer at a time anyway.
+    Each writes one half and looks for the other.
     """
-    if tx.dialect.name == "postgresql":
-        tx.execute(sa.select(sa.func.pg_advisory_xact_lock(sa.func.hashtextextended(call_id, 0))))
+    lock(tx, "call", call_id)
 
 
 def settle(tx: sa.Connection, call_id: str) -> bool:

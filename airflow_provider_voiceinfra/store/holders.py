@@ -8,6 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from airflow_provider_voiceinfra.store import tables
+from airflow_provider_voiceinfra.store.locks import lock
 from airflow_provider_voiceinfra.store.records import CallState, Held, HeldBy, NewCall
 
 _call = tables.call.c
@@ -19,15 +20,9 @@ def hash_key(key: str) -> str:
 
 
 def lock_intent(tx: sa.Connection, environment: str, new: NewCall) -> None:
-    """Let nobody else claim for the same key or the same task until the transaction ends.
-
-    SQLite has one writer at a time anyway.
-    """
-    if tx.dialect.name == "postgresql":
-        source = new.source
-        task = (source.dag_id, source.run, source.task_id)
-        name = "/".join(map(str, ("intent", environment, new.host, new.base_key if new.own_key else task)))
-        tx.execute(sa.select(sa.func.pg_advisory_xact_lock(sa.func.hashtextextended(name, 0))))
+    """Let nobody else claim for the same key or the same task until the transaction ends."""
+    task = (new.source.dag_id, new.source.run, new.source.task_id)
+    lock(tx, "intent", environment, new.host, new.base_key if new.own_key else task)
 
 
 def find_holder(tx: sa.Connection, environment: str, new: NewCall) -> Held | None:

@@ -151,7 +151,7 @@ class Call:
     :param call_id: VoiceInfra's name for it, once the POST is answered.
     :param claimed_at: when it was claimed, before the POST.
     :param deadline: until when its completion may settle it, where nobody received VoiceInfra's answer.
-    :param queued_at: when VoiceInfra's answer was recorded.
+    :param queued_at: when VoiceInfra's answer was recorded; None for a call that its completion settled.
     :param completed_at: when its completion arrived.
     :param error_code: VoiceInfra's code where it was rejected.
     :param metadata: what the DAG asked to keep with the call; never sent.

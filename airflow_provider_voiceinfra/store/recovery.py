@@ -15,6 +15,7 @@ import sqlalchemy as sa
 
 from airflow_provider_voiceinfra.store import tables
 from airflow_provider_voiceinfra.store.events import record_event
+from airflow_provider_voiceinfra.store.locks import lock
 from airflow_provider_voiceinfra.store.records import CallState
 
 TOLERANCE = timedelta(seconds=60)
@@ -39,13 +40,8 @@ class Party:
 
 
 def lock_party(tx: sa.Connection, party: Party) -> None:
-    """Let nobody else recover calls of this party until the transaction ends.
-
-    Must be taken before any other lock: all take them in this order. SQLite has one writer at a time anyway.
-    """
-    if tx.dialect.name == "postgresql":
-        name = "party/" + "/".join(map(str, astuple(party)))
-        tx.execute(sa.select(sa.func.pg_advisory_xact_lock(sa.func.hashtextextended(name, 0))))
+    """Let nobody else recover calls of this party until the transaction ends."""
+    lock(tx, "party", *astuple(party))
 
 
 def party_of_call(tx: sa.Connection, row_id: int) -> Party:
@@ -128,7 +124,6 @@ def _settle(tx: sa.Connection, call: Any, completion: Any) -> None:
         .values(
             state=CallState.COMPLETED,
             call_id=completion.call_id,
-            queued_at=completion.received_at,
             completion_id=completion.id,
             outcome=completion.outcome,
             completed_at=completion.received_at,

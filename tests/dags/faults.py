@@ -16,7 +16,7 @@ WAYS: dict[str, dict[str, Any]] = {
 }
 
 for way, options in WAYS.items():
-    with DAG(f"fault_{way}", schedule=None, params={"to_number": "+14155550100"}, max_active_runs=50) as dag:
+    with DAG(f"fault_{way}", schedule=None, params={"to_number": "+14155550100"}, max_active_runs=100) as dag:
         OutboundCallOperator(
             task_id="call",
             to_number="{{ params.to_number }}",
@@ -24,7 +24,7 @@ for way, options in WAYS.items():
             variables={"secret": "my secret variable"},
             retries=2,
             retry_delay=timedelta(seconds=1),
-            completion_timeout=timedelta(seconds=60),
+            completion_timeout=timedelta(seconds=20),
             **options,
         )
     globals()[dag.dag_id] = dag

@@ -11,6 +11,7 @@ import pytest
 from airflow_provider_voiceinfra.demo.standalone import Standalone
 from airflow_provider_voiceinfra.sandbox import Sandbox
 from airflow_provider_voiceinfra.store.call_store import CallStore
+from tests.conftest import new_database
 
 ROOT = Path(__file__).parent.parent.parent
 SECRET = "system-test-secret"
@@ -35,30 +36,45 @@ def sandbox() -> Iterator[Sandbox]:
 
 
 @pytest.fixture(scope="session")
-def airflow(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Standalone]:
-    """A real Airflow with the DAGs of the tests and the examples."""
+def store_url(postgres_url: str) -> Iterator[str]:
+    """A call store on PostgreSQL, created as an administrator does; the demo shows SQLite."""
+    with new_database(postgres_url) as url:
+        store = CallStore(url)
+        store.migrate()
+        store.close()
+        yield url
+
+
+@pytest.fixture(scope="session")
+def airflow(
+    sandbox: Sandbox, postgres_url: str, store_url: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Standalone]:
+    """A real Airflow on PostgreSQL, with the DAGs of the tests and the examples."""
     home = tmp_path_factory.mktemp("airflow")
     dags = home / "dags"
     dags.mkdir()
     for folder in ("example_dags", "tests/dags"):
         for file in (ROOT / folder).glob("*.py"):
             (dags / file.name).symlink_to(file)
-    standalone = Standalone(
-        home,
-        dags_folder=dags,
-        env={
-            "AIRFLOW_CONN_VOICEINFRA_DEFAULT": connection(sandbox),
-            "AIRFLOW_CONN_REVOKED": connection(sandbox, password="revoked-key"),
-        },
-    )
-    sandbox.webhook_url = f"{standalone.url}/voiceinfra/webhook"
-    with standalone:
-        yield standalone
+    with new_database(postgres_url) as database:
+        standalone = Standalone(
+            home,
+            dags_folder=dags,
+            env={
+                "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": database,
+                "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN_ASYNC": database,
+                "AIRFLOW__VOICEINFRA__CALL_STORE": store_url,
+                "AIRFLOW_CONN_VOICEINFRA_DEFAULT": connection(sandbox),
+            },
+        )
+        sandbox.webhook_url = f"{standalone.url}/voiceinfra/webhook"
+        with standalone:
+            yield standalone
 
 
 @pytest.fixture
-def call_store(airflow: Standalone) -> Iterator[CallStore]:
+def call_store(store_url: str) -> Iterator[CallStore]:
     """The call store of that Airflow."""
-    store = CallStore(f"sqlite:///{airflow.home / 'voiceinfra.db'}")
+    store = CallStore(store_url)
     yield store
     store.close()

@@ -59,26 +59,6 @@ def test_clearing_a_task_does_not_call_again(airflow, sandbox):
     assert airflow.xcom("fault_deferring", run_id, "call") == dial.call_id
 
 
-@pytest.mark.parametrize(
-    ("scenario", "calls", "tries"),
-    [("12", 1, 1), ("20", 1, 1), ("50", 1, 1), ("11", 0, 1), ("22", 0, 1), ("42", 0, 1), ("44", 0, 1), ("15", 0, 1)],
-)
-def test_what_would_ring_three_times_with_naive_retries_rings_once_at_most(airflow, sandbox, scenario, calls, tries):
-    number = f"+120755501{scenario}"
-    run_id, state = run(airflow, "fault_plain", number)
-    assert state == "failed"
-    assert len(dials(sandbox, number)) == calls
-    [task] = airflow.task_instances("fault_plain", run_id)
-    assert task["try_number"] == tries
-
-
-@pytest.mark.parametrize("scenario", ["30", "31", "32"])
-def test_a_rate_limit_is_waited_for_and_the_call_is_placed(airflow, sandbox, scenario):
-    number = f"+120855501{scenario}"
-    assert run(airflow, "fault_plain", number)[1] == "success"
-    assert len(dials(sandbox, number)) == 1
-
-
 def test_the_receiver_in_the_api_server_lets_no_stranger_in(airflow):
     body = json.dumps({"event": "call.completed", "call_id": "forged", "call_outcome": "answered"}).encode()
     signature = hmac.new(b"guess", body, hashlib.sha256).hexdigest()

@@ -1,0 +1,132 @@
+"""``airflow voiceinfra calls …`` and ``store …``: what people read and settle."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+
+import pytest
+
+from airflow_provider_voiceinfra import config
+from airflow_provider_voiceinfra.cli import main
+from tests.unit.store.samples import NUMBER, SECRET, claim, deliver, new_call, state
+from tests.unit.store.test_recovery import started, unknown
+
+
+@pytest.fixture
+def cli(store, store_url, monkeypatch, capsys):
+    """Run a command on the test's store; gives status, output and errors."""
+    monkeypatch.setenv("AIRFLOW__VOICEINFRA__CALL_STORE", store_url)
+    config.call_store.cache_clear()
+
+    def run(*arguments):
+        status = main(arguments)
+        output, errors = capsys.readouterr()
+        for secret in (NUMBER, NUMBER[2:], SECRET):
+            assert secret not in output + errors
+        return status, output, errors
+
+    yield run
+    config.call_store().close()
+    config.call_store.cache_clear()
+
+
+def test_calls_are_listed_newest_first_and_filtered(cli, store):
+    lost, placed = unknown(store, "one"), claim(store, "two", to_number="+14155550177")
+    store.claims.record_queued(placed, "call-2")
+    _, output, _ = cli("calls", "list")
+    assert output.index(placed.ref) < output.index(lost.ref)
+    for arguments, found in (
+        (("--state", "unknown"), lost),
+        (("--number", "0177"), placed),
+        (("--number", "+14155550177"), placed),
+    ):
+        _, output, _ = cli("calls", "list", *arguments)
+        assert found.ref in output
+        assert len(output.splitlines()) == 2
+    assert len(cli("calls", "list", "--since", "2999-01-01")[1].splitlines()) == 1
+    assert len(cli("calls", "list", "--until", "2000-01-01")[1].splitlines()) == 1
+    assert len(cli("calls", "list", "--dag", "another")[1].splitlines()) == 1
+
+
+def test_a_call_is_shown_with_its_history_and_without_its_words(cli, store):
+    ours = unknown(store)
+    deliver(store, "call-1", **started())
+    _, output, _ = cli("calls", "show", ours.ref)
+    for word in ("completed", "call-1", "answered", "+1415•••0100", "claimed", "dialling", "unknown", "recovered"):
+        assert word in output
+
+
+def test_an_unknown_call_says_what_can_be_done_and_what_is_in_the_way(cli, store):
+    one, two = unknown(store, "one"), unknown(store, "two")
+    deliver(store, "call-1", **started())
+    _, output, _ = cli("calls", "show", one.ref)
+    for word in (f"resolve {one.ref} --call-id", f"resolve {one.ref} --not-placed", "call-1", two.ref):
+        assert word in output
+
+
+def test_an_unknown_call_is_settled_by_its_call_id(cli, store):
+    ours = unknown(store)
+    assert cli("calls", "resolve", ours.ref, "--call-id", "call-7")[0] == 0
+    assert store.calls.get("call-7").ref == ours.ref
+    assert "resolved by" in cli("calls", "show", ours.ref)[1]
+
+
+def test_an_unknown_call_that_was_not_placed_may_be_placed(cli, store):
+    ours = unknown(store)
+    assert cli("calls", "resolve", ours.ref, "--not-placed")[0] == 0
+    assert state(store, ours.ref) == "not_placed"
+    claim(store)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("show", "vc_nobody"), "There is no call vc_nobody"),
+        (("resolve", "vc_nobody", "--not-placed"), "There is no call vc_nobody"),
+        (("resolve", "vc_nobody"), "Say either --call-id"),
+        (("resolve", "vc_nobody", "--not-placed", "--call-id", "c"), "Say either --call-id"),
+        (("list", "--since", "yesterday"), "is no time: write it like"),
+    ],
+)
+def test_what_cannot_be_done_is_said_in_a_sentence(cli, arguments, sentence):
+    status, _, errors = cli("calls", *arguments)
+    assert status == 1
+    assert sentence in errors
+
+
+@pytest.mark.parametrize("form", ["jsonl", "csv"])
+def test_the_export_has_every_step_and_every_refusal_with_its_rule(cli, store, form):
+    ours, refused = unknown(store, "one"), claim(store, "two")
+    store.claims.record_rejected(refused, "invalid_phone", "no")
+    store.claims.record_refused(ours.ref, "idempotency_key", fields="context")
+    _, output, _ = cli("calls", "export", "--format", form)
+    if form == "csv":
+        rows = [row | {"detail": json.loads(row["detail"])} for row in csv.DictReader(io.StringIO(output))]
+    else:
+        rows = [json.loads(line) for line in output.splitlines()]
+    steps = [(row["ref"], row["event"]) for row in rows]
+    assert steps == [
+        *((refused.ref, event) for event in ("claimed", "rejected")),
+        *((ours.ref, event) for event in ("claimed", "dialling", "unknown", "refused")),
+    ]
+    assert rows[1]["detail"] == {"code": "invalid_phone"}
+    assert rows[-1]["detail"] == {"rule": "idempotency_key", "fields": "context"}
+
+
+def test_a_store_that_is_missing_is_said_in_a_sentence(cli, monkeypatch):
+    monkeypatch.setenv("AIRFLOW__VOICEINFRA__CALL_STORE", "sqlite:////nowhere/voiceinfra.db")
+    config.call_store.cache_clear()
+    for command in (("calls", "list"), ("store", "status")):
+        status, _, errors = cli(*command)
+        assert status == 1
+        assert "There is no call store at" in errors
+
+
+def test_the_store_says_what_it_holds(cli, store):
+    unknown(store)
+    store.claims.take(new_call("other"))
+    _, output, _ = cli("store", "status")
+    assert "can be used" in output
+    assert [line.split() for line in output.splitlines()[1:]] == [["claimed", "1"], ["unknown", "1"]]
