@@ -19,7 +19,7 @@ from airflow_provider_voiceinfra.store.recovery import lock_party, party_of_call
 
 CLAIM_LIFETIME = timedelta(seconds=60)
 """How long after its last fence a claim may still lead to a POST or to its answer: longer than beginning to send,
-waiting for the answer and reading it may take together. Whoever finds an older claim marks it unknown."""
+waiting for the answer and reading it may take together. Whoever finds an older claim lets it expire."""
 
 
 class Claims:
@@ -78,6 +78,7 @@ class Claims:
             "owner": owner,
             "claimed_at": now,
             "claim_expires_at": now + CLAIM_LIFETIME,
+            "fences": 0,
             "deadline": now + new.patience,
         }
 
@@ -88,7 +89,8 @@ class Claims:
         """
         until = datetime.now(UTC) + CLAIM_LIFETIME
         with self._database.write() as tx:
-            if not self._update_own(tx, claim, CallState.CLAIMED, claim_expires_at=until):
+            passed: dict[str, Any] = {"claim_expires_at": until, "fences": tables.call.c.fences + 1}
+            if not self._update_own(tx, claim, CallState.CLAIMED, **passed):
                 return None
             record_event(tx, claim.id, "dialling")
         return until
@@ -170,7 +172,7 @@ class Claims:
     def settled(self, refs: Collection[str]) -> set[str]:
         """Look which of some calls are neither being placed nor unknown any more.
 
-        Claims among them whose owner is gone are marked unknown, and settled if their completion has come.
+        Claims among them whose owner is gone expire, and are settled if their completion has come.
         """
         columns, now = tables.call.c, datetime.now(UTC)
         query = sa.select(columns.ref, columns.state, columns.claim_expires_at).where(columns.ref.in_(refs))
@@ -182,7 +184,7 @@ class Claims:
         return {call.ref for call in calls if call.state not in {CallState.CLAIMED, CallState.UNKNOWN}}
 
     def expire(self, ref: str) -> None:
-        """Mark a claim unknown if it is older than a POST may take; if its completion has come, settle it."""
+        """Let a claim expire if it is older than a POST may take; if its completion has come, settle it."""
         with self._database.write() as tx:
             row_id = tx.execute(sa.select(tables.call.c.id).where(tables.call.c.ref == ref)).scalar_one()
             party = party_of_call(tx, row_id)

@@ -77,15 +77,20 @@ def fits(call: Any, completion: Any) -> bool:
 
 
 def expire(tx: sa.Connection, *where: sa.ColumnElement[bool]) -> None:
-    """Mark claims unknown that are older than a POST may take: their owner is gone."""
-    expired = tx.scalars(
-        sa.update(tables.call)
-        .where(tables.call.c.state == CallState.CLAIMED, tables.call.c.claim_expires_at < datetime.now(UTC), *where)
-        .values(state=CallState.UNKNOWN)
-        .returning(tables.call.c.id)
-    ).all()
-    for row_id in expired:
-        record_event(tx, row_id, "unknown", why="its owner is gone")
+    """Judge claims that are older than a POST may take: their owner is gone.
+
+    One that never passed the fence has sent nothing, and will not: its key is free. Any other one is unknown.
+    """
+    columns = tables.call.c
+    old = (columns.state == CallState.CLAIMED, columns.claim_expires_at < datetime.now(UTC), *where)
+    judgements: tuple[tuple[sa.ColumnElement[bool], dict[str, Any]], ...] = (
+        (columns.fences == 0, {"state": CallState.RELEASED, "holds_key": False}),
+        (columns.fences > 0, {"state": CallState.UNKNOWN}),
+    )
+    for condition, values in judgements:
+        update = sa.update(tables.call).where(*old, condition).values(**values).returning(columns.id)
+        for row_id in tx.scalars(update).all():
+            record_event(tx, row_id, str(values["state"]), why="its owner is gone")
 
 
 def candidates(tx: sa.Connection, ref: str) -> tuple[list[str], list[str]]:

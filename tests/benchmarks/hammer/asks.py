@@ -19,7 +19,7 @@ MARKER = "intent"
 
 _MAPPED = 10
 # Two for each map index: no two of a task call the same number.
-_AREAS = "201 202 203 205 206 207 208 209 210 212 213 214 215 216 217 218 219 224 225 228".split()
+_AREAS = (201, 202, 203, 205, 206, 207, 208, 209, 210, 212, 213, 214, 215, 216, 217, 218, 219, 224, 225, 228)
 _WEIGHTS = {"00": 12, "01": 12, "02": 12, "10": 1, "33": 1}
 _WEIGHT = 2
 _OWN_KEYS, _RACES, _ASKED_AGAIN = 0.5, 0.2, 0.1

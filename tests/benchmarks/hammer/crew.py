@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -36,16 +35,16 @@ class Crew:
     """Lets workers try every intent to its end, while they are killed and stopped at random moments.
 
     :param employ: starts a worker.
-    :param shake: called again and again with the number of tries that have ended.
+    :param happen: called again and again, with the number of tries that have ended.
     """
 
-    def __init__(self, plan: Plan, employ: Callable[[], Worker], shake: Callable[[int], None]) -> None:
+    def __init__(self, plan: Plan, employ: Callable[[], Worker], happen: Callable[[int], None]) -> None:
         self.told: list[Told] = []
-        self.killed = 0
-        self.stopped = 0
+        self.kills = 0
+        self.stops = 0
         self._plan = plan
         self._employ = employ
-        self._shake = shake
+        self._happen = happen
         self._waiting = deque(ask for number in range(plan.calls) for ask in asks(plan, number))
         self._workers: list[Worker] = []
         self._strikes = Strikes(plan)
@@ -59,7 +58,7 @@ class Crew:
                 self._listen()
                 for worker, strike in self._strikes.due():
                     self._strike(worker, strike)
-                self._shake(len(self.told))
+                self._happen(len(self.told))
         finally:
             for worker in self._workers:
                 worker.end()
@@ -105,9 +104,9 @@ class Crew:
         os.kill(worker.process.pid, strike.value)
         match strike:
             case Strike.KILL:
-                self.killed += 1
+                self.kills += 1
             case Strike.STOP:
-                self.stopped += 1
+                self.stops += 1
                 if worker.ask is not None:
                     # Thought to be dead, it goes on when another has taken over.
                     self._waiting.appendleft(worker.ask.taken_over())

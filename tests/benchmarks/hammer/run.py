@@ -1,4 +1,4 @@
-"""The hammer: everything is started, struck, waited for and judged, and everything ends."""
+"""The hammer: everything is started, struck, waited for and judged; everything ends."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from airflow_provider_voiceinfra.calls.account import Account
 from airflow_provider_voiceinfra.sandbox.server import FROM_NUMBERS
 from airflow_provider_voiceinfra.store.call_store import CallStore
 from airflow_provider_voiceinfra.store.records import CallState
+from tests.benchmarks.hammer.accidents import Accidents
 from tests.benchmarks.hammer.asks import Plan
 from tests.benchmarks.hammer.crew import Crew, Worker
 from tests.benchmarks.hammer.judge import Fate, Judgement, judge
@@ -19,8 +20,8 @@ from tests.benchmarks.hammer.pace import LIFETIME
 from tests.benchmarks.hammer.services import ReceiverProcess, SandboxProcess
 from tests.benchmarks.hammer.worker import work
 
-_PARTS = ["tests.benchmarks.hammer.worker", "tests.benchmarks.hammer.services", "phonenumbers"]
-_RECEIVER_KILLS = 6
+_CONN_ID = "voiceinfra_default"
+_PRELOADED = ["tests.benchmarks.hammer.worker", "tests.benchmarks.hammer.services"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,25 +30,22 @@ class Result:
 
     :param seconds: in which all asks came to their end.
     :param tries: that came to their end; those of killed workers did not.
+    :param cuts: connections that the database dropped.
     """
 
     plan: Plan
     judgement: Judgement
     seconds: float
     tries: int
-    killed: int
-    stopped: int
-    receiver_killed: int
+    kills: int
+    stops: int
+    receiver_kills: int
+    cuts: int
 
     @property
-    def row(self) -> list[int]:
-        """The numbers of the table: asked, and what became of them."""
-        return [self.plan.calls, *(self.judgement.fates[fate] for fate in Fate)]
-
-    @property
-    def holds(self) -> bool:
-        """Whether no call was placed twice or lost, and nothing else is as it should not be."""
-        return not self.judgement.evidence
+    def row(self) -> dict[str, int]:
+        """The table's: asked, and what became of them."""
+        return {"asked": self.plan.calls} | {str(fate): self.judgement.fates[fate] for fate in Fate}
 
 
 def hammer(store_url: str, plan: Plan) -> Result:
@@ -56,27 +54,29 @@ def hammer(store_url: str, plan: Plan) -> Result:
     :param store_url: where no call store is yet.
     """
     context = multiprocessing.get_context("forkserver")
-    # So that a worker starts in a moment.
-    context.set_forkserver_preload(_PARTS)
-    store = CallStore(store_url)
-    with closing(store):
+    # A worker that takes another's place is there in a moment.
+    context.set_forkserver_preload(_PRELOADED)
+    with (
+        closing(CallStore(store_url)) as store,
+        closing(ReceiverProcess(context, store_url)) as receiver,
+        closing(SandboxProcess(context, plan, receiver.url)) as sandbox,
+    ):
         store.migrate()
-        with (
-            closing(ReceiverProcess(context, store_url)) as receiver,
-            closing(SandboxProcess(context, plan, receiver.url)) as sandbox,
-        ):
-            account = Account("voiceinfra_default", sandbox.url, "sandbox-key", "voiceinfra_default", None, *FROM_NUMBERS)
-            killer = ReceiverKiller(plan, receiver)
-            crew = Crew(plan, lambda: _employ(context, plan, account, store_url), killer)
-            start = time.monotonic()
-            crew.run()
-            seconds = time.monotonic() - start
-            killer.end()
-            time.sleep(1.1 * LIFETIME.total_seconds())
-            dials = sandbox.delivered()
-        _settle(store)
+        account = Account(_CONN_ID, sandbox.url, "sandbox-key", _CONN_ID, from_number=FROM_NUMBERS[0])
+        accidents = Accidents(plan, receiver, store)
+        crew = Crew(plan, lambda: _employ(context, plan, account, store_url), accidents.happen)
+        start = time.monotonic()
+        crew.run()
+        seconds = time.monotonic() - start
+        accidents.mend()
+        time.sleep(1.1 * LIFETIME.total_seconds())
+        dials = sandbox.delivered()
+        # What waiting tasks do: it finds the claims that are too old.
+        store.claims.settled([call.ref for call in store.calls.iterate(state=CallState.CLAIMED)])
         judgement = judge(plan.calls, store, dials, crew.told)
-    return Result(plan, judgement, seconds, len(crew.told), crew.killed, crew.stopped, killer.killed)
+    return Result(
+        plan, judgement, seconds, len(crew.told), crew.kills, crew.stops, accidents.receiver_kills, accidents.cuts
+    )
 
 
 def _employ(context: ForkServerContext, plan: Plan, account: Account, store_url: str) -> Worker:
@@ -85,37 +85,3 @@ def _employ(context: ForkServerContext, plan: Plan, account: Account, store_url:
     process.start()
     theirs.close()
     return Worker(process, pipe)
-
-
-def _settle(store: CallStore) -> None:
-    """Do what the waiting tasks do: look which calls are settled, which finds claims that are too old."""
-    store.claims.settled([call.ref for call in store.calls.iterate(state=CallState.CLAIMED)])
-
-
-class ReceiverKiller:
-    """Kills the receiver a few times, at moments drawn by the seed, and starts it again."""
-
-    def __init__(self, plan: Plan, receiver: ReceiverProcess) -> None:
-        chance = plan.chance("receiver")
-        self.killed = 0
-        self._receiver = receiver
-        self._moments = sorted(chance.randrange(plan.calls) for _ in range(_RECEIVER_KILLS))
-        self._absences = [chance.uniform(0.0, 2.0) for _ in self._moments]
-        self._back_at: float | None = None
-
-    def __call__(self, tries: int) -> None:
-        """Kill it where its moment has come; start it where it was away for long enough."""
-        if self._back_at is not None:
-            if time.monotonic() > self._back_at:
-                self.end()
-        elif self._moments and tries >= self._moments[0]:
-            self._receiver.kill()
-            self.killed += 1
-            self._moments.pop(0)
-            self._back_at = time.monotonic() + self._absences.pop()
-
-    def end(self) -> None:
-        """Leave it running."""
-        if self._back_at is not None:
-            self._back_at = None
-            self._receiver.start()

@@ -15,7 +15,7 @@ from tests.benchmarks.hammer.pace import LIFETIME
 if TYPE_CHECKING:
     from tests.benchmarks.hammer.crew import Worker
 
-_KILLED, _STOPPED = 0.05, 0.002
+_KILLED, _STOPPED = 0.05, 0.003
 # About as long as a try takes, so that each of its steps is met.
 _WITHIN_SECONDS = 0.12
 _STOPPED_SECONDS = 1.25 * LIFETIME.total_seconds()

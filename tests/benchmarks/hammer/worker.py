@@ -53,7 +53,7 @@ def work(pipe: Connection, plan: Plan, account: Account, store_url: str) -> None
     try:
         while True:
             ask: Ask = pipe.recv()
-            random.seed(str((plan.seed, ask)))
+            random.seed(plan.chance("jitter", ask).random())
             pipe.send(_try(dialer, plan, account, ask))
     except (EOFError, ConnectionError):
         pass

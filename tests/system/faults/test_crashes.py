@@ -12,8 +12,8 @@ AREAS = {
     "after_the_answer": 217,
     "after_the_record": 218,
 }
-# Killed before a byte was sent: nobody can tell, so it is reported, and not dialled.
-REPORTED = {"after_the_claim", "after_the_fence"}
+# Killed when a byte might have been sent: nobody can tell, so it is reported, and not dialled.
+REPORTED = {"after_the_fence"}
 
 
 def number(step):

@@ -130,45 +130,6 @@ def test_attempts_end_at_the_deadline(store, naps):
     assert naps == []
 
 
-<<<<<<< HEAD
-=======
-def test_a_claim_whose_owner_is_gone_is_unknown_and_not_dialled(store):
-    what = intent()
-    with wire(queued) as server:
-        host = account(server.url).host
-        left = claim(store, what.key.text, host=host, fingerprint=what.request.fingerprint())
-        make_old(store, left)
-        with pytest.raises(CallUnknownError):
-            dialer(store, server.url).place(what)
-    assert server.requests == []
-    assert state(store, left.ref) == "unknown"
-
-
-def test_a_claim_that_is_lost_between_two_attempts_sends_nothing_more(store, open_store):
-    def lose_it(talk):
-        another = open_store()
-        make_old(another, only_call(another))
-        another.claims.expire(only_call(another).ref)
-        answer(429)(talk)
-
-    with wire(lose_it, queued) as server, pytest.raises(CallUnknownError):
-        dialer(store, server.url).place(intent())
-    assert len(server.requests) == 1
-    assert only_call(store).state == "unknown"
-
-
-def test_an_answer_counts_though_the_claim_was_given_up_meanwhile(store, open_store):
-    def slow(talk):
-        another = open_store()
-        make_old(another, only_call(another))
-        another.claims.expire(only_call(another).ref)
-        queued(talk)
-
-    with wire(slow) as server:
-        assert dialer(store, server.url).place(intent()).state == "queued"
-
-
->>>>>>> 878d2b1 (Prove it: faults and crashes on a real Airflow, and every interleaving in a model)
 def test_errors_show_no_secret(store):
     echo = refuse(400, "bad", f"{intent().request.body()}")
     with wire(echo, refuse(500, "server_error", str(intent().request.body())), answer(429)) as server:

@@ -30,7 +30,7 @@ def test_a_claim_that_is_lost_between_two_attempts_sends_nothing_more(store, ope
     def lose_it(talk):
         another = open_store()
         make_old(another, only_call(another))
-        another.claims.expire(only_call(another))
+        another.claims.expire(only_call(another).ref)
         answer(429)(talk)
 
     with wire(lose_it, queued) as server, pytest.raises(CallUnknownError):
@@ -43,7 +43,7 @@ def test_an_answer_counts_though_the_claim_was_given_up_meanwhile(store, open_st
     def slow(talk):
         another = open_store()
         make_old(another, only_call(another))
-        another.claims.expire(only_call(another))
+        another.claims.expire(only_call(another).ref)
         queued(talk)
 
     with wire(slow) as server:

@@ -92,13 +92,13 @@ def events(store: CallStore, claim_id: int) -> list[str]:
     return [row.kind for row in rows(store, tables.call_event) if row.call == claim_id]
 
 
-def make_old(store: CallStore, ours: Claim) -> None:
-    """Let a claim's time have run out."""
+def make_old(store: CallStore, ours: Claim, *, fences: int = 1) -> None:
+    """Let a claim's time have run out, after its owner passed the fence."""
     with store.database.write() as tx:
         tx.execute(
             sa.update(tables.call)
             .where(tables.call.c.id == ours.id)
-            .values(claim_expires_at=datetime.now(UTC) - timedelta(seconds=1))
+            .values(claim_expires_at=datetime.now(UTC) - timedelta(seconds=1), fences=fences)
         )
 
 

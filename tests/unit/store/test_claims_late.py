@@ -18,23 +18,32 @@ from tests.unit.store.samples import (
 def test_an_old_claim_is_marked_unknown_by_whoever_meets_it(store, open_store):
     ours = claim(store)
     make_old(store, ours)
-    assert open_store().claims.expire(store.calls.get(ours.ref))
+    open_store().claims.expire(ours.ref)
     assert state(store, ours.ref) == "unknown"
+
+
+def test_an_old_claim_that_never_passed_the_fence_lets_its_key_go(store):
+    ours = claim(store)
+    make_old(store, ours, fences=0)
+    store.claims.expire(ours.ref)
+    assert state(store, ours.ref) == "released"
+    assert not store.claims.fence(ours)
+    claim(store)
 
 
 def test_a_young_claim_is_left_alone(store):
     ours = claim(store)
-    assert not store.claims.expire(store.calls.get(ours.ref))
+    store.claims.expire(ours.ref)
     assert state(store, ours.ref) == "claimed"
 
 
 def test_a_claim_expires_once_and_only_while_it_is_one(store):
     ours = claim(store)
     make_old(store, ours)
-    seen = store.calls.get(ours.ref)
-    assert sum(in_threads(*[lambda: store.claims.expire(seen)] * 4)) == 1
+    in_threads(*[lambda: store.claims.expire(ours.ref)] * 4)
+    assert events(store, ours.id) == ["claimed", "unknown"]
     store.claims.record_queued(ours, "call-1")
-    assert not store.claims.expire(seen)
+    store.claims.expire(ours.ref)
     assert state(store, ours.ref) == "queued"
 
 
@@ -49,7 +58,7 @@ def test_a_claim_expires_once_and_only_while_it_is_one(store):
 def test_the_owners_late_answer_counts_after_all(store, answer, after):
     ours = claim(store)
     make_old(store, ours)
-    store.claims.expire(store.calls.get(ours.ref))
+    store.claims.expire(ours.ref)
     answer(store.claims, ours)
     assert state(store, ours.ref) == after
 
