@@ -57,7 +57,7 @@ COMMANDS = (
         "airflow_provider_voiceinfra.demo.command:run",
         (
             argument("--home", help="Airflow's home for the demo (default: a temporary one)"),
-            argument("--exit", action="store_true", help="end when the table is printed"),
+            argument("--exit", action="store_true", help="end after the table, and do not wait for Ctrl-C"),
         ),
     ),
     Command(
@@ -82,12 +82,14 @@ COMMANDS = (
             argument(
                 "--agent",
                 dest="agents",
+                metavar="ID",
                 action="append",
                 help="an agent that exists; may be repeated (default: agent_sandbox)",
             ),
             argument(
                 "--from-number",
                 dest="from_numbers",
+                metavar="NUMBER",
                 action="append",
                 help="a number of the account; may be repeated (default: +14155550199)",
             ),
@@ -186,7 +188,9 @@ def _run(command: Command, arguments: argparse.Namespace) -> int:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command without Airflow's command line, which takes seconds to start."""
-    parser = argparse.ArgumentParser(prog="python -m airflow_provider_voiceinfra", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m airflow_provider_voiceinfra", description="AI phone calls by VoiceInfra."
+    )
     _add_commands(parser, COMMANDS)
     arguments = parser.parse_args(argv)
     return _run(arguments.command, arguments)

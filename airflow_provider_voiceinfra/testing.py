@@ -18,6 +18,7 @@ import pytest
 from airflow_provider_voiceinfra import config
 from airflow_provider_voiceinfra.calls import account
 from airflow_provider_voiceinfra.calls.errors import InvalidCallError
+from airflow_provider_voiceinfra.calls.numbers import to_e164
 from airflow_provider_voiceinfra.hooks import voiceinfra as hook_module
 from airflow_provider_voiceinfra.sandbox import Dial, Sandbox
 from airflow_provider_voiceinfra.store.call_store import CallStore
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from airflow_provider_voiceinfra.sandbox.scenarios import Outcome
 
 _SECRET = "sandbox-secret"  # noqa: S105 - it protects nothing
+_REGION = "US"
 # A call is over before the test has asked for its end.
 _AT_ONCE = (0.0, 0.05)
 
@@ -54,18 +56,23 @@ class LocalVoiceInfra:
     def outcome(self, number: str, outcome: Outcome, **fields: object) -> None:
         """Choose how calls to a number end, for the rest of the test.
 
-        :param number: E.164.
+        :param number: as the DAG may write it.
         :param outcome: ``answered``, ``voicemail`` or ``failed``.
-        :param fields: of the webhook, such as ``summary`` or ``extracted_data``.
+        :param fields: of the webhook, such as ``summary``; ``extracted`` is the data that the agent extracted.
         """
-        self.sandbox.outcome(number, outcome, **fields)
+        self.sandbox.outcome(to_e164(number, field="number", region=_REGION), outcome, **_webhook_fields(fields))
 
     def complete(self, call_id: str, outcome: Outcome | None = None, **fields: object) -> None:
         """End a call that is still open, such as one to ``+1…555-0164``, which never ends by itself.
 
         :raises LookupError: if there is no such call.
         """
-        self.sandbox.complete(call_id, outcome, **fields)
+        self.sandbox.complete(call_id, outcome, **_webhook_fields(fields))
+
+
+def _webhook_fields(fields: dict[str, object]) -> dict[str, object]:
+    renamed = {"extracted_data": fields["extracted"]} if "extracted" in fields else {}
+    return {name: value for name, value in fields.items() if name != "extracted"} | renamed
 
 
 @pytest.fixture
@@ -96,7 +103,7 @@ def _connection(sandbox: Sandbox) -> str:
             "extra": {
                 "agent_id": "agent_sandbox",
                 "from_number": "+14155550199",
-                "default_region": "US",
+                "default_region": _REGION,
                 "webhook_secret": _SECRET,
             },
         }

@@ -101,6 +101,22 @@ def unknown_for_good(store: CallStore, call: Call) -> AirflowFailException:
     )
 
 
+OUTCOMES = ("answered", "voicemail", "failed")
+"""VoiceInfra's outcomes."""
+
+
+def outcomes(value: object) -> tuple[str, ...]:
+    """Check ``fail_on_outcomes`` when the DAG is parsed: an outcome that there is not would never fail anything.
+
+    :raises ValueError: if it names another one.
+    """
+    named = names("fail_on_outcomes", value)
+    unknown = [name for name in named if name not in OUTCOMES]
+    if unknown:
+        raise ValueError(f"fail_on_outcomes names {unknown[0]!r}; the outcomes are {', '.join(OUTCOMES)}")
+    return named
+
+
 def names(argument: str, value: object) -> tuple[str, ...]:
     """Check an argument that lists names, when the DAG is parsed.
 

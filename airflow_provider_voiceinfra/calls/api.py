@@ -42,7 +42,10 @@ _REFUSALS: dict[int, tuple[type[CallRejectedError], str]] = {
     ),
     HTTPStatus.NOT_FOUND: (
         AgentNotFoundError,
-        "Look the agent_id up in the API tab of the agent's settings, and see that the agent is active.",
+        (
+            "Look the agent_id up in the API tab of the agent's settings, and see that it is active. If it is, the "
+            "host of connection {conn_id!r} is not VoiceInfra's, which ends in /v1."
+        ),
     ),
     HTTPStatus.UNPROCESSABLE_ENTITY: (
         PhoneInvalidError,

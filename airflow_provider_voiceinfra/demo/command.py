@@ -37,20 +37,22 @@ def run(args: argparse.Namespace) -> int:
     :return: 0 if every person was called once and every call completed.
     """
     console = Console(highlight=False)
-    signal.signal(signal.SIGTERM, _interrupt)
+    for ending in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(ending, _interrupt)
     stays = sys.stdout.isatty() and not args.exit
     try:
         with _home(args.home) as home, _Demo(home, console) as demo:
-            well = demo.show()
+            demo.show()
             if stays:
                 demo.stay()
     except AirflowError as error:
-        console.print(f"\n[red]{error}[/red]")
+        # As it is: a log's brackets are no markup.
+        console.print(f"\n{error}", style="red", markup=False, soft_wrap=True)
         return 1
     except KeyboardInterrupt:
         console.print("\nStopped before its end.")
         return 130
-    return 0 if well else 1
+    return 0
 
 
 def example_dags() -> Path:
@@ -91,16 +93,17 @@ class _Demo:
         self._airflow.stop()
         self._sandbox.stop()
 
-    def show(self) -> bool:
+    def show(self) -> None:
         """Run the DAG and show what happens.
 
-        :return: whether every person was called once and every call completed.
+        :raises AirflowError: if somebody was not called once, or a call did not complete.
         """
         booked = self._clinic.book_appointments()
         self._say(f"The warehouse has {len(booked)} appointments. Running the DAG {DAG_ID} …")
         run_id = self._airflow.trigger_dag(DAG_ID, conf={"warehouse": str(self._clinic.path)})
         state = self._airflow.wait_for_run(DAG_ID, run_id, timeout=_RUN_TIMEOUT)
         called = self._clinic.appointments(after=booked[0].id - 1)
+        self._console.print()
         self._console.print(_table(called))
         dials = Counter((dial.variables or {}).get("name") for dial in self._sandbox.dials)
         problems = [
@@ -109,12 +112,13 @@ class _Demo:
             if dials[each.name] != 1 or each.outcome is None
         ]
         if state != "success":
-            problems.append(f"The DAG run ended as {state}: see {self._airflow.log_file}")
-        for problem in problems:
-            self._say(f"[red]{problem}[/red]")
-        if not problems:
-            self._say(f"[green]{len(called)} people, {sum(dials.values())} calls, every one completed.[/green]")
-        return not problems
+            problems.append(f"The DAG run ended as {state}: its logs are in {self._airflow.home}")
+        if problems:
+            raise AirflowError("\n".join(problems))
+        self._say(
+            f"[green]{len(called)} people, {sum(dials.values())} calls, every one completed; "
+            "nobody was called twice.[/green]"
+        )
 
     def stay(self) -> None:
         """Leave Airflow up until Ctrl-C."""
@@ -138,7 +142,7 @@ class _Demo:
 
 
 def _table(called: list[Appointment]) -> Table:
-    table = Table(title="\nWhat the DAG wrote back to the warehouse", title_justify="left", title_style="bold")
+    table = Table(title="What the DAG wrote back to the warehouse", title_justify="left", title_style="bold")
     for column in ("person", "outcome", "seconds", "confirmed", "summary"):
         table.add_column(column, justify="right" if column == "seconds" else "left")
     for each in called:
@@ -172,8 +176,13 @@ def _home(given: str | None) -> Iterator[Path]:
     temporary = Path(tempfile.mkdtemp(prefix="voiceinfra-demo-"))
     try:
         yield temporary
-    finally:
+    except AirflowError:
+        # Its logs are what tells why.
+        raise
+    except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)
+        raise
+    shutil.rmtree(temporary, ignore_errors=True)
 
 
 def _interrupt(_signal: int, _frame: FrameType | None) -> None:

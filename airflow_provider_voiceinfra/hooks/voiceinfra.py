@@ -131,6 +131,11 @@ def read_account(connection: Connection) -> Account:
     :raises InvalidCallError: if the connection has no key, or an address that will not do.
     """
     conn_id, extra = connection.conn_id, connection.extra_dejson
+    if connection.conn_type != VoiceInfraHook.conn_type:
+        raise InvalidCallError(
+            f"Connection {conn_id!r} is of type {connection.conn_type!r}: make one of type 'voiceinfra' (Admin → "
+            "Connections), or name another one as voiceinfra_conn_id."
+        )
     api_key = (connection.password or "").strip()
     if not api_key or not api_key.isascii() or not api_key.isprintable():
         raise InvalidCallError(

@@ -12,7 +12,15 @@ from airflow.sdk import conf
 from airflow.sdk.exceptions import AirflowFailException
 
 from airflow_provider_voiceinfra.operators.private_fields import WORDS, PrivateFieldsOperator
-from airflow_provider_voiceinfra.waiting import DEFAULT_TIMEOUT, GRACE, CompletionWait, left, names, unknown_for_good
+from airflow_provider_voiceinfra.waiting import (
+    DEFAULT_TIMEOUT,
+    GRACE,
+    CompletionWait,
+    left,
+    names,
+    outcomes,
+    unknown_for_good,
+)
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -76,6 +84,8 @@ class OutboundCallOperator(PrivateFieldsOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        if not isinstance(completion_timeout, timedelta):
+            raise ValueError(f"completion_timeout must be a timedelta, not {completion_timeout!r}")  # noqa: TRY004
         self.to_number = to_number
         self.agent_id = agent_id
         self.from_number = from_number
@@ -89,7 +99,7 @@ class OutboundCallOperator(PrivateFieldsOperator):
         self.redial_on_clear = redial_on_clear
         self.wait_for_completion = wait_for_completion
         self.completion_timeout = completion_timeout
-        self.fail_on_outcomes = names("fail_on_outcomes", fail_on_outcomes)
+        self.fail_on_outcomes = outcomes(fail_on_outcomes)
         self.completion_fields = names("completion_fields", completion_fields)
         self.deferrable = deferrable
 

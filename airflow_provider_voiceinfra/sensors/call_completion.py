@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseSensorOperator, PokeReturnValue, conf
 from airflow.sdk.exceptions import AirflowFailException, AirflowSensorTimeout
 
-from airflow_provider_voiceinfra.waiting import DEFAULT_TIMEOUT, GRACE, CompletionWait, left, names
+from airflow_provider_voiceinfra.waiting import DEFAULT_TIMEOUT, GRACE, CompletionWait, left, names, outcomes
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -44,7 +44,7 @@ class CallCompletionSensor(BaseSensorOperator):
     ) -> None:
         super().__init__(timeout=timeout, **kwargs)
         self.call_id = call_id
-        self.fail_on_outcomes = names("fail_on_outcomes", fail_on_outcomes)
+        self.fail_on_outcomes = outcomes(fail_on_outcomes)
         self.completion_fields = names("completion_fields", completion_fields)
         self.deferrable = deferrable
 

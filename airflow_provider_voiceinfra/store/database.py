@@ -54,6 +54,8 @@ class Database:
             raise StoreError(f"[voiceinfra] call_store, {self.shown_url}, is of another kind: {_WRITE}")
         if self.is_sqlite and parsed.database in {None, "", ":memory:"}:
             raise StoreError(f"[voiceinfra] call_store names no file: {_WRITE}")
+        if self.is_sqlite and not Path(str(parsed.database)).is_absolute():
+            raise StoreError(f"[voiceinfra] call_store names another file in each folder: {_WRITE}")
 
     @contextmanager
     def read(self) -> Iterator[sa.Connection]:

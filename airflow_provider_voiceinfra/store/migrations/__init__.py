@@ -28,13 +28,21 @@ def migrate(database: Database) -> None:
     try:
         with database.errors():
             if database.is_sqlite:
-                Path(str(database.url.database)).parent.mkdir(parents=True, exist_ok=True)
+                _check_folder(Path(str(database.url.database)).parent)
             with engine.connect() as connection:
                 connection.execution_options(voiceinfra_write=True)
                 with connection.begin():
                     _upgrade(connection, database)
     finally:
         engine.dispose()
+
+
+def _check_folder(folder: Path) -> None:
+    if not folder.is_dir():
+        raise StoreError(
+            f"[voiceinfra] call_store is in {folder}, which is not there: is its disk mounted? Make the folder if this "
+            "is the right place; it is not made here, because an empty store would not know who has been called."
+        )
 
 
 def _upgrade(connection: sa.Connection, database: Database) -> None:

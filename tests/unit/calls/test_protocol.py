@@ -131,7 +131,7 @@ def outlines(world_, order, fate, death):
 
 
 def explore(template: Path, fate: str, steps: int) -> None:
-    """Go through all orders of two owners' steps, at the grain of transactions and POSTs, and all deaths of the first."""
+    """Go through all orders of two owners' transactions and POSTs, and all deaths of the first."""
     for order in itertools.product((0, 1), repeat=steps):
         for death in range(order.count(0) + 1):
             with new_world(template) as made:

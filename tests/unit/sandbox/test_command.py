@@ -46,7 +46,7 @@ def read_introduction(command):
 def test_it_introduces_itself_shows_calls_without_numbers_and_ends_well(ending, command, receiver, place):
     introduction = read_introduction(command)
     url = introduction.split("base URL")[1].split()[0]
-    for shown in ("sandbox-key", "agent_sandbox", "+14155550198", receiver.url, "+14155550112", "docs/sandbox.md"):
+    for shown in ("sandbox-key", "agent_sandbox", "+14155550198", receiver.url, "+14155550112", "/sandbox\n"):
         assert shown in introduction
     call_id = place(SimpleNamespace(url=url), "+14155550101").json()["call_id"]
     lines = [command.stdout.readline() for _ in range(2)]

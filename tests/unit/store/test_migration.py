@@ -95,15 +95,21 @@ def test_a_newer_store_is_left_alone(store):
         store.migrate()
 
 
-def test_makes_the_folders_of_a_file(tmp_path):
-    path = tmp_path / "not" / "there" / "50% of #1.db"
+def test_makes_a_file_of_any_name_for_readers_beside_a_writer(tmp_path):
+    path = tmp_path / "50% of #1.db"
     store = CallStore(f"sqlite:///{path}")
     store.migrate()
     store.check()
-    assert path.exists()
     with closing(sqlite3.connect(path)) as file:
         assert file.execute("PRAGMA journal_mode").fetchone() == ("wal",)
     store.close()
+
+
+def test_a_folder_that_is_not_there_is_not_made(tmp_path):
+    store = CallStore(f"sqlite:///{tmp_path}/unmounted/voiceinfra.db")
+    with pytest.raises(StoreError, match="is its disk mounted"):
+        store.migrate()
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("place", ["corrupt", "a folder", "below a file", "a long name"])
