@@ -25,15 +25,16 @@ def get_provider_info() -> dict[str, Any]:
         "hooks": [_modules("hooks.voiceinfra")],
         "operators": [_modules("operators.outbound_call")],
         "sensors": [_modules("sensors.call_completion")],
-        "triggers": [_modules("triggers.call_completion")],
+        "triggers": [_modules("triggers.call_completion", "triggers.call_settled")],
         "connection-types": [_CONNECTION_TYPE],
         "cli": ["airflow_provider_voiceinfra.cli.get_voiceinfra_cli_commands"],
         "config": {"voiceinfra": {"description": "Calls by VoiceInfra.", "options": _OPTIONS}},
     }
 
 
-def _modules(name: str) -> dict[str, Any]:
-    return {"integration-name": _INTEGRATION, "python-modules": [f"airflow_provider_voiceinfra.{name}"]}
+def _modules(*names: str) -> dict[str, Any]:
+    modules = [f"airflow_provider_voiceinfra.{name}" for name in names]
+    return {"integration-name": _INTEGRATION, "python-modules": modules}
 
 
 def _field(label: str, description: str, *, secret: bool = False) -> dict[str, Any]:

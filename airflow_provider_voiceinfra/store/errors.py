@@ -6,7 +6,7 @@ CREATE = "`airflow voiceinfra store migrate`"
 
 
 class StoreError(Exception):
-    """The call store cannot be used; nothing was dialled because of it."""
+    """The call store cannot be used, or not like this; says what to do."""
 
 
 class StoreMissingError(StoreError):

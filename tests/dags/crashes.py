@@ -60,16 +60,25 @@ def arm(step: str) -> None:
 
 
 class CrashingOperator(OutboundCallOperator):
-    """Is killed at a step, named by the run, in its first try."""
+    """Is killed at a step, named by the run, in its first try; its retry may find another call store."""
 
     def execute(self, context: Any) -> str:
+        from airflow_provider_voiceinfra.config import call_store
+
+        params = context["params"]
         if context["ti"].try_number == 1:
-            arm(context["params"]["step"])
+            arm(params["step"])
+        elif params["store_of_retry"]:
+            os.environ["AIRFLOW__VOICEINFRA__CALL_STORE"] = params["store_of_retry"]
+            call_store.cache_clear()
         return super().execute(context)
 
 
 with DAG(
-    "crashing", schedule=None, params={"to_number": "+14155550100", "step": "before_the_claim"}, max_active_runs=50
+    "crashing",
+    schedule=None,
+    params={"to_number": "+14155550100", "step": "before_the_claim", "store_of_retry": ""},
+    max_active_runs=50,
 ) as dag:
     CrashingOperator(
         task_id="call",

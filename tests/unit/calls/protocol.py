@@ -8,9 +8,13 @@ killed and how time passes. SQLite lets one of them write at a time: the others 
 from __future__ import annotations
 
 import contextlib
+import os
+import shutil
+import tempfile
 from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 from unittest import mock
 
@@ -33,6 +37,8 @@ from airflow_provider_voiceinfra.store.errors import StoreError
 from airflow_provider_voiceinfra.store.records import Call
 from tests.unit.calls.samples import account, intent
 from tests.unit.store.samples import body
+
+_FAST_DISK = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
 
 FATES = ("taken", "taken, answer lost", "answer lost", "not sent", "refused")
 
@@ -208,3 +214,15 @@ def world(url: str) -> Iterator[World]:
             yield made
         finally:
             made.close()
+
+
+@contextlib.contextmanager
+def new_world(template: Path) -> Iterator[World]:
+    """Make a world with an empty store.
+
+    :param template: an SQLite file that holds one.
+    """
+    with tempfile.TemporaryDirectory(dir=_FAST_DISK) as folder:
+        shutil.copy(template, f"{folder}/store.db")
+        with world(f"sqlite:///{folder}/store.db") as made:
+            yield made

@@ -1,0 +1,83 @@
+"""The triggerer or the API server is killed while calls are open: each ends right once it is back, without a person."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import time
+from contextlib import ExitStack
+
+import psutil
+import pytest
+import requests
+
+from airflow_provider_voiceinfra.demo import reaper
+
+NEVER_BY_ITSELF = "64"
+
+
+@pytest.fixture(scope="session")
+def replacements(airflow):
+    """Processes that took the place of killed ones, until the session ends."""
+    with ExitStack() as stack:
+        yield stack
+
+
+def kill(airflow, component):
+    """SIGKILL a part of the real Airflow, its children too."""
+    killed = []
+    for process in psutil.process_iter(["cmdline", "environ"]):
+        environment, command = process.info["environ"] or {}, process.info["cmdline"] or []
+        if environment.get("AIRFLOW_HOME") == str(airflow.home) and component in " ".join(command):
+            process.kill()
+            killed.append(process)
+    psutil.wait_procs(killed, timeout=10)
+    assert killed
+
+
+def start(airflow, component, stack):
+    command = [shutil.which("airflow", path=airflow.env["PATH"]), component]
+    process = subprocess.Popen(
+        [sys.executable, "-P", "-m", reaper.__name__, "--", *command],
+        env=airflow.env,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    stack.callback(process.communicate)
+    stack.callback(process.terminate)
+
+
+def open_call(airflow, sandbox, number):
+    run_id = airflow.trigger_dag("fault_deferring", conf={"to_number": number})
+    airflow.wait_for_task("fault_deferring", run_id, "call", states={"deferred"}, timeout=60)
+    [dial] = [dial for dial in sandbox.dials if dial.to_number == number]
+    return run_id, dial
+
+
+def test_the_triggerer_is_killed_while_a_call_is_open(airflow, sandbox, replacements):
+    run_id, dial = open_call(airflow, sandbox, "+12245550164")
+    kill(airflow, "triggerer")
+    sandbox.complete(dial.call_id)
+    start(airflow, "triggerer", replacements)
+    assert airflow.wait_for_run("fault_deferring", run_id, timeout=120) == "success"
+    assert len([each for each in sandbox.dials if each.to_number == dial.to_number]) == 1
+
+
+def test_the_api_server_is_killed_while_a_call_is_open(airflow, sandbox, replacements, call_store):
+    run_id, dial = open_call(airflow, sandbox, "+12255550164")
+    kill(airflow, "api-server")
+    sandbox.complete(dial.call_id)
+    start(airflow, "api-server", replacements)
+    deadline = time.monotonic() + 90
+    while time.monotonic() < deadline:
+        try:
+            if airflow.health():
+                break
+        except requests.RequestException:
+            time.sleep(0.5)
+    assert airflow.wait_for_run("fault_deferring", run_id, timeout=120) == "success"
+    assert call_store.calls.get(dial.call_id).state == "completed"
+    assert len([each for each in sandbox.dials if each.to_number == dial.to_number]) == 1
