@@ -60,13 +60,13 @@ def arm(step: str) -> None:
 
 
 class CrashingOperator(OutboundCallOperator):
-    """Is killed at a step, named by the run, in its first try; its retry may find another call store."""
+    """Is killed at a step in its first try, and finds another call store in its retry, where the run says so."""
 
     def execute(self, context: Any) -> str:
         from airflow_provider_voiceinfra.config import call_store
 
         params = context["params"]
-        if context["ti"].try_number == 1:
+        if context["ti"].try_number == 1 and params["step"]:
             arm(params["step"])
         elif params["store_of_retry"]:
             os.environ["AIRFLOW__VOICEINFRA__CALL_STORE"] = params["store_of_retry"]
@@ -77,7 +77,7 @@ class CrashingOperator(OutboundCallOperator):
 with DAG(
     "crashing",
     schedule=None,
-    params={"to_number": "+14155550100", "step": "before_the_claim", "store_of_retry": ""},
+    params={"to_number": "+14155550100", "step": "", "store_of_retry": ""},
     max_active_runs=50,
 ) as dag:
     CrashingOperator(
@@ -85,7 +85,7 @@ with DAG(
         to_number="{{ params.to_number }}",
         retries=2,
         retry_delay=timedelta(seconds=1),
-        completion_timeout=timedelta(seconds=30),
+        completion_timeout=timedelta(seconds=60),
         wait_for_completion=True,
         deferrable=True,
     )

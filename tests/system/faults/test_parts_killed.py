@@ -6,7 +6,7 @@ import shutil
 import subprocess
 import sys
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 
 import psutil
 import pytest
@@ -26,14 +26,18 @@ def replacements(airflow):
 
 def kill(airflow, component):
     """SIGKILL a part of the real Airflow, its children too."""
-    killed = []
-    for process in psutil.process_iter(["cmdline", "environ"]):
-        environment, command = process.info["environ"] or {}, process.info["cmdline"] or []
-        if environment.get("AIRFLOW_HOME") == str(airflow.home) and component in " ".join(command):
-            process.kill()
-            killed.append(process)
-    psutil.wait_procs(killed, timeout=10)
-    assert killed
+    found = [each for each in psutil.Process(airflow._process.pid).children(recursive=True) if component in title(each)]
+    assert found
+    for process in found:
+        process.kill()
+    psutil.wait_procs(found, timeout=10)
+
+
+def title(process):
+    # Airflow names its processes anew: `airflow api_server -- …`.
+    with suppress(psutil.Error):
+        return " ".join(process.cmdline()).replace("_", "-")
+    return ""
 
 
 def start(airflow, component, stack):
@@ -51,8 +55,8 @@ def start(airflow, component, stack):
 
 
 def open_call(airflow, sandbox, number):
-    run_id = airflow.trigger_dag("fault_deferring", conf={"to_number": number})
-    airflow.wait_for_task("fault_deferring", run_id, "call", states={"deferred"}, timeout=60)
+    run_id = airflow.trigger_dag("crashing", conf={"to_number": number})
+    airflow.wait_for_task("crashing", run_id, "call", states={"deferred"}, timeout=60)
     [dial] = [dial for dial in sandbox.dials if dial.to_number == number]
     return run_id, dial
 
@@ -62,7 +66,7 @@ def test_the_triggerer_is_killed_while_a_call_is_open(airflow, sandbox, replacem
     kill(airflow, "triggerer")
     sandbox.complete(dial.call_id)
     start(airflow, "triggerer", replacements)
-    assert airflow.wait_for_run("fault_deferring", run_id, timeout=120) == "success"
+    assert airflow.wait_for_run("crashing", run_id, timeout=120) == "success"
     assert len([each for each in sandbox.dials if each.to_number == dial.to_number]) == 1
 
 
@@ -78,6 +82,6 @@ def test_the_api_server_is_killed_while_a_call_is_open(airflow, sandbox, replace
                 break
         except requests.RequestException:
             time.sleep(0.5)
-    assert airflow.wait_for_run("fault_deferring", run_id, timeout=120) == "success"
+    assert airflow.wait_for_run("crashing", run_id, timeout=120) == "success"
     assert call_store.calls.get(dial.call_id).state == "completed"
     assert len([each for each in sandbox.dials if each.to_number == dial.to_number]) == 1
