@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import os
 
 from airflow.sdk import conf
 
@@ -23,10 +22,6 @@ def call_store() -> CallStore:
         environment=conf.get(SECTION, "environment"),
         extracted_field=conf.get(SECTION, "extracted_field"),
     )
-
-
-# A connection to a database must not be shared with a child; the child makes its own.
-os.register_at_fork(after_in_child=call_store.cache_clear)
 
 
 def webhook_conn_ids() -> frozenset[str]:

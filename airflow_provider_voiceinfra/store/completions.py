@@ -12,10 +12,9 @@ import sqlalchemy as sa
 from airflow_provider_voiceinfra.store import tables
 from airflow_provider_voiceinfra.store.completion_body import digest
 from airflow_provider_voiceinfra.store.database import Database
-from airflow_provider_voiceinfra.store.events import record_event
 from airflow_provider_voiceinfra.store.locks import lock
 from airflow_provider_voiceinfra.store.records import CallState, Completion
-from airflow_provider_voiceinfra.store.recovery import Party, lock_party, recover
+from airflow_provider_voiceinfra.store.recovery import Party, complete, lock_party, recover
 
 QUARANTINE_LIMIT = 1_000
 """Rows that the quarantine holds at most; the oldest go first."""
@@ -175,17 +174,7 @@ def settle(tx: sa.Connection, call_id: str) -> bool:
         )
     ).all()
     for row in ended:
-        tx.execute(
-            sa.update(tables.call)
-            .where(tables.call.c.id == row.row_id)
-            .values(
-                state=CallState.COMPLETED,
-                completion_id=row.id,
-                outcome=row.outcome,
-                completed_at=row.received_at,
-            )
-        )
-        record_event(tx, row.row_id, "completed", outcome=row.outcome)
+        complete(tx, row.row_id, row, "completed")
     return bool(ended)
 
 

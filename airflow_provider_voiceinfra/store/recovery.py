@@ -66,7 +66,7 @@ def recover(tx: sa.Connection, party: Party) -> None:
         if len(fitting) != 1 or fitting[0].state != CallState.UNKNOWN:
             continue
         if sum(fits(fitting[0], other) for other in completions) == 1:
-            _settle(tx, fitting[0], completion)
+            complete(tx, fitting[0].id, completion, "recovered", call_id=completion.call_id)
 
 
 def fits(call: Any, completion: Any) -> bool:
@@ -122,16 +122,18 @@ def _unmatched(tx: sa.Connection, party: Party) -> list[Any]:
     return list(tx.execute(_of(party, tables.completion).where(tables.completion.c.first, ~known)).all())
 
 
-def _settle(tx: sa.Connection, call: Any, completion: Any) -> None:
-    tx.execute(
-        sa.update(tables.call)
-        .where(tables.call.c.id == call.id)
-        .values(
-            state=CallState.COMPLETED,
-            call_id=completion.call_id,
-            completion_id=completion.id,
-            outcome=completion.outcome,
-            completed_at=completion.received_at,
-        )
-    )
-    record_event(tx, call.id, "recovered", call_id=completion.call_id, outcome=completion.outcome)
+def complete(tx: sa.Connection, row_id: int, completion: Any, kind: str, **detail: str) -> None:
+    """Complete a call.
+
+    :param completion: the row of its completion.
+    :param kind: of the event: by its ``call_id``, or recovered.
+    """
+    values = {
+        "state": CallState.COMPLETED,
+        "call_id": completion.call_id,
+        "completion_id": completion.id,
+        "outcome": completion.outcome,
+        "completed_at": completion.received_at,
+    }
+    tx.execute(sa.update(tables.call).where(tables.call.c.id == row_id).values(**values))
+    record_event(tx, row_id, kind, outcome=completion.outcome, **detail)
