@@ -30,6 +30,7 @@ from airflow_provider_voiceinfra.calls.transport import Answer, Timeouts
 _LONGEST_MESSAGE = 200
 # As many letters in a row as tell where they come from.
 _TELLING = 8
+_CODE = re.compile("[a-z][a-z0-9_]{0,63}")
 
 _REFUSALS: dict[int, tuple[type[CallRejectedError], str]] = {
     HTTPStatus.BAD_REQUEST: (
@@ -132,7 +133,7 @@ class VoiceInfraApi:
         kind, remedy = _REFUSALS.get(answer.status, other)
         return kind(
             answer.status,
-            mask_numbers(code),
+            code if _CODE.fullmatch(code) and self._without_words(code, request) == code else "",
             self._without_words(message, request),
             remedy.format(conn_id=self._account.conn_id),
         )
@@ -140,11 +141,12 @@ class VoiceInfraApi:
     def _without_words(self, message: str, request: CallRequest | None) -> str:
         """Take out what the API repeats of the request and the key, in part or whole."""
         message = mask_numbers(message[: 2 * _LONGEST_MESSAGE])
+        folded = _folded(message)
         hidden: set[int] = set()
-        for text in (self._account.api_key, *(_texts(request.words()) if request else ())):
-            size = min(len(text), _TELLING)
+        for text in (self._account.api_key, *(_texts(list(request.words().values())) if request else ())):
+            size, text = min(len(text), _TELLING), _folded(text)  # noqa: PLW2901
             for start in range(len(message) - size + 1):
-                if message[start : start + size] in text:
+                if folded[start : start + size] in text:
                     hidden.update(range(start, start + size))
         shown = "".join("\0" if at in hidden else letter for at, letter in enumerate(message))
         return re.sub("\0+", "•••", shown)[:_LONGEST_MESSAGE]
@@ -160,13 +162,18 @@ def _json(answer: Answer) -> dict[str, Any]:
 
 def _texts(value: object) -> list[str]:
     if isinstance(value, dict):
-        return [text for item in value.values() for text in _texts(item)]
+        return [text for pair in value.items() for item in pair for text in _texts(item)]
     if isinstance(value, list):
         return [text for item in value for text in _texts(item)]
     if isinstance(value, str):
         # As it is, and as JSON writes it.
         return [_printable(value), json.dumps(value, ensure_ascii=False)[1:-1]]
     return [str(value)] if isinstance(value, int | float) and not isinstance(value, bool) else []
+
+
+def _folded(text: str) -> str:
+    """Write it small, letter by letter, so that it keeps its length."""
+    return "".join(letter.lower() if len(letter.lower()) == 1 else letter for letter in text)
 
 
 def _printable(value: object) -> str:

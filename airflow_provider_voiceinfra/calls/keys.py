@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, field
 
 from airflow_provider_voiceinfra.calls.errors import InvalidCallError
-from airflow_provider_voiceinfra.calls.numbers import BETWEEN_DIGITS, hash_number
+from airflow_provider_voiceinfra.calls.numbers import BETWEEN_DIGITS, hash_number, mask
 from airflow_provider_voiceinfra.calls.request import check_storable
 from airflow_provider_voiceinfra.store.records import Source
 
@@ -16,7 +16,7 @@ class IdempotencyKey:
     """A key.
 
     :param text: the whole key; it may hold a number, and is only stored as a hash.
-    :param label: the key for people to read, phone numbers in it hashed.
+    :param label: the key for people to read, phone numbers in it masked.
     :param own: whether the user chose it, so that it promises one call across runs and DAGs.
     :param clear: which clear of the task asks to call again once the earlier call has ended; 0 for none.
     """
@@ -47,12 +47,13 @@ def own_key(key: str, *, to_number: str, clear: int = 0) -> IdempotencyKey:
 def task_key(source: Source, *, to_number: str, clear: int = 0) -> IdempotencyKey:
     """Make the default key: the same for all tries of a task, and for a clear."""
     place = "/".join(map(str, (source.dag_id, source.run, source.task_id, source.map_index)))
-    label = f"{place}/{hash_number(to_number)}"
-    return IdempotencyKey(f"task:{label}", label, own=False, clear=clear)
+    return IdempotencyKey(
+        f"task:{place}/{hash_number(to_number)}", f"{place}/{mask(to_number)}", own=False, clear=clear
+    )
 
 
 def without_number(text: str, number: str) -> str:
-    """Replace a phone number in a text by its hash, however it is written there.
+    """Mask a phone number in a text, however it is written there. A hash beside a mask would tell the number.
 
     :param number: the number to look for; any other that starts with ``+`` is replaced too.
     """
@@ -60,7 +61,7 @@ def without_number(text: str, number: str) -> str:
     # The number with or without its country code, however it is written.
     for start in range(min(4, len(digits) - 6)):
         pattern = BETWEEN_DIGITS.join(digits[start:])
-        text, found = re.subn(rf"\+?\(?{pattern}", hash_number(number), text)
+        text, found = re.subn(rf"\+?\(?{pattern}", mask(number), text)
         if found:
             break
-    return re.sub(r"\+\d{7,15}", lambda match: hash_number(match[0]), text)
+    return re.sub(r"\+\d{7,15}", lambda match: mask(match[0]), text)

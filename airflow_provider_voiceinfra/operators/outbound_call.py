@@ -111,7 +111,7 @@ class OutboundCallOperator(PrivateFieldsOperator):
             call = self._place(context)
         except CallUnknownError as error:
             self.log.warning("%s", error)
-            call = self._wait_until_settled(str(error.ref))
+            call = self._wait_until_settled(context, str(error.ref))
         return self._go_on(context, call)
 
     def execute_settled(self, context: Context, event: dict[str, Any]) -> str:
@@ -166,7 +166,7 @@ class OutboundCallOperator(PrivateFieldsOperator):
         metadata = plain_object("metadata", asked["metadata"]) or {}
         return CallIntent(key, request, source, metadata, patience=self.completion_timeout)
 
-    def _wait_until_settled(self, ref: str) -> Call:
+    def _wait_until_settled(self, context: Context, ref: str) -> Call:
         """Wait, whatever ``deferrable`` says: a worker is not held for what may take hours."""
         from airflow_provider_voiceinfra.config import call_store
         from airflow_provider_voiceinfra.triggers.call_settled import CallSettledTrigger
@@ -184,6 +184,8 @@ class OutboundCallOperator(PrivateFieldsOperator):
                 method_name="execute_settled",
                 timeout=left(deadline) + GRACE,
             )
+        # Settled in this very moment.
+        context["ti"].xcom_push(key="call_id", value=call.call_id)
         return call
 
     def _go_on(self, context: Context, call: Call) -> str:

@@ -31,6 +31,11 @@ class PrivateFieldsOperator(BaseOperator):
     template_fields: Sequence[str] = (*TEXTS, *OBJECTS)
     template_fields_renderers = {"variables": "json", "metadata": "json"}  # noqa: RUF012 - as Airflow declares it
 
+    to_number: str
+    first_message: str | None
+    context: str | None
+    variables: Mapping[str, Any] | None
+
     _rendered: dict[str, Any] | None = None
 
     def asked(self) -> dict[str, Any]:
@@ -49,24 +54,30 @@ class PrivateFieldsOperator(BaseOperator):
         if parent is not self:
             super()._do_render_template_fields(parent, template_fields, context, jinja_env, seen_oids)
         elif self._rendered is None:
+            # Before too: a template that fails is logged with its text.
+            self._mask_in_logs()
             super()._do_render_template_fields(self, OBJECTS, context, jinja_env, seen_oids)
             # A DAG that renders native objects would make an integer of +14155550100, and lose who is meant.
             self.render_template_as_native_obj = False
             super()._do_render_template_fields(self, TEXTS, context, self.get_template_env(), seen_oids)
+            self._mask_in_logs()
             self._rendered = {name: getattr(self, name) for name in self.template_fields}
             self._mask_fields()
 
-    def _mask_fields(self) -> None:
+    def _mask_in_logs(self) -> None:
         from airflow.sdk.log import mask_secret
 
+        variables = self.variables.values() if isinstance(self.variables, Mapping) else ()
+        for value in (self.to_number, self.first_message, self.context, *variables):
+            if isinstance(value, str):
+                mask_secret(value)
+
+    def _mask_fields(self) -> None:
         from airflow_provider_voiceinfra.calls.keys import without_number
         from airflow_provider_voiceinfra.calls.numbers import mask
 
         asked = self.asked()
         number = str(asked["to_number"])
-        for value in (number, asked["first_message"], asked["context"]):
-            if isinstance(value, str):
-                mask_secret(value)
         masked = {name: _hidden(asked[name]) for name in WORDS} | {
             "to_number": mask(number),
             "from_number": asked["from_number"] and mask(str(asked["from_number"])),

@@ -15,7 +15,7 @@ from airflow_provider_voiceinfra.store.database import Database
 from airflow_provider_voiceinfra.store.events import record_event
 from airflow_provider_voiceinfra.store.holders import find_holder, hash_key, lock_intent
 from airflow_provider_voiceinfra.store.records import CallState, Claim, Held, NewCall
-from airflow_provider_voiceinfra.store.recovery import lock_party, party_of_call, recover
+from airflow_provider_voiceinfra.store.recovery import Party, lock_party, party_of_call, recover
 
 CLAIM_LIFETIME = timedelta(seconds=60)
 """How long after its last fence a claim may still lead to a POST or to its answer: longer than beginning to send,
@@ -121,7 +121,7 @@ class Claims:
             answer: dict[str, Any] = {"state": CallState.QUEUED, "call_id": call_id, "queued_at": datetime.now(UTC)}
             if self._update_own(tx, claim, **_UNSETTLED, **answer):
                 record_event(tx, claim.id, "queued", call_id=call_id)
-                _take_back(tx, claim, call_id)
+                _take_back(tx, claim, call_id, party)
                 settle(tx, call_id)
                 recover(tx, party)
 
@@ -202,12 +202,13 @@ class Claims:
 _UNSETTLED: dict[str, Any] = {"completion_id": None, "outcome": None, "completed_at": None}
 
 
-def _take_back(tx: sa.Connection, claim: Claim, call_id: str) -> None:
+def _take_back(tx: sa.Connection, claim: Claim, call_id: str, party: Party) -> None:
     """Undo the recovery of another call by this ``call_id``: the answer proves whose it is."""
-    recovered = tables.call.c.queued_at.is_(None)
+    columns = tables.call.c
+    of_account = columns.webhook_conn_id == party.webhook_conn_id
     taken = tx.scalars(
         sa.update(tables.call)
-        .where(tables.call.c.call_id == call_id, tables.call.c.id != claim.id, recovered)
+        .where(columns.call_id == call_id, columns.id != claim.id, columns.queued_at.is_(None), of_account)
         .values(**_UNSETTLED, state=CallState.UNKNOWN, call_id=None)
         .returning(tables.call.c.id)
     ).all()

@@ -111,6 +111,8 @@ class Database:
             return sa.create_engine(
                 self.url,
                 pool_pre_ping=True,
+                # Whoever waited for a lock must see what its holder has committed, whatever the server's default is.
+                isolation_level="READ COMMITTED",
                 pool_size=4,
                 connect_args={
                     "connect_timeout": 10,

@@ -27,7 +27,9 @@ def lock_intent(tx: sa.Connection, environment: str, new: NewCall) -> None:
 
 def find_holder(tx: sa.Connection, environment: str, new: NewCall) -> Held | None:
     """Find the call that stands in the way; the lock must be held."""
-    here = (_call.environment == environment, _call.host == new.host, _call.holds_key)
+    # What got its call_id was placed, even where a person had let its key go before the answer came.
+    placed = sa.or_(_call.holds_key, _call.call_id.is_not(None))
+    here = (_call.environment == environment, _call.host == new.host, placed)
     latest = _latest(tx, *here, _call.base_key_hash == hash_key(new.base_key))
     if latest is not None and not _may_follow(new, latest):
         return Held(latest.ref, HeldBy.KEY)
@@ -55,12 +57,12 @@ def find_holder(tx: sa.Connection, environment: str, new: NewCall) -> Held | Non
 
 
 def _may_follow(new: NewCall, latest: Any) -> bool:
-    """Tell whether a clear asks to call again, and the earlier call has ended."""
-    redials = new.key != new.base_key and latest.key_hash != hash_key(new.key)
-    return redials and latest.state == CallState.COMPLETED
+    """Tell whether a later clear of the same task asks to call again, and the earlier call has ended."""
+    source, redials = new.source, new.key != new.base_key
+    task = (source.dag_id, source.run, source.task_id, source.map_index)
+    same_task = (latest.dag_id, latest.run, latest.task_id, latest.map_index) == task
+    return redials and same_task and latest.generation < source.generation and latest.state == CallState.COMPLETED
 
 
 def _latest(tx: sa.Connection, *where: sa.ColumnElement[bool]) -> Any:
-    return tx.execute(
-        sa.select(_call.ref, _call.state, _call.key_hash).where(*where).order_by(_call.id.desc()).limit(1)
-    ).first()
+    return tx.execute(sa.select(tables.call).where(*where).order_by(_call.id.desc()).limit(1)).first()

@@ -52,7 +52,7 @@ class NewCall:
 
     :param key: the whole idempotency key; only its hash and ``key_label`` are kept.
     :param base_key: the key without a clear's generation; the same as ``key`` where none is in it.
-    :param key_label: the key for people to read, phone numbers in it hashed.
+    :param key_label: the key for people to read, phone numbers in it masked.
     :param own_key: whether the user chose it.
     :param patience: for how long from now a completion may settle it, should nobody receive the answer.
     :param request: first message, context and variables, as they will be sent.
@@ -151,7 +151,7 @@ class Call:
     :param call_id: VoiceInfra's name for it, once the POST is answered.
     :param claimed_at: when it was claimed, before the POST.
     :param deadline: until when its completion may settle it, where nobody received VoiceInfra's answer.
-    :param queued_at: when VoiceInfra's answer was recorded; None for a call that its completion settled.
+    :param queued_at: when VoiceInfra's answer was recorded; None where the answer was lost.
     :param completed_at: when its completion arrived.
     :param error_code: VoiceInfra's code where it was rejected.
     :param metadata: what the DAG asked to keep with the call; never sent.

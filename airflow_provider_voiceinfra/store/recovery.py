@@ -118,7 +118,10 @@ def _of(party: Party, table: sa.Table) -> sa.Select[Any]:
 
 
 def _unmatched(tx: sa.Connection, party: Party) -> list[Any]:
-    known = sa.exists().where(tables.call.c.call_id == tables.completion.c.call_id)
+    known = sa.exists().where(
+        tables.call.c.call_id == tables.completion.c.call_id,
+        tables.call.c.webhook_conn_id == tables.completion.c.webhook_conn_id,
+    )
     return list(tx.execute(_of(party, tables.completion).where(tables.completion.c.first, ~known)).all())
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -36,15 +35,16 @@ class Resolutions:
 
         :param call_id: as VoiceInfra's call log has it.
         :param actor: who found out.
-        :raises ResolutionError: if the call is not unknown, or another call has this ``call_id``.
+        :raises ResolutionError: if the call is not unknown, or the ``call_id`` is that of another call.
         """
         with self._database.write() as tx:
             row = self._unknown(tx, ref)
             lock_call_id(tx, call_id)
+            _check_party(tx, row, call_id)
             other = tx.scalar(sa.select(tables.call.c.ref).where(tables.call.c.call_id == call_id))
             if other is not None:
                 raise ResolutionError(f"{call_id} is the call_id of {other}: {ref} must be another call.")
-            self._resolve(tx, row, actor, state=CallState.QUEUED, call_id=call_id, queued_at=datetime.now(UTC))
+            self._resolve(tx, row, actor, state=CallState.QUEUED, call_id=call_id)
             settle(tx, call_id)
 
     def not_placed(self, ref: str, *, actor: str) -> None:
@@ -86,3 +86,13 @@ class Resolutions:
         tx.execute(sa.update(tables.call).where(tables.call.c.id == row.id).values(**values))
         record_event(tx, row.id, "resolved", actor=actor, state=str(values["state"]))
         recover(tx, Party.of(row))
+
+
+def _check_party(tx: sa.Connection, row: Any, call_id: str) -> None:
+    columns = tables.completion.c
+    query = sa.select(columns.to_number).where(
+        columns.call_id == call_id, columns.webhook_conn_id == row.webhook_conn_id
+    )
+    called = tx.scalar(query)
+    if called is not None and called != row.to_number:
+        raise ResolutionError(f"{call_id} called another number than {row.ref}: it is another call.")

@@ -28,3 +28,12 @@ for way, options in WAYS.items():
             **options,
         )
     globals()[dag.dag_id] = dag
+
+with DAG("redialling", schedule=None, params={"to_number": "+14155550100"}) as redialling:
+    OutboundCallOperator(
+        task_id="call",
+        to_number="{{ params.to_number }}",
+        redial_on_clear=True,
+        wait_for_completion=True,
+        deferrable=True,
+    )

@@ -68,6 +68,28 @@ def test_the_receiver_in_the_api_server_lets_no_stranger_in(airflow):
     assert requests.post(f"{url}/aws_default", data=body, timeout=30).status_code == 404
 
 
+def test_a_clear_calls_again_where_asked_to_and_only_when_the_call_has_ended(airflow, sandbox):
+    number = "+12295550164"  # its webhook never comes by itself
+    run_id = airflow.trigger_dag("redialling", conf={"to_number": number})
+
+    def open_calls(count):
+        airflow.wait_for_task("redialling", run_id, "call", states={"deferred"}, timeout=60)
+        calls = dials(sandbox, number)
+        assert len(calls) == count
+        return calls
+
+    open_calls(1)
+    airflow.clear("redialling", run_id, ["call"])
+    [first] = open_calls(1)
+    sandbox.complete(first.call_id)
+    assert airflow.wait_for_run("redialling", run_id, timeout=60) == "success"
+    airflow.clear("redialling", run_id, ["call"])
+    _, second = open_calls(2)
+    sandbox.complete(second.call_id)
+    assert airflow.wait_for_run("redialling", run_id, timeout=60) == "success"
+    assert airflow.xcom("redialling", run_id, "call") == second.call_id
+
+
 @pytest.mark.parametrize("path", ["docs", "redoc", "openapi.json"])
 def test_no_generated_page_is_open(airflow, path):
     assert requests.get(f"{airflow.url}/voiceinfra/{path}", timeout=30).status_code == 404

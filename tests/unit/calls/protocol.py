@@ -30,7 +30,7 @@ from airflow_provider_voiceinfra.calls.errors import (
     VoiceInfraError,
 )
 from airflow_provider_voiceinfra.calls.retry import RetryPolicy
-from airflow_provider_voiceinfra.store import claims, completions, events, recovery, resolutions
+from airflow_provider_voiceinfra.store import claims, completions, events, recovery
 from airflow_provider_voiceinfra.store.call_store import CallStore
 from airflow_provider_voiceinfra.store.completion_body import parse_completion
 from airflow_provider_voiceinfra.store.errors import StoreError
@@ -205,7 +205,7 @@ class World:
 def world(url: str) -> Iterator[World]:
     """Make a world whose clock stands."""
     with contextlib.ExitStack() as stack:
-        for module in (dialing, claims, completions, events, recovery, resolutions):
+        for module in (dialing, claims, completions, events, recovery):
             stack.enter_context(mock.patch.object(module, "datetime", Clock))
         stack.enter_context(mock.patch.object(dialing.time, "sleep", return_value=None))
         stack.enter_context(mock.patch.object(Clock, "at", Clock.at))

@@ -88,13 +88,14 @@ def test_an_own_key_that_cannot_be_stored_is_refused(key):
 )
 def test_an_own_key_shows_no_number_however_it_is_written(written):
     key = own_key(f"reminder-{written}-2026", to_number=NUMBER)
-    digits = re.sub(r"\D", "", key.label.replace(hash_number(NUMBER), ""))
+    digits = re.sub(r"\D", "", key.label)
     assert "5550100" not in digits
-    assert hash_number(NUMBER) in key.label
+    assert "•••0100" in key.label
+    assert hash_number(NUMBER) not in key.label  # a thousand tries would find what the mask hides
     assert key.label.startswith("reminder-")
     assert key.label.endswith("-2026")
     assert written not in repr(key)
 
 
 def test_another_number_in_an_own_key_is_hidden_too():
-    assert own_key("pair +14155550199", to_number=NUMBER).label == f"pair {hash_number('+14155550199')}"
+    assert own_key("pair +14155550199", to_number=NUMBER).label == "pair +1415•••0199"

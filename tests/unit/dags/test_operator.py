@@ -96,3 +96,13 @@ def test_a_list_of_names_that_is_none_fails_when_the_dag_is_parsed(names):
 
     with pytest.raises(ValueError, match="completion_fields"):
         OutboundCallOperator(task_id="call", to_number="+12125550100", completion_fields=names)
+
+
+def test_a_template_that_fails_does_not_tell_its_text(run_dag, voiceinfra, capfd):
+    run = run_dag(
+        one_call.plain, context="Sarah has gout, ring +12125550100 {% oops %}", variables={"n": "gout {% x %}"}
+    )
+    assert run.state == "failed"
+    output = "".join(capfd.readouterr())
+    assert "gout" not in output
+    assert not voiceinfra.dials

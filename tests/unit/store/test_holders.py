@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
+import sqlalchemy as sa
 
 from airflow_provider_voiceinfra.store.records import Claim, Held, HeldBy, Source
+from tests.unit.store.race import in_threads
 from tests.unit.store.samples import CONN, deliver, new_call
 
 ADA, BOB = "+14155550100", "+14155550101"
@@ -101,3 +105,58 @@ def test_own_keys_know_no_task(store):
     assert store.claims.take(new_call("mine", source=Source("two", "q", "q", "u"))) == Held(first.ref, HeldBy.KEY)
     other = new_call("other", source=Source("one", "r", "r", "t"))
     assert isinstance(store.claims.take(other), Claim)
+
+
+def test_one_clear_of_two_tasks_that_share_a_key_calls_again_once_at_most(store):
+    def shared(index, generation, clear=0):
+        source = Source("dag", "r", "run", "call", index, generation)
+        key = f"mine/clear-{clear}" if clear else "mine"
+        return store.claims.take(new_call(key, base_key="mine", source=source))
+
+    first = shared(0, 1)
+    store.claims.record_queued(first, "c-1")
+    deliver(store, "c-1", conn=CONN)
+    assert shared(1, 2) == Held(first.ref, HeldBy.KEY)
+    again = shared(0, 2, clear=1)
+    store.claims.record_queued(again, "c-2")
+    deliver(store, "c-2", conn=CONN)
+    # The other one was retried once more before the clear, so that its count differs.
+    assert shared(1, 3, clear=2) == Held(again.ref, HeldBy.KEY)
+
+
+def test_a_retry_under_fewer_retries_than_before_is_no_clear(store):
+    claim = ended(store, generation=3)
+    assert asked(store, generation=3, clear=2) == Held(claim.ref, HeldBy.KEY)
+
+
+def test_a_worker_of_an_earlier_clear_that_wakes_late_calls_nobody(store):
+    ended(store, generation=1)
+    second = ended(store, "c-2", generation=5, clear=4)
+    assert asked(store, generation=3, clear=2) == Held(second.ref, HeldBy.KEY)
+
+
+def test_an_answer_after_a_person_said_not_placed_keeps_others_from_calling(store):
+    claim = asked(store)
+    store.claims.fence(claim)
+    store.claims.record_unknown(claim, "slow")
+    store.resolutions.not_placed(claim.ref, actor="ada")
+    store.claims.record_queued(claim, "c-1")
+    assert asked(store) == Held(claim.ref, HeldBy.KEY)
+
+
+@pytest.mark.parametrize("kind", ["postgresql"])
+def test_two_indexes_racing_for_a_number_place_one_whatever_the_server_isolates(store, store_url, open_store):
+    engine = sa.create_engine(store_url, isolation_level="AUTOCOMMIT")
+    name = engine.url.database
+    with engine.connect() as connection:
+        connection.execute(sa.text(f"ALTER DATABASE {name} SET default_transaction_isolation = 'repeatable read'"))
+    try:
+        stores = [open_store() for _ in range(4)]
+        for round_ in range(5):
+            asks = [partial(asked, each, index=index, run=str(round_)) for index, each in enumerate(stores)]
+            taken = in_threads(*asks)
+            assert sum(isinstance(each, Claim) for each in taken) == 1
+    finally:
+        with engine.connect() as connection:
+            connection.execute(sa.text(f"ALTER DATABASE {name} RESET default_transaction_isolation"))
+        engine.dispose()

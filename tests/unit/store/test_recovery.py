@@ -213,3 +213,27 @@ def test_looking_for_matches_reads_no_whole_table(store):
         ):
             plan = tx.execute(sa.text(f"EXPLAIN QUERY PLAN SELECT * FROM {table.name} WHERE {where}")).all()
             assert "USING INDEX" in str(plan)
+
+
+def test_a_person_cannot_give_a_call_the_completion_of_another_number(store):
+    ours = unknown(store)
+    deliver(store, "call-1", **started(to_number="+14155550101"))
+    with pytest.raises(Exception, match="called another number"):
+        store.resolutions.placed(ours.ref, "call-1", actor="ada")
+    assert state(store, ours.ref) == "unknown"
+
+
+def test_an_answer_outranks_what_a_person_said_of_another_call(store):
+    mistaken, in_flight = unknown(store, "one"), claim(store, "two")
+    store.resolutions.placed(mistaken.ref, "call-1", actor="ada")
+    store.claims.record_queued(in_flight, "call-1")
+    deliver(store, "call-1", **started())
+    assert (state(store, mistaken.ref), state(store, in_flight.ref)) == ("unknown", "completed")
+
+
+def test_the_same_call_id_at_another_account_takes_nothing_back(store):
+    ours = unknown(store)
+    deliver(store, "call-1", **started())
+    elsewhere = claim(store, "two", host="sandbox", webhook_conn_id="sandbox")
+    store.claims.record_queued(elsewhere, "call-1")
+    assert state(store, ours.ref) == "completed"

@@ -1,0 +1,37 @@
+"""What a person is told when a wait ends badly."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from airflow_provider_voiceinfra.waiting import CompletionWait, unknown_for_good
+from tests.unit.store.samples import NUMBER, deliver, queued, state
+from tests.unit.store.test_recovery import started, unknown
+
+
+def test_an_unknown_call_is_reported_with_what_fits_it_and_the_exact_commands(store):
+    one, two = unknown(store, "one"), unknown(store, "two")
+    deliver(store, "call-1", **started())
+    message = str(unknown_for_good(store, store.calls.get(one.ref)))
+    for word in (
+        f"`airflow voiceinfra calls resolve {one.ref} --call-id",
+        f"`airflow voiceinfra calls resolve {one.ref} --not-placed`",
+        two.ref,
+        "call-1",
+    ):
+        assert word in message
+    assert NUMBER not in message
+
+
+def test_calls_that_did_not_end_in_time_are_overdue_and_named(store):
+    ours, _ = queued(store, "call-1"), queued(store, "call-2")
+    deliver(store, "call-2")
+    wait = CompletionWait(store, ("call-1", "call-2"), (), ())
+    assert not wait.is_over()
+    message = wait.overdue(timedelta(hours=2))
+    assert "1 of 2 calls were not completed within 2:00:00" in message
+    assert f"{ours.ref} (call-1)" in message
+    assert (state(store, "call-1"), state(store, "call-2")) == ("overdue", "completed")
+    deliver(store, "call-1")
+    assert wait.is_over()
+    assert [result["call_id"] for result in wait.results()] == ["call-1", "call-2"]
