@@ -7,6 +7,7 @@ placed twice and none is lost. It ends with 1 if one is.
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -15,6 +16,7 @@ from contextlib import contextmanager
 from tests.benchmarks.hammer.asks import Plan
 from tests.benchmarks.hammer.judge import Fate
 from tests.benchmarks.hammer.run import Result, hammer
+from tests.benchmarks.hammer.strikes import Strike
 from tests.postgres import find_binaries, running
 
 STORES = ("sqlite", "postgresql")
@@ -57,13 +59,13 @@ def _place(kind: str) -> Iterator[str]:
 
 
 def _explain(result: Result) -> None:
-    found = result.judgement
+    found, strikes = result.judgement, result.strikes
     print(
         f"  {result.seconds:.0f} s, {result.plan.calls / result.seconds:.0f} calls/s, {result.tries} tries\n"
-        f"  workers killed {result.kills}, stopped and continued {result.stops}; receiver killed"
-        f" {result.receiver_kills}; connections cut by the database {result.cuts}\n"
-        f"  claims found too old {found.orphans}; unknown calls settled by their webhook {found.recovered},"
-        f" not settled because it may be another's {found.ambiguous}, without a reason {found.stuck}",
+        f"  workers killed {strikes[Strike.KILL]}, stopped for a while {strikes[Strike.STOP]};"
+        f" receiver killed {result.receiver_kills}; connections cut by the database {result.cuts}\n"
+        f"  claims found too old {found.orphans}; unknown calls settled by a person {found.resolved}, by their webhook"
+        f" {found.recovered}, not because it may be another's {found.ambiguous}, without a reason {found.stuck}",
         flush=True,
     )
     for evidence in found.evidence[:SHOWN]:
@@ -71,4 +73,8 @@ def _explain(result: Result) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit(128 + signal.SIGINT)

@@ -64,6 +64,7 @@ class Case:
 class Judgement:
     """All intents, counted.
 
+    :param resolved: unknown calls settled by what a person found out.
     :param recovered: calls whose answer nobody received, settled by their webhook.
     :param ambiguous: calls reported although their webhook came: it might be another's.
     :param stuck: the same where it can be no other's: these should have been recovered.
@@ -72,6 +73,7 @@ class Judgement:
     """
 
     fates: Counter[Fate] = field(default_factory=Counter)
+    resolved: int = 0
     recovered: int = 0
     ambiguous: int = 0
     stuck: int = 0
@@ -81,7 +83,8 @@ class Judgement:
 
 def judge(asked: int, store: CallStore, dials: Iterable[Dial], told: Iterable[Told]) -> Judgement:
     """Judge all intents, when nothing happens any more."""
-    judgement = Judgement(orphans=_orphans(store))
+    judgement = Judgement()
+    _count_events(judgement, store)
     for case in _cases(asked, store, dials, told):
         fate = case.fate
         judgement.fates[fate] += 1
@@ -116,11 +119,12 @@ def _judge_recovery(judgement: Judgement, store: CallStore, calls: Sequence[Call
     return stuck
 
 
-def _orphans(store: CallStore) -> int:
+def _count_events(judgement: Judgement, store: CallStore) -> None:
     events = tables.call_event.c
     with store.database.read() as tx:
-        details = tx.scalars(sa.select(events.detail).where(events.kind == "unknown"))
-        return Counter(detail["why"] for detail in details)["its owner is gone"]
+        for kind, detail in tx.execute(sa.select(events.kind, events.detail)):
+            judgement.orphans += detail.get("why") == "its owner is gone"
+            judgement.resolved += kind == "resolved"
 
 
 def _evidence(store: CallStore, case: Case, what: str) -> str:

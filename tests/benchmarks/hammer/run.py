@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import time
+from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from multiprocessing.context import ForkServerContext
@@ -14,14 +15,23 @@ from airflow_provider_voiceinfra.store.call_store import CallStore
 from airflow_provider_voiceinfra.store.records import CallState
 from tests.benchmarks.hammer.accidents import Accidents
 from tests.benchmarks.hammer.asks import Plan
-from tests.benchmarks.hammer.crew import Crew, Worker
+from tests.benchmarks.hammer.crew import Crew, Hand
 from tests.benchmarks.hammer.judge import Fate, Judgement, judge
 from tests.benchmarks.hammer.pace import LIFETIME
 from tests.benchmarks.hammer.services import ReceiverProcess, SandboxProcess
+from tests.benchmarks.hammer.strikes import Strike
 from tests.benchmarks.hammer.worker import work
 
 _CONN_ID = "voiceinfra_default"
-_PRELOADED = ["tests.benchmarks.hammer.worker", "tests.benchmarks.hammer.services"]
+_PRELOADED = [
+    "tests.benchmarks.hammer.worker",
+    "tests.benchmarks.hammer.services",
+    # Imported by what they import, when it is used.
+    "phonenumbers.data.region_US",
+    "sqlalchemy.dialects.postgresql.psycopg",
+    "sqlalchemy.dialects.sqlite.pysqlite",
+    "psycopg",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +47,7 @@ class Result:
     judgement: Judgement
     seconds: float
     tries: int
-    kills: int
-    stops: int
+    strikes: Mapping[Strike, int]
     receiver_kills: int
     cuts: int
 
@@ -64,7 +73,12 @@ def hammer(store_url: str, plan: Plan) -> Result:
         store.migrate()
         account = Account(_CONN_ID, sandbox.url, "sandbox-key", _CONN_ID, from_number=FROM_NUMBERS[0])
         accidents = Accidents(plan, receiver, store)
-        crew = Crew(plan, lambda: _employ(context, plan, account, store_url), accidents.happen)
+        crew = Crew(
+            plan,
+            employ=lambda: _employ(context, plan, account, store_url),
+            call_ids=sandbox.call_ids,
+            happen=accidents.happen,
+        )
         start = time.monotonic()
         crew.run()
         seconds = time.monotonic() - start
@@ -74,14 +88,12 @@ def hammer(store_url: str, plan: Plan) -> Result:
         # What waiting tasks do: it finds the claims that are too old.
         store.claims.settled([call.ref for call in store.calls.iterate(state=CallState.CLAIMED)])
         judgement = judge(plan.calls, store, dials, crew.told)
-    return Result(
-        plan, judgement, seconds, len(crew.told), crew.kills, crew.stops, accidents.receiver_kills, accidents.cuts
-    )
+    return Result(plan, judgement, seconds, len(crew.told), crew.strikes, accidents.receiver_kills, accidents.cuts)
 
 
-def _employ(context: ForkServerContext, plan: Plan, account: Account, store_url: str) -> Worker:
+def _employ(context: ForkServerContext, plan: Plan, account: Account, store_url: str) -> Hand:
     pipe, theirs = context.Pipe()
     process = context.Process(target=work, args=(theirs, plan, account, store_url), daemon=True)
     process.start()
     theirs.close()
-    return Worker(process, pipe)
+    return Hand(process, pipe)

@@ -17,7 +17,7 @@ from airflow_provider_voiceinfra.store.call_store import CallStore
 from airflow_provider_voiceinfra.webhook.app import create_app
 from airflow_provider_voiceinfra.webhook.receiver import Receiver
 from airflow_provider_voiceinfra.webhook.secrets import WebhookSecrets
-from tests.benchmarks.hammer.asks import Plan
+from tests.benchmarks.hammer.asks import MARKER, Plan
 from tests.benchmarks.hammer.pace import LATE_WEBHOOK, SLOW_ANSWER
 from tests.benchmarks.hammer.worker import be_a_part
 
@@ -35,6 +35,12 @@ class SandboxProcess:
         self._process.start()
         theirs.close()
         self.url: str = self._pipe.recv()
+
+    def call_ids(self, number: int) -> list[str]:
+        """Look in the call log for the calls of an intent."""
+        self._pipe.send(number)
+        found: list[str] = self._pipe.recv()
+        return found
 
     def delivered(self) -> list[Dial]:
         """Wait until all webhooks are taken; gives the accepted calls.
@@ -66,7 +72,8 @@ def _run_sandbox(pipe: Connection, agents: list[str], webhook_url: str) -> None:
     )
     with sandbox, contextlib.suppress(EOFError):
         pipe.send(sandbox.url)
-        pipe.recv()
+        while (number := pipe.recv()) is not None:
+            pipe.send([dial.call_id for dial in sandbox.dials if (dial.variables or {})[MARKER] == number])
         webhooks = sum(_WEBHOOKS.get(dial.scenario.notice, 1) for dial in sandbox.dials)
         try:
             sandbox.wait_for_deliveries(webhooks, _DELIVERY_SECONDS)
