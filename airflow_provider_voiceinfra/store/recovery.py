@@ -56,7 +56,7 @@ def recover(tx: sa.Connection, party: Party) -> None:
 
     To be called whenever a call or a completion comes or goes; the lock must be held.
     """
-    expire(tx, tables.call.c.to_number == party.to_number)
+    _expire(tx, party)
     calls = tx.execute(_of(party, tables.call).where(tables.call.c.state.in_(_OPEN))).all()
     if not any(call.state == CallState.UNKNOWN for call in calls):
         return
@@ -76,13 +76,13 @@ def fits(call: Any, completion: Any) -> bool:
     return bool(claimed_at - TOLERANCE <= start <= call.deadline)
 
 
-def expire(tx: sa.Connection, *where: sa.ColumnElement[bool]) -> None:
-    """Judge claims that are older than a POST may take: their owner is gone.
+def _expire(tx: sa.Connection, party: Party) -> None:
+    """Judge the party's claims that are older than a POST may take: their owner is gone.
 
     One that never passed the fence has sent nothing, and will not: its key is free. Any other one is unknown.
     """
     columns = tables.call.c
-    old = (columns.state == CallState.CLAIMED, columns.claim_expires_at < datetime.now(UTC), *where)
+    old = (columns.state == CallState.CLAIMED, columns.claim_expires_at < datetime.now(UTC), *_is(party, tables.call))
     judgements: tuple[tuple[sa.ColumnElement[bool], dict[str, Any]], ...] = (
         (columns.fences == 0, {"state": CallState.RELEASED, "holds_key": False}),
         (columns.fences > 0, {"state": CallState.UNKNOWN}),
@@ -109,7 +109,11 @@ def candidates(tx: sa.Connection, ref: str) -> tuple[list[str], list[str]]:
 
 
 def _of(party: Party, table: sa.Table) -> sa.Select[Any]:
-    return sa.select(table).where(
+    return sa.select(table).where(*_is(party, table))
+
+
+def _is(party: Party, table: sa.Table) -> tuple[sa.ColumnElement[bool], ...]:
+    return (
         table.c.to_number == party.to_number,
         table.c.from_number == party.from_number,
         table.c.agent_id == party.agent_id,

@@ -12,7 +12,7 @@ from airflow_provider_voiceinfra.store.database import Database
 from airflow_provider_voiceinfra.store.errors import StoreError
 from airflow_provider_voiceinfra.store.events import record_event
 from airflow_provider_voiceinfra.store.records import CallState
-from airflow_provider_voiceinfra.store.recovery import Party, candidates, expire, lock_party, recover
+from airflow_provider_voiceinfra.store.recovery import Party, candidates, lock_party, recover
 
 
 class ResolutionError(StoreError):
@@ -70,7 +70,7 @@ class Resolutions:
                 f"There is no call {ref}: `airflow voiceinfra calls list --state unknown` lists them."
             )
         lock_party(tx, Party.of(row))
-        expire(tx, tables.call.c.ref == ref)
+        recover(tx, Party.of(row))
         row = tx.execute(query).one()
         if row.state == CallState.CLAIMED:
             raise ResolutionError(

@@ -237,3 +237,13 @@ def test_the_same_call_id_at_another_account_takes_nothing_back(store):
     elsewhere = claim(store, "two", host="sandbox", webhook_conn_id="sandbox")
     store.claims.record_queued(elsewhere, "call-1")
     assert state(store, ours.ref) == "completed"
+
+
+def test_a_claim_that_is_met_by_anothers_recovery_is_recovered_too(store):
+    ours = claim(store, "one")
+    deliver(store, "call-1", **started())
+    make_old(store, ours)
+    # Another caller's completion for the same person looks at that person's claims.
+    deliver(store, "call-2", **started(from_number="+14155550198"))
+    store.claims.settled([ours.ref])
+    assert store.calls.get(ours.ref).call_id == "call-1"
