@@ -99,6 +99,23 @@ _OPTIONS = {
         "voiceinfra_default",
     ),
     "max_webhook_bytes": _option("A webhook with a larger body is refused with 413.", "5242880", kind="integer"),
+    "spool": _option(
+        "Folder where the receiver keeps verified webhooks while the call store is away, on a disk that outlives the "
+        "process. Empty: webhooks are then answered 503, to be sent again.",
+        "{AIRFLOW_HOME}/voiceinfra-spool",
+    ),
+    "forward_to": _option(
+        "URLs, separated by commas, of other environments' receivers: an account has one webhook URL. Each verified "
+        "webhook is sent on to them unchanged, until they take it. {conn_id} stands for the connection's id.",
+        "",
+        example="https://airflow-staging.example.com/voiceinfra/webhook",
+    ),
+    "retention_days": _option(
+        "`airflow voiceinfra store purge` removes words and numbers of older calls; 0 keeps them for good.",
+        "0",
+        kind="integer",
+        example="90",
+    ),
     "extracted_field": _option(
         "The webhook's field that holds the data extracted by the agent. Default: the only object in the body.",
         "",

@@ -96,6 +96,16 @@ COMMANDS = (
         ),
     ),
     Command(
+        "receiver",
+        "Run the receiver of webhooks by itself, without Airflow; its secrets come from the environment",
+        "airflow_provider_voiceinfra.commands.receiver:run",
+        (
+            argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)"),
+            argument("--port", type=int, default=8088, help="port to listen on (default: %(default)s)"),
+            argument("--workers", type=int, default=1, help="processes (default: %(default)s)"),
+        ),
+    ),
+    Command(
         "calls",
         "Find out what became of calls",
         commands=(
@@ -145,6 +155,27 @@ COMMANDS = (
                 "status",
                 "Say whether the call store can be used, and what it holds",
                 "airflow_provider_voiceinfra.commands.store:status",
+            ),
+            Command(
+                "quarantine",
+                "List the signed webhooks that are not understood",
+                "airflow_provider_voiceinfra.commands.store:quarantine",
+                (argument("--body", metavar="ID", type=int, help="write the body of this one, as it was signed"),),
+            ),
+            Command(
+                "purge",
+                "Remove numbers and words of old calls; keys and outcomes stay, so that nobody is called again",
+                "airflow_provider_voiceinfra.commands.store:purge",
+                (argument("--older-than", metavar="DAYS", help="such as 90d (default: [voiceinfra] retention_days)"),),
+            ),
+            Command(
+                "erase",
+                "Remove everything that was said with a person",
+                "airflow_provider_voiceinfra.commands.store:erase",
+                (
+                    argument("number", help="the person's, such as +14155550100"),
+                    argument("--region", help="country of a number without a country code, such as US"),
+                ),
             ),
         ),
     ),

@@ -7,8 +7,7 @@ import functools
 from airflow.sdk import conf
 
 from airflow_provider_voiceinfra.store.call_store import CallStore
-
-SECTION = "voiceinfra"
+from airflow_provider_voiceinfra.webhook.environment import SECTION, Settings, parse_settings
 
 
 @functools.cache
@@ -24,11 +23,14 @@ def call_store() -> CallStore:
     )
 
 
-def webhook_conn_ids() -> frozenset[str]:
-    """Give the connections that have a webhook here."""
-    return frozenset(filter(None, map(str.strip, conf.get(SECTION, "webhook_conn_ids").split(","))))
+def receiver_settings() -> Settings:
+    """Give the receiver's settings.
+
+    :raises SettingError: if one cannot be used.
+    """
+    return parse_settings(lambda option: conf.get(SECTION, option).strip())
 
 
-def max_webhook_bytes() -> int:
-    """Give the largest body that a webhook may have."""
-    return int(conf.getint(SECTION, "max_webhook_bytes"))
+def retention_days() -> int:
+    """Give the days for which words and numbers are kept; 0 means for good."""
+    return int(conf.getint(SECTION, "retention_days"))

@@ -22,12 +22,11 @@ from airflow_provider_voiceinfra.calls.numbers import to_e164
 from airflow_provider_voiceinfra.hooks import voiceinfra as hook_module
 from airflow_provider_voiceinfra.sandbox import Dial, Sandbox
 from airflow_provider_voiceinfra.store.call_store import CallStore
-from airflow_provider_voiceinfra.webhook.app import create_app
-from airflow_provider_voiceinfra.webhook.receiver import Receiver
+from airflow_provider_voiceinfra.webhook.app import Receiver, create_app
 from airflow_provider_voiceinfra.webhook.secrets import WebhookSecrets
 
 if TYPE_CHECKING:
-    from starlette.applications import Starlette
+    from starlette.types import ASGIApp
 
     from airflow_provider_voiceinfra.sandbox.scenarios import Outcome
 
@@ -124,7 +123,7 @@ def _only(sandbox: Sandbox) -> Callable[..., str]:
 
 
 @contextmanager
-def _serving(app: Starlette) -> Iterator[str]:
+def _serving(app: ASGIApp) -> Iterator[str]:
     import uvicorn
 
     started = threading.Event()
@@ -134,7 +133,7 @@ def _serving(app: Starlette) -> Iterator[str]:
             await super().startup(sockets)
             started.set()
 
-    server = Server(uvicorn.Config(app, port=0, log_level="critical", lifespan="off"))
+    server = Server(uvicorn.Config(app, port=0, log_level="critical", lifespan="on"))
     thread = threading.Thread(target=server.run, name="voiceinfra-receiver", daemon=True)
     thread.start()
     if not started.wait(30):

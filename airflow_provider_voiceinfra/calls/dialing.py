@@ -238,6 +238,9 @@ class Dialer:
         return call
 
     def _check_same(self, call: Call, intent: CallIntent, reason: HeldBy) -> None:
+        if not call.fingerprint:
+            # Purged: nothing is left to compare with, and whoever has the key was called.
+            return
         now = intent.request.fingerprint()
         fields = sorted(name for name in {*call.fingerprint, *now} if call.fingerprint.get(name) != now.get(name))
         if not fields:

@@ -3,9 +3,19 @@
 from __future__ import annotations
 
 import argparse
+import re
+import sys
+from datetime import UTC, datetime, timedelta
 
+from airflow_provider_voiceinfra.calls.errors import InvalidCallError
+from airflow_provider_voiceinfra.calls.numbers import mask, to_e164
 from airflow_provider_voiceinfra.commands import say, telling_errors
-from airflow_provider_voiceinfra.config import call_store
+from airflow_provider_voiceinfra.config import call_store, retention_days
+from airflow_provider_voiceinfra.store.errors import StoreError
+from airflow_provider_voiceinfra.store.retention import Purged
+
+_DAYS = re.compile(r"(\d{1,5})d")
+_ROW = "{:>8}  {:<20} {:<24} {:>9}  {}"
 
 
 @telling_errors
@@ -25,3 +35,63 @@ def status(_: argparse.Namespace) -> None:
     say(f"The call store at {store.database.shown_url} can be used.")
     for state, count in counts.items():
         say(f"  {state:<12}{count:>10}")
+    quarantined, waiting = store.quarantine.count(), store.forwards.waiting()
+    if quarantined:
+        say(f"  {quarantined} webhooks are in quarantine: `airflow voiceinfra store quarantine` lists them.")
+    if waiting:
+        say(f"  {waiting} webhooks wait to be taken by [voiceinfra] forward_to.")
+
+
+@telling_errors
+def quarantine(arguments: argparse.Namespace) -> None:
+    """List the signed webhooks that are not understood, or write the body of one."""
+    store = call_store()
+    if arguments.body is not None:
+        body = store.quarantine.body(arguments.body)
+        if body is None:
+            raise StoreError(f"There is no webhook {arguments.body} in quarantine.")
+        sys.stdout.buffer.write(body)
+        return
+    say(_ROW.format("id", "received (UTC)", "connection", "bytes", "not understood, because"))
+    for each in store.quarantine.newest():
+        received = f"{each.received_at:%Y-%m-%d %H:%M:%S}"
+        say(_ROW.format(each.id, received, each.webhook_conn_id, each.size, each.reason))
+
+
+@telling_errors
+def purge(arguments: argparse.Namespace) -> None:
+    """Remove numbers and words of old calls."""
+    if arguments.older_than is None:
+        days = retention_days()
+        if days <= 0:
+            say("Nothing is purged: [voiceinfra] retention_days is 0. Set it, or say --older-than 90d.")
+            return
+    else:
+        days = _days(arguments.older_than)
+    _say_purged(call_store().retention.purge(datetime.now(UTC) - timedelta(days=days)), f"older than {days} days")
+
+
+@telling_errors
+def erase(arguments: argparse.Namespace) -> None:
+    """Remove everything that was said with a person."""
+    try:
+        number = to_e164(arguments.number, field="number", region=arguments.region)
+    except InvalidCallError as error:
+        raise StoreError(str(error)) from None
+    _say_purged(call_store().retention.erase(number), f"of {mask(number)}")
+
+
+def _days(text: str) -> int:
+    match = _DAYS.fullmatch(text)
+    if match is None:
+        raise StoreError(f"{text!r} is no number of days: write it like 90d.")
+    return int(match[1])
+
+
+def _say_purged(purged: Purged, which: str) -> None:
+    say(
+        f"Numbers and words {which} are removed: {purged.calls} calls, {purged.completions} completions, "
+        f"{purged.quarantined} webhooks in quarantine. Keys and outcomes stay, so that nobody is called again."
+    )
+    if purged.open_calls:
+        say(f"{purged.open_calls} calls have not ended, and keep theirs until this is run after their end.")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import sqlalchemy as sa
 
 from airflow_provider_voiceinfra.store import tables
@@ -9,7 +11,11 @@ from airflow_provider_voiceinfra.store.calls import Calls
 from airflow_provider_voiceinfra.store.claims import Claims
 from airflow_provider_voiceinfra.store.completions import Completions
 from airflow_provider_voiceinfra.store.database import Database
+from airflow_provider_voiceinfra.store.deliveries import Deliveries
+from airflow_provider_voiceinfra.store.forwards import Forwards
+from airflow_provider_voiceinfra.store.quarantine import Quarantine
 from airflow_provider_voiceinfra.store.resolutions import Resolutions
+from airflow_provider_voiceinfra.store.retention import Retention
 from airflow_provider_voiceinfra.store.waits import Waits
 
 
@@ -19,12 +25,24 @@ class CallStore:
     :param url: SQLAlchemy URL of the database, SQLite or PostgreSQL.
     :param environment: lets staging and production share a database without sharing keys.
     :param extracted_field: the webhook's field that holds the extracted data; guessed where empty.
+    :param forward_to: the other environments that each webhook is sent on to.
     """
 
-    def __init__(self, url: str, *, environment: str = "default", extracted_field: str = "") -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        environment: str = "default",
+        extracted_field: str = "",
+        forward_to: Collection[str] = (),
+    ) -> None:
         self.database = Database(url)
         self.claims = Claims(self.database, environment)
         self.calls = Calls(self.database, environment, extracted_field)
+        self.deliveries = Deliveries(self.database, forward_to)
+        self.quarantine = Quarantine(self.database)
+        self.forwards = Forwards(self.database)
+        self.retention = Retention(self.database)
         self.completions = Completions(self.database)
         self.resolutions = Resolutions(self.database, environment)
         self.waits = Waits(self.database, environment)
@@ -51,6 +69,17 @@ class CallStore:
         """
         with self.database.read():
             pass
+
+    def check_writing(self) -> None:
+        """Make sure that the store can be written; nothing is changed.
+
+        :raises StoreError: if it cannot.
+        """
+        with self.database.errors(), self.database.engine.connect() as connection:
+            connection.execution_options(voiceinfra_write=True)
+            with connection.begin() as transaction:
+                connection.execute(sa.update(tables.store).values(created_at=tables.store.c.created_at))
+                transaction.rollback()
 
     def close(self) -> None:
         """Close every connection."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -14,6 +14,7 @@ from airflow_provider_voiceinfra.store.database import Database
 from airflow_provider_voiceinfra.store.records import Call, CallState, Completion, Event, Source
 
 _PAGE = 500
+_LOST = timedelta(days=1)
 _SOURCE = ("dag_id", "run_id", "run", "task_id", "map_index", "generation")
 
 
@@ -44,12 +45,10 @@ class Calls:
         call = self.get(call_id)
         if call is not None:
             return call.completion
-        query = sa.select(tables.completion.c.body).where(
-            tables.completion.c.call_id == call_id, tables.completion.c.first
-        )
+        query = sa.select(tables.completion).where(tables.completion.c.call_id == call_id, tables.completion.c.first)
         with self._database.read() as tx:
-            body = tx.scalar(query)
-        return None if body is None else self._completion(body)
+            row = tx.execute(query).mappings().first()
+        return None if row is None else self._completion(row)
 
     def iterate(
         self,
@@ -112,6 +111,19 @@ class Calls:
         with self._database.read() as tx:
             return {CallState(state): count for state, count in tx.execute(query)}
 
+    def oldest_open(self) -> datetime | None:
+        """Tell since when a call has waited for its completion, in any environment.
+
+        One that has waited for longer than a day is lost for good, and is no sign of what is wrong now.
+        """
+        columns = tables.call.c
+        query = sa.select(sa.func.min(columns.claimed_at)).where(
+            columns.state.in_([CallState.QUEUED, CallState.OVERDUE]), columns.claimed_at > datetime.now(UTC) - _LOST
+        )
+        with self._database.read() as tx:
+            oldest: datetime | None = tx.scalar(query)
+        return oldest
+
     def _select(self) -> sa.Select[Any]:
         call, completion = tables.call, tables.completion
         return (
@@ -143,8 +155,13 @@ class Calls:
             completed_at=row["completed_at"],
             error_code=row["error_code"],
             error_message=row["error_message"],
-            completion=None if row["body"] is None else self._completion(row["body"]),
+            completion=self._completion(row),
         )
 
-    def _completion(self, body: bytes) -> Completion:
-        return parse_completion(body, extracted_field=self._extracted_field)
+    def _completion(self, row: sa.RowMapping) -> Completion | None:
+        if row["body"] is None:
+            return None
+        if not row["body"]:
+            # Purged: that it ended, and how, stays known.
+            return Completion(row["call_id"], row["outcome"])
+        return parse_completion(row["body"], extracted_field=self._extracted_field)

@@ -122,7 +122,7 @@ class Claims:
             if self._update_own(tx, claim, **_UNSETTLED, **answer):
                 record_event(tx, claim.id, "queued", call_id=call_id)
                 _take_back(tx, claim, call_id, party)
-                settle(tx, call_id)
+                settle(tx, [call_id])
                 recover(tx, party)
 
     def record_rejected(self, claim: Claim, code: str, message: str) -> None:

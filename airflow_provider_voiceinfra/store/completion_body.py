@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
-from collections.abc import Iterable
 from datetime import MAXYEAR, MINYEAR, UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
@@ -25,79 +23,89 @@ class NotUnderstoodError(ValueError):
     """The body is not a completion that we understand; says why, without repeating it."""
 
 
+def read_payload(body: bytes) -> dict[str, Any]:
+    """Read a webhook's body, and make sure that it is a completion with a ``call_id`` and a ``call_outcome``.
+
+    :param body: the bytes as they were signed.
+    :raises NotUnderstoodError: if it is no JSON object, no ``call.completed`` event, or lacks id or outcome.
+    """
+    payload = _json_object(body)
+    if payload.get("event", EVENT) != EVENT:
+        raise NotUnderstoodError("its event is not call.completed")
+    for name, longest in (("call_id", 255), ("call_outcome", 64)):
+        value = payload.get(name)
+        if not isinstance(value, str) or not value.isprintable() or not 0 < len(value) <= longest:
+            raise NotUnderstoodError(f"its {name} is missing or is no short text")
+    return payload
+
+
 def parse_completion(body: bytes, *, extracted_field: str = "") -> Completion:
     """Understand a webhook's body, as documented by VoiceInfra; unknown fields stay in ``payload``.
 
     :param body: the bytes as they were signed.
     :param extracted_field: the name of the extracted data's field, which VoiceInfra does not document. By
         default it is the only object in the body that is not an echo of the request.
-    :raises NotUnderstoodError: if it is no JSON object, no ``call.completed`` event, or lacks id or outcome.
+    :raises NotUnderstoodError: see :func:`read_payload`.
     """
-    payload = _json_object(body)
-    if payload.get("event", EVENT) != EVENT:
-        raise NotUnderstoodError("its event is not call.completed")
+    payload = read_payload(body)
     return Completion(
-        call_id=_required_text(payload, "call_id", longest=255),
-        outcome=_required_text(payload, "call_outcome", longest=64),
+        call_id=payload["call_id"],
+        outcome=payload["call_outcome"],
         duration_seconds=_seconds(payload.get("duration_seconds")),
         start_time=_time(payload.get("start_time")),
         end_time=_time(payload.get("end_time")),
-        agent_id=_text(payload.get("agent_id")),
-        from_number=_text(payload.get("from_number")),
-        to_number=_text(payload.get("to_number")),
-        recording_url=_text(payload.get("recording_url")),
-        transcript=_text(payload.get("transcript")),
-        summary=_text(payload.get("summary")),
+        agent_id=text_of(payload, "agent_id"),
+        from_number=text_of(payload, "from_number"),
+        to_number=text_of(payload, "to_number"),
+        recording_url=text_of(payload, "recording_url"),
+        transcript=text_of(payload, "transcript"),
+        summary=text_of(payload, "summary"),
         extracted=_extracted(payload, extracted_field),
         payload=payload,
     )
 
 
-def digest(payload: dict[str, Any]) -> str:
-    """Tell bodies apart by what they say.
+def says_the_same(one: bytes, other: bytes) -> bool:
+    """Tell whether two bodies, both understood, say the same.
 
-    :param payload: the body; the query of its recording's link, which may be signed anew for each delivery,
-        does not count.
+    The query of the recording's link, which may be signed anew for each delivery, does not count.
     """
+    return _truth(one) == _truth(other)
+
+
+def _truth(body: bytes) -> str:
+    payload = _json_object(body)
     link = payload.get("recording_url")
     if isinstance(link, str):
         # What is not a link at all is compared as it is.
         with contextlib.suppress(ValueError):
-            payload = payload | {"recording_url": urlunsplit(urlsplit(link)._replace(query=""))}
-    return hashlib.sha256(json.dumps(payload, sort_keys=True).encode()).hexdigest()
+            payload["recording_url"] = urlunsplit(urlsplit(link)._replace(query=""))
+    # As text: to Python, 1 and true would be equal.
+    return json.dumps(payload, sort_keys=True)
 
 
 def _json_object(body: bytes) -> dict[str, Any]:
     try:
         payload = json.loads(body)
-        # A lone surrogate can be parsed, but not stored.
-        json.dumps(payload, ensure_ascii=False).encode()
+        if b"\\u" in body or b"\0" in body or not body.isascii():
+            # A lone surrogate can be parsed, but not stored.
+            json.dumps(payload, ensure_ascii=False).encode()
     except (ValueError, RecursionError):
         raise NotUnderstoodError("it is not JSON") from None
     if not isinstance(payload, dict):
         raise NotUnderstoodError("it is not a JSON object")
     level: list[Any] = [payload]
     for _ in range(_MAX_DEPTH):
-        level = [inner for value in level for inner in _inner(value)]
-    if level:
-        raise NotUnderstoodError("it is nested too deeply")
-    return payload
+        level = [inner for value in level for inner in (value.values() if isinstance(value, dict) else value)]
+        level = [value for value in level if isinstance(value, dict | list)]
+        if not level:
+            return payload
+    raise NotUnderstoodError("it is nested too deeply")
 
 
-def _inner(value: object) -> Iterable[Any]:
-    if isinstance(value, dict):
-        return value.values()
-    return value if isinstance(value, list) else ()
-
-
-def _required_text(payload: dict[str, Any], name: str, *, longest: int) -> str:
+def text_of(payload: dict[str, Any], name: str) -> str | None:
+    """Read a text, or None where it is something else."""
     value = payload.get(name)
-    if not isinstance(value, str) or not value.isprintable() or not 0 < len(value) <= longest:
-        raise NotUnderstoodError(f"its {name} is missing or is no short text")
-    return value
-
-
-def _text(value: object) -> str | None:
     return value if isinstance(value, str) else None
 
 

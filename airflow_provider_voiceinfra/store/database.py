@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -17,12 +17,16 @@ from airflow_provider_voiceinfra.store import tables
 from airflow_provider_voiceinfra.store.errors import (
     StoreError,
     StoreMissingError,
+    StoreRefusesError,
     StoreUnavailableError,
     StoreVersionError,
 )
 
 LOCK_TIMEOUT = 30.0
 """Seconds that a transaction on SQLite waits for another one's end."""
+
+LOCK_INTERVAL = 0.001
+"""Seconds between two attempts to begin one."""
 
 _WRITE = "write sqlite:////path/voiceinfra.db or postgresql+psycopg://user:password@host/database"
 
@@ -143,8 +147,11 @@ class Database:
             )
             # A claim and a completion are on the disk when the transaction ends, whatever happens then.
             connection.execute("PRAGMA synchronous=FULL")
+            connection.execute("PRAGMA wal_autocheckpoint=4000")
             connection.execute("PRAGMA foreign_keys=ON")
             if create:
+                # Small pages: a completion's place in an index costs a page, as long as few come at once.
+                connection.execute("PRAGMA page_size=2048")
                 _write_ahead(connection)
             return connection
 
@@ -154,7 +161,10 @@ class Database:
         def begin(connection: sa.Connection) -> None:
             write = connection.get_execution_options().get("voiceinfra_write", False)
             # A writer takes the lock at once: one that starts as a reader may be refused half-way.
-            connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+            if write:
+                _begin_writing(connection)
+            else:
+                connection.exec_driver_sql("BEGIN")
 
         return engine
 
@@ -175,11 +185,11 @@ class Database:
         """Say what is wrong with the database without repeating what is in it."""
         try:
             yield
-        except DBAPIError as error:
+        except (sa.exc.IntegrityError, sa.exc.DataError) as error:
             # These two repeat values of rows; the others say what is wrong with the database.
-            telling = isinstance(error, sa.exc.IntegrityError | sa.exc.DataError)
-            why = type(error.orig).__name__ if telling else str(error.orig).strip().split("\n", 1)[0]
-            raise StoreUnavailableError(self.shown_url, why) from None
+            raise StoreRefusesError(self.shown_url, type(error.orig).__name__) from None
+        except DBAPIError as error:
+            raise StoreUnavailableError(self.shown_url, str(error.orig).strip().split("\n", 1)[0]) from None
         except sa.exc.TimeoutError:
             raise StoreUnavailableError(self.shown_url, "all connections are in use") from None
         except OSError as error:
@@ -194,14 +204,33 @@ class Database:
 
 def _write_ahead(connection: sqlite3.Connection) -> None:
     """Let readers and the one writer not wait for each other; lasts for the file."""
+    # Where another process does the same, SQLite gives up at once.
+    _when_free(lambda: connection.execute("PRAGMA journal_mode=WAL"))
+
+
+def _begin_writing(connection: sa.Connection) -> None:
+    """Wait for the lock.
+
+    SQLite itself waits ever longer between two attempts: beside a busy receiver, a claim would find the lock taken
+    for seconds.
+    """
+    connection.exec_driver_sql("PRAGMA busy_timeout=0")
+    try:
+        _when_free(lambda: connection.exec_driver_sql("BEGIN IMMEDIATE"))
+    finally:
+        connection.exec_driver_sql(f"PRAGMA busy_timeout={1_000 * LOCK_TIMEOUT:.0f}")
+
+
+def _when_free(execute: Callable[[], object]) -> None:
+    """Execute as soon as nobody else holds the lock."""
     end = time.monotonic() + LOCK_TIMEOUT
     while True:
         try:
-            connection.execute("PRAGMA journal_mode=WAL")
-        except sqlite3.OperationalError as error:
-            # Where another process does the same, SQLite gives up at once.
-            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > end:
+            execute()
+        except (sqlite3.OperationalError, sa.exc.OperationalError) as error:
+            cause = error.orig if isinstance(error, sa.exc.OperationalError) else error
+            if getattr(cause, "sqlite_errorcode", 0) & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > end:
                 raise
-            time.sleep(0.05)
+            time.sleep(LOCK_INTERVAL)
         else:
             return

@@ -33,6 +33,13 @@ class StoreVersionError(StoreError):
         )
 
 
+class StoreRefusesError(StoreError):
+    """The database of the call store refuses a value."""
+
+    def __init__(self, url: str, why: str) -> None:
+        super().__init__(f"The call store at {url} ([voiceinfra] call_store) refuses what was to be kept: {why}.")
+
+
 class StoreUnavailableError(StoreError):
     """The database of the call store does not answer, or answers with an error."""
 

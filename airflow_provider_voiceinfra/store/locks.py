@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 
 import sqlalchemy as sa
+
+# In the order of the array, one after another.
+_LOCK = sa.text("SELECT pg_advisory_xact_lock(number) FROM unnest(CAST(:numbers AS bigint[])) AS number")
 
 
 def lock(tx: sa.Connection, *name: object) -> None:
@@ -14,7 +18,16 @@ def lock(tx: sa.Connection, *name: object) -> None:
 
     :param name: what kind, and which.
     """
+    lock_all(tx, [name])
+
+
+def lock_all(tx: sa.Connection, names: Iterable[tuple[object, ...]]) -> None:
+    """Hold several locks of one kind; everybody takes them in the same order."""
     if tx.dialect.name == "postgresql":
-        digest = hashlib.sha256("/".join(map(str, name)).encode()).digest()
-        number = int.from_bytes(digest[:8], signed=True)
-        tx.execute(sa.select(sa.func.pg_advisory_xact_lock(sa.bindparam("number", number, sa.BigInteger))))
+        numbers = sorted({_number(name) for name in names})
+        tx.execute(_LOCK, {"numbers": numbers})
+
+
+def _number(name: tuple[object, ...]) -> int:
+    digest = hashlib.sha256("/".join(map(str, name)).encode()).digest()
+    return int.from_bytes(digest[:8], signed=True)

@@ -118,6 +118,19 @@ class Event:
     detail: Mapping[str, str]
 
 
+class Kept(StrEnum):
+    """What a delivery brought."""
+
+    NEW = "new"
+    """The completion of a call."""
+    DUPLICATE = "duplicate"
+    """Nothing that was not there."""
+    CONFLICT = "conflict"
+    """Another body for a call that had one: kept beside the first, and never acted upon."""
+    QUARANTINED = "quarantined"
+    """Something that is not understood."""
+
+
 @dataclass(frozen=True, slots=True)
 class Completion:
     """The record that a ``call.completed`` webhook carried.

@@ -7,25 +7,31 @@ the other and nothing else: the same agent and numbers, a start between the clai
 
 from __future__ import annotations
 
-from dataclasses import astuple, dataclass
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
 from airflow_provider_voiceinfra.store import tables
+from airflow_provider_voiceinfra.store.completion_body import parse_completion
 from airflow_provider_voiceinfra.store.events import record_event
-from airflow_provider_voiceinfra.store.locks import lock
-from airflow_provider_voiceinfra.store.records import CallState
+from airflow_provider_voiceinfra.store.locks import lock_all
+from airflow_provider_voiceinfra.store.records import CallState, Completion
 
 TOLERANCE = timedelta(seconds=60)
 """By how much VoiceInfra's clock may be behind ours."""
 
 _OPEN = (CallState.CLAIMED, CallState.UNKNOWN)
+_PARTY = tuple(tables.call.c[name] for name in ("webhook_conn_id", "agent_id", "from_number", "to_number"))
+_OPEN_PARTIES = (
+    sa.select(*_PARTY)
+    .distinct()
+    .where(tables.call.c.state.in_(_OPEN), tables.call.c.to_number.in_(sa.bindparam("numbers", expanding=True)))
+)
 
 
-@dataclass(frozen=True, slots=True)
-class Party:
+class Party(NamedTuple):
     """Who calls whom, by which account."""
 
     webhook_conn_id: str
@@ -39,16 +45,26 @@ class Party:
         return cls(row.webhook_conn_id, row.agent_id, row.from_number, row.to_number)
 
 
-def lock_party(tx: sa.Connection, party: Party) -> None:
-    """Let nobody else recover calls of this party until the transaction ends."""
-    lock(tx, "party", *astuple(party))
+class _Unmatched:
+    """A completion that no call has.
+
+    :param row: of the completion.
+    """
+
+    def __init__(self, row: Any, said: Completion) -> None:
+        self.row = row
+        self.party = Party(row.webhook_conn_id, said.agent_id or "", said.from_number or "", said.to_number or "")
+        self.start: datetime = said.start_time or row.received_at
+
+
+def lock_party(tx: sa.Connection, *parties: Party) -> None:
+    """Let nobody else recover calls of these parties until the transaction ends."""
+    lock_all(tx, (("party", *party) for party in parties))
 
 
 def party_of_call(tx: sa.Connection, row_id: int) -> Party:
     """Read who calls whom; it never changes."""
-    columns = tables.call.c
-    query = sa.select(columns.webhook_conn_id, columns.agent_id, columns.from_number, columns.to_number)
-    return Party.of(tx.execute(query.where(columns.id == row_id)).one())
+    return Party.of(tx.execute(sa.select(*_PARTY).where(tables.call.c.id == row_id)).one())
 
 
 def recover(tx: sa.Connection, party: Party) -> None:
@@ -57,23 +73,29 @@ def recover(tx: sa.Connection, party: Party) -> None:
     To be called whenever a call or a completion comes or goes; the lock must be held.
     """
     _expire(tx, party)
-    calls = tx.execute(_of(party, tables.call).where(tables.call.c.state.in_(_OPEN))).all()
+    calls = tx.execute(_open_calls(party)).all()
     if not any(call.state == CallState.UNKNOWN for call in calls):
         return
-    completions = _unmatched(tx, party)
+    completions = _unmatched(tx, party, calls)
     for completion in completions:
         fitting = [call for call in calls if fits(call, completion)]
         if len(fitting) != 1 or fitting[0].state != CallState.UNKNOWN:
             continue
         if sum(fits(fitting[0], other) for other in completions) == 1:
-            complete(tx, fitting[0].id, completion, "recovered", call_id=completion.call_id)
+            complete(tx, fitting[0].id, completion.row, "recovered", call_id=completion.row.call_id)
 
 
-def fits(call: Any, completion: Any) -> bool:
+def recover_all(tx: sa.Connection, parties: Collection[Party]) -> None:
+    """Settle the unknown calls of several parties; their locks must be held."""
+    rows = tx.execute(_OPEN_PARTIES, {"numbers": [party.to_number for party in parties]})
+    for party in {Party.of(row) for row in rows}.intersection(parties):
+        recover(tx, party)
+
+
+def fits(call: Any, completion: _Unmatched) -> bool:
     """Tell whether a completion may be this call's, by its time."""
-    start: datetime = completion.start_time or completion.received_at
     claimed_at: datetime = call.claimed_at
-    return bool(claimed_at - TOLERANCE <= start <= call.deadline)
+    return bool(claimed_at - TOLERANCE <= completion.start <= call.deadline)
 
 
 def _expire(tx: sa.Connection, party: Party) -> None:
@@ -82,7 +104,7 @@ def _expire(tx: sa.Connection, party: Party) -> None:
     One that never passed the fence has sent nothing, and will not: its key is free. Any other one is unknown.
     """
     columns = tables.call.c
-    old = (columns.state == CallState.CLAIMED, columns.claim_expires_at < datetime.now(UTC), *_is(party, tables.call))
+    old = (columns.state == CallState.CLAIMED, columns.claim_expires_at < datetime.now(UTC), *_is(party))
     judgements: tuple[tuple[sa.ColumnElement[bool], dict[str, Any]], ...] = (
         (columns.fences == 0, {"state": CallState.RELEASED, "holds_key": False}),
         (columns.fences > 0, {"state": CallState.UNKNOWN}),
@@ -100,33 +122,36 @@ def candidates(tx: sa.Connection, ref: str) -> tuple[list[str], list[str]]:
     """
     call = tx.execute(sa.select(tables.call).where(tables.call.c.ref == ref)).one()
     party = Party.of(call)
-    completions = [each for each in _unmatched(tx, party) if fits(call, each)]
-    others = tx.execute(
-        _of(party, tables.call).where(tables.call.c.state.in_(_OPEN), tables.call.c.id != call.id)
-    ).all()
+    completions = [each for each in _unmatched(tx, party, [call]) if fits(call, each)]
+    others = tx.execute(_open_calls(party).where(tables.call.c.id != call.id)).all()
     rivals = [other.ref for other in others if any(fits(other, each) for each in completions)]
-    return rivals, [each.call_id for each in completions]
+    return rivals, [each.row.call_id for each in completions]
 
 
-def _of(party: Party, table: sa.Table) -> sa.Select[Any]:
-    return sa.select(table).where(*_is(party, table))
+def _open_calls(party: Party) -> sa.Select[Any]:
+    return sa.select(tables.call).where(*_is(party), tables.call.c.state.in_(_OPEN))
 
 
-def _is(party: Party, table: sa.Table) -> tuple[sa.ColumnElement[bool], ...]:
-    return (
-        table.c.to_number == party.to_number,
-        table.c.from_number == party.from_number,
-        table.c.agent_id == party.agent_id,
-        table.c.webhook_conn_id == party.webhook_conn_id,
-    )
+def _is(party: Party) -> tuple[sa.ColumnElement[bool], ...]:
+    return tuple(tables.call.c[name] == value for name, value in party._asdict().items())
 
 
-def _unmatched(tx: sa.Connection, party: Party) -> list[Any]:
+def _unmatched(tx: sa.Connection, party: Party, calls: Sequence[Any]) -> list[_Unmatched]:
+    """Find the completions of a party that no call has, among those that may be one of the calls'."""
+    columns = tables.completion.c
     known = sa.exists().where(
-        tables.call.c.call_id == tables.completion.c.call_id,
-        tables.call.c.webhook_conn_id == tables.completion.c.webhook_conn_id,
+        tables.call.c.call_id == columns.call_id, tables.call.c.webhook_conn_id == columns.webhook_conn_id
     )
-    return list(tx.execute(_of(party, tables.completion).where(tables.completion.c.first, ~known)).all())
+    query = sa.select(tables.completion).where(
+        # By our own clock: nothing arrives before its call was claimed.
+        columns.received_at >= min(call.claimed_at for call in calls) - TOLERANCE,
+        columns.to_number == party.to_number,
+        columns.webhook_conn_id == party.webhook_conn_id,
+        columns.first,
+        ~known,
+    )
+    found = [_Unmatched(row, parse_completion(row.body)) for row in tx.execute(query)]
+    return [each for each in found if each.party == party]
 
 
 def complete(tx: sa.Connection, row_id: int, completion: Any, kind: str, **detail: str) -> None:

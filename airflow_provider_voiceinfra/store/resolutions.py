@@ -45,7 +45,7 @@ class Resolutions:
             if other is not None:
                 raise ResolutionError(f"{call_id} is the call_id of {other}: {ref} must be another call.")
             self._resolve(tx, row, actor, state=CallState.QUEUED, call_id=call_id)
-            settle(tx, call_id)
+            settle(tx, [call_id])
 
     def not_placed(self, ref: str, *, actor: str) -> None:
         """Settle an unknown call that was not placed: its key is free again, and a retry or a clear may dial.

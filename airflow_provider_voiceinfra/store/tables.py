@@ -103,6 +103,8 @@ call = sa.Table(
     sa.Column("completion_id", BigId, sa.ForeignKey("voiceinfra_completion.id")),
     sa.Column("outcome", sa.String(64)),
     sa.Column("completed_at", UtcDateTime),
+    # When its number and all words about it were removed.
+    sa.Column("purged_at", UtcDateTime),
     sa.Index(
         "uq_voiceinfra_call_key",
         "environment",
@@ -143,22 +145,21 @@ completion = sa.Table(
     sa.Column("id", BigId, primary_key=True, autoincrement=True),
     sa.Column("webhook_conn_id", sa.String(250), nullable=False),
     sa.Column("call_id", sa.String(255), nullable=False),
-    sa.Column("digest", sa.String(64), nullable=False),
+    # Of the body as it was signed.
+    sa.Column("digest", sa.LargeBinary, nullable=False),
     # False for a second body that says something else about the same call: kept, and never acted upon.
     sa.Column("first", sa.Boolean, nullable=False),
     sa.Column("received_at", UtcDateTime, nullable=False),
-    sa.Column("last_received_at", UtcDateTime, nullable=False),
-    sa.Column("deliveries", sa.Integer, nullable=False),
     sa.Column("outcome", sa.String(64), nullable=False),
-    sa.Column("agent_id", sa.String(255)),
-    sa.Column("from_number", sa.String(64)),
+    # Finds the completions that may be an unknown call's; all else that was said is in the body.
     sa.Column("to_number", sa.String(64)),
-    sa.Column("start_time", UtcDateTime),
-    # The bytes as they were signed.
+    # The bytes as they were signed; none once it is purged, and never again.
     sa.Column("body", sa.LargeBinary, nullable=False),
-    sa.UniqueConstraint("webhook_conn_id", "call_id", "digest"),
-    sa.Index(None, "call_id"),
-    sa.Index(None, "to_number"),
+    sa.Column("redeliveries", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("last_redelivered_at", UtcDateTime),
+    sa.UniqueConstraint("call_id", "webhook_conn_id", "digest"),
+    # Grows at its end only: an index by number alone would cost each completion a page of its own.
+    sa.Index(None, "received_at", "to_number"),
     # An id is never used again, not even when the newest row was deleted.
     sqlite_autoincrement=True,
 )
@@ -168,11 +169,25 @@ quarantine = sa.Table(
     metadata,
     sa.Column("id", BigId, primary_key=True, autoincrement=True),
     sa.Column("webhook_conn_id", sa.String(250), nullable=False),
-    sa.Column("digest", sa.String(64), nullable=False),
+    sa.Column("digest", sa.LargeBinary, nullable=False),
     sa.Column("received_at", UtcDateTime, nullable=False),
     sa.Column("reason", sa.Text, nullable=False),
     sa.Column("body", sa.LargeBinary, nullable=False),
     sa.UniqueConstraint("webhook_conn_id", "digest"),
+)
+
+forward = sa.Table(
+    "voiceinfra_forward",
+    metadata,
+    # A verified webhook that another environment has not taken yet.
+    sa.Column("id", BigId, primary_key=True, autoincrement=True),
+    sa.Column("url", sa.Text, nullable=False),
+    sa.Column("headers", Json, nullable=False),
+    sa.Column("body", sa.LargeBinary, nullable=False),
+    sa.Column("received_at", UtcDateTime, nullable=False),
+    sa.Column("attempts", sa.Integer, nullable=False),
+    sa.Column("next_at", UtcDateTime, nullable=False),
+    sa.Index(None, "next_at"),
 )
 
 wait = sa.Table(

@@ -11,7 +11,9 @@ from dataclasses import dataclass
 log = logging.getLogger(__name__)
 
 LIFETIME = 30.0
-"""Seconds after which a secret is looked up again: a changed one works within a minute."""
+"""Seconds after which a secret is looked up again: one that was taken away is refused within a minute."""
+RECENT = 5.0
+"""Seconds in which it is not looked up again, not even where nothing fits it: strangers cannot cause more."""
 
 
 class SecretMissingError(Exception):
@@ -21,11 +23,11 @@ class SecretMissingError(Exception):
 @dataclass(frozen=True, slots=True)
 class _Known:
     secrets: tuple[str, ...]
-    until: float
+    at: float
 
 
 class WebhookSecrets:
-    """Remembers secrets, and serves the last known one while they cannot be looked up.
+    """Remembers secrets, and serves the last known ones while they cannot be looked up.
 
     :param look_up: gives the secrets of a connection, the present one first; may block and may fail.
     """
@@ -35,27 +37,34 @@ class WebhookSecrets:
         self._known: dict[str, _Known] = {}
         self._lock = threading.Lock()
 
-    def remembered(self, conn_id: str) -> tuple[str, ...] | None:
-        """Give the secrets if they were looked up lately, without blocking."""
+    def remembered(self, conn_id: str) -> tuple[str, ...]:
+        """Give the secrets if they were looked up lately, else none; never blocks."""
         known = self._known.get(conn_id)
-        return known.secrets if known and time.monotonic() < known.until else None
+        return known.secrets if known and time.monotonic() - known.at < LIFETIME else ()
 
     def get(self, conn_id: str) -> tuple[str, ...]:
-        """Give the secrets of a connection, looking them up where that was long ago.
+        """Give the secrets of a connection, looking them up unless that was a moment ago.
 
         :raises SecretMissingError: if none was ever known.
         """
-        with self._lock:
-            secrets = self.remembered(conn_id)
-            if secrets is not None:
-                return secrets
+        known = self._known.get(conn_id)
+        # Where they are known, nobody waits for somebody else's slow look-up.
+        if self._lock.acquire(blocking=known is None or not known.secrets):
             try:
-                secrets = tuple(secret for secret in self._look_up(conn_id) if secret)
-            except Exception as error:  # noqa: BLE001 - any secrets backend, any error
-                log.warning("The secret of webhook %r cannot be looked up (%s).", conn_id, type(error).__name__)
                 known = self._known.get(conn_id)
-                secrets = known.secrets if known else ()
-            if not secrets:
-                raise SecretMissingError(conn_id)
-            self._known[conn_id] = _Known(secrets, time.monotonic() + LIFETIME)
-            return secrets
+                if known is None or time.monotonic() - known.at >= RECENT:
+                    known = self._known[conn_id] = _Known(self._looked_up(conn_id), time.monotonic())
+            finally:
+                self._lock.release()
+        if known is None or not known.secrets:
+            raise SecretMissingError(conn_id)
+        return known.secrets
+
+    def _looked_up(self, conn_id: str) -> tuple[str, ...]:
+        try:
+            secrets = tuple(secret for secret in self._look_up(conn_id) if secret)
+        except Exception as error:  # noqa: BLE001 - any secrets backend, any error
+            log.warning("The secret of webhook %r cannot be looked up (%s).", conn_id, type(error).__name__)
+            secrets = ()
+        known = self._known.get(conn_id)
+        return secrets or (known.secrets if known else ())

@@ -14,8 +14,7 @@ import uvicorn
 from airflow_provider_voiceinfra.sandbox import Dial, Sandbox
 from airflow_provider_voiceinfra.sandbox.scenarios import Notice
 from airflow_provider_voiceinfra.store.call_store import CallStore
-from airflow_provider_voiceinfra.webhook.app import create_app
-from airflow_provider_voiceinfra.webhook.receiver import Receiver
+from airflow_provider_voiceinfra.webhook.app import Receiver, create_app
 from airflow_provider_voiceinfra.webhook.secrets import WebhookSecrets
 from tests.benchmarks.hammer.asks import MARKER, Plan
 from tests.benchmarks.hammer.pace import LATE_WEBHOOK, SLOW_ANSWER

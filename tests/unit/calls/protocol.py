@@ -30,9 +30,9 @@ from airflow_provider_voiceinfra.calls.errors import (
     VoiceInfraError,
 )
 from airflow_provider_voiceinfra.calls.retry import RetryPolicy
-from airflow_provider_voiceinfra.store import claims, completions, events, recovery
+from airflow_provider_voiceinfra.store import claims, events, recovery
 from airflow_provider_voiceinfra.store.call_store import CallStore
-from airflow_provider_voiceinfra.store.completion_body import parse_completion
+from airflow_provider_voiceinfra.store.delivery import Delivery
 from airflow_provider_voiceinfra.store.errors import StoreError
 from airflow_provider_voiceinfra.store.records import Call
 from tests.unit.calls.samples import account, intent
@@ -158,7 +158,7 @@ class World:
             "start_time": Clock.at.isoformat(),
         }
         content = body(call_id, **party)
-        self.store.completions.record("voiceinfra_default", parse_completion(content), content)
+        self.store.deliveries.keep([Delivery.read("voiceinfra_default", Clock.at, content)])
 
     def look(self) -> None:
         """Let those who wait look at all calls."""
@@ -205,7 +205,7 @@ class World:
 def world(url: str) -> Iterator[World]:
     """Make a world whose clock stands."""
     with contextlib.ExitStack() as stack:
-        for module in (dialing, claims, completions, events, recovery):
+        for module in (dialing, claims, events, recovery):
             stack.enter_context(mock.patch.object(module, "datetime", Clock))
         stack.enter_context(mock.patch.object(dialing.time, "sleep", return_value=None))
         stack.enter_context(mock.patch.object(Clock, "at", Clock.at))

@@ -11,10 +11,9 @@ import sqlalchemy as sa
 
 from airflow_provider_voiceinfra.store import tables
 from airflow_provider_voiceinfra.store.call_store import CallStore
-from airflow_provider_voiceinfra.store.completion_body import parse_completion
-from airflow_provider_voiceinfra.store.completions import Delivery
+from airflow_provider_voiceinfra.store.delivery import Delivery
 from airflow_provider_voiceinfra.store.errors import StoreError, StoreUnavailableError
-from airflow_provider_voiceinfra.store.records import Claim, NewCall, Source
+from airflow_provider_voiceinfra.store.records import Claim, Kept, NewCall, Source
 
 NUMBER, CALLER = "+14155550100", "+14155550199"
 SECRET = "her policy was cancelled"
@@ -68,10 +67,15 @@ def body(call_id: str = "call-1", **fields: Any) -> bytes:
     return json.dumps(said | fields).encode()
 
 
-def deliver(store: CallStore, call_id: str = "call-1", *, conn: str = CONN, **fields: Any) -> Delivery:
+def delivery(content: bytes, conn: str = CONN) -> Delivery:
+    """A webhook that came just now."""
+    return Delivery.read(conn, datetime.now(UTC), content)
+
+
+def deliver(store: CallStore, call_id: str = "call-1", *, conn: str = CONN, **fields: Any) -> Kept:
     """Let a webhook bring a completion."""
-    sent = body(call_id, **fields)
-    return store.completions.record(conn, parse_completion(sent), sent)
+    (kept,) = store.deliveries.keep([delivery(body(call_id, **fields), conn)])
+    return kept
 
 
 def state(store: CallStore, ref_or_call_id: str) -> str:

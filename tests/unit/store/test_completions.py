@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from airflow_provider_voiceinfra.store import completions, tables
-from airflow_provider_voiceinfra.store.completions import Delivery
+from airflow_provider_voiceinfra.store.records import Kept
 from tests.unit.store.race import in_threads
 from tests.unit.store.samples import claim, deliver, queued, rows, state
 
 
 def test_a_completion_ends_its_call(store):
     ours = queued(store, "call-1")
-    assert deliver(store, "call-1", call_outcome="voicemail") is Delivery.NEW
+    assert deliver(store, "call-1", call_outcome="voicemail") is Kept.NEW
     call = store.calls.get(ours.ref)
     assert (call.state, call.completion.outcome) == ("completed", "voicemail")
     assert call.completed_at is not None

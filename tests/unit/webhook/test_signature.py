@@ -8,7 +8,7 @@ import hmac
 
 import pytest
 
-from airflow_provider_voiceinfra.webhook.signature import SignatureError, verify
+from airflow_provider_voiceinfra.webhook.signature import fits
 
 BODY, SECRET = b'{"call_id": "1"}', "s3cret"
 DIGEST = hmac.new(SECRET.encode(), BODY, hashlib.sha256).digest()
@@ -19,27 +19,23 @@ FORMS = [HEX, HEX.upper(), f"sha256={HEX}", f"SHA256={HEX.upper()}", base64.b64e
 
 @pytest.mark.parametrize("form", FORMS)
 def test_every_form_of_a_right_signature_is_taken(form):
-    verify(BODY, form, [SECRET])
+    assert fits(BODY, form, [SECRET])
 
 
 def test_both_secrets_are_taken_during_a_rotation():
-    verify(BODY, HEX, ["new", SECRET])
+    assert fits(BODY, HEX, ["new", SECRET])
 
 
 @pytest.mark.parametrize("form", [None, "", "sha256=", HEX[:-1], HEX[:-2] + "00", "ä" * 64, "=" * 64, HEX + HEX, "\0"])
 def test_anything_else_is_refused(form):
-    with pytest.raises(SignatureError):
-        verify(BODY, form, [SECRET])
+    assert not fits(BODY, form, [SECRET])
 
 
 @pytest.mark.parametrize("form", FORMS)
 def test_another_body_or_another_secret_is_refused(form):
-    with pytest.raises(SignatureError):
-        verify(BODY + b" ", form, [SECRET])
-    with pytest.raises(SignatureError):
-        verify(BODY, form, ["another"])
+    assert not fits(BODY + b" ", form, [SECRET])
+    assert not fits(BODY, form, ["another"])
 
 
 def test_no_secret_lets_nobody_in():
-    with pytest.raises(SignatureError):
-        verify(BODY, HEX, [])
+    assert not fits(BODY, HEX, [])

@@ -20,36 +20,49 @@ def upgrade() -> None:
         sa.Column("id", _BIG_ID, autoincrement=True, nullable=False),
         sa.Column("webhook_conn_id", sa.String(length=250), nullable=False),
         sa.Column("call_id", sa.String(length=255), nullable=False),
-        sa.Column("digest", sa.String(length=64), nullable=False),
+        sa.Column("digest", sa.LargeBinary, nullable=False),
         sa.Column("first", sa.Boolean, nullable=False),
         sa.Column("received_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("last_received_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("deliveries", sa.Integer, nullable=False),
         sa.Column("outcome", sa.String(length=64), nullable=False),
-        sa.Column("agent_id", sa.String(length=255)),
-        sa.Column("from_number", sa.String(length=64)),
         sa.Column("to_number", sa.String(length=64)),
-        sa.Column("start_time", sa.DateTime(timezone=True)),
         sa.Column("body", sa.LargeBinary, nullable=False),
+        sa.Column("redeliveries", sa.Integer, nullable=False, server_default="0"),
+        sa.Column("last_redelivered_at", sa.DateTime(timezone=True)),
         sa.PrimaryKeyConstraint("id", name="pk_voiceinfra_completion"),
         sa.UniqueConstraint(
-            "webhook_conn_id", "call_id", "digest", name="uq_voiceinfra_completion_webhook_conn_id_call_id_digest"
+            "call_id", "webhook_conn_id", "digest", name="uq_voiceinfra_completion_call_id_webhook_conn_id_digest"
         ),
         sqlite_autoincrement=True,
     )
-    op.create_index("ix_voiceinfra_completion_call_id", "voiceinfra_completion", ["call_id"], unique=False)
-    op.create_index("ix_voiceinfra_completion_to_number", "voiceinfra_completion", ["to_number"], unique=False)
+    op.create_index(
+        "ix_voiceinfra_completion_received_at_to_number",
+        "voiceinfra_completion",
+        ["received_at", "to_number"],
+        unique=False,
+    )
     op.create_table(
         "voiceinfra_quarantine",
         sa.Column("id", _BIG_ID, autoincrement=True, nullable=False),
         sa.Column("webhook_conn_id", sa.String(length=250), nullable=False),
-        sa.Column("digest", sa.String(length=64), nullable=False),
+        sa.Column("digest", sa.LargeBinary, nullable=False),
         sa.Column("received_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("reason", sa.Text, nullable=False),
         sa.Column("body", sa.LargeBinary, nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_voiceinfra_quarantine"),
         sa.UniqueConstraint("webhook_conn_id", "digest", name="uq_voiceinfra_quarantine_webhook_conn_id_digest"),
     )
+    op.create_table(
+        "voiceinfra_forward",
+        sa.Column("id", _BIG_ID, autoincrement=True, nullable=False),
+        sa.Column("url", sa.Text, nullable=False),
+        sa.Column("headers", _JSON, nullable=False),
+        sa.Column("body", sa.LargeBinary, nullable=False),
+        sa.Column("received_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("attempts", sa.Integer, nullable=False),
+        sa.Column("next_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_voiceinfra_forward"),
+    )
+    op.create_index("ix_voiceinfra_forward_next_at", "voiceinfra_forward", ["next_at"], unique=False)
     op.create_table(
         "voiceinfra_store",
         sa.Column("id", sa.String(length=32), nullable=False),
@@ -107,6 +120,7 @@ def upgrade() -> None:
         sa.Column("completion_id", _BIG_ID),
         sa.Column("outcome", sa.String(length=64)),
         sa.Column("completed_at", sa.DateTime(timezone=True)),
+        sa.Column("purged_at", sa.DateTime(timezone=True)),
         sa.ForeignKeyConstraint(
             ["completion_id"], ["voiceinfra_completion.id"], name="fk_voiceinfra_call_completion_id"
         ),

@@ -1,0 +1,100 @@
+"""The bodies of completions: which are there, which are new, and which say something else."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from airflow_provider_voiceinfra.store import tables
+from airflow_provider_voiceinfra.store.completion_body import says_the_same
+from airflow_provider_voiceinfra.store.delivery import Delivery
+from airflow_provider_voiceinfra.store.records import Kept
+
+_columns = tables.completion.c
+_KNOWN = (
+    sa.select(
+        _columns.webhook_conn_id,
+        _columns.call_id,
+        _columns.digest,
+        _columns.id,
+        (sa.func.length(_columns.body) == 0).label("purged"),
+    )
+    .where(_columns.call_id.in_(sa.bindparam("call_ids", expanding=True)))
+    .order_by(_columns.id)
+)
+# Asking for the ids makes it one statement for all rows, during which other threads run.
+_INSERT = tables.completion.insert().returning(_columns.id)
+_AGAIN = (
+    sa.update(tables.completion)
+    .where(_columns.id == sa.bindparam("known"))
+    .values(redeliveries=_columns.redeliveries + 1, last_redelivered_at=sa.bindparam("at"))
+)
+
+
+@dataclass(slots=True)
+class _Body:
+    """One body of a call, there already or about to be written.
+
+    :param id: its row, where it is there.
+    :param bytes: of it, once they are needed.
+    """
+
+    digest: bytes
+    id: int | None = None
+    purged: bool = False
+    bytes: bytes | None = None
+
+
+class Bodies:
+    """Sorts the completions of one transaction, and writes those that are new.
+
+    :param call_ids: of those that will be added; their locks must be held.
+    """
+
+    def __init__(self, tx: sa.Connection, call_ids: Collection[str]) -> None:
+        self._tx = tx
+        self._known: defaultdict[tuple[str, str], list[_Body]] = defaultdict(list)
+        self._new: list[dict[str, Any]] = []
+        self._again: list[dict[str, Any]] = []
+        if call_ids:
+            for conn_id, call_id, digest, row_id, purged in tx.execute(_KNOWN, {"call_ids": list(call_ids)}):
+                self._known[conn_id, call_id].append(_Body(digest, row_id, purged))
+
+    def add(self, delivery: Delivery) -> Kept:
+        """Take one completion; what it brings is written by :meth:`write`."""
+        known = self._known[delivery.webhook_conn_id, delivery.call_id]
+        for each in known:
+            if each.purged or each.digest == delivery.digest or says_the_same(self._bytes(each), delivery.body):
+                if each.id is not None:
+                    self._again.append({"known": each.id, "at": delivery.received_at})
+                return Kept.DUPLICATE
+        self._new.append(
+            {
+                "webhook_conn_id": delivery.webhook_conn_id,
+                "call_id": delivery.call_id,
+                "digest": delivery.digest,
+                "first": not known,
+                "received_at": delivery.received_at,
+                "outcome": delivery.outcome,
+                "to_number": delivery.party.to_number.replace("\0", "")[:64] if delivery.party else "",
+                "body": delivery.body,
+            }
+        )
+        known.append(_Body(delivery.digest, bytes=delivery.body))
+        return Kept.CONFLICT if len(known) > 1 else Kept.NEW
+
+    def write(self) -> None:
+        """Write all that was added."""
+        if self._new:
+            self._tx.execute(_INSERT, self._new)
+        if self._again:
+            self._tx.execute(_AGAIN, self._again)
+
+    def _bytes(self, known: _Body) -> bytes:
+        if known.bytes is None:
+            known.bytes = self._tx.execute(sa.select(_columns.body).where(_columns.id == known.id)).scalar_one()
+        return known.bytes

@@ -1,0 +1,81 @@
+"""What webhooks bring is kept once, whatever is delivered, and many deliveries share one commit."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+
+import sqlalchemy as sa
+
+from airflow_provider_voiceinfra.store.bodies import Bodies
+from airflow_provider_voiceinfra.store.completions import lock_call_id, settle
+from airflow_provider_voiceinfra.store.database import Database
+from airflow_provider_voiceinfra.store.delivery import Delivery
+from airflow_provider_voiceinfra.store.errors import StoreRefusesError
+from airflow_provider_voiceinfra.store.forwards import add_forwards
+from airflow_provider_voiceinfra.store.quarantine import add_to_quarantine
+from airflow_provider_voiceinfra.store.records import Kept
+from airflow_provider_voiceinfra.store.recovery import Party, lock_party, recover_all
+
+
+class Deliveries:
+    """Keeps what webhooks bring.
+
+    :param database: the store's database.
+    :param forward_to: the other environments that each delivery is sent on to.
+    """
+
+    def __init__(self, database: Database, forward_to: Collection[str] = ()) -> None:
+        self._database = database
+        self._forward_to = forward_to
+
+    def keep(self, deliveries: Sequence[Delivery]) -> list[Kept]:
+        """Keep deliveries in one transaction, and complete the calls that they end.
+
+        A redelivery changes nothing. Another body for the same ``call_id`` is kept beside the first one and
+        never acted upon. What comes before the POST is answered waits here for its call. What is not understood
+        goes to quarantine.
+
+        :param deliveries: in the order of their arrival.
+        :return: what each one brought.
+        :raises StoreError: if the store cannot be used: nothing is kept then.
+        """
+        try:
+            with self._database.write() as tx:
+                add_to_quarantine(tx, [(each, each.reason) for each in deliveries if each.reason])
+                brought = _complete(tx, [(each, each.party) for each in deliveries if each.party is not None])
+                kept = [Kept.QUARANTINED if each.reason else next(brought) for each in deliveries]
+                again = [what is Kept.DUPLICATE for what in kept]
+                add_forwards(
+                    tx, [each for each, known in zip(deliveries, again, strict=True) if not known], self._forward_to
+                )
+        except StoreRefusesError:
+            return self._keep_each(deliveries)
+        return kept
+
+    def _keep_each(self, deliveries: Sequence[Delivery]) -> list[Kept]:
+        """Keep deliveries of which the database refuses one: it must not keep the others out."""
+        if len(deliveries) > 1:
+            return [kept for each in deliveries for kept in self.keep([each])]
+        with self._database.write() as tx:
+            add_to_quarantine(tx, [(each, "the database refuses what it holds") for each in deliveries])
+        return [Kept.QUARANTINED]
+
+
+def _complete(tx: sa.Connection, completions: Sequence[tuple[Delivery, Party]]) -> Iterator[Kept]:
+    """Keep completions, and end the calls that they are of.
+
+    :return: what each one brought.
+    """
+    if not completions:
+        return iter(())
+    call_ids = {each.call_id for each, _ in completions}
+    lock_party(tx, *{party for _, party in completions})
+    lock_call_id(tx, *call_ids)
+    bodies = Bodies(tx, call_ids)
+    brought = [bodies.add(each) for each, _ in completions]
+    bodies.write()
+    new = [pair for pair, what in zip(completions, brought, strict=True) if what is Kept.NEW]
+    if new:
+        settled = settle(tx, {each.call_id for each, _ in new})
+        recover_all(tx, {party for each, party in new if each.call_id not in settled})
+    return iter(brought)

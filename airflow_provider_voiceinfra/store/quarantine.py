@@ -1,0 +1,87 @@
+"""Signed webhooks that are not understood: kept, so that nothing that VoiceInfra said is lost."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from airflow_provider_voiceinfra.store import tables
+from airflow_provider_voiceinfra.store.database import Database
+from airflow_provider_voiceinfra.store.delivery import Delivery
+
+LIMIT = 1_000
+"""Rows that the quarantine holds at most; the oldest go first."""
+
+_columns = tables.quarantine.c
+
+
+@dataclass(frozen=True, slots=True)
+class Quarantined:
+    """A signed webhook that is not understood.
+
+    :param size: bytes of its body.
+    :param reason: why it is not understood.
+    """
+
+    id: int
+    received_at: datetime
+    webhook_conn_id: str
+    size: int
+    reason: str
+
+
+class Quarantine:
+    """Reads the quarantine of a store.
+
+    :param database: the store's database.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def newest(self) -> list[Quarantined]:
+        """List what is in quarantine, newest first."""
+        query = sa.select(
+            _columns.id,
+            _columns.received_at,
+            _columns.webhook_conn_id,
+            sa.func.length(_columns.body),
+            _columns.reason,
+        ).order_by(_columns.id.desc())
+        with self._database.read() as tx:
+            return [Quarantined(*row) for row in tx.execute(query)]
+
+    def body(self, row_id: int) -> bytes | None:
+        """Give the bytes of one, as they were signed."""
+        with self._database.read() as tx:
+            return tx.scalar(sa.select(_columns.body).where(_columns.id == row_id))
+
+    def count(self) -> int:
+        """Count what is in quarantine."""
+        with self._database.read() as tx:
+            return tx.scalar(sa.select(sa.func.count()).select_from(tables.quarantine)) or 0
+
+
+def add_to_quarantine(tx: sa.Connection, strange: Sequence[tuple[Delivery, str]]) -> None:
+    """Keep bodies that are not understood, each with the reason.
+
+    :param strange: deliveries, each with the reason, which repeats nothing of the body.
+    """
+    if not strange:
+        return
+    rows = [
+        {
+            "webhook_conn_id": delivery.webhook_conn_id,
+            "digest": delivery.digest,
+            "received_at": delivery.received_at,
+            "reason": reason,
+            "body": delivery.body,
+        }
+        for delivery, reason in strange
+    ]
+    tx.execute(tables.insert(tx, tables.quarantine).on_conflict_do_nothing(), rows)
+    oldest_kept = sa.select(_columns.id).order_by(_columns.id.desc()).offset(LIMIT).limit(1).scalar_subquery()
+    tx.execute(sa.delete(tables.quarantine).where(_columns.id <= oldest_kept))

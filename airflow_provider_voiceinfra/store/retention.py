@@ -1,0 +1,125 @@
+"""How long words and numbers are kept. What is needed to call nobody twice is kept for good.
+
+A purged call keeps its key, state, ``call_id``, outcome and times. Its numbers, request, metadata and completion's body
+are removed, and no body of it is stored again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import sqlalchemy as sa
+
+from airflow_provider_voiceinfra.store import tables
+from airflow_provider_voiceinfra.store.database import Database
+from airflow_provider_voiceinfra.store.records import CallState
+
+_OPEN = (CallState.CLAIMED, CallState.QUEUED, CallState.UNKNOWN, CallState.OVERDUE)
+_AT_ONCE = 200
+_call, _completion = tables.call.c, tables.completion.c
+
+
+@dataclass(frozen=True, slots=True)
+class Purged:
+    """What was removed, and what was not, because it is open still."""
+
+    calls: int
+    completions: int
+    quarantined: int
+    open_calls: int
+
+
+class Retention:
+    """Removes what people said, and their numbers.
+
+    :param database: the store's database.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def purge(self, before: datetime) -> Purged:
+        """Remove words and numbers of calls that were claimed, and of webhooks that came, before a time."""
+        return self._purge(
+            _call.claimed_at < before,
+            _completion.received_at < before,
+            tables.quarantine.c.received_at < before,
+        )
+
+    def erase(self, number: str) -> Purged:
+        """Remove everything that was said with a person, however new.
+
+        :param number: the person's, in E.164.
+        """
+        digits = number.lstrip("+").encode()
+        return self._purge(
+            sa.or_(_call.to_number == number, _call.from_number == number),
+            sa.or_(
+                _completion.to_number == number,
+                _completion.id.in_(sa.select(_call.completion_id).where(_call.to_number == number)),
+            ),
+            self._contains(tables.quarantine.c.body, digits),
+            self._contains(tables.forward.c.body, digits),
+        )
+
+    def _purge(
+        self,
+        calls: sa.ColumnElement[bool],
+        completions: sa.ColumnElement[bool],
+        quarantined: sa.ColumnElement[bool],
+        forwards: sa.ColumnElement[bool] | None = None,
+    ) -> Purged:
+        ended = _call.state.not_in(_OPEN)
+        # A completion whose call is open still may be needed to end it.
+        of_open = sa.exists().where(_call.call_id == _completion.call_id, _call.state.in_(_OPEN))
+        bodies = self._in_steps(
+            tables.completion,
+            sa.and_(completions, sa.func.length(_completion.body) > 0, ~of_open),
+            lambda rows: sa.update(tables.completion).where(rows).values(body=b"", to_number=None),
+        )
+        called = self._in_steps(
+            tables.call,
+            sa.and_(calls, ended, _call.purged_at.is_(None)),
+            lambda rows: (
+                sa.update(tables.call)
+                .where(rows)
+                .values(
+                    to_number="",
+                    request={},
+                    fingerprint={},
+                    metadata={},
+                    error_message=None,
+                    purged_at=datetime.now(UTC),
+                )
+            ),
+        )
+        strange = self._in_steps(tables.quarantine, quarantined, lambda rows: sa.delete(tables.quarantine).where(rows))
+        if forwards is not None:
+            self._in_steps(tables.forward, forwards, lambda rows: sa.delete(tables.forward).where(rows))
+        with self._database.read() as tx:
+            left = tx.scalar(sa.select(sa.func.count()).select_from(tables.call).where(calls, ~ended)) or 0
+        return Purged(called, bodies, strange, left)
+
+    def _in_steps(
+        self,
+        table: sa.Table,
+        which: sa.ColumnElement[bool],
+        change: Callable[[sa.ColumnElement[bool]], sa.Update | sa.Delete],
+    ) -> int:
+        """Change rows a few at a time, so that a claim does not wait for all of them."""
+        query = sa.select(table.c.id).where(which).limit(_AT_ONCE).with_for_update(skip_locked=True)
+        changed = 0
+        while True:
+            with self._database.write() as tx:
+                ids = tx.scalars(query).all()
+                if not ids:
+                    return changed
+                tx.execute(change(table.c.id.in_(ids)))
+                changed += len(ids)
+
+    def _contains(self, column: sa.Column[bytes], part: bytes) -> sa.ColumnElement[bool]:
+        if self._database.is_sqlite:
+            return sa.func.instr(column, part) > 0
+        return sa.func.position(sa.literal(part).op("IN")(column)) > 0

@@ -1,0 +1,99 @@
+"""What a receiver outside Airflow knows: environment variables, and the ``[voiceinfra]`` section of ``airflow.cfg``.
+
+Names are Airflow's own, so that one set of variables serves both.
+"""
+
+from __future__ import annotations
+
+import configparser
+import json
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+from airflow_provider_voiceinfra import get_provider_info
+from airflow_provider_voiceinfra.webhook.forwarder import forward_urls
+from airflow_provider_voiceinfra.webhook.spool import Spool
+
+SECTION = "voiceinfra"
+
+
+class SettingError(Exception):
+    """A setting is missing or cannot be used; says which, and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The receiver's part of the section ``[voiceinfra]``.
+
+    :param spool: None where the setting is empty.
+    """
+
+    call_store: str
+    webhook_conn_ids: frozenset[str]
+    max_webhook_bytes: int
+    spool: Spool | None
+    forward_to: tuple[str, ...]
+
+
+def settings() -> Settings:
+    """Read the settings.
+
+    :raises SettingError: if one is missing or cannot be used.
+    """
+    return parse_settings(_get)
+
+
+def parse_settings(get: Callable[[str], str]) -> Settings:
+    """Make sense of the settings, wherever they come from.
+
+    :param get: gives the text of an option.
+    :raises SettingError: if one cannot be used.
+    """
+    conn_ids = frozenset(filter(None, map(str.strip, get("webhook_conn_ids").split(","))))
+    folder = get("spool")
+    try:
+        return Settings(
+            call_store=get("call_store"),
+            webhook_conn_ids=conn_ids,
+            max_webhook_bytes=int(get("max_webhook_bytes")),
+            spool=Spool(Path(folder)) if folder else None,
+            forward_to=forward_urls(get("forward_to"), conn_ids),
+        )
+    except ValueError as error:
+        raise SettingError(f"A setting in [{SECTION}] cannot be used: {error}") from None
+
+
+def connection_secrets(conn_id: str) -> list[str]:
+    """Read a webhook's secrets from the connection's variable ``AIRFLOW_CONN_…``, the present one first."""
+    text = os.environ.get(f"AIRFLOW_CONN_{conn_id.upper()}", "")
+    extra = _extra_of_json(text) if text.lstrip().startswith("{") else _extra_of_uri(text)
+    return [str(extra.get(name) or "") for name in ("webhook_secret", "webhook_secret_previous")]
+
+
+def _extra_of_json(text: str) -> dict[str, object]:
+    extra = json.loads(text).get("extra") or {}
+    return dict(json.loads(extra) if isinstance(extra, str) else extra)
+
+
+def _extra_of_uri(text: str) -> dict[str, object]:
+    query = {name: values[-1] for name, values in parse_qs(urlsplit(text).query).items()}
+    return dict(json.loads(query["__extra__"])) if "__extra__" in query else dict(query)
+
+
+def _get(option: str) -> str:
+    variable = _variable(option)
+    for ending in ("_CMD", "_SECRET"):
+        if variable + ending in os.environ:
+            raise SettingError(f"{variable}{ending} is known to Airflow only: give the receiver {variable} itself.")
+    home = os.environ.get("AIRFLOW_HOME", str(Path("~/airflow").expanduser()))
+    file = configparser.ConfigParser(interpolation=None)
+    file.read(os.environ.get("AIRFLOW_CONFIG", f"{home}/airflow.cfg"))
+    default = get_provider_info()["config"][SECTION]["options"][option]["default"].replace("{AIRFLOW_HOME}", home)
+    return os.environ.get(variable, file.get(SECTION, option, fallback=default).replace("%%", "%")).strip()
+
+
+def _variable(option: str) -> str:
+    return f"AIRFLOW__{SECTION}__{option}".upper()

@@ -1,0 +1,66 @@
+"""The receiver as a function, for a queue's consumer or a cloud function that VoiceInfra's webhooks come by."""
+
+from __future__ import annotations
+
+import functools
+import logging
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from http import HTTPStatus
+
+from airflow_provider_voiceinfra.store.call_store import CallStore
+from airflow_provider_voiceinfra.store.delivery import Delivery
+from airflow_provider_voiceinfra.store.errors import StoreError
+from airflow_provider_voiceinfra.webhook.app import ANSWERS, DEFAULT_CONN_ID, SIGNATURE, forwarded
+from airflow_provider_voiceinfra.webhook.environment import Settings, connection_secrets, settings
+from airflow_provider_voiceinfra.webhook.metrics import NoMetrics
+from airflow_provider_voiceinfra.webhook.secrets import WebhookSecrets
+from airflow_provider_voiceinfra.webhook.spool import Spool, SpoolError
+from airflow_provider_voiceinfra.webhook.verification import Verdict, Verification
+
+log = logging.getLogger(__name__)
+
+
+def receive(headers: Mapping[str, str], body: bytes, conn_id: str = DEFAULT_CONN_ID) -> int:
+    """Take one webhook: verified, and kept before this returns. All it needs is in the environment.
+
+    :param headers: as they came, names in any case.
+    :param body: the bytes as they came.
+    :param conn_id: the connection whose webhook it is.
+    :return: the status to answer with: 200 once it is kept, 401 where it is not signed by the connection's secret,
+        404 where that connection has no webhook, 413 where it is too large, 503 where it is to be sent again.
+    """
+    found, store, verification = _parts()
+    if conn_id not in found.webhook_conn_ids:
+        return HTTPStatus.NOT_FOUND
+    if len(body) > found.max_webhook_bytes:
+        return HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+    raw = {name.lower().encode("latin-1"): value.encode("latin-1") for name, value in headers.items()}
+    verdict = verification.judge(conn_id, body, raw.get(SIGNATURE, b"").decode("latin-1"))
+    if verdict is not Verdict.TAKEN:
+        return ANSWERS[verdict]
+    delivery = Delivery.read(conn_id, datetime.now(UTC), body, forwarded(raw))
+    try:
+        store.deliveries.keep([delivery])
+    except StoreError as error:
+        log.error("The call store cannot take a webhook. %s", error)
+        return _spooled(found.spool, delivery)
+    return HTTPStatus.OK
+
+
+@functools.cache
+def _parts() -> tuple[Settings, CallStore, Verification]:
+    found = settings()
+    store = CallStore(found.call_store, forward_to=found.forward_to)
+    return found, store, Verification(WebhookSecrets(connection_secrets), NoMetrics())
+
+
+def _spooled(spool: Spool | None, delivery: Delivery) -> HTTPStatus:
+    if spool is None:
+        return HTTPStatus.SERVICE_UNAVAILABLE
+    try:
+        spool.add([delivery])
+    except SpoolError as error:
+        log.error("%s", error)
+        return HTTPStatus.SERVICE_UNAVAILABLE
+    return HTTPStatus.OK

@@ -1,0 +1,143 @@
+"""Keeps verified webhooks: in the call store, many in one commit; on the spool while the store is away."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+from airflow_provider_voiceinfra.store.call_store import CallStore
+from airflow_provider_voiceinfra.store.delivery import Delivery
+from airflow_provider_voiceinfra.store.errors import StoreError
+from airflow_provider_voiceinfra.store.records import Kept
+from airflow_provider_voiceinfra.webhook.metrics import PREFIX, Metrics
+from airflow_provider_voiceinfra.webhook.spool import Spool, SpoolError
+
+log = logging.getLogger(__name__)
+
+PATIENCE = 3.0
+"""Seconds that a delivery waits for the store before it goes to the spool."""
+DRAIN_INTERVAL = 1.0
+"""Seconds between two looks into the spool."""
+_BATCH = 256
+
+
+class NotKeptError(Exception):
+    """A delivery is neither in the store nor on the spool: it must not be answered with 200."""
+
+
+class Keeper:
+    """Keeps deliveries durably before they are answered. One for each event loop.
+
+    While a commit is on its way to the disk, what arrives waits for the next one: the more arrive, the more share
+    a commit. Once the store is away, all go to the spool, until that is empty again: so their order stays.
+
+    :param spool: None where there is no durable disk.
+    """
+
+    def __init__(self, store: CallStore, spool: Spool | None, metrics: Metrics) -> None:
+        self.store = store
+        self.spool = spool
+        self._metrics = metrics
+        self._away = False
+        self._waiting: list[tuple[Delivery, asyncio.Future[None]]] = []
+        self._committing: asyncio.Task[None] | None = None
+        # One thread: a store that hangs is waited for by one.
+        self._thread = ThreadPoolExecutor(1, "voiceinfra-store")
+
+    @property
+    def away(self) -> bool:
+        """Whether deliveries go to the spool."""
+        return self._away
+
+    async def keep(self, delivery: Delivery) -> None:
+        """Keep a delivery: it is on the disk when this returns.
+
+        :raises NotKeptError: if neither store nor spool can take it.
+        """
+        future = asyncio.get_running_loop().create_future()
+        self._waiting.append((delivery, future))
+        if self._committing is None:
+            self._committing = asyncio.create_task(self._commit())
+        await future
+
+    async def run(self) -> None:
+        """Move the spool into the store whenever that is there, until cancelled; then finish what was taken."""
+        try:
+            while True:
+                await self._drain()
+                await asyncio.sleep(DRAIN_INTERVAL)
+        finally:
+            if self._committing is not None:
+                await self._committing
+            self._thread.shutdown(wait=False)
+
+    async def _commit(self) -> None:
+        while self._waiting:
+            batch, self._waiting = self._waiting[:_BATCH], self._waiting[_BATCH:]
+            try:
+                await self._keep([delivery for delivery, _ in batch])
+            except Exception as error:  # noqa: BLE001 - each sender must be answered
+                for _, future in batch:
+                    if not future.done():
+                        future.set_exception(error)
+            else:
+                for _, future in batch:
+                    if not future.done():
+                        future.set_result(None)
+        self._committing = None
+
+    async def _keep(self, deliveries: Sequence[Delivery]) -> None:
+        if not self._away:
+            try:
+                async with asyncio.timeout(PATIENCE):
+                    # Shielded: a thread cannot be stopped, and what it does may be done twice.
+                    await asyncio.shield(self._loop.run_in_executor(self._thread, self._store, deliveries))
+            except (StoreError, TimeoutError) as error:
+                self._away = self.spool is not None
+                log.error("The call store cannot take webhooks. %s", str(error) or "It does not answer.")
+            else:
+                return
+        if self.spool is None:
+            raise NotKeptError
+        try:
+            await asyncio.to_thread(self.spool.add, deliveries)
+        except SpoolError as error:
+            log.error("The spool cannot take webhooks either: VoiceInfra is asked to send them again. %s", error)
+            raise NotKeptError from None
+        self._metrics.incr(f"{PREFIX}.spooled", len(deliveries))
+
+    def _store(self, deliveries: Sequence[Delivery]) -> None:
+        brought = self.store.deliveries.keep(deliveries)
+        for what, count in Counter(brought).items():
+            self._metrics.incr(f"{PREFIX}.{what}", count)
+        for delivery, what in zip(deliveries, brought, strict=True):
+            if what is Kept.QUARANTINED:
+                log.warning("A signed webhook is in quarantine: %s.", delivery.reason or "the store refuses it")
+            else:
+                log.info("Completion of %s (%s): %s.", delivery.call_id, delivery.outcome, what)
+
+    async def _drain(self) -> None:
+        if self.spool is None:
+            return
+        try:
+            await asyncio.to_thread(self._empty, self.spool)
+        except StoreError:
+            return
+        except OSError as error:
+            log.error("The spool at %s cannot be read: %s", self.spool.folder, error.strerror)
+            return
+        if self._away and not self.spool.depth().deliveries:
+            self._away = False
+            log.warning("The call store is back: what was on the spool is in it.")
+
+    def _empty(self, spool: Spool) -> None:
+        spool.drain(self._store)
+        if self._away:
+            self.store.check_writing()
+
+    @property
+    def _loop(self) -> asyncio.AbstractEventLoop:
+        return asyncio.get_running_loop()

@@ -1,0 +1,124 @@
+"""Words and numbers go when they are told to; what keeps people from being called again stays."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+import sqlalchemy as sa
+
+from airflow_provider_voiceinfra.store import retention, tables
+from airflow_provider_voiceinfra.store.records import Held, Kept
+from tests.unit.store.samples import (
+    NUMBER,
+    SECRET,
+    body,
+    claim,
+    deliver,
+    delivery,
+    make_old,
+    new_call,
+    queued,
+    rows,
+)
+
+LATER = timedelta(days=1)
+OTHER = "+14155550177"
+
+
+def everything(store):
+    """All that is in the store, as text."""
+    return "".join(str(tuple(row)) for table in tables.metadata.sorted_tables for row in rows(store, table))
+
+
+def purge_all(store):
+    return store.retention.purge(datetime.now(UTC) + LATER)
+
+
+def test_a_purged_call_keeps_its_key_state_and_call_id_and_no_word(store):
+    ours = queued(store, "call-1")
+    deliver(store, "call-1", summary=SECRET, recording_url="https://files/1.mp3")
+    before = store.calls.get(ours.ref)
+    purged = purge_all(store)
+    after = store.calls.get(ours.ref)
+    assert (purged.calls, purged.completions, purged.open_calls) == (1, 1, 0)
+    for name in ("ref", "state", "call_id", "idempotency_key", "claimed_at", "completed_at", "source"):
+        assert getattr(after, name) == getattr(before, name)
+    assert after.completion.outcome == "answered"
+    assert not any(word in everything(store) for word in (SECRET, NUMBER, "files/1.mp3", "appointment"))
+
+
+def test_a_purged_call_is_not_placed_again(store):
+    ours = queued(store, "call-1")
+    deliver(store, "call-1")
+    purge_all(store)
+    held = store.claims.take(new_call("call-1"))
+    assert isinstance(held, Held)
+    assert held.ref == ours.ref
+
+
+@pytest.mark.parametrize("said", ["the same", "something else"])
+def test_a_purged_call_stores_no_body_again(store, said):
+    queued(store, "call-1")
+    deliver(store, "call-1", summary="the same")
+    purge_all(store)
+    assert deliver(store, "call-1", summary=said) is Kept.DUPLICATE
+    assert [row.body for row in rows(store, tables.completion)] == [b""]
+
+
+def test_open_calls_are_never_touched(store):
+    on_the_line, in_flight, lost = queued(store, "call-1"), claim(store, "key-2"), claim(store, "key-3")
+    store.claims.record_unknown(lost, "timeout")
+    late = queued(store, "call-4")
+    store.claims.record_overdue("call-4")
+    before = rows(store, tables.call)
+    assert purge_all(store).open_calls == 4
+    assert store.retention.erase(NUMBER).open_calls == 4
+    assert rows(store, tables.call) == before
+    for ours, call_id in ((on_the_line, "call-1"), (late, "call-4")):
+        deliver(store, call_id)
+        assert store.calls.get(ours.ref).state == "completed"
+    make_old(store, in_flight)
+
+
+def test_only_what_is_older_goes(store):
+    for call_id in ("old", "new"):
+        queued(store, call_id)
+        deliver(store, call_id)
+    with store.database.write() as tx:
+        ago = datetime.now(UTC) - timedelta(days=100)
+        tx.execute(sa.update(tables.call).where(tables.call.c.call_id == "old").values(claimed_at=ago))
+        tx.execute(sa.update(tables.completion).where(tables.completion.c.call_id == "old").values(received_at=ago))
+    assert store.retention.purge(datetime.now(UTC) - timedelta(days=90)).calls == 1
+    assert store.calls.get("old").to_number == ""
+    assert store.calls.get("new").to_number == NUMBER
+    assert store.calls.completion("new").transcript
+
+
+def test_old_quarantine_goes(store):
+    store.deliveries.keep([delivery(b"strange")])
+    assert purge_all(store).quarantined == 1
+    assert rows(store, tables.quarantine) == []
+
+
+def test_erasing_a_person_leaves_nothing_of_her_and_all_of_others(store):
+    queued(store, "hers")
+    deliver(store, "hers")
+    deliver(store, "hers", summary="second truth")
+    queued(store, "his", to_number=OTHER)
+    deliver(store, "his", to_number=OTHER, summary="his words")
+    deliver(store, "elsewhere")
+    store.deliveries.keep([delivery(b"{broken " + NUMBER.encode()), delivery(b"{broken " + OTHER.encode())])
+    erased = store.retention.erase(NUMBER)
+    assert (erased.calls, erased.completions, erased.quarantined) == (1, 3, 1)
+    assert NUMBER not in everything(store)
+    assert SECRET not in str(rows(store, tables.completion)[0])
+    assert store.calls.completion("his").summary == "his words"
+    assert store.calls.get("his").to_number == OTHER
+
+
+def test_many_rows_go_in_small_steps(store, monkeypatch):
+    monkeypatch.setattr(retention, "_AT_ONCE", 2)
+    store.deliveries.keep([delivery(body(f"call-{number}")) for number in range(7)])
+    assert purge_all(store).completions == 7
+    assert purge_all(store).completions == 0

@@ -1,0 +1,68 @@
+"""A receiver over HTTP."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+from collections import Counter
+from contextlib import contextmanager
+
+import pytest
+import requests
+import sqlalchemy as sa
+
+from airflow_provider_voiceinfra import testing
+from airflow_provider_voiceinfra.webhook.app import Receiver, create_app
+from airflow_provider_voiceinfra.webhook.secrets import WebhookSecrets
+
+
+class Figures(Counter):
+    """Metrics that a test can look at."""
+
+    def incr(self, name, count=1):
+        self[name] += count
+
+    def gauge(self, name, value):
+        self[name] = value
+
+
+@pytest.fixture
+def figures():
+    return Figures()
+
+
+@pytest.fixture
+def serving(figures):
+    """Serve a store: ``with serving(store, …) as url``."""
+
+    @contextmanager
+    def serve(store, secrets=None, **options):
+        look_up = WebhookSecrets((secrets or {"voiceinfra_default": ["s3cret"]}).__getitem__)
+        with testing._serving(create_app(Receiver(store, look_up, metrics=figures, **options))) as url:
+            yield url
+
+    return serve
+
+
+def body(call_id="call_1", **fields):
+    return json.dumps({"event": "call.completed", "call_id": call_id, "call_outcome": "answered", **fields}).encode()
+
+
+def sign(content, secret="s3cret"):
+    return hmac.new(secret.encode(), content, hashlib.sha256).hexdigest()
+
+
+def post(url, content, secret="s3cret", path="/webhook", **headers):
+    headers = {"X-VoiceInfra-Signature": sign(content, secret), "X-VoiceInfra-Event": "call.completed"} | headers
+    return requests.post(url + path, data=content, headers=headers, timeout=30)
+
+
+def health(url, **query):
+    answer = requests.get(f"{url}/health", params=query, timeout=30)
+    return answer.status_code, answer.json()
+
+
+def count(store, table):
+    with store.database.read() as tx:
+        return tx.scalar(sa.select(sa.func.count()).select_from(table))

@@ -1,0 +1,87 @@
+"""``/health`` says whether webhooks can be taken, and whether they come."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+import sqlalchemy as sa
+
+from airflow_provider_voiceinfra.store import tables
+from airflow_provider_voiceinfra.webhook import health as health_module
+from tests.unit.store.samples import deliver, queued
+from tests.unit.webhook.conftest import health
+
+
+def claimed_ago(store, claim, ago):
+    with store.database.write() as tx:
+        tx.execute(
+            sa.update(tables.call).where(tables.call.c.id == claim.id).values(claimed_at=datetime.now(UTC) - ago)
+        )
+
+
+@pytest.fixture(autouse=True)
+def looked_at_anew(monkeypatch):
+    monkeypatch.setattr(health_module, "_FRESH", -1.0)
+
+
+def test_all_is_well(serving, store):
+    with serving(store) as url:
+        assert health(url) == (
+            200,
+            {
+                "status": "ok",
+                "can_take_webhooks": True,
+                "store": "ok",
+                "spool": {"state": "none"},
+                "webhooks": {"voiceinfra_default": "ok"},
+                "oldest_open_call_seconds": 0,
+            },
+        )
+
+
+def test_a_webhook_without_a_secret_is_named(serving, store):
+    with serving(store, {"voiceinfra_default": ["s"], "second": []}, conn_ids=["voiceinfra_default", "second"]) as url:
+        assert health(url)[1]["webhooks"] == {"second": "no webhook_secret is known", "voiceinfra_default": "ok"}
+
+
+def test_a_store_that_can_only_be_read_is_not_well(serving, store, kind):
+    read_only = "PRAGMA query_only=ON" if kind == "sqlite" else "SET TRANSACTION READ ONLY"
+    sa.event.listen(store.database.engine, "begin", lambda tx: tx.exec_driver_sql(read_only))
+    with serving(store) as url:
+        code, said = health(url)
+        assert (code, said["store"]) == (503, "cannot be written")
+
+
+def test_a_call_that_is_open_for_too_long_means_that_webhooks_have_stopped(serving, store):
+    with serving(store) as url:
+        claimed_ago(store, queued(store, "call_1"), timedelta(seconds=1_000))
+        assert health(url)[0] == 200
+        assert health(url, max_open_age=1_800)[0] == 200
+        code, said = health(url, max_open_age=900)
+        assert code == 503
+        assert 1_000 <= said["oldest_open_call_seconds"] < 1_100
+        deliver(store, "call_1")
+        assert health(url, max_open_age=900)[0] == 200
+
+
+def test_a_call_that_was_lost_long_ago_alarms_nobody_for_ever(serving, store):
+    claimed_ago(store, queued(store, "call_1"), timedelta(days=2))
+    with serving(store) as url:
+        assert health(url, max_open_age=900)[0] == 200
+
+
+def test_an_age_that_is_none_is_refused(serving, store):
+    with serving(store) as url:
+        assert health(url, max_open_age="soon")[0] == 400
+
+
+def test_strangers_who_ask_do_not_keep_the_store_busy(serving, store, monkeypatch):
+    asked = []
+    check = store.check_writing
+    monkeypatch.setattr(store, "check_writing", lambda: (asked.append(1), check()))
+    monkeypatch.setattr(health_module, "_FRESH", 60.0)
+    with serving(store) as url:
+        for _ in range(20):
+            health(url)
+    assert len(asked) == 1

@@ -1,0 +1,158 @@
+"""While the store is away, webhooks go to the spool, and into the store when it is back."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sqlite3
+import threading
+import time
+
+import pytest
+
+from airflow_provider_voiceinfra.store import tables
+from airflow_provider_voiceinfra.store.call_store import CallStore
+from airflow_provider_voiceinfra.webhook import health as health_module
+from airflow_provider_voiceinfra.webhook import keeper
+from airflow_provider_voiceinfra.webhook.spool import Spool
+from tests.unit.webhook.conftest import body, count, health, post
+
+
+@pytest.fixture(autouse=True)
+def quickly(monkeypatch):
+    monkeypatch.setattr(keeper, "PATIENCE", 0.3)
+    monkeypatch.setattr(keeper, "DRAIN_INTERVAL", 0.02)
+    monkeypatch.setattr(health_module, "_FRESH", -1.0)
+
+
+@pytest.fixture
+def spool(tmp_path):
+    return Spool(tmp_path / "spool")
+
+
+def wait_until(true):
+    end = time.monotonic() + 20
+    while not true():
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+@pytest.fixture
+def database(migrated_sqlite, tmp_path):
+    """An SQLite store that can be taken away and brought back."""
+    path = tmp_path / "away.db"
+    path.write_bytes(migrated_sqlite.read_bytes())
+    return path
+
+
+def test_what_comes_while_the_store_is_away_is_in_it_when_it_is_back(serving, spool, database, figures):
+    store = CallStore(f"sqlite:///{database}")
+    content = database.read_bytes()
+    database.unlink()
+    with serving(store, spool=spool) as url:
+        assert [post(url, body(f"call_{number}", summary="Yes.")).status_code for number in range(5)] == [200] * 5
+        assert health(url)[1]["status"] == "the spool takes webhooks"
+        assert health(url)[1]["spool"]["deliveries"] == 5
+        database.write_bytes(content)
+        wait_until(lambda: spool.depth().deliveries == 0)
+        assert store.calls.completion("call_4").summary == "Yes."
+        assert post(url, body("call_9")).status_code == 200
+        assert store.calls.completion("call_9")
+    assert figures["voiceinfra.webhooks.spooled"] >= 5
+    assert figures["voiceinfra.webhooks.new"] == 6
+
+
+def test_the_first_truth_stays_the_first_through_the_spool(serving, spool, database):
+    store = CallStore(f"sqlite:///{database}")
+    content = database.read_bytes()
+    database.unlink()
+    with serving(store, spool=spool) as url:
+        post(url, body(summary="first"))
+        database.write_bytes(content)
+        post(url, body(summary="second"))
+        wait_until(lambda: spool.depth().deliveries == 0)
+        assert store.calls.completion("call_1").summary == "first"
+        assert count(store, tables.completion) == 2
+
+
+def test_a_store_that_hangs_keeps_nobody_waiting(serving, spool, database):
+    store = CallStore(f"sqlite:///{database}")
+    with serving(store, spool=spool) as url, contextlib.closing(sqlite3.connect(database)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        assert post(url, body()).status_code == 200
+        assert spool.depth().deliveries == 1
+        other.rollback()
+        wait_until(lambda: spool.depth().deliveries == 0)
+        assert store.calls.completion("call_1").outcome == "answered"
+
+
+def test_neither_store_nor_spool_is_no_200(serving, tmp_path, figures):
+    (tmp_path / "file").touch()
+    away = CallStore(f"sqlite:///{tmp_path}/nowhere.db")
+    with serving(away, spool=Spool(tmp_path / "file" / "spool")) as url:
+        assert post(url, body()).status_code == 503
+        code, said = health(url)
+        assert (code, said["status"]) == (503, "webhooks cannot be taken")
+    assert figures["voiceinfra.webhooks.refused.not_kept"] == 1
+
+
+def test_a_full_spool_is_no_200(serving, tmp_path):
+    with serving(CallStore(f"sqlite:///{tmp_path}/nowhere.db"), spool=Spool(tmp_path / "spool", limit=500)) as url:
+        assert [post(url, body(f"call_{number}")).status_code for number in range(3)] == [200, 503, 503]
+
+
+def test_stopping_finishes_what_was_accepted(serving, store, monkeypatch):
+    begun, go_on = threading.Event(), threading.Event()
+    keep = store.deliveries.keep
+
+    def slowly(deliveries):
+        begun.set()
+        go_on.wait(10)
+        return keep(deliveries)
+
+    monkeypatch.setattr(store.deliveries, "keep", slowly)
+    monkeypatch.setattr(keeper, "PATIENCE", 30)
+    answers = []
+    with serving(store) as url:
+        sender = threading.Thread(target=lambda: answers.append(post(url, body()).status_code))
+        sender.start()
+        assert begun.wait(10)
+        threading.Timer(0.1, go_on.set).start()
+    sender.join()
+    assert answers == [200]
+    assert store.calls.completion("call_1")
+
+
+def test_what_comes_at_once_shares_commits(serving, store, monkeypatch):
+    begun, go_on, batches = threading.Event(), threading.Event(), []
+    keep = store.deliveries.keep
+
+    def watched(deliveries):
+        batches.append(len(deliveries))
+        begun.set()
+        go_on.wait(10)
+        return keep(deliveries)
+
+    monkeypatch.setattr(store.deliveries, "keep", watched)
+    monkeypatch.setattr(keeper, "PATIENCE", 30)
+    with serving(store) as url:
+        senders = [threading.Thread(target=post, args=(url, body(f"call_{number}"))) for number in range(9)]
+        senders[0].start()
+        assert begun.wait(10)
+        for sender in senders[1:]:
+            sender.start()
+        time.sleep(0.5)
+        go_on.set()
+        for sender in senders:
+            sender.join()
+    assert batches == [1, 8]
+    assert count(store, tables.completion) == 9
+
+
+def test_the_spool_repeats_nothing_in_logs(serving, spool, tmp_path, caplog):
+    caplog.set_level("DEBUG")
+    with serving(CallStore(f"sqlite:///{tmp_path}/nowhere.db"), spool=spool) as url:
+        post(url, body(transcript="my secret"))
+    assert "cannot take webhooks" in caplog.text
+    assert "my secret" not in caplog.text
+    assert json.loads(body())["call_id"]
