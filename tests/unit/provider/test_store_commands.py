@@ -1,0 +1,43 @@
+"""``airflow voiceinfra store …``: quarantine, purge and erase."""
+
+from __future__ import annotations
+
+from tests.unit.provider.test_commands import cli  # noqa: F401
+from tests.unit.store.samples import NUMBER, deliver, delivery, queued
+
+
+def test_the_quarantine_is_listed_and_a_body_written(cli, store):  # noqa: F811
+    store.deliveries.keep([delivery(b'{"event": "call.started"}')])
+    _, output, _ = cli("store", "quarantine")
+    (row,) = output.splitlines()[1:]
+    assert "its event is not call.completed" in row
+    assert "voiceinfra_default" in row
+    assert cli("store", "quarantine", "--body", row.split()[0])[1] == '{"event": "call.started"}'
+    assert cli("store", "quarantine", "--body", "999999")[0] == 1
+    assert "1 webhooks are in quarantine" in cli("store", "status")[1]
+
+
+def test_a_purge_says_what_it_did(cli, store):  # noqa: F811
+    queued(store, "call-1")
+    deliver(store, "call-1")
+    queued(store, "call-2", to_number="+14155550177")
+    assert "retention_days is 0" in cli("store", "purge")[1]
+    assert "90d" in cli("store", "purge", "--older-than", "three months")[2]
+    assert "0 calls, 0 completions" in cli("store", "purge", "--older-than", "90d")[1]
+    _, output, _ = cli("store", "purge", "--older-than", "0d")
+    assert "1 calls, 1 completions" in output
+    assert "1 calls have not ended" in output
+
+
+def test_retention_days_is_what_a_purge_uses(cli, store, monkeypatch):  # noqa: F811
+    monkeypatch.setenv("AIRFLOW__VOICEINFRA__RETENTION_DAYS", "30")
+    assert "older than 30 days" in cli("store", "purge")[1]
+
+
+def test_a_person_is_erased_whatever_way_the_number_is_written(cli, store):  # noqa: F811
+    ours = queued(store, "call-1")
+    deliver(store, "call-1")
+    _, output, _ = cli("store", "erase", "(415) 555-0100", "--region", "US")
+    assert "of +1415•••0100" in output
+    assert store.calls.get(ours.ref).to_number == ""
+    assert NUMBER not in output

@@ -1,0 +1,54 @@
+"""``receive(headers, body)``: the receiver for a queue or a cloud function."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from airflow_provider_voiceinfra.webhook import function
+from airflow_provider_voiceinfra.webhook.function import receive
+from tests.unit.webhook.conftest import body, sign
+
+
+@pytest.fixture(autouse=True)
+def environment(monkeypatch, tmp_path, store_url):
+    monkeypatch.setenv("AIRFLOW__VOICEINFRA__CALL_STORE", store_url)
+    monkeypatch.setenv("AIRFLOW__VOICEINFRA__SPOOL", str(tmp_path / "spool"))
+    monkeypatch.setenv("AIRFLOW__VOICEINFRA__MAX_WEBHOOK_BYTES", "1000")
+    monkeypatch.setenv("AIRFLOW_CONN_VOICEINFRA_DEFAULT", json.dumps({"extra": {"webhook_secret": "s3cret"}}))
+    function._parts.cache_clear()
+    yield
+    function._parts()[1].close()
+    function._parts.cache_clear()
+
+
+def signed(content):
+    return {"x-voiceinfra-SIGNATURE": sign(content), "Content-Type": "application/json"}
+
+
+def test_a_signed_webhook_is_in_the_store_when_it_returns(store):
+    assert receive(signed(body()), body()) == 200
+    assert receive(signed(body()), body()) == 200
+    assert store.calls.completion("call_1").outcome == "answered"
+
+
+def test_strangers_are_told_apart():
+    assert receive({}, body()) == 401
+    assert receive(signed(body()), body("call_2")) == 401
+    assert receive(signed(body()), body(), "another") == 404
+    assert receive(signed(b"x" * 1_001), b"x" * 1_001) == 413
+
+
+def test_without_a_secret_nothing_is_taken(monkeypatch):
+    monkeypatch.delenv("AIRFLOW_CONN_VOICEINFRA_DEFAULT")
+    assert receive(signed(body()), body()) == 503
+
+
+@pytest.mark.parametrize("kind", ["sqlite"])
+@pytest.mark.parametrize(("spool", "status"), [("spool", 200), ("", 503)])
+def test_while_the_store_is_away_only_a_spool_makes_it_a_200(monkeypatch, tmp_path, spool, status):
+    monkeypatch.setenv("AIRFLOW__VOICEINFRA__CALL_STORE", f"sqlite:///{tmp_path}/nowhere.db")
+    monkeypatch.setenv("AIRFLOW__VOICEINFRA__SPOOL", spool and str(tmp_path / spool))
+    function._parts.cache_clear()
+    assert receive(signed(body()), body()) == status
