@@ -8,20 +8,19 @@ from __future__ import annotations
 import pendulum
 from airflow.sdk import dag, task
 
+from airflow_provider_voiceinfra.cli import main
+
 
 @dag(schedule="@daily", start_date=pendulum.datetime(2026, 1, 1, tz="UTC"), catchup=False, tags=["voiceinfra"])
 def example_maintenance():
-    """Look after the call store."""
+    """Look after the call store, by the commands of ``airflow voiceinfra store``."""
 
-    @task.bash
-    def purge() -> str:
-        return "python -m airflow_provider_voiceinfra store purge"
+    @task
+    def purge() -> None:
+        if main(["store", "purge"]):
+            raise RuntimeError("Nothing was purged; the log above says why.")
 
-    @task.bash
-    def say_what_is_there() -> str:
-        return "python -m airflow_provider_voiceinfra store status"
-
-    purge() >> say_what_is_there()
+    purge()
 
 
 example_maintenance()

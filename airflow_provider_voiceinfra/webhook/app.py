@@ -24,6 +24,7 @@ from airflow_provider_voiceinfra.webhook.request_body import MAX_WEBHOOK_BYTES, 
 from airflow_provider_voiceinfra.webhook.secrets import WebhookSecrets
 from airflow_provider_voiceinfra.webhook.spool import Spool
 from airflow_provider_voiceinfra.webhook.verification import Verdict, Verification
+from airflow_provider_voiceinfra.webhook.writers import ThreadWriter, Writer
 
 DEFAULT_CONN_ID = "voiceinfra_default"
 _FORWARDED = tuple((name.encode(), name) for name in ("content-type", "x-voiceinfra-event", "x-voiceinfra-signature"))
@@ -83,6 +84,7 @@ class Receiver:
     :param conn_ids: the connections that have a webhook here; for any other, nothing is looked up.
     :param max_bytes: of a webhook's body; more is not read.
     :param spool: None where there is no disk that outlives the process.
+    :param writer: brings deliveries into the store; by default in a thread.
     """
 
     def __init__(
@@ -94,9 +96,10 @@ class Receiver:
         max_bytes: int = MAX_WEBHOOK_BYTES,
         spool: Spool | None = None,
         metrics: Metrics | None = None,
+        writer: Writer | None = None,
     ) -> None:
         metrics = NoMetrics() if metrics is None else metrics
-        self._keeper = Keeper(store, spool, metrics)
+        self._keeper = Keeper(store, writer or ThreadWriter(store), spool, metrics)
         verification = Verification(secrets, metrics)
         bodies = Bodies(max_bytes)
         endpoints = {each: Webhook(each, self._keeper, verification, bodies, metrics) for each in sorted(conn_ids)}
@@ -115,6 +118,7 @@ class Receiver:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Look after the spool and the outbox; what was taken is finished at the end."""
+        await self._keeper.start()
         tasks = [asyncio.create_task(run()) for run in self._loops]
         try:
             yield

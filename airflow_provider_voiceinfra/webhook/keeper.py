@@ -6,7 +6,6 @@ import asyncio
 import logging
 from collections import Counter
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 
 from airflow_provider_voiceinfra.store.call_store import CallStore
 from airflow_provider_voiceinfra.store.delivery import Delivery
@@ -14,6 +13,7 @@ from airflow_provider_voiceinfra.store.errors import StoreError
 from airflow_provider_voiceinfra.store.records import Kept
 from airflow_provider_voiceinfra.webhook.metrics import PREFIX, Metrics
 from airflow_provider_voiceinfra.webhook.spool import Spool, SpoolError
+from airflow_provider_voiceinfra.webhook.writers import Writer
 
 log = logging.getLogger(__name__)
 
@@ -34,23 +34,22 @@ class Keeper:
     While a commit is on its way to the disk, what arrives waits for the next one: the more arrive, the more share
     a commit. Once the store is away, all go to the spool, until that is empty again: so their order stays.
 
+    :param writer: brings deliveries into the store.
     :param spool: None where there is no durable disk.
     """
 
-    def __init__(self, store: CallStore, spool: Spool | None, metrics: Metrics) -> None:
+    def __init__(self, store: CallStore, writer: Writer, spool: Spool | None, metrics: Metrics) -> None:
         self.store = store
         self.spool = spool
+        self._writer = writer
         self._metrics = metrics
         self._away = False
         self._waiting: list[tuple[Delivery, asyncio.Future[None]]] = []
         self._committing: asyncio.Task[None] | None = None
-        # One thread: a store that hangs is waited for by one.
-        self._thread = ThreadPoolExecutor(1, "voiceinfra-store")
 
-    @property
-    def away(self) -> bool:
-        """Whether deliveries go to the spool."""
-        return self._away
+    async def start(self) -> None:
+        """Get ready to keep deliveries."""
+        await self._writer.start()
 
     async def keep(self, delivery: Delivery) -> None:
         """Keep a delivery: it is on the disk when this returns.
@@ -72,7 +71,7 @@ class Keeper:
         finally:
             if self._committing is not None:
                 await self._committing
-            self._thread.shutdown(wait=False)
+            await self._writer.close()
 
     async def _commit(self) -> None:
         while self._waiting:
@@ -93,12 +92,12 @@ class Keeper:
         if not self._away:
             try:
                 async with asyncio.timeout(PATIENCE):
-                    # Shielded: a thread cannot be stopped, and what it does may be done twice.
-                    await asyncio.shield(self._loop.run_in_executor(self._thread, self._store, deliveries))
+                    brought = await self._writer.keep(deliveries)
             except (StoreError, TimeoutError) as error:
                 self._away = self.spool is not None
                 log.error("The call store cannot take webhooks. %s", str(error) or "It does not answer.")
             else:
+                self._report(deliveries, brought)
                 return
         if self.spool is None:
             raise NotKeptError
@@ -108,16 +107,6 @@ class Keeper:
             log.error("The spool cannot take webhooks either: VoiceInfra is asked to send them again. %s", error)
             raise NotKeptError from None
         self._metrics.incr(f"{PREFIX}.spooled", len(deliveries))
-
-    def _store(self, deliveries: Sequence[Delivery]) -> None:
-        brought = self.store.deliveries.keep(deliveries)
-        for what, count in Counter(brought).items():
-            self._metrics.incr(f"{PREFIX}.{what}", count)
-        for delivery, what in zip(deliveries, brought, strict=True):
-            if what is Kept.QUARANTINED:
-                log.warning("A signed webhook is in quarantine: %s.", delivery.reason or "the store refuses it")
-            else:
-                log.info("Completion of %s (%s): %s.", delivery.call_id, delivery.outcome, what)
 
     async def _drain(self) -> None:
         if self.spool is None:
@@ -134,10 +123,15 @@ class Keeper:
             log.warning("The call store is back: what was on the spool is in it.")
 
     def _empty(self, spool: Spool) -> None:
-        spool.drain(self._store)
+        spool.drain(lambda deliveries: self._report(deliveries, self.store.deliveries.keep(deliveries)))
         if self._away:
             self.store.check_writing()
 
-    @property
-    def _loop(self) -> asyncio.AbstractEventLoop:
-        return asyncio.get_running_loop()
+    def _report(self, deliveries: Sequence[Delivery], brought: Sequence[Kept]) -> None:
+        for what, count in Counter(brought).items():
+            self._metrics.incr(f"{PREFIX}.{what}", count)
+        for delivery, what in zip(deliveries, brought, strict=True):
+            if what is Kept.QUARANTINED:
+                log.warning("A signed webhook is in quarantine: %s.", delivery.reason or "the store refuses it")
+            else:
+                log.info("Completion of %s (%s): %s.", delivery.call_id, delivery.outcome, what)

@@ -11,6 +11,7 @@ from airflow_provider_voiceinfra.store.call_store import CallStore
 from airflow_provider_voiceinfra.webhook.app import Receiver, create_app
 from airflow_provider_voiceinfra.webhook.environment import connection_secrets, settings
 from airflow_provider_voiceinfra.webhook.secrets import WebhookSecrets
+from airflow_provider_voiceinfra.webhook.writers import ProcessWriter
 
 
 def app() -> ASGIApp:
@@ -23,5 +24,6 @@ def app() -> ASGIApp:
         conn_ids=found.webhook_conn_ids,
         max_bytes=found.max_webhook_bytes,
         spool=found.spool,
+        writer=ProcessWriter(store, found.forward_to),
     )
     return create_app(receiver, path="/voiceinfra")

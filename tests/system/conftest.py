@@ -64,6 +64,7 @@ def airflow(
                 "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": database,
                 "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN_ASYNC": database,
                 "AIRFLOW__VOICEINFRA__CALL_STORE": store_url,
+                "AIRFLOW__VOICEINFRA__RETENTION_DAYS": "90",
                 "AIRFLOW_CONN_VOICEINFRA_DEFAULT": connection(sandbox),
             },
         )

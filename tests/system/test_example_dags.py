@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import closing
+from datetime import UTC, datetime, timedelta
 
 from airflow_provider_voiceinfra.demo.clinic import Clinic
+from airflow_provider_voiceinfra.store.call_store import CallStore
+from airflow_provider_voiceinfra.store.delivery import Delivery
 from tests.system.conftest import ROOT
+from tests.unit.store.samples import body
 
-RUN_HERE = {"example_first_call", "example_appointment_reminders"}
+RUN_HERE = {"example_first_call", "example_appointment_reminders", "example_maintenance"}
 
 
 def run(airflow, dag_id, conf):
@@ -46,3 +50,12 @@ def test_reminders_call_each_person_once_and_write_back_how_it_ended(airflow, sa
     assert outcomes["Mary Anning"] == "failed"
     assert list(outcomes.values()).count("answered") == 4
     assert all(each.summary for each in written)
+
+
+def test_maintenance_purges_what_is_old(airflow, store_url):
+    store = CallStore(store_url)
+    old = datetime.now(UTC) - timedelta(days=100)
+    store.deliveries.keep([Delivery.read("voiceinfra_default", old, body("of_long_ago"))])
+    run(airflow, "example_maintenance", {})
+    assert store.calls.completion("of_long_ago").transcript is None
+    store.close()

@@ -96,4 +96,5 @@ def test_no_generated_page_is_open(airflow, path):
 
 
 def test_health_is_open_and_says_that_completions_can_be_stored(airflow):
-    assert requests.get(f"{airflow.url}/voiceinfra/health", timeout=30).json() == {"status": "ok"}
+    said = requests.get(f"{airflow.url}/voiceinfra/health", timeout=30).json()
+    assert (said["status"], said["store"], said["webhooks"]) == ("ok", "ok", {"voiceinfra_default": "ok"})
