@@ -58,7 +58,8 @@ class Database:
             raise StoreError(f"[voiceinfra] call_store, {self.shown_url}, is of another kind: {_WRITE}")
         if self.is_sqlite and parsed.database in {None, "", ":memory:"}:
             raise StoreError(f"[voiceinfra] call_store names no file: {_WRITE}")
-        if self.is_sqlite and not Path(str(parsed.database)).is_absolute():
+        self.path = Path(str(parsed.database))
+        if self.is_sqlite and not self.path.is_absolute():
             raise StoreError(f"[voiceinfra] call_store names another file in each folder: {_WRITE}")
 
     @contextmanager
@@ -134,12 +135,11 @@ class Database:
             ) from None
 
     def _open_sqlite(self, options: dict[str, Any], *, create: bool) -> sa.Engine:
-        path = Path(str(self.url.database))
         mode = "rwc" if create else "rw"
 
         def connect() -> sqlite3.Connection:
             connection = sqlite3.connect(
-                f"{path.absolute().as_uri()}?mode={mode}",
+                f"{self.path.as_uri()}?mode={mode}",
                 uri=True,
                 timeout=LOCK_TIMEOUT,
                 check_same_thread=False,
@@ -169,7 +169,7 @@ class Database:
         return engine
 
     def _check_version(self, engine: sa.Engine) -> None:
-        if self.is_sqlite and not Path(str(self.url.database)).exists():
+        if self.is_sqlite and not self.path.exists():
             raise StoreMissingError(self.shown_url)
         with engine.connect() as connection:
             if not sa.inspect(connection).has_table(tables.VERSION_TABLE):

@@ -12,6 +12,7 @@ from airflow_provider_voiceinfra.store.database import Database
 from airflow_provider_voiceinfra.store.delivery import Delivery
 from airflow_provider_voiceinfra.store.errors import StoreRefusesError
 from airflow_provider_voiceinfra.store.forwards import add_forwards
+from airflow_provider_voiceinfra.store.notices import notify
 from airflow_provider_voiceinfra.store.quarantine import add_to_quarantine
 from airflow_provider_voiceinfra.store.records import Kept
 from airflow_provider_voiceinfra.store.recovery import Party, lock_party, recover_all
@@ -75,6 +76,7 @@ def _complete(tx: sa.Connection, completions: Sequence[tuple[Delivery, Party]]) 
     brought = [bodies.add(each) for each, _ in completions]
     bodies.write()
     new = [pair for pair, what in zip(completions, brought, strict=True) if what is Kept.NEW]
+    notify(tx, [each.call_id for each, _ in new])
     if new:
         settled = settle(tx, {each.call_id for each, _ in new})
         recover_all(tx, {party for each, party in new if each.call_id not in settled})

@@ -4,21 +4,30 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 import weakref
-from collections import defaultdict, deque
-from collections.abc import Collection, Mapping
+from collections import deque
+from collections.abc import Collection
 
 from airflow_provider_voiceinfra.store.call_store import CallStore
 from airflow_provider_voiceinfra.store.errors import StoreError
+from airflow_provider_voiceinfra.store.notices import notices_of
+from airflow_provider_voiceinfra.store.waiters import Waiters
 
 log = logging.getLogger(__name__)
 
+SPACING = 0.02
+"""Seconds between two looks at least: what arrives meanwhile shares one."""
 INTERVAL = 1.0
-"""Seconds between two looks for what has arrived."""
-SAFETY_INTERVAL = 60.0
+"""Seconds between two looks where commits are not noticed by themselves."""
+SAFETY_INTERVAL = 10.0
+"""Seconds between two looks where they are: a notice may be lost."""
+FULL_INTERVAL = 60.0
 """Seconds between two looks at everything that is waited for, whatever the other looks have seen."""
-OVERLAP = 10
-"""Looks whose arrivals are read again: on PostgreSQL a smaller id may become visible after a greater one."""
+OVERLAP = 15.0
+"""Seconds of arrivals that are read again: on PostgreSQL a smaller id may become visible after a greater one."""
+_IN_FLIGHT = 1_000
+"""Ids before the newest one that may not be visible yet."""
 
 _watchers: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Watcher] = weakref.WeakKeyDictionary()
 
@@ -29,7 +38,8 @@ async def wait_for_completions(store: CallStore, call_ids: Collection[str]) -> d
     :param call_ids: of calls placed here or elsewhere.
     :return: the outcome of each, by ``call_id``.
     """
-    return await _watcher(store).completed(call_ids)
+    watcher = _watcher(store)
+    return await watcher.wait(watcher.completions, call_ids)
 
 
 async def wait_until_settled(store: CallStore, ref: str) -> None:
@@ -37,7 +47,8 @@ async def wait_until_settled(store: CallStore, ref: str) -> None:
 
     :param ref: of a call placed here.
     """
-    await _watcher(store).settled(ref)
+    watcher = _watcher(store)
+    await watcher.wait(watcher.settlements, [ref])
 
 
 def _watcher(store: CallStore) -> Watcher:
@@ -48,84 +59,32 @@ def _watcher(store: CallStore) -> Watcher:
     return watcher
 
 
-class Waiters:
-    """Who waits for what: futures by the name of what is waited for."""
-
-    def __init__(self) -> None:
-        self._futures: defaultdict[str, set[asyncio.Future[str]]] = defaultdict(set)
-        self._joined: set[str] = set()
-
-    def __bool__(self) -> bool:
-        return bool(self._futures)
-
-    def __contains__(self, name: str) -> bool:
-        return name in self._futures
-
-    @property
-    def names(self) -> set[str]:
-        """All that is waited for."""
-        return set(self._futures)
-
-    def join(self, name: str) -> asyncio.Future[str]:
-        """Begin to wait."""
-        future: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-        self._futures[name].add(future)
-        self._joined.add(name)
-        return future
-
-    def leave(self, name: str, future: asyncio.Future[str]) -> None:
-        """Wait no more."""
-        self._futures[name].discard(future)
-        if not self._futures[name]:
-            del self._futures[name]
-
-    def newcomers(self) -> set[str]:
-        """Give what somebody has begun to wait for since this was asked last."""
-        joined, self._joined = self._joined, set()
-        return joined & self._futures.keys()
-
-    def look_again(self, names: set[str]) -> None:
-        """Count these among the newcomers of the next look."""
-        self._joined |= names
-
-    def wake(self, results: Mapping[str, str]) -> None:
-        """Give those who wait what they wait for."""
-        for name, result in results.items():
-            for future in self._futures.get(name, ()):
-                if not future.done():
-                    future.set_result(result)
-
-    def fail(self, error: Exception) -> None:
-        """Let nobody wait for what will not come."""
-        for futures in self._futures.values():
-            for future in futures:
-                if not future.done():
-                    future.set_exception(error)
-
-
 class Watcher:
-    """Looks while somebody waits, one query for all who wait; those who join look together.
+    """Looks when something was committed, one query for all who wait; those who join look together.
 
     A store that is away for a while fails nobody: waits go on when it is back.
     """
 
     def __init__(self, store: CallStore) -> None:
         self.store = store
-        self._completions = Waiters()
-        self._settlements = Waiters()
-        self._cursors: deque[int] = deque(maxlen=OVERLAP)
+        self.completions = Waiters()
+        self.settlements = Waiters()
+        self._notices = notices_of(store.database)
+        self._arrivals = Arrivals(store)
+        self._wake = asyncio.Event()
+        self._noticed: set[str] = set()
+        self._scan = True
+        self._next_full_look = 0.0
+        self._away = False
         self._task: asyncio.Task[None] | None = None
 
-    async def completed(self, call_ids: Collection[str]) -> dict[str, str]:
-        """Wait until all calls are completed; see :func:`wait_for_completions`."""
-        return await self._wait(self._completions, call_ids)
+    async def wait(self, waiters: Waiters, names: Collection[str]) -> dict[str, str]:
+        """Wait for all of these.
 
-    async def settled(self, ref: str) -> None:
-        """Wait until a call is settled; see :func:`wait_until_settled`."""
-        await self._wait(self._settlements, [ref])
-
-    async def _wait(self, waiters: Waiters, names: Collection[str]) -> dict[str, str]:
+        :param waiters: the watcher's own, of what is waited for.
+        """
         futures = {name: waiters.join(name) for name in names}
+        self._wake.set()
         if self._task is None or self._task.done():
             self._task = asyncio.get_running_loop().create_task(self._watch())
         try:
@@ -135,37 +94,82 @@ class Watcher:
                 waiters.leave(name, future)
 
     async def _watch(self) -> None:
-        loop = asyncio.get_running_loop()
-        self._cursors.clear()
-        next_full_look, away = loop.time() + SAFETY_INTERVAL, False
+        notices = asyncio.get_running_loop().create_task(self._notices.run(self._notice))
+        self._arrivals.forget()
+        self._scan, self._next_full_look = True, time.monotonic() + FULL_INTERVAL
         try:
-            while self._completions or self._settlements:
-                look_up = self._completions.newcomers()
-                if loop.time() >= next_full_look:
-                    look_up, next_full_look = self._completions.names, loop.time() + SAFETY_INTERVAL
-                try:
-                    await self._look(look_up)
-                    away = False
-                except StoreError as error:
-                    self._completions.look_again(look_up)
-                    if not away:
-                        log.warning("The call store is away; waiting goes on until it is back. %s", error)
-                    away = True
-                await asyncio.sleep(INTERVAL)
+            while self.completions or self.settlements:
+                self._wake.clear()
+                await self._look()
+                await asyncio.sleep(SPACING)
+                await self._something_happens()
         except Exception as error:
-            self._completions.fail(error)
-            self._settlements.fail(error)
+            self.completions.fail(error)
+            self.settlements.fail(error)
             raise
+        finally:
+            notices.cancel()
 
-    async def _look(self, look_up: set[str]) -> None:
-        completions = self.store.completions
-        if not self._cursors:
-            self._cursors.append(await asyncio.to_thread(completions.newest))
-        arrived = await asyncio.to_thread(completions.arrived_since, self._cursors[0])
-        look_up = look_up | {call_id for _, call_id in arrived if call_id in self._completions}
-        if look_up:
-            self._completions.wake(await asyncio.to_thread(completions.outcomes, look_up))
-        if self._settlements:
-            settled = await asyncio.to_thread(self.store.claims.settled, self._settlements.names)
-            self._settlements.wake(dict.fromkeys(settled, "settled"))
-        self._cursors.append(arrived[-1][0] if arrived else self._cursors[-1])
+    def _notice(self, call_ids: Collection[str] | None) -> None:
+        if call_ids is None:
+            self._scan = True
+        else:
+            self._noticed |= self.completions.among(call_ids)
+        if self._scan or self._noticed:
+            self._wake.set()
+
+    async def _something_happens(self) -> None:
+        # What becomes of claims is not noticed by itself.
+        asking = self._away or self.settlements or not self._notices.listening
+        try:
+            async with asyncio.timeout(INTERVAL if asking else SAFETY_INTERVAL):
+                await self._wake.wait()
+        except TimeoutError:
+            self._scan = True
+
+    async def _look(self) -> None:
+        look_up = self.completions.newcomers() | self._noticed
+        scan, self._scan, self._noticed = self._scan, False, set()
+        if time.monotonic() >= self._next_full_look:
+            look_up, self._next_full_look = self.completions.names, time.monotonic() + FULL_INTERVAL
+        try:
+            if scan:
+                look_up |= self.completions.among(await asyncio.to_thread(self._arrivals.read))
+            if look_up:
+                self.completions.wake(await asyncio.to_thread(self.store.completions.outcomes, look_up))
+            if self.settlements:
+                settled = await asyncio.to_thread(self.store.claims.settled, self.settlements.names)
+                self.settlements.wake(dict.fromkeys(settled, "settled"))
+        except StoreError as error:
+            self.completions.look_again(look_up)
+            self._scan = True
+            if not self._away:
+                log.warning("The call store is away; waiting goes on until it is back. %s", error)
+            self._away = True
+        else:
+            self._away = False
+
+
+class Arrivals:
+    """Reads which completions have arrived since it was asked last."""
+
+    def __init__(self, store: CallStore) -> None:
+        self._store = store
+        # One writer at a time: SQLite's ids become visible in their order.
+        self._overlap = 0.0 if store.database.is_sqlite else OVERLAP
+        self._read: deque[tuple[float, int]] = deque()
+
+    def forget(self) -> None:
+        """Begin anew, with what arrives from now on."""
+        self._read.clear()
+
+    def read(self) -> list[str]:
+        """Give their ``call_id``; some may have been given before."""
+        completions, now = self._store.completions, time.monotonic()
+        if not self._read:
+            self._read.append((now, max(0, completions.newest() - _IN_FLIGHT)))
+        while len(self._read) > 1 and self._read[1][0] <= now - self._overlap:
+            self._read.popleft()
+        arrived = completions.arrived_since(self._read[0][1])
+        self._read.append((now, max(arrived[-1][0] if arrived else 0, self._read[-1][1])))
+        return [call_id for _, call_id in arrived]

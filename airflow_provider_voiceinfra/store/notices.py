@@ -1,0 +1,150 @@
+"""Noticing commits of the store as they happen, at hardly any cost.
+
+A notice may be lost: whoever relies on it looks by itself from time to time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import secrets
+import sqlite3
+from collections.abc import Callable, Collection, Iterator
+from typing import TYPE_CHECKING, Any, Protocol
+
+import sqlalchemy as sa
+
+from airflow_provider_voiceinfra.store.database import Database
+
+if TYPE_CHECKING:
+    import psycopg
+
+log = logging.getLogger(__name__)
+
+CHANNEL = "voiceinfra_completion"
+"""On which PostgreSQL tells what has arrived: the ``call_id`` of each, line by line."""
+LOOK_INTERVAL = 0.05
+"""Seconds between two looks at SQLite's counter of commits."""
+RECONNECT_INTERVAL = 5.0
+
+_PAYLOAD = 7_000
+"""Bytes: PostgreSQL takes less than 8,000."""
+_ECHO_TIMEOUT = 3.0
+
+Noticed = Callable[[Collection[str] | None], None]
+"""Takes the ``call_id`` of completions that have arrived; None where it is not known which."""
+
+
+class Notices(Protocol):
+    """Notices commits."""
+
+    listening: bool
+    """Whether commits are noticed; where not, they are to be asked for."""
+
+    async def run(self, noticed: Noticed) -> None:
+        """Notice commits, until cancelled."""
+
+
+def notices_of(database: Database) -> Notices:
+    """Give what notices commits of a database."""
+    return SqliteNotices(database) if database.is_sqlite else PostgresNotices(database)
+
+
+def notify(tx: sa.Connection, call_ids: Collection[str]) -> None:
+    """Tell everybody what has arrived, when the transaction is committed."""
+    if tx.dialect.name == "postgresql" and call_ids:
+        tx.execute(_NOTIFY, [{"channel": CHANNEL, "payload": payload} for payload in _payloads(call_ids)])
+
+
+_NOTIFY = sa.text("SELECT pg_notify(:channel, :payload)")
+
+
+def _payloads(call_ids: Collection[str]) -> Iterator[str]:
+    lines: list[str] = []
+    size = 0
+    for call_id in call_ids:
+        length = len(call_id.encode()) + 1
+        if size + length > _PAYLOAD:
+            yield "\n".join(lines)
+            lines, size = [], 0
+        lines.append(call_id)
+        size += length
+    yield "\n".join(lines)
+
+
+class SqliteNotices:
+    """Looks at SQLite's counter of commits by other connections, which takes microseconds."""
+
+    def __init__(self, database: Database) -> None:
+        self.listening = False
+        self._file = f"{database.path.as_uri()}?mode=rw"
+
+    async def run(self, noticed: Noticed) -> None:
+        """Notice commits, until cancelled."""
+        while True:
+            with contextlib.suppress(sqlite3.Error), contextlib.closing(sqlite3.connect(self._file, uri=True)) as file:
+                await self._look(file, noticed)
+            self.listening = False
+            await asyncio.sleep(RECONNECT_INTERVAL)
+
+    async def _look(self, file: sqlite3.Connection, noticed: Noticed) -> None:
+        seen = None
+        while True:
+            version = file.execute("PRAGMA data_version").fetchone()
+            if version != seen:
+                seen, self.listening = version, True
+                noticed(None)
+            await asyncio.sleep(LOOK_INTERVAL)
+
+
+class PostgresNotices:
+    """Listens on a connection of its own."""
+
+    def __init__(self, database: Database) -> None:
+        self.listening = False
+        self._database = database
+
+    async def run(self, noticed: Noticed) -> None:
+        """Notice commits, until cancelled or found to be behind a pooler that swallows notifications."""
+        import psycopg
+
+        while True:
+            try:
+                async with await psycopg.AsyncConnection.connect(**self._arguments()) as connection:
+                    await connection.execute(f"LISTEN {CHANNEL}".encode())
+                    if not await self._hears_itself(connection):
+                        log.warning(
+                            "PostgreSQL's notifications do not come through, as behind a pooler in transaction mode: "
+                            "completions are asked for once a second."
+                        )
+                        return
+                    self.listening = True
+                    # Whatever came before we listened.
+                    noticed(None)
+                    async for notice in connection.notifies():
+                        noticed(notice.payload.split("\n"))
+            except (psycopg.Error, OSError):
+                # Whoever asks instead says that the store is away.
+                pass
+            finally:
+                self.listening = False
+            await asyncio.sleep(RECONNECT_INTERVAL)
+
+    async def _hears_itself(self, connection: psycopg.AsyncConnection[Any]) -> bool:
+        echo = secrets.token_hex(8)
+        await connection.execute("SELECT pg_notify(%s, %s)", (CHANNEL, echo))
+        async for notice in connection.notifies(timeout=_ECHO_TIMEOUT):
+            if notice.payload == echo:
+                return True
+        return False
+
+    def _arguments(self) -> dict[str, Any]:
+        engine = self._database.open()
+        try:
+            _, arguments = engine.dialect.create_connect_args(self._database.url)
+        finally:
+            engine.dispose()
+        # A connection that has died silently is noticed in a minute.
+        keepalive = {"keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3}
+        return {**arguments, **keepalive, "autocommit": True, "connect_timeout": 10, "application_name": "voiceinfra"}
