@@ -60,8 +60,28 @@ class CompletionWait:
         named = ", ".join(map(self._name, open_ids[:10]))
         return (
             f"{len(open_ids)} of {len(set(self.call_ids))} calls were not completed within {timeout}: {named}. "
-            "Their completion may still come and is kept. If none comes at all, check the webhook's URL and secret "
-            "under Settings → Webhooks at VoiceInfra, and that it can reach the receiver."
+            f"{self._likely_reason(timeout)} A completion that still comes is kept."
+        )
+
+    def _likely_reason(self, timeout: timedelta) -> str:
+        begun = datetime.now(UTC) - timeout
+        newest, refused = self.store.completions.newest_arrival(), self.store.refusals.since(begun)
+        settings = "under Settings → Webhooks at VoiceInfra"
+        if refused:
+            return (
+                f"{refused} webhooks were refused meanwhile, because they were not signed with the webhook_secret of "
+                f"their connection: is it the same as {settings}?"
+            )
+        if newest is None:
+            return f"No webhook has ever come: check the webhook's URL {settings}, and that it can reach the receiver."
+        if newest < begun:
+            return (
+                f"No webhook has come since {newest:%Y-%m-%d %H:%M} UTC: check {settings} that the webhook is enabled, "
+                "and that it can reach the receiver (GET /voiceinfra/health)."
+            )
+        return (
+            f"Webhooks of other calls have come, the last one at {newest:%H:%M} UTC: these calls were never completed, "
+            "or their webhooks were lost on the way. Look for them in VoiceInfra's call log."
         )
 
     def _completion(self, call_id: str) -> Completion:

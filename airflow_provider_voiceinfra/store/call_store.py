@@ -14,6 +14,7 @@ from airflow_provider_voiceinfra.store.database import Database
 from airflow_provider_voiceinfra.store.deliveries import Deliveries
 from airflow_provider_voiceinfra.store.forwards import Forwards
 from airflow_provider_voiceinfra.store.quarantine import Quarantine
+from airflow_provider_voiceinfra.store.refusals import Refusals
 from airflow_provider_voiceinfra.store.resolutions import Resolutions
 from airflow_provider_voiceinfra.store.retention import Retention
 from airflow_provider_voiceinfra.store.waits import Waits
@@ -45,6 +46,7 @@ class CallStore:
         self.retention = Retention(self.database)
         self.completions = Completions(self.database)
         self.resolutions = Resolutions(self.database, environment)
+        self.refusals = Refusals(self.database)
         self.waits = Waits(self.database, environment)
 
     def migrate(self) -> None:

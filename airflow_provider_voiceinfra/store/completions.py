@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from datetime import datetime
 
 import sqlalchemy as sa
 
@@ -60,6 +61,12 @@ class Completions:
                 query = _ending().where(tables.completion.c.call_id.in_(chunk))
                 found.update({row.call_id: row.outcome for row in tx.execute(query)})
         return found
+
+    def newest_arrival(self) -> datetime | None:
+        """Tell when a completion arrived last."""
+        with self._database.read() as tx:
+            newest: datetime | None = tx.scalar(sa.select(sa.func.max(tables.completion.c.received_at)))
+        return newest
 
     def newest(self) -> int:
         """Give the id of the completion that arrived last, or 0."""

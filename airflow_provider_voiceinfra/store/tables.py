@@ -176,6 +176,15 @@ quarantine = sa.Table(
     sa.UniqueConstraint("webhook_conn_id", "digest"),
 )
 
+refusal = sa.Table(
+    "voiceinfra_refusal",
+    metadata,
+    # How many webhooks were refused in an hour because nobody we know had signed them: tells why none arrive.
+    sa.Column("webhook_conn_id", sa.String(250), primary_key=True),
+    sa.Column("hour", UtcDateTime, primary_key=True),
+    sa.Column("count", sa.Integer, nullable=False),
+)
+
 forward = sa.Table(
     "voiceinfra_forward",
     metadata,

@@ -23,6 +23,7 @@ from airflow_provider_voiceinfra.webhook.metrics import PREFIX, Metrics, NoMetri
 from airflow_provider_voiceinfra.webhook.request_body import MAX_WEBHOOK_BYTES, Bodies, BodyError
 from airflow_provider_voiceinfra.webhook.secrets import WebhookSecrets
 from airflow_provider_voiceinfra.webhook.spool import Spool
+from airflow_provider_voiceinfra.webhook.tally import Tally
 from airflow_provider_voiceinfra.webhook.verification import Verdict, Verification
 from airflow_provider_voiceinfra.webhook.writers import ThreadWriter, Writer
 
@@ -107,7 +108,12 @@ class Receiver:
         if DEFAULT_CONN_ID in endpoints:
             self.webhooks["/webhook"] = endpoints[DEFAULT_CONN_ID]
         self._health = Health(self._keeper, secrets, conn_ids)
-        self._loops = (self._keeper.run, Forwarder(store.forwards).run, Gauges(self._health, metrics).run)
+        self._loops = (
+            self._keeper.run,
+            Forwarder(store.forwards).run,
+            Gauges(self._health, metrics).run,
+            Tally(verification, store.refusals).run,
+        )
 
     @property
     def routes(self) -> list[BaseRoute]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections import Counter
 from enum import StrEnum
 
 from airflow_provider_voiceinfra.webhook import signature
@@ -36,6 +37,7 @@ class Verification:
         self.secrets = secrets
         self._metrics = metrics
         self._said: dict[tuple[str, Verdict], float] = {}
+        self._unsigned: Counter[str] = Counter()
 
     def taken_at_once(self, conn_id: str, body: bytes, signed: str | None) -> bool:
         """Tell whether a webhook is signed by a secret that was looked up lately. Never blocks."""
@@ -57,8 +59,15 @@ class Verification:
         except SecretMissingError:
             verdict = Verdict.UNVERIFIABLE
         self._metrics.incr(f"{PREFIX}.refused.{verdict}")
+        if verdict is Verdict.UNSIGNED:
+            self._unsigned[conn_id] += 1
         self._say(conn_id, verdict)
         return verdict
+
+    def unsigned(self) -> Counter[str]:
+        """Give how many webhooks were refused since this was asked last, by connection."""
+        unsigned, self._unsigned = self._unsigned, Counter()
+        return unsigned
 
     def _say(self, conn_id: str, verdict: Verdict) -> None:
         now = time.monotonic()

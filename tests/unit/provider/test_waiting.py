@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
+from airflow_provider_voiceinfra.store.delivery import Delivery
 from airflow_provider_voiceinfra.waiting import CompletionWait, unknown_for_good
-from tests.unit.store.samples import NUMBER, deliver, queued, state
+from tests.unit.store.samples import NUMBER, body, deliver, queued, state
 from tests.unit.store.test_recovery import started, unknown
 
 
@@ -35,3 +36,30 @@ def test_calls_that_did_not_end_in_time_are_overdue_and_named(store):
     deliver(store, "call-1")
     assert wait.is_over()
     assert [result["call_id"] for result in wait.results()] == ["call-1", "call-2"]
+
+
+def overdue(store):
+    queued(store, "call-1")
+    return CompletionWait(store, ("call-1",), (), ()).overdue(timedelta(hours=2))
+
+
+def test_where_no_webhook_ever_came_the_url_is_suspected(store):
+    assert "No webhook has ever come" in overdue(store)
+
+
+def test_where_webhooks_have_stopped_it_is_said_since_when(store):
+    long_ago = datetime.now(UTC) - timedelta(days=1)
+    store.deliveries.keep([Delivery.read("voiceinfra_default", long_ago, body("earlier"))])
+    assert f"No webhook has come since {long_ago:%Y-%m-%d %H:%M} UTC" in overdue(store)
+
+
+def test_where_webhooks_were_refused_the_secret_is_suspected(store):
+    deliver(store, "another")
+    store.refusals.add("voiceinfra_default", 3)
+    store.refusals.add("voiceinfra_default", 14)
+    assert "17 webhooks were refused" in overdue(store)
+
+
+def test_where_others_came_the_call_itself_is_suspected(store):
+    deliver(store, "another")
+    assert "never completed" in overdue(store)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import socket
+import time
+from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
 import pytest
@@ -10,6 +12,7 @@ import requests
 
 from airflow_provider_voiceinfra.store import tables
 from airflow_provider_voiceinfra.store.call_store import CallStore
+from airflow_provider_voiceinfra.webhook import tally
 from tests.unit.webhook.conftest import body, count, post
 
 SECRETS = {"voiceinfra_default": ["s3cret"], "second": ["other"], "keyless": []}
@@ -21,7 +24,9 @@ def looked_up():
 
 
 @pytest.fixture
-def url(store, looked_up, serving):
+def url(store, looked_up, serving, monkeypatch):
+    monkeypatch.setattr(tally, "INTERVAL", 0.02)
+
     class LookUp(dict):
         def __getitem__(self, conn_id):
             looked_up.append(conn_id)
@@ -109,3 +114,12 @@ def test_no_log_repeats_what_was_said(url, caplog):
     assert "call_1" in caplog.text
     assert "my secret" not in caplog.text
     assert "4155550100" not in caplog.text
+
+
+def test_refused_webhooks_are_counted_for_those_who_wait_in_vain(url, store):
+    for _ in range(3):
+        post(url, body(), secret="guess")
+    end = time.monotonic() + 20
+    while store.refusals.since(datetime.now(UTC)) < 3:
+        assert time.monotonic() < end
+        time.sleep(0.01)

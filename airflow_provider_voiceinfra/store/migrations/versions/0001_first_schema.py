@@ -52,6 +52,13 @@ def upgrade() -> None:
         sa.UniqueConstraint("webhook_conn_id", "digest", name="uq_voiceinfra_quarantine_webhook_conn_id_digest"),
     )
     op.create_table(
+        "voiceinfra_refusal",
+        sa.Column("webhook_conn_id", sa.String(length=250), nullable=False),
+        sa.Column("hour", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("count", sa.Integer, nullable=False),
+        sa.PrimaryKeyConstraint("webhook_conn_id", "hour", name="pk_voiceinfra_refusal"),
+    )
+    op.create_table(
         "voiceinfra_forward",
         sa.Column("id", _BIG_ID, autoincrement=True, nullable=False),
         sa.Column("url", sa.Text, nullable=False),

@@ -1,0 +1,29 @@
+"""Keeps count of refused webhooks in the store, where whoever waits in vain finds it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+
+from airflow_provider_voiceinfra.store.errors import StoreError
+from airflow_provider_voiceinfra.store.refusals import Refusals
+from airflow_provider_voiceinfra.webhook.verification import Verification
+
+INTERVAL = 10.0
+"""Seconds between two counts: strangers cannot keep the store busy."""
+
+
+class Tally:
+    """Brings counts into the store from time to time."""
+
+    def __init__(self, verification: Verification, refusals: Refusals) -> None:
+        self._verification = verification
+        self._refusals = refusals
+
+    async def run(self) -> None:
+        """Count, until cancelled."""
+        while True:
+            await asyncio.sleep(INTERVAL)
+            for conn_id, count in self._verification.unsigned().items():
+                with contextlib.suppress(StoreError):
+                    await asyncio.to_thread(self._refusals.add, conn_id, count)
