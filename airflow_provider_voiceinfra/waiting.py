@@ -7,12 +7,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from airflow.sdk import BaseOperator, conf
 from airflow.sdk.exceptions import AirflowFailException
 
 from airflow_provider_voiceinfra.store.call_store import CallStore
 from airflow_provider_voiceinfra.store.records import Call, Completion
 
 DEFAULT_TIMEOUT = timedelta(hours=2)
+
+_XCOM_BACKEND = "airflow.sdk.execution_time.xcom.BaseXCom"
 
 GRACE = timedelta(minutes=2)
 """By how much Airflow's own timeout of a deferred task comes after ours, which reads the store once more."""
@@ -102,6 +105,39 @@ class CompletionWait:
             "start_time": _text(completion.start_time),
             "end_time": _text(completion.end_time),
         } | {name: _field(completion, name) for name in self.completion_fields}
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a trigger ends a task by itself: what a worker would have pushed.
+
+    :param shape: ``call``, as the operator does, ``one`` or ``many``, as the sensor does.
+    """
+
+    shape: str
+    fail_on_outcomes: Sequence[str]
+    completion_fields: Sequence[str]
+
+    def xcoms(self, store: CallStore, call_ids: tuple[str, ...]) -> dict[str, Any]:
+        """Give the XComs of a task whose calls are completed.
+
+        :raises AirflowFailException: if an outcome fails the task.
+        """
+        results = CompletionWait(store, call_ids, self.fail_on_outcomes, self.completion_fields).results()
+        if self.shape == "call":
+            return {"return_value": call_ids[0], "completion": results[0]}
+        return {"return_value": results[0] if self.shape == "one" else results}
+
+
+def needs_worker(task: BaseOperator) -> bool:
+    """Tell whether a task's end has to do with more than its state and its XComs, which is all a trigger can set."""
+    own_backend = conf.get("core", "xcom_backend") != _XCOM_BACKEND
+    # Set by the user, or by a subclass.
+    after = task._post_execute_hook is not None or type(task).post_execute is not BaseOperator.post_execute  # noqa: SLF001
+    mapped_over = next(iter(task.iter_mapped_dependants()), None)
+    return bool(
+        task.outlets or task.on_success_callback or after or own_backend or mapped_over or not task.do_xcom_push
+    )
 
 
 def unknown_for_good(store: CallStore, call: Call) -> AirflowFailException:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import asdict
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -16,8 +17,10 @@ from airflow_provider_voiceinfra.waiting import (
     DEFAULT_TIMEOUT,
     GRACE,
     CompletionWait,
+    Ending,
     left,
     names,
+    needs_worker,
     outcomes,
     unknown_for_good,
 )
@@ -60,6 +63,7 @@ class OutboundCallOperator(PrivateFieldsOperator):
     :param fail_on_outcomes: outcomes that fail the task, such as ``["failed"]``; a retry would not call again.
     :param completion_fields: what else to push of the completion, such as ``summary``; see the sensor.
     :param deferrable: wait for the completion in the triggerer, where waiting takes no worker.
+    :param end_from_trigger: end the task there too, as the sensor does.
     """
 
     def __init__(
@@ -81,6 +85,7 @@ class OutboundCallOperator(PrivateFieldsOperator):
         fail_on_outcomes: Collection[str] = (),
         completion_fields: Collection[str] = (),
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
+        end_from_trigger: bool = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -102,6 +107,7 @@ class OutboundCallOperator(PrivateFieldsOperator):
         self.fail_on_outcomes = outcomes(fail_on_outcomes)
         self.completion_fields = names("completion_fields", completion_fields)
         self.deferrable = deferrable
+        self.end_from_trigger = end_from_trigger
 
     def execute(self, context: Context) -> str:
         """Place the call, or find the one that this task has placed; then wait for its end if asked to."""
@@ -130,9 +136,11 @@ class OutboundCallOperator(PrivateFieldsOperator):
         context["ti"].xcom_push(key="call_id", value=call.call_id)
         return self._go_on(context, call)
 
-    def execute_complete(self, context: Context, event: dict[str, Any]) -> str:
+    def execute_complete(self, context: Context, event: dict[str, Any]) -> str:  # noqa: ARG002 - a wake-up only
         """Go on when the call has ended, or the time is over."""
-        call_id: str = event["call_ids"][0]
+        ti = context["ti"]
+        # Not the event's: ``dag.test()`` makes another event of one that ends the task.
+        call_id: str = ti.xcom_pull(task_ids=ti.task_id, key="call_id", map_indexes=ti.map_index)
         self._push_completion(context, self._wait(call_id))
         return call_id
 
@@ -204,13 +212,18 @@ class OutboundCallOperator(PrivateFieldsOperator):
             from airflow_provider_voiceinfra.triggers.call_completion import CallCompletionTrigger
 
             self.defer(
-                trigger=CallCompletionTrigger(call_ids=[call_id], deadline=deadline.isoformat()),
+                trigger=CallCompletionTrigger(call_ids=[call_id], deadline=deadline.isoformat(), ending=self._ending()),
                 method_name="execute_complete",
                 timeout=left(deadline) + GRACE,
             )
         while not wait.is_over() and left(deadline):
             time.sleep(min(_POLL_SECONDS, left(deadline).total_seconds()))
         self._push_completion(context, wait)
+
+    def _ending(self) -> dict[str, Any] | None:
+        if not self.end_from_trigger or needs_worker(self):
+            return None
+        return asdict(Ending("call", list(self.fail_on_outcomes), list(self.completion_fields)))
 
     def _push_completion(self, context: Context, wait: CompletionWait) -> None:
         if not wait.is_over():

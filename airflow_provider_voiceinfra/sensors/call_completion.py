@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import asdict
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseSensorOperator, PokeReturnValue, conf
 from airflow.sdk.exceptions import AirflowFailException, AirflowSensorTimeout
 
-from airflow_provider_voiceinfra.waiting import DEFAULT_TIMEOUT, GRACE, CompletionWait, left, names, outcomes
+from airflow_provider_voiceinfra.waiting import (
+    DEFAULT_TIMEOUT,
+    GRACE,
+    CompletionWait,
+    Ending,
+    left,
+    names,
+    needs_worker,
+    outcomes,
+)
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -27,6 +37,9 @@ class CallCompletionSensor(BaseSensorOperator):
         ``recording_url``; ``extracted`` is the data that the agent extracted. XComs are kept in Airflow's database
         and shown in its UI: choose with care.
     :param deferrable: wait in the triggerer, where waiting takes no worker.
+    :param end_from_trigger: end the task from the triggerer, without a worker. Where something else is to be done at
+        its end (outlets, ``on_success_callback``, ``post_execute``, a custom XCom backend) or an outcome fails it, a
+        worker does so all the same.
     :param timeout: counted from the first try; retries share it, a clear starts it anew.
     """
 
@@ -39,6 +52,7 @@ class CallCompletionSensor(BaseSensorOperator):
         fail_on_outcomes: Collection[str] = (),
         completion_fields: Collection[str] = (),
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
+        end_from_trigger: bool = False,
         timeout: timedelta | float = DEFAULT_TIMEOUT,
         **kwargs: Any,
     ) -> None:
@@ -47,6 +61,7 @@ class CallCompletionSensor(BaseSensorOperator):
         self.fail_on_outcomes = outcomes(fail_on_outcomes)
         self.completion_fields = names("completion_fields", completion_fields)
         self.deferrable = deferrable
+        self.end_from_trigger = end_from_trigger
 
     def execute(self, context: Context) -> Any:
         """Wait, in the triggerer if deferrable."""
@@ -58,7 +73,9 @@ class CallCompletionSensor(BaseSensorOperator):
 
             self.log.info("Waiting for %d calls until %s.", len(wait.call_ids), deadline)
             self.defer(
-                trigger=CallCompletionTrigger(call_ids=wait.call_ids, deadline=deadline.isoformat()),
+                trigger=CallCompletionTrigger(
+                    call_ids=wait.call_ids, deadline=deadline.isoformat(), ending=self._ending()
+                ),
                 method_name="execute_complete",
                 timeout=left(deadline) + GRACE,
             )
@@ -83,6 +100,12 @@ class CallCompletionSensor(BaseSensorOperator):
             raise AirflowSensorTimeout(wait.overdue(timedelta(seconds=self.timeout)))
         results = wait.results()
         return results[0] if isinstance(self.call_id, str) else results
+
+    def _ending(self) -> dict[str, Any] | None:
+        if not self.end_from_trigger or needs_worker(self):
+            return None
+        shape = "one" if isinstance(self.call_id, str) else "many"
+        return asdict(Ending(shape, list(self.fail_on_outcomes), list(self.completion_fields)))
 
     def _wait(self) -> CompletionWait:
         from airflow_provider_voiceinfra.config import call_store

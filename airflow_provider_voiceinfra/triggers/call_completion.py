@@ -7,11 +7,15 @@ from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
 from typing import Any
 
-from airflow.triggers.base import BaseTrigger, TriggerEvent
+from airflow.sdk.exceptions import AirflowException
+from airflow.sdk.execution_time.xcom import XCom
+from airflow.triggers.base import BaseTrigger, TaskSuccessEvent, TriggerEvent
+from asgiref.sync import sync_to_async
 
 from airflow_provider_voiceinfra.config import call_store
+from airflow_provider_voiceinfra.store.errors import StoreError
 from airflow_provider_voiceinfra.store.watcher import wait_for_completions
-from airflow_provider_voiceinfra.waiting import left
+from airflow_provider_voiceinfra.waiting import Ending, left
 
 
 class CallCompletionTrigger(BaseTrigger):
@@ -21,24 +25,53 @@ class CallCompletionTrigger(BaseTrigger):
 
     :param call_ids: the calls.
     :param deadline: ISO 8601; absolute, so that a restart of the triggerer does not prolong it.
+    :param ending: how to end the task from here, see :class:`~airflow_provider_voiceinfra.waiting.Ending`; None where
+        a worker is to end it.
     """
 
-    def __init__(self, call_ids: Sequence[str], deadline: str) -> None:
+    def __init__(self, call_ids: Sequence[str], deadline: str, ending: dict[str, Any] | None = None) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.call_ids = list(call_ids)
         self.deadline = deadline
+        self.ending = ending
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Tell how to make this trigger again elsewhere."""
         name = f"{type(self).__module__}.{type(self).__qualname__}"
-        return name, {"call_ids": self.call_ids, "deadline": self.deadline}
+        return name, {"call_ids": self.call_ids, "deadline": self.deadline, "ending": self.ending}
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        """Wait; yields ``{"status": "completed" | "timeout", "call_ids": […], "outcomes": {…}}``."""
+        """Wait; yields ``{"status": "completed" | "timeout", "call_ids": […], "outcomes": {…}}``, or ends the task."""
         try:
             async with asyncio.timeout(left(datetime.fromisoformat(self.deadline)).total_seconds()):
                 outcomes = await wait_for_completions(call_store(), self.call_ids)
         except TimeoutError:
             yield TriggerEvent({"status": "timeout", "call_ids": self.call_ids, "outcomes": {}})
         else:
-            yield TriggerEvent({"status": "completed", "call_ids": self.call_ids, "outcomes": outcomes})
+            if await self._push_results():
+                yield TaskSuccessEvent()
+            else:
+                yield TriggerEvent({"status": "completed", "call_ids": self.call_ids, "outcomes": outcomes})
+
+    async def _push_results(self) -> bool:
+        """Push what a worker would push, if the task may end here.
+
+        Not by the event, which Airflow logs, and whose XComs it encodes twice.
+        """
+        if self.ending is None:
+            return False
+        try:
+            xcoms = await asyncio.to_thread(Ending(**self.ending).xcoms, call_store(), tuple(self.call_ids))
+            # Airflow's way to the API server is tied to the triggerer's own loop.
+            await sync_to_async(self._push)(xcoms)
+        except (AirflowException, StoreError) as error:
+            # A worker says what is wrong, and does what the task's settings want then.
+            self.log.info("A worker ends this task (%s).", type(error).__name__)
+            return False
+        return True
+
+    def _push(self, xcoms: dict[str, Any]) -> None:
+        ti = self.task_instance
+        assert ti is not None  # noqa: S101 - it is a task's trigger
+        for key, value in xcoms.items():
+            XCom.set(key, value, dag_id=ti.dag_id, task_id=ti.task_id, run_id=ti.run_id, map_index=ti.map_index)
