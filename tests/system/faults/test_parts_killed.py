@@ -98,8 +98,9 @@ def test_the_api_server_is_killed_while_a_call_is_open(airflow, sandbox, replace
     assert len([each for each in sandbox.dials if each.to_number == dial.to_number]) == 1
 
 
-def test_a_hundred_mapped_waits_outlive_their_triggerer(airflow, call_store, replacements):
-    """Some calls end before it is killed, some while there is none, some when another one has taken over."""
+def test_a_hundred_mapped_waits_outlive_their_two_triggerers(airflow, call_store, replacements):
+    """Some calls end before they are killed, some while there is none, some when another one has taken over."""
+    start(airflow, "triggerer", replacements)
     ids = [f"mapped_{secrets.token_hex(8)}" for _ in range(100)]
     run_id = airflow.trigger_dag("wait_mapped", conf={"call_ids": ids})
     airflow.wait_for_task("wait_mapped", run_id, "wait", states={"deferred", "success"}, map_index=99, timeout=240)

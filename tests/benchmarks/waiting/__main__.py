@@ -1,0 +1,141 @@
+"""What waiting for calls costs, and how soon it ends.
+
+``python -m tests.benchmarks.waiting [COUNT …]`` prints a table: our trigger beside one that polls by itself, core's
+shared stream and one that only sleeps, each in the real TriggerRunner, idle and while 200 completions a second come in.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import requests
+
+from airflow_provider_voiceinfra.store.call_store import CallStore
+from tests.benchmarks.receiver.process import ReceiverProcess
+from tests.benchmarks.receiver.webhooks import body, sign
+from tests.postgres import find_binaries, running
+
+COUNTS = (1_000, 5_000, 10_000)
+IDLE_SECONDS = 20
+PER_SECOND = 200
+DELIVERED = 1_000
+KINDS = ("sleeping", "ours", "shared", "polling")
+SENDERS = 8
+
+
+class Waits:
+    """A runner with many waits."""
+
+    def __init__(self, kind: str, count: int, store_url: str, home: str) -> None:
+        environment = os.environ | {
+            "AIRFLOW_HOME": home,
+            "AIRFLOW__VOICEINFRA__CALL_STORE": store_url,
+            "AIRFLOW__LOGGING__LOGGING_LEVEL": "ERROR",
+            "AIRFLOW__TRIGGERER__SHARED_STREAM_SUBSCRIBER_QUEUE_SIZE": "100000",
+        }
+        command = [sys.executable, "-m", "tests.benchmarks.waiting.runner", kind, str(count)]
+        self._process = subprocess.Popen(
+            command,
+            env=environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
+        self.bytes_per_wait: float = self._answer()["bytes_per_wait"]
+
+    def ask(self, command: str) -> dict[str, Any]:
+        """Give a command."""
+        self._process.stdin.write(f"{command}\n")
+        self._process.stdin.flush()
+        return self._answer()
+
+    def close(self) -> None:
+        """End it."""
+        self._process.kill()
+        self._process.communicate()
+
+    def _answer(self) -> dict[str, Any]:
+        for line in self._process.stdout:
+            if line.startswith("#"):
+                return json.loads(line[1:])
+        raise RuntimeError("the runner has ended")
+
+
+def deliver(url: str, count: int) -> dict[str, float]:
+    """Deliver completions at a steady pace; gives when each was answered with 200."""
+    answered: dict[str, float] = {}
+    begun = time.time()
+
+    def send(first: int) -> None:
+        with requests.Session() as session:
+            for number in range(first, count, SENDERS):
+                time.sleep(max(0.0, begun + number / PER_SECOND - time.time()))
+                call_id = f"call_{number:08}"
+                content = body(call_id)
+                answer = session.post(url, content, headers={"X-VoiceInfra-Signature": sign(content)}, timeout=30)
+                assert answer.status_code == 200
+                answered[call_id] = time.time()
+
+    threads = [threading.Thread(target=send, args=(first,)) for first in range(SENDERS)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return answered
+
+
+def measure(kind: str, count: int, store_url: str) -> list[float]:
+    """Measure one way of waiting: bytes a wait, idle CPU and queries, latencies p50 and p99 in ms, CPU under load."""
+    CallStore(store_url).migrate()
+    with tempfile.TemporaryDirectory() as home:
+        receiver = ReceiverProcess(Path(home), store_url)
+        receiver.start()
+        waits = Waits(kind, count, store_url, home)
+        try:
+            idle = waits.ask(f"idle {IDLE_SECONDS}")
+            figures = [waits.bytes_per_wait, 100 * idle["cpu"], idle["queries"]]
+            if kind == "sleeping":
+                return figures
+            answered = deliver(f"{receiver.url}/webhook", DELIVERED)
+            time.sleep(5)
+            fired = waits.ask("events")["events"]
+            took = sorted(1_000 * (fired[call_id] - at) for call_id, at in answered.items() if call_id in fired)
+            assert len(took) == DELIVERED, f"{DELIVERED - len(took)} were not woken"
+            return [*figures, took[len(took) // 2], took[int(0.99 * len(took))]]
+        finally:
+            waits.close()
+            receiver.stop()
+
+
+def main() -> None:
+    counts = [int(argument) for argument in sys.argv[1:]] or list(COUNTS)
+    head = f"{'store':<12}{'waits':>7} {'trigger':<10}{'KB a wait':>10}{'% of a core':>13}{'queries/s':>11}"
+    print(f"{head}{'p50 ms':>9}{'p99 ms':>9}")
+    with tempfile.TemporaryDirectory() as folder:
+        for store in ("SQLite", "PostgreSQL"):
+            for count in counts:
+                for kind in KINDS:
+                    if store == "SQLite":
+                        found = measure(kind, count, f"sqlite:///{folder}/{kind}-{count}.db")
+                    else:
+                        with running(find_binaries(), durable=True) as url:
+                            found = measure(kind, count, url)
+                    kilobytes, cpu, queries, *took = found
+                    print(
+                        f"{store:<12}{count:>7,} {kind:<10}{kilobytes / 1024:>10.1f}{cpu:>13.2f}{queries:>11.2f}"
+                        + "".join(f"{each:>9.0f}" for each in took),
+                        flush=True,
+                    )
+
+
+if __name__ == "__main__":
+    main()
