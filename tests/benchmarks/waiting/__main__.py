@@ -94,7 +94,11 @@ def deliver(url: str, count: int) -> dict[str, float]:
 
 
 def measure(kind: str, count: int, store_url: str) -> list[float]:
-    """Measure one way of waiting: bytes a wait, idle CPU and queries, latencies p50 and p99 in ms, CPU under load."""
+    """Measure one way of waiting.
+
+    :return: bytes a wait, the idle share of a core and queries a second; p50 and p99 in ms from a webhook's 200 to
+        the trigger's event, and how many were not woken within five seconds.
+    """
     CallStore(store_url).migrate()
     with tempfile.TemporaryDirectory() as home:
         receiver = ReceiverProcess(Path(home), store_url)
@@ -109,8 +113,9 @@ def measure(kind: str, count: int, store_url: str) -> list[float]:
             time.sleep(5)
             fired = waits.ask("events")["events"]
             took = sorted(1_000 * (fired[call_id] - at) for call_id, at in answered.items() if call_id in fired)
-            assert len(took) == DELIVERED, f"{DELIVERED - len(took)} were not woken"
-            return [*figures, took[len(took) // 2], took[int(0.99 * len(took))]]
+            missed = DELIVERED - len(took)
+            assert kind != "ours" or not missed, f"{missed} were not woken"
+            return [*figures, took[len(took) // 2], took[int(0.99 * len(took))], missed]
         finally:
             waits.close()
             receiver.stop()
@@ -119,7 +124,7 @@ def measure(kind: str, count: int, store_url: str) -> list[float]:
 def main() -> None:
     counts = [int(argument) for argument in sys.argv[1:]] or list(COUNTS)
     head = f"{'store':<12}{'waits':>7} {'trigger':<10}{'KB a wait':>10}{'% of a core':>13}{'queries/s':>11}"
-    print(f"{head}{'p50 ms':>9}{'p99 ms':>9}")
+    print(f"{head}{'p50 ms':>9}{'p99 ms':>9}{'missed':>9}")
     with tempfile.TemporaryDirectory() as folder:
         for store in ("SQLite", "PostgreSQL"):
             for count in counts:
