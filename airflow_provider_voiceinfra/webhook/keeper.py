@@ -93,9 +93,9 @@ class Keeper:
             try:
                 async with asyncio.timeout(PATIENCE):
                     brought = await self._writer.keep(deliveries)
-            except (StoreError, TimeoutError) as error:
+            except Exception as error:  # noqa: BLE001 - whatever it is, what was delivered is kept
                 self._away = self.spool is not None
-                log.error("The call store cannot take webhooks. %s", str(error) or "It does not answer.")
+                log.error("The call store cannot take webhooks. %s", _said(error))
             else:
                 self._report(deliveries, brought)
                 return
@@ -114,9 +114,10 @@ class Keeper:
         try:
             await asyncio.to_thread(self._empty, self.spool)
         except StoreError:
+            # Told when it went away.
             return
-        except OSError as error:
-            log.error("The spool at %s cannot be read: %s", self.spool.folder, error.strerror)
+        except Exception as error:  # noqa: BLE001 - it is tried again
+            log.error("The spool at %s cannot be emptied. %s", self.spool.folder, _said(error))
             return
         if self._away and not self.spool.depth().deliveries:
             self._away = False
@@ -135,3 +136,10 @@ class Keeper:
                 log.warning("A signed webhook is in quarantine: %s.", delivery.reason or "the store refuses it")
             else:
                 log.info("Completion of %s (%s): %s.", delivery.call_id, delivery.outcome, what)
+
+
+def _said(error: Exception) -> str:
+    """Say what is wrong, without words that may be a caller's."""
+    if isinstance(error, TimeoutError):
+        return "It does not answer."
+    return str(error) if isinstance(error, StoreError) else type(error).__name__

@@ -156,3 +156,21 @@ def test_the_spool_repeats_nothing_in_logs(serving, spool, tmp_path, caplog):
     assert "cannot take webhooks" in caplog.text
     assert "my secret" not in caplog.text
     assert json.loads(body())["call_id"]
+
+
+def test_whatever_goes_wrong_loses_nothing(serving, spool, store, monkeypatch):
+    keep, broken = store.deliveries.keep, [True]
+
+    def sometimes(deliveries):
+        if broken[0]:
+            raise RuntimeError("a mistake of ours")
+        return keep(deliveries)
+
+    monkeypatch.setattr(store.deliveries, "keep", sometimes)
+    with serving(store, spool=spool) as url:
+        assert post(url, body()).status_code == 200
+        time.sleep(0.2)
+        assert spool.depth().deliveries == 1
+        broken[0] = False
+        wait_until(lambda: spool.depth().deliveries == 0)
+    assert store.calls.completion("call_1").outcome == "answered"
