@@ -42,6 +42,13 @@ def argument(*flags: str, **options: Any) -> Argument:
     return Argument(flags, options)
 
 
+def _listening_on(port: int) -> tuple[Argument, ...]:
+    return (
+        argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)"),
+        argument("--port", type=int, default=port, help="port to listen on (default: %(default)s)"),
+    )
+
+
 _FILTERS = (
     argument("--dag", help="placed by this DAG"),
     argument("--state", choices=[state.value for state in CallState], help="in this state"),
@@ -65,8 +72,7 @@ COMMANDS = (
         "Run a simulated VoiceInfra: the documented API and its webhooks; no phone rings",
         "airflow_provider_voiceinfra.sandbox.command:run",
         (
-            argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)"),
-            argument("--port", type=int, default=8099, help="port to listen on (default: %(default)s)"),
+            *_listening_on(8099),
             argument(
                 "--webhook-url",
                 default="http://127.0.0.1:8080/voiceinfra/webhook",
@@ -100,8 +106,7 @@ COMMANDS = (
         "Run the receiver of webhooks by itself, without Airflow; its secrets come from the environment",
         "airflow_provider_voiceinfra.commands.receiver:run",
         (
-            argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)"),
-            argument("--port", type=int, default=8088, help="port to listen on (default: %(default)s)"),
+            *_listening_on(8088),
             argument("--workers", type=int, default=1, help="processes (default: %(default)s)"),
         ),
     ),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -129,7 +129,16 @@ class Ending:
         return {"return_value": results[0] if self.shape == "one" else results}
 
 
-def needs_worker(task: BaseOperator) -> bool:
+def ending_of(
+    task: BaseOperator, shape: str, fail_on_outcomes: Collection[str], completion_fields: Collection[str]
+) -> dict[str, Any] | None:
+    """Say how a trigger is to end a task, as plain JSON; None where a worker is needed. See :class:`Ending`."""
+    if _needs_worker(task):
+        return None
+    return asdict(Ending(shape, list(fail_on_outcomes), list(completion_fields)))
+
+
+def _needs_worker(task: BaseOperator) -> bool:
     """Tell whether a task's end has to do with more than its state and its XComs, which is all a trigger can set."""
     own_backend = conf.get("core", "xcom_backend") != _XCOM_BACKEND
     # Set by the user, or by a subclass.

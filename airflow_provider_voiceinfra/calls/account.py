@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import ipaddress
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from airflow_provider_voiceinfra.calls.errors import InvalidCallError
+from airflow_provider_voiceinfra.loopback import is_loopback
 
 DEFAULT_BASE_URL = "https://api.voiceinfra.ai/v1"
 
@@ -55,16 +55,9 @@ def base_url(host: str | None, *, conn_id: str) -> str:
         raise InvalidCallError(f"{where} is no address: write it like {DEFAULT_BASE_URL}.")
     if parts.username or parts.password or "?" in text or "#" in text:
         raise InvalidCallError(f"{where} must be an address like {DEFAULT_BASE_URL}; the key is its password.")
-    if parts.scheme != "https" and not (parts.scheme == "http" and _is_loopback(name)):
+    if parts.scheme != "https" and not (parts.scheme == "http" and is_loopback(name)):
         raise InvalidCallError(
             f"{where} starts with {parts.scheme}://, which would show the API key and the conversation to "
             "the network: write https:// (plain http is for a sandbox on this machine only)."
         )
     return text
-
-
-def _is_loopback(name: str) -> bool:
-    try:
-        return ipaddress.ip_address(name).is_loopback
-    except ValueError:
-        return name == "localhost"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -17,10 +16,9 @@ from airflow_provider_voiceinfra.waiting import (
     DEFAULT_TIMEOUT,
     GRACE,
     CompletionWait,
-    Ending,
+    ending_of,
     left,
     names,
-    needs_worker,
     outcomes,
     unknown_for_good,
 )
@@ -211,19 +209,17 @@ class OutboundCallOperator(PrivateFieldsOperator):
         if self.deferrable and not wait.is_over() and left(deadline):
             from airflow_provider_voiceinfra.triggers.call_completion import CallCompletionTrigger
 
+            ending = None
+            if self.end_from_trigger:
+                ending = ending_of(self, "call", self.fail_on_outcomes, self.completion_fields)
             self.defer(
-                trigger=CallCompletionTrigger(call_ids=[call_id], deadline=deadline.isoformat(), ending=self._ending()),
+                trigger=CallCompletionTrigger(call_ids=[call_id], deadline=deadline.isoformat(), ending=ending),
                 method_name="execute_complete",
                 timeout=left(deadline) + GRACE,
             )
         while not wait.is_over() and left(deadline):
             time.sleep(min(_POLL_SECONDS, left(deadline).total_seconds()))
         self._push_completion(context, wait)
-
-    def _ending(self) -> dict[str, Any] | None:
-        if not self.end_from_trigger or needs_worker(self):
-            return None
-        return asdict(Ending("call", list(self.fail_on_outcomes), list(self.completion_fields)))
 
     def _push_completion(self, context: Context, wait: CompletionWait) -> None:
         if not wait.is_over():

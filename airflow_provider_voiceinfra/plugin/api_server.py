@@ -15,7 +15,6 @@ from airflow_provider_voiceinfra.config import receiver_settings
 from airflow_provider_voiceinfra.store.call_store import CallStore
 from airflow_provider_voiceinfra.store.errors import StoreError
 from airflow_provider_voiceinfra.webhook.app import Receiver
-from airflow_provider_voiceinfra.webhook.secrets import WebhookSecrets
 
 log = logging.getLogger(__name__)
 
@@ -27,15 +26,8 @@ def create_api_server_app() -> FastAPI:
     left out: nobody would have to sign in to see them.
     """
     settings = receiver_settings()
-    store = CallStore(settings.call_store, forward_to=settings.forward_to)
-    receiver = Receiver(
-        store,
-        WebhookSecrets(connection_secrets),
-        conn_ids=settings.webhook_conn_ids,
-        max_bytes=settings.max_webhook_bytes,
-        spool=settings.spool,
-        metrics=AirflowMetrics(),
-    )
+    store = settings.open_store()
+    receiver = Receiver.configured(settings, store, connection_secrets, metrics=AirflowMetrics())
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import asdict
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -14,10 +13,9 @@ from airflow_provider_voiceinfra.waiting import (
     DEFAULT_TIMEOUT,
     GRACE,
     CompletionWait,
-    Ending,
+    ending_of,
     left,
     names,
-    needs_worker,
     outcomes,
 )
 
@@ -72,10 +70,12 @@ class CallCompletionSensor(BaseSensorOperator):
             from airflow_provider_voiceinfra.triggers.call_completion import CallCompletionTrigger
 
             self.log.info("Waiting for %d calls until %s.", len(wait.call_ids), deadline)
+            ending = None
+            if self.end_from_trigger:
+                shape = "one" if isinstance(self.call_id, str) else "many"
+                ending = ending_of(self, shape, self.fail_on_outcomes, self.completion_fields)
             self.defer(
-                trigger=CallCompletionTrigger(
-                    call_ids=wait.call_ids, deadline=deadline.isoformat(), ending=self._ending()
-                ),
+                trigger=CallCompletionTrigger(call_ids=wait.call_ids, deadline=deadline.isoformat(), ending=ending),
                 method_name="execute_complete",
                 timeout=left(deadline) + GRACE,
             )
@@ -100,12 +100,6 @@ class CallCompletionSensor(BaseSensorOperator):
             raise AirflowSensorTimeout(wait.overdue(timedelta(seconds=self.timeout)))
         results = wait.results()
         return results[0] if isinstance(self.call_id, str) else results
-
-    def _ending(self) -> dict[str, Any] | None:
-        if not self.end_from_trigger or needs_worker(self):
-            return None
-        shape = "one" if isinstance(self.call_id, str) else "many"
-        return asdict(Ending(shape, list(self.fail_on_outcomes), list(self.completion_fields)))
 
     def _wait(self) -> CompletionWait:
         from airflow_provider_voiceinfra.config import call_store

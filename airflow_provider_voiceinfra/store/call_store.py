@@ -77,11 +77,9 @@ class CallStore:
 
         :raises StoreError: if it cannot.
         """
-        with self.database.errors(), self.database.engine.connect() as connection:
-            connection.execution_options(voiceinfra_write=True)
-            with connection.begin() as transaction:
-                connection.execute(sa.update(tables.store).values(created_at=tables.store.c.created_at))
-                transaction.rollback()
+        with self.database.write() as tx:
+            tx.execute(sa.update(tables.store).values(created_at=tables.store.c.created_at))
+            tx.rollback()
 
     def close(self) -> None:
         """Close every connection."""

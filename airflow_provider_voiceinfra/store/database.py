@@ -28,6 +28,16 @@ LOCK_TIMEOUT = 30.0
 LOCK_INTERVAL = 0.001
 """Seconds between two attempts to begin one."""
 
+POSTGRES_ARGUMENTS: dict[str, Any] = {
+    "connect_timeout": 10,
+    # A database that vanished is noticed in half a minute, not in two hours.
+    "tcp_user_timeout": 30_000,
+    # Prepared statements do not survive a pooler in transaction mode.
+    "prepare_threshold": None,
+    "application_name": "voiceinfra",
+}
+"""Of every connection to PostgreSQL."""
+
 _WRITE = "write sqlite:////path/voiceinfra.db or postgresql+psycopg://user:password@host/database"
 
 
@@ -119,14 +129,7 @@ class Database:
                 # Whoever waited for a lock must see what its holder has committed, whatever the server's default is.
                 isolation_level="READ COMMITTED",
                 pool_size=4,
-                connect_args={
-                    "connect_timeout": 10,
-                    # A database that vanished is noticed in half a minute, not in two hours.
-                    "tcp_user_timeout": 30_000,
-                    # Prepared statements do not survive a pooler in transaction mode.
-                    "prepare_threshold": None,
-                    "application_name": "voiceinfra",
-                },
+                connect_args=POSTGRES_ARGUMENTS,
                 **options,
             )
         except (ModuleNotFoundError, NoSuchModuleError):
@@ -147,6 +150,7 @@ class Database:
             )
             # A claim and a completion are on the disk when the transaction ends, whatever happens then.
             connection.execute("PRAGMA synchronous=FULL")
+            # With pages of 2 kB twice as much as usual: what is written again meanwhile is copied once.
             connection.execute("PRAGMA wal_autocheckpoint=4000")
             connection.execute("PRAGMA foreign_keys=ON")
             if create:

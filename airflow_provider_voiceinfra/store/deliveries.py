@@ -45,10 +45,8 @@ class Deliveries:
                 add_to_quarantine(tx, [(each, each.reason) for each in deliveries if each.reason])
                 brought = _complete(tx, [(each, each.party) for each in deliveries if each.party is not None])
                 kept = [Kept.QUARANTINED if each.reason else next(brought) for each in deliveries]
-                again = [what is Kept.DUPLICATE for what in kept]
-                add_forwards(
-                    tx, [each for each, known in zip(deliveries, again, strict=True) if not known], self._forward_to
-                )
+                new = [each for each, what in zip(deliveries, kept, strict=True) if what is not Kept.DUPLICATE]
+                add_forwards(tx, new, self._forward_to)
         except StoreRefusesError:
             return self._keep_each(deliveries)
         return kept

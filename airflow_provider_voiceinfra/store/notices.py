@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import sqlalchemy as sa
 
-from airflow_provider_voiceinfra.store.database import Database
+from airflow_provider_voiceinfra.store.database import POSTGRES_ARGUMENTS, Database
 
 if TYPE_CHECKING:
     import psycopg
@@ -140,11 +140,8 @@ class PostgresNotices:
         return False
 
     def _arguments(self) -> dict[str, Any]:
-        engine = self._database.open()
-        try:
-            _, arguments = engine.dialect.create_connect_args(self._database.url)
-        finally:
-            engine.dispose()
+        url = self._database.url
+        _, arguments = url.get_dialect()().create_connect_args(url)
         # A connection that has died silently is noticed in a minute.
         keepalive = {"keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3}
-        return {**arguments, **keepalive, "autocommit": True, "connect_timeout": 10, "application_name": "voiceinfra"}
+        return {**arguments, **POSTGRES_ARGUMENTS, **keepalive, "autocommit": True}

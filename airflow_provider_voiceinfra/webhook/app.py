@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Collection, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from http import HTTPStatus
@@ -16,6 +16,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from airflow_provider_voiceinfra.store.call_store import CallStore
 from airflow_provider_voiceinfra.store.delivery import Delivery
 from airflow_provider_voiceinfra.webhook import signature
+from airflow_provider_voiceinfra.webhook.environment import Settings
 from airflow_provider_voiceinfra.webhook.forwarder import Forwarder
 from airflow_provider_voiceinfra.webhook.health import Gauges, Health
 from airflow_provider_voiceinfra.webhook.keeper import Keeper, NotKeptError
@@ -113,6 +114,30 @@ class Receiver:
             Forwarder(store.forwards).run,
             Gauges(self._health, metrics).run,
             Tally(verification, store.refusals).run,
+        )
+
+    @classmethod
+    def configured(
+        cls,
+        settings: Settings,
+        store: CallStore,
+        look_up: Callable[[str], Sequence[str]],
+        *,
+        metrics: Metrics | None = None,
+        writer: Writer | None = None,
+    ) -> Receiver:
+        """Make one as the settings say.
+
+        :param look_up: gives the secrets of a connection.
+        """
+        return cls(
+            store,
+            WebhookSecrets(look_up),
+            conn_ids=settings.webhook_conn_ids,
+            max_bytes=settings.max_webhook_bytes,
+            spool=settings.spool,
+            metrics=metrics,
+            writer=writer,
         )
 
     @property

@@ -14,7 +14,8 @@ from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 from airflow_provider_voiceinfra import get_provider_info
-from airflow_provider_voiceinfra.webhook.forwarder import forward_urls
+from airflow_provider_voiceinfra.loopback import is_loopback
+from airflow_provider_voiceinfra.store.call_store import CallStore
 from airflow_provider_voiceinfra.webhook.spool import Spool
 
 SECTION = "voiceinfra"
@@ -36,6 +37,10 @@ class Settings:
     max_webhook_bytes: int
     spool: Spool | None
     forward_to: tuple[str, ...]
+
+    def open_store(self) -> CallStore:
+        """Give the store that webhooks go to."""
+        return CallStore(self.call_store, forward_to=self.forward_to)
 
 
 def settings() -> Settings:
@@ -64,6 +69,26 @@ def parse_settings(get: Callable[[str], str]) -> Settings:
         )
     except ValueError as error:
         raise SettingError(f"A setting in [{SECTION}] cannot be used: {error}") from None
+
+
+def forward_urls(text: str, conn_ids: frozenset[str]) -> tuple[str, ...]:
+    """Read ``[voiceinfra] forward_to``.
+
+    :param text: URLs, separated by commas.
+    :param conn_ids: the connections that have a webhook here.
+    :raises ValueError: if one cannot be used; says why.
+    """
+    urls = tuple(filter(None, map(str.strip, text.split(","))))
+    for url in urls:
+        parts = urlsplit(url)
+        if parts.scheme != "https" and not (parts.scheme == "http" and is_loopback(parts.hostname or "")):
+            raise ValueError(f"[voiceinfra] forward_to: {parts.hostname or url!r} needs https: transcripts go there.")
+        if len(conn_ids) > 1 and "{conn_id}" not in url:
+            raise ValueError(
+                "[voiceinfra] forward_to: with several webhook_conn_ids, write {conn_id} into each URL, such as "
+                "https://staging.example.com/voiceinfra/webhook/{conn_id}."
+            )
+    return urls
 
 
 def connection_secrets(conn_id: str) -> list[str]:

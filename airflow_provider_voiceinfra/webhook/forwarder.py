@@ -17,7 +17,6 @@ INTERVAL = 1.0
 """Seconds between two looks into an empty outbox."""
 TIMEOUT = 20.0
 _AT_ONCE = 20
-_LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 
 
 class Forwarder:
@@ -64,23 +63,3 @@ def _send(session: requests.Session, forward: Forward) -> str | None:
     except requests.RequestException as error:
         return type(error).__name__
     return None if answer.ok and not answer.is_redirect else f"it answered {answer.status_code}"
-
-
-def forward_urls(text: str, conn_ids: frozenset[str]) -> tuple[str, ...]:
-    """Read ``[voiceinfra] forward_to``.
-
-    :param text: URLs, separated by commas.
-    :param conn_ids: the connections that have a webhook here.
-    :raises ValueError: if one cannot be used; says why.
-    """
-    urls = tuple(filter(None, map(str.strip, text.split(","))))
-    for url in urls:
-        parts = urlsplit(url)
-        if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in _LOOPBACK):
-            raise ValueError(f"[voiceinfra] forward_to: {parts.hostname or url!r} needs https: transcripts go there.")
-        if len(conn_ids) > 1 and "{conn_id}" not in url:
-            raise ValueError(
-                "[voiceinfra] forward_to: with several webhook_conn_ids, write {conn_id} into each URL, such as "
-                "https://staging.example.com/voiceinfra/webhook/{conn_id}."
-            )
-    return urls

@@ -51,8 +51,7 @@ def receive(headers: Mapping[str, str], body: bytes, conn_id: str = DEFAULT_CONN
 @functools.cache
 def _parts() -> tuple[Settings, CallStore, Verification]:
     found = settings()
-    store = CallStore(found.call_store, forward_to=found.forward_to)
-    return found, store, Verification(WebhookSecrets(connection_secrets), NoMetrics())
+    return found, found.open_store(), Verification(WebhookSecrets(connection_secrets), NoMetrics())
 
 
 def _spooled(spool: Spool | None, delivery: Delivery) -> HTTPStatus:

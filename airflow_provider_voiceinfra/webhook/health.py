@@ -61,7 +61,8 @@ class Health:
             async with asyncio.timeout(_PATIENCE):
                 return await asyncio.shield(self._looking)
         except TimeoutError:
-            return self._report("does not answer", 0)
+            # A look-up of secrets may block as well.
+            return await asyncio.to_thread(self._report, "does not answer", 0)
 
     def _looked(self, _: object) -> None:
         self._until = time.monotonic() + _FRESH

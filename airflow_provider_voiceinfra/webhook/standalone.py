@@ -7,23 +7,14 @@ from __future__ import annotations
 
 from starlette.types import ASGIApp
 
-from airflow_provider_voiceinfra.store.call_store import CallStore
 from airflow_provider_voiceinfra.webhook.app import Receiver, create_app
 from airflow_provider_voiceinfra.webhook.environment import connection_secrets, settings
-from airflow_provider_voiceinfra.webhook.secrets import WebhookSecrets
 from airflow_provider_voiceinfra.webhook.writers import ProcessWriter
 
 
 def app() -> ASGIApp:
     """Make the application; its paths begin with ``/voiceinfra``."""
     found = settings()
-    store = CallStore(found.call_store, forward_to=found.forward_to)
-    receiver = Receiver(
-        store,
-        WebhookSecrets(connection_secrets),
-        conn_ids=found.webhook_conn_ids,
-        max_bytes=found.max_webhook_bytes,
-        spool=found.spool,
-        writer=ProcessWriter(store, found.forward_to),
-    )
+    store = found.open_store()
+    receiver = Receiver.configured(found, store, connection_secrets, writer=ProcessWriter(store, found.forward_to))
     return create_app(receiver, path="/voiceinfra")

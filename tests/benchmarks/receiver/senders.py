@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import http.client
-import itertools
 import threading
 import time
 from collections.abc import Iterator
@@ -23,7 +22,6 @@ class Senders:
         self._numbers: Iterator[int] = iter(range(count))
         self._lock = threading.Lock()
         self.acknowledged: set[str] = set()
-        self.attempts = itertools.count()
         self.answers: dict[int, int] = {}
         self._threads = [threading.Thread(target=self._send_all, daemon=True) for _ in range(threads)]
 

@@ -9,7 +9,7 @@ import pytest
 from airflow_provider_voiceinfra.store import forwards, tables
 from airflow_provider_voiceinfra.store.call_store import CallStore
 from airflow_provider_voiceinfra.webhook import forwarder
-from airflow_provider_voiceinfra.webhook.forwarder import forward_urls
+from airflow_provider_voiceinfra.webhook.environment import forward_urls
 from tests.unit.store.samples import rows
 from tests.unit.webhook.conftest import body, post
 
