@@ -9,7 +9,8 @@ demo: .venv/ready  ## a real Airflow calls people, none of whom is real
 	@$(BIN)/python -m airflow_provider_voiceinfra demo $(ARGS)
 
 test: lint types  ## everything CI checks
-	@$(BIN)/pytest $(ARGS)
+	@$(BIN)/pytest tests/unit --numprocesses 3
+	@$(BIN)/pytest tests/system
 
 lint: .venv/ready
 	@$(BIN)/ruff format --check .

@@ -55,7 +55,7 @@ class Retention:
         """
         digits = number.lstrip("+").encode()
         return self._purge(
-            sa.or_(_call.to_number == number, _call.from_number == number),
+            _call.to_number == number,
             sa.or_(
                 _completion.to_number == number,
                 _completion.id.in_(sa.select(_call.completion_id).where(_call.to_number == number)),

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import socket
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -45,9 +47,33 @@ def store_url(postgres_url: str) -> Iterator[str]:
         yield url
 
 
+class MetricNames(set[str]):
+    """Listens as StatsD does, and notes the names."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.socket.bind(("127.0.0.1", 0))
+        threading.Thread(target=self._listen, daemon=True).start()
+
+    def _listen(self) -> None:
+        while lines := self.socket.recv(65_536):
+            self.update(line.partition(":")[0] for line in lines.decode().splitlines())
+
+
+@pytest.fixture(scope="session")
+def metrics() -> MetricNames:
+    """The names of all metrics that Airflow has sent."""
+    return MetricNames()
+
+
 @pytest.fixture(scope="session")
 def airflow(
-    sandbox: Sandbox, postgres_url: str, store_url: str, tmp_path_factory: pytest.TempPathFactory
+    sandbox: Sandbox,
+    metrics: MetricNames,
+    postgres_url: str,
+    store_url: str,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Standalone]:
     """A real Airflow on PostgreSQL, with the DAGs of the tests and the examples."""
     home = tmp_path_factory.mktemp("airflow")
@@ -63,6 +89,9 @@ def airflow(
             env={
                 "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": database,
                 "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN_ASYNC": database,
+                "AIRFLOW__API__WORKERS": "2",
+                "AIRFLOW__METRICS__STATSD_ON": "True",
+                "AIRFLOW__METRICS__STATSD_PORT": str(metrics.socket.getsockname()[1]),
                 "AIRFLOW__VOICEINFRA__CALL_STORE": store_url,
                 "AIRFLOW__VOICEINFRA__RETENTION_DAYS": "90",
                 "AIRFLOW_CONN_VOICEINFRA_DEFAULT": connection(sandbox),

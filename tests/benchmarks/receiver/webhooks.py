@@ -34,9 +34,9 @@ def body(call_id: str) -> bytes:
     return json.dumps(said).encode()
 
 
-def sign(content: bytes) -> str:
+def sign(content: bytes, secret: str = SECRET) -> str:
     """The signature's header."""
-    return hmac.new(SECRET.encode(), content, hashlib.sha256).hexdigest()
+    return hmac.new(secret.encode(), content, hashlib.sha256).hexdigest()
 
 
 def write_requests(path: Path, count: int, host: str) -> None:

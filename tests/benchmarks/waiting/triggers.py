@@ -28,15 +28,17 @@ def look(call_id: str) -> str | None:
         return connection.scalar(sa.select(tables.completion.c.outcome).where(tables.completion.c.call_id == call_id))
 
 
-class PollingTrigger(BaseTrigger):
-    """Asks for its own call every two seconds, as users do today."""
-
+class _OfOneCall(BaseTrigger):
     def __init__(self, call_id: str) -> None:
         super().__init__()
         self.call_id = call_id
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
-        return f"{__name__}.PollingTrigger", {"call_id": self.call_id}
+        return f"{__name__}.{type(self).__name__}", {"call_id": self.call_id}
+
+
+class PollingTrigger(_OfOneCall):
+    """Asks for its own call every two seconds, as users do today."""
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         while (outcome := await asyncio.to_thread(look, self.call_id)) is None:
@@ -44,15 +46,8 @@ class PollingTrigger(BaseTrigger):
         yield TriggerEvent({"call_ids": [self.call_id], "outcome": outcome})
 
 
-class SharedStreamTrigger(BaseEventTrigger):
+class SharedStreamTrigger(_OfOneCall, BaseEventTrigger):
     """Shares core's stream, which gives every arrival to every subscriber."""
-
-    def __init__(self, call_id: str) -> None:
-        super().__init__()
-        self.call_id = call_id
-
-    def serialize(self) -> tuple[str, dict[str, Any]]:
-        return f"{__name__}.SharedStreamTrigger", {"call_id": self.call_id}
 
     def shared_stream_key(self) -> Hashable:
         return "completions"
@@ -79,15 +74,8 @@ class SharedStreamTrigger(BaseEventTrigger):
                 return
 
 
-class SleepingTrigger(BaseTrigger):
+class SleepingTrigger(_OfOneCall):
     """Only sleeps: what a trigger costs by itself."""
-
-    def __init__(self, call_id: str) -> None:
-        super().__init__()
-        self.call_id = call_id
-
-    def serialize(self) -> tuple[str, dict[str, Any]]:
-        return f"{__name__}.SleepingTrigger", {"call_id": self.call_id}
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         await asyncio.sleep(86_400)

@@ -33,9 +33,10 @@ def kill(airflow, component):
     others = [each for each in psutil.process_iter() if is_part_of(airflow, each)]
     found = [each for each in {*children, *others} if component in title(each)]
     assert found
-    for process in found:
+    killed = {*found, *(child for each in found for child in each.children(recursive=True))}
+    for process in killed:
         process.kill()
-    psutil.wait_procs(found, timeout=10)
+    psutil.wait_procs(killed, timeout=10)
 
 
 def is_part_of(airflow, process):

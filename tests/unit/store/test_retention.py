@@ -16,7 +16,6 @@ from tests.unit.store.samples import (
     claim,
     deliver,
     delivery,
-    make_old,
     new_call,
     queued,
     rows,
@@ -67,7 +66,7 @@ def test_a_purged_call_stores_no_body_again(store, said):
 
 
 def test_open_calls_are_never_touched(store):
-    on_the_line, in_flight, lost = queued(store, "call-1"), claim(store, "key-2"), claim(store, "key-3")
+    on_the_line, _, lost = queued(store, "call-1"), claim(store, "key-2"), claim(store, "key-3")
     store.claims.record_unknown(lost, "timeout")
     late = queued(store, "call-4")
     store.claims.record_overdue("call-4")
@@ -78,7 +77,6 @@ def test_open_calls_are_never_touched(store):
     for ours, call_id in ((on_the_line, "call-1"), (late, "call-4")):
         deliver(store, call_id)
         assert store.calls.get(ours.ref).state == "completed"
-    make_old(store, in_flight)
 
 
 def test_only_what_is_older_goes(store):
@@ -115,6 +113,13 @@ def test_erasing_a_person_leaves_nothing_of_her_and_all_of_others(store):
     assert SECRET not in str(rows(store, tables.completion)[0])
     assert store.calls.completion("his").summary == "his words"
     assert store.calls.get("his").to_number == OTHER
+
+
+def test_erasing_the_accounts_own_number_leaves_the_people_that_were_called_from_it(store):
+    queued(store, "hers")
+    deliver(store, "hers")
+    assert store.retention.erase(store.calls.get("hers").from_number).calls == 0
+    assert store.calls.get("hers").to_number == NUMBER
 
 
 def test_many_rows_go_in_small_steps(store, monkeypatch):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import time
 from collections import Counter
 from contextlib import contextmanager
 
@@ -66,3 +67,10 @@ def health(url, **query):
 def count(store, table):
     with store.database.read() as tx:
         return tx.scalar(sa.select(sa.func.count()).select_from(table))
+
+
+def wait_until(true):
+    end = time.monotonic() + 20
+    while not true():
+        assert time.monotonic() < end
+        time.sleep(0.01)

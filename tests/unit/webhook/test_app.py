@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import select
 import socket
 import time
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
@@ -12,7 +14,7 @@ import requests
 
 from airflow_provider_voiceinfra.store import tables
 from airflow_provider_voiceinfra.store.call_store import CallStore
-from airflow_provider_voiceinfra.webhook import tally
+from airflow_provider_voiceinfra.webhook import request_body, tally
 from tests.unit.webhook.conftest import body, count, post
 
 SECRETS = {"voiceinfra_default": ["s3cret"], "second": ["other"], "keyless": []}
@@ -100,6 +102,35 @@ def test_a_sender_that_goes_away_leaves_nothing(url, store):
         connection.sendall(b"POST /webhook HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nhalf")
     assert post(url, body()).status_code == 200
     assert count(store, tables.completion) == 1
+
+
+@contextmanager
+def half_sent(url, half):
+    """A sender that begins a body and does not end it."""
+    host = urlsplit(url)
+    with socket.create_connection((host.hostname, host.port), timeout=30) as connection:
+        connection.sendall(b"POST /webhook HTTP/1.1\r\nHost: x\r\nContent-Length: 1600\r\n\r\n" + half)
+        yield connection
+
+
+def test_a_sender_that_is_too_slow_is_not_waited_for(store, serving, figures, monkeypatch):
+    monkeypatch.setattr(request_body, "BODY_TIMEOUT", 0.05)
+    with serving(store) as url, half_sent(url, b"x" * 100) as connection:
+        assert b" 408 " in connection.recv(100)
+        assert figures["voiceinfra.webhooks.refused.too_slow"] == 1
+        assert post(url, body()).status_code == 200
+    assert count(store, tables.quarantine) == 0
+
+
+def test_many_who_send_slowly_hold_no_more_memory_than_is_set_aside(store, serving, figures, monkeypatch):
+    monkeypatch.setattr(request_body, "_BODIES_AT_ONCE", 1)
+    with serving(store, max_bytes=2_000) as url:
+        with half_sent(url, b"x" * 1_500) as first, half_sent(url, b"x" * 1_500) as second:
+            [refused], _, _ = select.select([first, second], [], [], 30)
+            assert b" 503 " in refused.recv(100)
+            assert figures["voiceinfra.webhooks.refused.busy"] == 1
+        # What they held is free again.
+        assert post(url, body("call_2", summary="x" * 500)).status_code == 200
 
 
 @pytest.mark.parametrize("path", ["/webhook", "/webhook/second"])

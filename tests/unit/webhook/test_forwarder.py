@@ -11,7 +11,7 @@ from airflow_provider_voiceinfra.store.call_store import CallStore
 from airflow_provider_voiceinfra.webhook import forwarder
 from airflow_provider_voiceinfra.webhook.environment import forward_urls
 from tests.unit.store.samples import rows
-from tests.unit.webhook.conftest import body, post
+from tests.unit.webhook.conftest import body, post, wait_until
 
 ONE = frozenset({"voiceinfra_default"})
 
@@ -33,13 +33,6 @@ def second(migrated_sqlite, tmp_path):
 def quickly(monkeypatch):
     monkeypatch.setattr(forwarder, "INTERVAL", 0.02)
     monkeypatch.setattr(forwards, "SLOWEST", forwards.timedelta(seconds=0.05))
-
-
-def wait_until(true):
-    end = time.monotonic() + 20
-    while not true():
-        assert time.monotonic() < end
-        time.sleep(0.01)
 
 
 def test_another_environment_gets_what_was_signed_and_verifies_it_itself(serving, open_store, second):

@@ -1,0 +1,42 @@
+"""The receiver in Airflow's API server, which runs it in two workers here."""
+
+from __future__ import annotations
+
+import time
+
+import psutil
+import requests
+
+from tests.benchmarks.receiver.webhooks import body, sign
+from tests.system.conftest import SECRET
+
+
+def post(airflow, content, secret=SECRET):
+    headers = {"X-VoiceInfra-Signature": sign(content, secret)}
+    return requests.post(f"{airflow.url}/voiceinfra/webhook", data=content, headers=headers, timeout=30).status_code
+
+
+def test_several_workers_of_the_api_server_keep_each_completion_once(airflow, call_store):
+    processes = psutil.Process(airflow._process.pid).children(recursive=True)
+    assert sum("--multiprocessing-fork" in each.cmdline() for each in processes) == 2
+    call_ids = [f"api_server_{number}" for number in range(60)]
+    # A connection of its own for each, so that both workers get some.
+    assert {post(airflow, body(call_id)) for call_id in call_ids} == {200}
+    assert {post(airflow, body(call_id)) for call_id in call_ids} == {200}
+    assert set(call_store.completions.outcomes(call_ids)) == set(call_ids)
+    assert requests.get(f"{airflow.url}/voiceinfra/health", timeout=30).json()["status"] == "ok"
+
+
+def test_its_figures_are_among_airflows_metrics(airflow, metrics):
+    post(airflow, body("api_server_metrics"))
+    post(airflow, body("api_server_metrics"))
+    post(airflow, b"no JSON")
+    post(airflow, body("api_server_refused"), "guess")
+    names = {"new", "duplicate", "quarantined", "refused.unsigned", "spool_depth"}
+    wanted = {f"airflow.voiceinfra.webhooks.{name}" for name in names} | {
+        "airflow.voiceinfra.calls.oldest_open_seconds"
+    }
+    end = time.monotonic() + 60
+    while missing := wanted - metrics:
+        assert time.monotonic() < end, missing
+        time.sleep(0.05)
