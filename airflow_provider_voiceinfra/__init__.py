@@ -25,7 +25,7 @@ def get_provider_info() -> dict[str, Any]:
         "hooks": [_modules("hooks.voiceinfra")],
         "operators": [_modules("operators.outbound_call")],
         "sensors": [_modules("sensors.call_completion")],
-        "triggers": [_modules("triggers.call_completion", "triggers.call_settled")],
+        "triggers": [_modules("triggers.call_allowed", "triggers.call_completion", "triggers.call_settled")],
         "connection-types": [_CONNECTION_TYPE],
         "cli": ["airflow_provider_voiceinfra.cli.get_voiceinfra_cli_commands"],
         "config": {"voiceinfra": {"description": "Calls by VoiceInfra.", "options": _OPTIONS}},
@@ -67,6 +67,22 @@ _CONNECTION_TYPE = {
         "agent_id": _field("Agent", "Used where a call names none; found in the agent's API tab."),
         "from_number": _field("From number", "Used where a call names none: one of the account's numbers."),
         "default_region": _field("Default region", "Country of numbers without a country code, such as US."),
+        "allowed_numbers": _field(
+            "Allowed numbers", "Only these are called, separated by commas. For all environments but production."
+        ),
+        "calling_hours": _field(
+            "Calling hours",
+            "Outermost hours by the person's clock, such as mon-fri 09:00-19:00 America/New_York; the zone is that of "
+            "numbers that do not tell theirs, such as toll-free ones.",
+        ),
+        "max_calls_per_day": _field(
+            "Calls per day", "At most, counted by the calendar day of the calling hours' zone."
+        ),
+        "max_in_flight": _field("Calls at a time", "At most; a call whose completion is overdue does not count."),
+        "calls_per_second": _field("Calls per second", "At most, such as 5 or 0.2."),
+        "min_interval_per_number": _field(
+            "Interval per number", "Between two calls of one person, such as 24h or 7d; redials of a call do not count."
+        ),
     },
 }
 
@@ -115,6 +131,17 @@ _OPTIONS = {
         "0",
         kind="integer",
         example="90",
+    ),
+    "opt_out_field": _option(
+        "The extracted field by which a person asks not to be called again: when it is true, the number is put on the "
+        "do-not-call list.",
+        "",
+        example="do_not_call",
+    ),
+    "hash_do_not_call": _option(
+        "Keep only hashes of the numbers on the do-not-call list; they cannot be exported then.",
+        "False",
+        kind="boolean",
     ),
     "extracted_field": _option(
         "The webhook's field that holds the data extracted by the agent. Default: the only object in the body.",

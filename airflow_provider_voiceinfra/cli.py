@@ -49,6 +49,18 @@ def _listening_on(port: int) -> tuple[Argument, ...]:
     )
 
 
+_SCOPES = (
+    argument("--all", action="store_true", help="every call"),
+    argument("--connection", metavar="CONN_ID", help="calls by this connection"),
+    argument("--agent", metavar="AGENT_ID", help="calls by this agent"),
+    argument("--dag", metavar="DAG_ID", help="calls of this DAG"),
+)
+
+_NUMBER = (
+    argument("number", help="such as +14155550100"),
+    argument("--region", help="country of a number without a country code, such as US"),
+)
+
 _FILTERS = (
     argument("--dag", help="placed by this DAG"),
     argument("--state", choices=[state.value for state in CallState], help="in this state"),
@@ -144,6 +156,58 @@ COMMANDS = (
                     *_FILTERS,
                     argument("--format", choices=["jsonl", "csv"], default="jsonl", help="(default: %(default)s)"),
                 ),
+            ),
+        ),
+    ),
+    Command(
+        "hold",
+        "Stop dialling; without a scope, list what is held",
+        "airflow_provider_voiceinfra.commands.guard:hold",
+        (*_SCOPES, argument("--why", help="for those who meet it")),
+    ),
+    Command(
+        "release",
+        "Let dialling go on",
+        "airflow_provider_voiceinfra.commands.guard:release",
+        (*_SCOPES, argument("--cancel", action="store_true", help="end what waits, and do not dial it")),
+    ),
+    Command(
+        "dnc",
+        "Look after the do-not-call list",
+        commands=(
+            Command(
+                "add",
+                "Put a number on the list",
+                "airflow_provider_voiceinfra.commands.dnc:add",
+                (*_NUMBER, argument("--why", default="", help="for the record")),
+            ),
+            Command(
+                "remove",
+                "Take a number off the list",
+                "airflow_provider_voiceinfra.commands.dnc:remove",
+                (*_NUMBER, argument("--why", default="", help="for the record")),
+            ),
+            Command(
+                "list",
+                "List the numbers, masked, or what happened to one",
+                "airflow_provider_voiceinfra.commands.dnc:list_numbers",
+                (
+                    argument("number", nargs="?", help="show who added and removed this one"),
+                    argument("--region", help="country of a number without a country code, such as US"),
+                ),
+            ),
+            Command(
+                "import",
+                "Put the numbers of a file on the list: one to a line, or a CSV's first column",
+                "airflow_provider_voiceinfra.commands.dnc:import_numbers",
+                (
+                    argument("file"),
+                    argument("--region", help="country of numbers without a country code, such as US"),
+                    argument("--why", default="", help="for the record"),
+                ),
+            ),
+            Command(
+                "export", "Write the list as CSV, numbers in full", "airflow_provider_voiceinfra.commands.dnc:export"
             ),
         ),
     ),

@@ -20,6 +20,7 @@ def call_store() -> CallStore:
         conf.get(SECTION, "call_store"),
         environment=conf.get(SECTION, "environment"),
         extracted_field=conf.get(SECTION, "extracted_field"),
+        hash_do_not_call=conf.getboolean(SECTION, "hash_do_not_call"),
     )
 
 

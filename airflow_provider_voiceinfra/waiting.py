@@ -10,6 +10,7 @@ from typing import Any
 from airflow.sdk import BaseOperator, conf
 from airflow.sdk.exceptions import AirflowFailException
 
+from airflow_provider_voiceinfra.calls.redial import OUTCOMES
 from airflow_provider_voiceinfra.store.call_store import CallStore
 from airflow_provider_voiceinfra.store.records import Call, Completion
 
@@ -166,7 +167,6 @@ def unknown_for_good(store: CallStore, call: Call) -> AirflowFailException:
     )
 
 
-OUTCOMES = ("answered", "voicemail", "failed")
 """VoiceInfra's outcomes."""
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from airflow_provider_voiceinfra.calls.errors import InvalidCallError
+from airflow_provider_voiceinfra.calls.limits import Limits
 from airflow_provider_voiceinfra.loopback import is_loopback
 
 DEFAULT_BASE_URL = "https://api.voiceinfra.ai/v1"
@@ -18,6 +19,7 @@ class Account:
     :param conn_id: the connection it was read from.
     :param base_url: such as ``https://api.voiceinfra.ai/v1``.
     :param webhook_conn_id: the connection whose webhook brings this account's completions.
+    :param limits: that all calls by it have to keep.
     """
 
     conn_id: str
@@ -27,6 +29,7 @@ class Account:
     agent_id: str | None = None
     from_number: str | None = field(default=None, repr=False)
     default_region: str | None = None
+    limits: Limits = field(default_factory=Limits)
 
     @property
     def host(self) -> str:

@@ -19,14 +19,17 @@ from airflow_provider_voiceinfra.calls.errors import (
     CallUnknownError,
     KeyConflictError,
 )
+from airflow_provider_voiceinfra.calls.guard import Wishes, rules_for
 from airflow_provider_voiceinfra.calls.keys import IdempotencyKey
 from airflow_provider_voiceinfra.calls.numbers import mask
+from airflow_provider_voiceinfra.calls.refusals import error_of
 from airflow_provider_voiceinfra.calls.request import CallRequest
 from airflow_provider_voiceinfra.calls.retry import Backoff, RetryPolicy
 from airflow_provider_voiceinfra.store.call_store import CallStore
 from airflow_provider_voiceinfra.store.claims import CLAIM_LIFETIME
 from airflow_provider_voiceinfra.store.errors import StoreError
-from airflow_provider_voiceinfra.store.records import Call, CallState, Claim, HeldBy, NewCall, Source
+from airflow_provider_voiceinfra.store.records import REFUSED, Call, CallState, Claim, HeldBy, NewCall, Source
+from airflow_provider_voiceinfra.store.rules import Fence, Refused, Rules
 
 log = logging.getLogger(__name__)
 
@@ -39,8 +42,8 @@ PATIENCE = timedelta(hours=2)
 _ANSWER_TIME = timedelta(seconds=45)
 """What is left of a claim when the first byte is written: enough to wait for the answer and to read it."""
 
-KEY_IS_FREE = frozenset({CallState.RELEASED, CallState.REJECTED, CallState.NOT_PLACED})
-"""States of calls that were not placed, and let their key go."""
+KEY_IS_FREE = REFUSED | {CallState.RELEASED, CallState.REJECTED, CallState.NOT_PLACED, CallState.WAITING}
+"""States of calls that were not placed, and may be claimed anew."""
 
 _ELSEWHERE = {
     HeldBy.MAP_INDEX: "another map index of this task and run calls the same number with another request",
@@ -54,6 +57,7 @@ class CallIntent:
 
     :param metadata: kept with the call, never sent.
     :param patience: for how long it may be settled by its completion, should nobody receive the answer.
+    :param wishes: when it may be placed.
     """
 
     key: IdempotencyKey
@@ -61,6 +65,17 @@ class CallIntent:
     source: Source
     metadata: Mapping[str, Any] = field(default_factory=dict, repr=False)
     patience: timedelta = PATIENCE
+    wishes: Wishes = field(default_factory=Wishes)
+
+
+@dataclass(frozen=True, slots=True)
+class _Dial:
+    """A call that we hold the claim on."""
+
+    claim: Claim
+    request: CallRequest
+    new: NewCall
+    rules: Rules
 
 
 class Dialer:
@@ -97,16 +112,22 @@ class Dialer:
         :param on_call_id: is told the ``call_id`` the moment it is known, before the store.
         :param settle_wait: seconds to wait here while another task or try is placing the call.
         :return: a call that VoiceInfra has taken.
+        :raises CallWaitsError: the guard does not let it be dialled yet; ask again later.
+        :raises CallRefusedError: the guard refuses it for good.
         :raises CallNotSentError: nothing was sent; the key is free for a later try.
         :raises CallRejectedError: VoiceInfra refused; the key is free for a mended request.
         :raises CallUnknownError: it may have been placed, now or by an earlier try.
         :raises KeyConflictError: the key belongs to a call that asked for something else.
         :raises StoreError: the store cannot be used.
         """
+        new = self._new_call(intent)
+        rules = rules_for(self._account.limits, intent.wishes, new.to_number)
         while True:
-            taken = self._store.claims.take(self._new_call(intent))
+            taken = self._store.claims.take(new, rules)
+            if isinstance(taken, Refused):
+                raise error_of(taken)
             if isinstance(taken, Claim):
-                return self._dial(taken, intent.request, on_call_id or _ignore)
+                return self._dial(_Dial(taken, intent.request, new, rules), on_call_id or _ignore)
             call = self._settled(taken.ref, settle_wait)
             if call.state in KEY_IS_FREE:
                 continue
@@ -131,16 +152,18 @@ class Dialer:
             request=request.words(),
             fingerprint=request.fingerprint(),
             metadata=intent.metadata,
+            clear=intent.key.clear,
+            attempt=intent.key.attempt,
         )
 
-    def _dial(self, claim: Claim, request: CallRequest, on_call_id: Callable[[str], None]) -> Call:
-        backoff = Backoff(self._retry)
+    def _dial(self, dial: _Dial, on_call_id: Callable[[str], None]) -> Call:
+        backoff, claim, request = Backoff(self._retry), dial.claim, dial.request
         while True:
-            until = self._fence(claim)
-            if until is None:
+            begin_by = self._fence(dial)
+            if begin_by is None:
                 return self._taken(self._get(claim.ref), on_call_id)
             try:
-                call_id = self._post(claim, request, not_after=until - _ANSWER_TIME)
+                call_id = self._post(claim, request, not_after=begin_by)
             except CallNotSentError as error:
                 error.ref = claim.ref
                 pause = backoff.pause(error.retry_after)
@@ -159,9 +182,26 @@ class Dialer:
             self._record(lambda: self._store.claims.record_queued(claim, call_id))
         return self._get(claim.ref)
 
-    def _fence(self, claim: Claim) -> datetime | None:
+    def _fence(self, dial: _Dial) -> datetime | None:
+        """Pass the fence and wait for the turn to send.
+
+        :return: until when the POST must have begun; None where the claim is not ours any more.
+        :raises GuardError: if the guard has changed its mind since the claim.
+        """
+        fence = self._pass_fence(dial)
+        if fence is None:
+            return None
+        if isinstance(fence, Refused):
+            raise error_of(fence)
+        if fence.send_at is not None:
+            self._sleep(dial.claim, max(0.0, (fence.send_at - datetime.now(UTC)).total_seconds()))
+        closes = dial.rules.closes_at(datetime.now(UTC))
+        return min(filter(None, (fence.until - _ANSWER_TIME, closes, dial.rules.not_after)))
+
+    def _pass_fence(self, dial: _Dial) -> Fence | Refused | None:
+        claim = dial.claim
         try:
-            return self._store.claims.fence(claim)
+            return self._store.claims.fence(claim, dial.new, dial.rules)
         except StoreError:
             # Nothing was sent: let a later try dial, if the store can still be told.
             self._record(lambda: self._store.claims.release(claim, "the store was away"))

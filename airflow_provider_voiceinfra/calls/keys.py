@@ -19,20 +19,24 @@ class IdempotencyKey:
     :param label: the key for people to read, phone numbers in it masked.
     :param own: whether the user chose it, so that it promises one call across runs and DAGs.
     :param clear: which clear of the task asks to call again once the earlier call has ended; 0 for none.
+    :param attempt: 1, or more for a redial.
     """
 
     text: str = field(repr=False)
     label: str
     own: bool
     clear: int = 0
+    attempt: int = 1
 
     @property
     def full_text(self) -> str:
-        """The key with the clear in it."""
-        return f"{self.text}/clear-{self.clear}" if self.clear else self.text
+        """The key with clear and attempt in it."""
+        clear = f"/clear-{self.clear}" if self.clear else ""
+        attempt = f"/attempt-{self.attempt}" if self.attempt > 1 else ""
+        return f"{self.text}{clear}{attempt}"
 
 
-def own_key(key: str, *, to_number: str, clear: int = 0) -> IdempotencyKey:
+def own_key(key: str, *, to_number: str, clear: int = 0, attempt: int = 1) -> IdempotencyKey:
     """Make a key of what the user chose.
 
     :raises InvalidCallError: if it is empty, which a template over a missing value can make it.
@@ -41,14 +45,18 @@ def own_key(key: str, *, to_number: str, clear: int = 0) -> IdempotencyKey:
     if not text:
         raise InvalidCallError("idempotency_key is empty: give each call a text of its own, or leave it out.")
     check_storable("idempotency_key", text)
-    return IdempotencyKey(f"own:{text}", without_number(text, to_number), own=True, clear=clear)
+    return IdempotencyKey(f"own:{text}", without_number(text, to_number), own=True, clear=clear, attempt=attempt)
 
 
-def task_key(source: Source, *, to_number: str, clear: int = 0) -> IdempotencyKey:
+def task_key(source: Source, *, to_number: str, clear: int = 0, attempt: int = 1) -> IdempotencyKey:
     """Make the default key: the same for all tries of a task, and for a clear."""
     place = "/".join(map(str, (source.dag_id, source.run, source.task_id, source.map_index)))
     return IdempotencyKey(
-        f"task:{place}/{hash_number(to_number)}", f"{place}/{mask(to_number)}", own=False, clear=clear
+        f"task:{place}/{hash_number(to_number)}",
+        f"{place}/{mask(to_number)}",
+        own=False,
+        clear=clear,
+        attempt=attempt,
     )
 
 

@@ -78,7 +78,10 @@ def erase(arguments: argparse.Namespace) -> None:
         number = to_e164(arguments.number, field="number", region=arguments.region)
     except InvalidCallError as error:
         raise StoreError(str(error)) from None
-    _say_purged(call_store().retention.erase(number), f"of {mask(number)}")
+    store = call_store()
+    # She is not called again, if that is what she asked for.
+    store.do_not_call.forget(number)
+    _say_purged(store.retention.erase(number), f"of {mask(number)}")
 
 
 def _days(text: str) -> int:

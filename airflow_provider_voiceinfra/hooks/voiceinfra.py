@@ -8,12 +8,17 @@ from functools import cached_property
 from typing import Any
 
 from airflow.sdk import BaseHook, Connection, get_current_context
+from airflow.sdk.observability.stats import Stats
 
 from airflow_provider_voiceinfra.calls.account import Account, base_url
 from airflow_provider_voiceinfra.calls.api import VoiceInfraApi
+from airflow_provider_voiceinfra.calls.calling_hours import CallingHours
 from airflow_provider_voiceinfra.calls.dialing import CallIntent, Dialer
 from airflow_provider_voiceinfra.calls.errors import InvalidCallError, VoiceInfraError
+from airflow_provider_voiceinfra.calls.guard import Wishes
 from airflow_provider_voiceinfra.calls.keys import own_key
+from airflow_provider_voiceinfra.calls.limits import read_limits
+from airflow_provider_voiceinfra.calls.refusals import GuardError
 from airflow_provider_voiceinfra.calls.request import CallRequest, plain_object
 from airflow_provider_voiceinfra.config import call_store
 from airflow_provider_voiceinfra.context import task_source
@@ -65,6 +70,9 @@ class VoiceInfraHook(BaseHook):
         context: str | None = None,
         variables: Mapping[str, Any] | None = None,
         metadata: Mapping[str, Any] | None = None,
+        calling_hours: CallingHours | None = None,
+        timezone: str | None = None,
+        not_after: datetime | str | None = None,
     ) -> Call:
         """Place a call, or find the one that this key has placed already. Returns when VoiceInfra has taken it.
 
@@ -77,6 +85,11 @@ class VoiceInfraHook(BaseHook):
         :param context: is added to the agent's system prompt, for this call.
         :param variables: fill the agent's prompt template.
         :param metadata: stays with the call here and is never sent.
+        :param calling_hours: when the person may be called, by the clock where she is; the connection's hold too.
+        :param timezone: where she is, such as ``Europe/London``; default: what her number tells.
+        :param not_after: when the call is of no use any more.
+        :raises CallWaitsError: the guard does not let it be dialled yet: on hold, outside calling hours, a limit.
+        :raises CallRefusedError: the guard refuses it: do-not-call, called a short while ago, too late.
         :raises InvalidCallError: a field will not do; nothing was sent.
         :raises KeyConflictError: the key belongs to a call that asked for something else.
         :raises CallNotSentError: nothing was sent; trying again later may dial.
@@ -94,7 +107,17 @@ class VoiceInfraHook(BaseHook):
             variables=variables,
         )
         key = own_key(idempotency_key, to_number=request.to_number)
-        return self.dialer.place(CallIntent(key, request, _current_source(), plain_object("metadata", metadata) or {}))
+        kept = plain_object("metadata", metadata) or {}
+        wishes = Wishes.build(calling_hours, timezone, not_after)
+        return self.place(CallIntent(key, request, _current_source(), kept, wishes=wishes))
+
+    def place(self, intent: CallIntent, **options: Any) -> Call:
+        """Place a call as :meth:`~airflow_provider_voiceinfra.calls.dialing.Dialer.place` does, and count refusals."""
+        try:
+            return self.dialer.place(intent, **options)
+        except GuardError as error:
+            Stats.incr(f"voiceinfra.calls.refused.{error.rule}")
+            raise
 
     def get_call(self, ref_or_call_id: str) -> Call | None:
         """Find a call by its ref (``vc_…``) or its ``call_id``, with its completion once there is one."""
@@ -152,6 +175,7 @@ def read_account(connection: Connection) -> Account:
         agent_id=extra.get("agent_id") or None,
         from_number=extra.get("from_number") or None,
         default_region=extra.get("default_region") or None,
+        limits=read_limits(extra, conn_id=conn_id),
     )
 
 

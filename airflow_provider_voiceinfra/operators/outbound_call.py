@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Iterator, Mapping
-from contextlib import contextmanager
-from datetime import timedelta
+from collections.abc import Collection, Mapping
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import conf
 from airflow.sdk.exceptions import AirflowFailException
 
-from airflow_provider_voiceinfra.operators.private_fields import WORDS, PrivateFieldsOperator
+from airflow_provider_voiceinfra.operators.placing import PlacingOperator
 from airflow_provider_voiceinfra.waiting import (
     DEFAULT_TIMEOUT,
     GRACE,
@@ -20,26 +19,26 @@ from airflow_provider_voiceinfra.waiting import (
     left,
     names,
     outcomes,
-    unknown_for_good,
 )
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from airflow_provider_voiceinfra.calls.account import Account
-    from airflow_provider_voiceinfra.calls.dialing import CallIntent
+    from airflow_provider_voiceinfra.calls.calling_hours import CallingHours
+    from airflow_provider_voiceinfra.calls.redial import Redial
     from airflow_provider_voiceinfra.store.records import Call
 
 _POLL_SECONDS = 2.0
-_SETTLE_SECONDS = 5.0
 
 
-class OutboundCallOperator(PrivateFieldsOperator):
+class OutboundCallOperator(PlacingOperator):
     """Places an outbound phone call by an AI agent, at most once whatever is retried or lost.
 
     Returns the ``call_id``, which is in XCom as ``call_id`` the moment it is known. A retry or a clear of the task
     finds the call that was placed and does not call again. Where nobody received VoiceInfra's answer, the task waits
-    in the triggerer for the call's own webhook.
+    in the triggerer for the call's own webhook; while the guard does not let it be dialled (a hold, calling hours, a
+    limit of the connection), it waits there too. Where the guard refuses for good (do-not-call, called a short while
+    ago, too late, cancelled), the task is skipped.
 
     :param to_number: who is called: E.164, or as people write it with ``default_region``. (templated)
     :param agent_id: the AI agent; default: the connection's. (templated)
@@ -62,6 +61,11 @@ class OutboundCallOperator(PrivateFieldsOperator):
     :param completion_fields: what else to push of the completion, such as ``summary``; see the sensor.
     :param deferrable: wait for the completion in the triggerer, where waiting takes no worker.
     :param end_from_trigger: end the task there too, as the sensor does.
+    :param calling_hours: when the person may be called, by the clock where she is; the connection's hold too.
+    :param timezone: where she is, such as ``Europe/London``; default: what her number tells. (templated)
+    :param not_after: when the call is of no use any more, such as the appointment's time: it is then not placed.
+        (templated)
+    :param redial: call again who was not reached; waits for completions, whatever ``wait_for_completion`` says.
     """
 
     def __init__(
@@ -84,6 +88,10 @@ class OutboundCallOperator(PrivateFieldsOperator):
         completion_fields: Collection[str] = (),
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
         end_from_trigger: bool = False,
+        calling_hours: CallingHours | None = None,
+        timezone: str | None = None,
+        not_after: datetime | str | None = None,
+        redial: Redial | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -100,118 +108,66 @@ class OutboundCallOperator(PrivateFieldsOperator):
         self.idempotency_key = idempotency_key
         self.default_region = default_region
         self.redial_on_clear = redial_on_clear
-        self.wait_for_completion = wait_for_completion
+        self.wait_for_completion = wait_for_completion or redial is not None
         self.completion_timeout = completion_timeout
         self.fail_on_outcomes = outcomes(fail_on_outcomes)
         self.completion_fields = names("completion_fields", completion_fields)
         self.deferrable = deferrable
         self.end_from_trigger = end_from_trigger
+        self.calling_hours = calling_hours
+        self.timezone = timezone
+        self.not_after = not_after
+        self.redial = redial
 
     def execute(self, context: Context) -> str:
         """Place the call, or find the one that this task has placed; then wait for its end if asked to."""
-        from airflow_provider_voiceinfra.calls.errors import CallUnknownError
-
-        try:
-            call = self._place(context)
-        except CallUnknownError as error:
-            self.log.warning("%s", error)
-            call = self._wait_until_settled(context, str(error.ref))
-        return self._go_on(context, call)
-
-    def execute_settled(self, context: Context, event: dict[str, Any]) -> str:
-        """Go on when it is known what became of the call, or will not be."""
-        from airflow_provider_voiceinfra.calls.dialing import KEY_IS_FREE
-        from airflow_provider_voiceinfra.config import call_store
-
-        # Once more at the deadline: a claim may have grown too old, or a completion come, since the last look.
-        call_store().claims.settled([event["ref"]])
-        call = call_store().calls.get(event["ref"])
-        assert call is not None  # noqa: S101 - rows of calls are never deleted
-        if call.state in KEY_IS_FREE:
-            return self.execute(context)
-        if call.call_id is None:
-            raise unknown_for_good(call_store(), call)
-        context["ti"].xcom_push(key="call_id", value=call.call_id)
-        return self._go_on(context, call)
+        return self.place(context)
 
     def execute_complete(self, context: Context, event: dict[str, Any]) -> str:  # noqa: ARG002 - a wake-up only
         """Go on when the call has ended, or the time is over."""
-        ti = context["ti"]
-        # Not the event's: ``dag.test()`` makes another event of one that ends the task.
-        call_id: str = ti.xcom_pull(task_ids=ti.task_id, key="call_id", map_indexes=ti.map_index)
+        return self._end(context, self.known(self._placed(context)))
+
+    def execute_redial(self, context: Context, event: dict[str, Any]) -> str:
+        """Call again: it is time."""
+        return self.place(context, self.known(event["ref"]).attempt + 1)
+
+    def go_on(self, context: Context, call: Call) -> str:
+        """Wait for the call's end if asked to."""
+        assert call.call_id is not None  # noqa: S101 - VoiceInfra has taken it
+        if not self.wait_for_completion:
+            return call.call_id
+        self._wait_for_completion(context, call.call_id, call.attempt)
+        # Read again: it has ended.
+        return self._end(context, self.known(call.ref))
+
+    def give_up(self, context: Context, error: Exception) -> str:
+        """End with the call before, where a redial is refused."""
+        call_id = self._placed(context) if self.redial else None
+        if call_id is None:
+            return super().give_up(context, error)
+        self.log.info("%s The call before it stands.", error)
         self._push_completion(context, self._wait(call_id))
         return call_id
 
-    def _place(self, context: Context) -> Call:
-        from airflow_provider_voiceinfra.context import remember_store
-        from airflow_provider_voiceinfra.hooks.voiceinfra import VoiceInfraHook
+    def _placed(self, context: Context) -> str:
+        """Give the call that was placed last; not the event's: ``dag.test()`` makes another one of it."""
+        ti = context["ti"]
+        call_id: str = ti.xcom_pull(task_ids=ti.task_id, key="call_id", map_indexes=ti.map_index)
+        return call_id
 
-        def push(call_id: str) -> None:
-            context["ti"].xcom_push(key="call_id", value=call_id)
-
-        with _failing_for_good():
-            hook = VoiceInfraHook(self.asked()["voiceinfra_conn_id"])
-            intent = self._intent(hook.account, context)
-            remember_store(context, hook.store.id())
-            return hook.dialer.place(intent, on_call_id=push, settle_wait=_SETTLE_SECONDS)
-
-    def _intent(self, account: Account, context: Context) -> CallIntent:
-        from airflow_provider_voiceinfra.calls.dialing import CallIntent
-        from airflow_provider_voiceinfra.calls.keys import own_key, task_key
-        from airflow_provider_voiceinfra.calls.request import CallRequest, plain_object
-        from airflow_provider_voiceinfra.context import clear_count, task_source
-
-        asked, source = self.asked(), task_source(context)
-        fields = ("to_number", "agent_id", "from_number", "default_region", *WORDS)
-        request = CallRequest.build(account, **{name: asked[name] for name in fields})
-        clear = clear_count(context) if self.redial_on_clear else 0
-        if asked["idempotency_key"] is not None:
-            key = own_key(asked["idempotency_key"], to_number=request.to_number, clear=clear)
-        else:
-            key = task_key(source, to_number=request.to_number, clear=clear)
-        metadata = plain_object("metadata", asked["metadata"]) or {}
-        return CallIntent(key, request, source, metadata, patience=self.completion_timeout)
-
-    def _wait_until_settled(self, context: Context, ref: str) -> Call:
-        """Wait, whatever ``deferrable`` says: a worker is not held for what may take hours."""
-        from airflow_provider_voiceinfra.config import call_store
-        from airflow_provider_voiceinfra.triggers.call_settled import CallSettledTrigger
-
-        call = call_store().calls.get(ref)
-        assert call is not None  # noqa: S101 - rows of calls are never deleted
-        if call.call_id is None:
-            # Somebody who is placing it at this moment is always waited for.
-            deadline = max(call.deadline, call.claim_expires_at + timedelta(seconds=_SETTLE_SECONDS))
-            if not left(deadline):
-                raise unknown_for_good(call_store(), call)
-            self.log.info("Waiting until %s for the webhook of call %s to tell.", deadline, ref)
-            self.defer(
-                trigger=CallSettledTrigger(ref=ref, deadline=deadline.isoformat()),
-                method_name="execute_settled",
-                timeout=left(deadline) + GRACE,
-            )
-        # Settled in this very moment.
-        context["ti"].xcom_push(key="call_id", value=call.call_id)
-        return call
-
-    def _go_on(self, context: Context, call: Call) -> str:
-        assert call.call_id is not None  # noqa: S101 - VoiceInfra has taken it
-        if self.wait_for_completion:
-            self._wait_for_completion(context, call.call_id)
-        return call.call_id
-
-    def _wait_for_completion(self, context: Context, call_id: str) -> None:
+    def _wait_for_completion(self, context: Context, call_id: str, attempt: int) -> None:
         from airflow_provider_voiceinfra.config import call_store
         from airflow_provider_voiceinfra.context import task_source
 
         wait = self._wait(call_id)
-        deadline = call_store().waits.deadline(task_source(context), self.completion_timeout)
+        deadline = call_store().waits.deadline(task_source(context), self.completion_timeout, attempt=attempt)
         if self.deferrable and not wait.is_over() and left(deadline):
             from airflow_provider_voiceinfra.triggers.call_completion import CallCompletionTrigger
 
             ending = None
             if self.end_from_trigger:
-                ending = ending_of(self, "call", self.fail_on_outcomes, self.completion_fields)
+                worker_needed = (*self.fail_on_outcomes, *(self.redial.outcomes if self.redial else ()))
+                ending = ending_of(self, "call", worker_needed, self.completion_fields)
             self.defer(
                 trigger=CallCompletionTrigger(call_ids=[call_id], deadline=deadline.isoformat(), ending=ending),
                 method_name="execute_complete",
@@ -219,7 +175,29 @@ class OutboundCallOperator(PrivateFieldsOperator):
             )
         while not wait.is_over() and left(deadline):
             time.sleep(min(_POLL_SECONDS, left(deadline).total_seconds()))
+
+    def _end(self, context: Context, call: Call) -> str:
+        """End with a call, or call again."""
+        assert call.call_id is not None  # noqa: S101 - it was placed
+        wait, redial = self._wait(call.call_id), self.redial
+        if redial and call.completion and call.completion.outcome in redial.outcomes and call.attempt < redial.attempts:
+            return self._redial(context, call, redial)
         self._push_completion(context, wait)
+        return call.call_id
+
+    def _redial(self, context: Context, call: Call, redial: Redial) -> str:
+        assert call.completed_at is not None  # noqa: S101 - it has ended
+        due = call.completed_at + redial.wait
+        if left(due):
+            from airflow_provider_voiceinfra.triggers.call_allowed import CallAllowedTrigger
+
+            self.log.info("Call %s was not answered: the person is called again at %s.", call.ref, due)
+            self.defer(
+                trigger=CallAllowedTrigger(ref=call.ref, until=due.isoformat()),
+                method_name="execute_redial",
+                timeout=left(due) + GRACE,
+            )
+        return self.place(context, call.attempt + 1)
 
     def _push_completion(self, context: Context, wait: CompletionWait) -> None:
         if not wait.is_over():
@@ -230,18 +208,3 @@ class OutboundCallOperator(PrivateFieldsOperator):
         from airflow_provider_voiceinfra.config import call_store
 
         return CompletionWait(call_store(), (call_id,), self.fail_on_outcomes, self.completion_fields)
-
-
-@contextmanager
-def _failing_for_good() -> Iterator[None]:
-    """Let Airflow not retry what no retry can mend."""
-    from airflow_provider_voiceinfra.calls import errors
-
-    try:
-        yield
-    except (
-        errors.InvalidCallError,
-        errors.KeyConflictError,
-        errors.CallRejectedError,
-    ) as error:
-        raise AirflowFailException(str(error)) from error

@@ -20,6 +20,8 @@ TEXTS = (
     "voiceinfra_conn_id",
     "idempotency_key",
     "default_region",
+    "timezone",
+    "not_after",
 )
 OBJECTS = ("variables", "metadata")
 WORDS = ("first_message", "context", "variables")

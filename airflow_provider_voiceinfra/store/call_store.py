@@ -12,7 +12,11 @@ from airflow_provider_voiceinfra.store.claims import Claims
 from airflow_provider_voiceinfra.store.completions import Completions
 from airflow_provider_voiceinfra.store.database import Database
 from airflow_provider_voiceinfra.store.deliveries import Deliveries
+from airflow_provider_voiceinfra.store.do_not_call import DoNotCall
 from airflow_provider_voiceinfra.store.forwards import Forwards
+from airflow_provider_voiceinfra.store.guard import Guard
+from airflow_provider_voiceinfra.store.holds import Holds
+from airflow_provider_voiceinfra.store.opt_out import OptOut
 from airflow_provider_voiceinfra.store.quarantine import Quarantine
 from airflow_provider_voiceinfra.store.refusals import Refusals
 from airflow_provider_voiceinfra.store.resolutions import Resolutions
@@ -27,6 +31,8 @@ class CallStore:
     :param environment: lets staging and production share a database without sharing keys.
     :param extracted_field: the webhook's field that holds the extracted data; guessed where empty.
     :param forward_to: the other environments that each webhook is sent on to.
+    :param opt_out_field: the extracted field by which a person asks not to be called again; none where empty.
+    :param hash_do_not_call: keep only hashes of the numbers that are not to be called.
     """
 
     def __init__(
@@ -36,11 +42,17 @@ class CallStore:
         environment: str = "default",
         extracted_field: str = "",
         forward_to: Collection[str] = (),
+        opt_out_field: str = "",
+        hash_do_not_call: bool = False,
     ) -> None:
         self.database = Database(url)
-        self.claims = Claims(self.database, environment)
+        self.do_not_call = DoNotCall(self.database, hashed=hash_do_not_call)
+        self.holds = Holds(self.database, environment)
+        self.claims = Claims(self.database, environment, Guard(environment, self.do_not_call))
         self.calls = Calls(self.database, environment, extracted_field)
-        self.deliveries = Deliveries(self.database, forward_to)
+        self.deliveries = Deliveries(
+            self.database, forward_to, OptOut(opt_out_field, extracted_field, self.do_not_call)
+        )
         self.quarantine = Quarantine(self.database)
         self.forwards = Forwards(self.database)
         self.retention = Retention(self.database)

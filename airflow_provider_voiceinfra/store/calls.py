@@ -155,6 +155,9 @@ class Calls:
             completed_at=row["completed_at"],
             error_code=row["error_code"],
             error_message=row["error_message"],
+            attempt=row["attempt"],
+            rule=row["rule"],
+            wait_until=row["wait_until"],
             completion=self._completion(row),
         )
 

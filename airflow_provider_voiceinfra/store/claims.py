@@ -10,16 +10,21 @@ from typing import Any
 import sqlalchemy as sa
 
 from airflow_provider_voiceinfra.store import tables
+from airflow_provider_voiceinfra.store.budget import Budget
 from airflow_provider_voiceinfra.store.completions import lock_call_id, settle
 from airflow_provider_voiceinfra.store.database import Database
 from airflow_provider_voiceinfra.store.events import record_event
-from airflow_provider_voiceinfra.store.holders import find_holder, hash_key, lock_intent
+from airflow_provider_voiceinfra.store.guard import Guard
+from airflow_provider_voiceinfra.store.holders import find_holder, find_refused, find_waiting, hash_key, lock_intent
 from airflow_provider_voiceinfra.store.records import CallState, Claim, Held, NewCall
 from airflow_provider_voiceinfra.store.recovery import Party, lock_party, party_of_call, recover
+from airflow_provider_voiceinfra.store.rules import Fence, Refusal, Refused, Rule, Rules
 
 CLAIM_LIFETIME = timedelta(seconds=60)
 """How long after its last fence a claim may still lead to a POST or to its answer: longer than beginning to send,
 waiting for the answer and reading it may take together. Whoever finds an older claim lets it expire."""
+
+_NO_RULES = Rules()
 
 
 class Claims:
@@ -27,32 +32,53 @@ class Claims:
 
     :param database: the store's database.
     :param environment: keys of different environments do not meet.
+    :param guard: says whether a call may be dialled.
     """
 
-    def __init__(self, database: Database, environment: str) -> None:
+    def __init__(self, database: Database, environment: str, guard: Guard) -> None:
         self._database = database
         self._environment = environment
+        self._guard = guard
 
-    def take(self, new: NewCall) -> Claim | Held:
-        """Claim a call, or find the call that stands in its way.
+    def take(self, new: NewCall, rules: Rules = _NO_RULES) -> Claim | Held | Refused:
+        """Claim a call, or find what stands in its way.
 
-        :return: our new claim; or who stands in the way, and then nothing may be dialled.
+        :param rules: that the guard checks it against.
+        :return: our claim; or another call, or the guard, and then nothing may be dialled.
         """
-        owner, ref = secrets.token_hex(16), f"vc_{secrets.token_hex(6)}"
+        now, owner = datetime.now(UTC), secrets.token_hex(16)
         with self._database.write() as tx:
             lock_intent(tx, self._environment, new)
             held = find_holder(tx, self._environment, new)
             if held is not None:
                 return held
-            row_id = tx.scalar(tables.call.insert().values(self._row(new, owner, ref)).returning(tables.call.c.id))
-            assert row_id is not None  # noqa: S101 - the insert gives it
+            refused = find_refused(tx, self._environment, new)
+            if refused is not None:
+                return Refused(refused.ref, CallState(refused.state), Refusal(Rule(refused.rule)))
+            checked = self._guard.check(tx, new, rules, now)
+            row = self._row(new, owner, now)
+            if isinstance(checked, Refusal):
+                row_id, ref = self._put(tx, new, row | _refused_by(checked))
+                record_event(tx, row_id, checked.rule.state, rule=checked.rule)
+                return Refused(ref, checked.rule.state, checked)
+            row_id, ref = self._put(tx, new, row | {"state": CallState.CLAIMED, "counted_on": checked})
             record_event(tx, row_id, "claimed")
         return Claim(row_id, ref, owner)
 
-    def _row(self, new: NewCall, owner: str, ref: str) -> dict[str, Any]:
-        now, source = datetime.now(UTC), new.source
+    def _put(self, tx: sa.Connection, new: NewCall, row: dict[str, Any]) -> tuple[int, str]:
+        """Write the row of a call; one that waited goes on under its ref."""
+        waiting = find_waiting(tx, self._environment, new)
+        if waiting is not None:
+            tx.execute(sa.update(tables.call).where(tables.call.c.id == waiting.id).values(row))
+            return waiting.id, waiting.ref
+        ref = f"vc_{secrets.token_hex(6)}"
+        row_id = tx.scalar(tables.call.insert().values(ref=ref, **row).returning(tables.call.c.id))
+        assert row_id is not None  # noqa: S101 - the insert gives it
+        return row_id, ref
+
+    def _row(self, new: NewCall, owner: str, now: datetime) -> dict[str, Any]:
+        source = new.source
         return {
-            "ref": ref,
             "environment": self._environment,
             "host": new.host,
             "key_hash": hash_key(new.key),
@@ -74,26 +100,45 @@ class Claims:
             "request": dict(new.request),
             "fingerprint": dict(new.fingerprint),
             "metadata": dict(new.metadata),
-            "state": CallState.CLAIMED,
+            "attempt": new.attempt,
             "owner": owner,
             "claimed_at": now,
             "claim_expires_at": now + CLAIM_LIFETIME,
             "fences": 0,
             "deadline": now + new.patience,
+            "rule": None,
+            "wait_until": None,
+            "hold_id": None,
+            "purged_at": None,
         }
 
-    def fence(self, claim: Claim) -> datetime | None:
-        """Pass the fence: must be called, and give a time, right before each POST.
+    def fence(self, claim: Claim, new: NewCall, rules: Rules = _NO_RULES) -> Fence | Refused | None:
+        """Pass the fence: must be called, and give one, right before each POST.
 
-        :return: until when the claim is ours, or None where it is not any more and nothing may be sent.
+        :param new: the call, and ``rules``, as they were when it was claimed.
+        :return: None where the claim is not ours any more; then, and where it is refused, nothing may be sent.
         """
-        until = datetime.now(UTC) + CLAIM_LIFETIME
+        now = datetime.now(UTC)
         with self._database.write() as tx:
+            refusal = self._guard.check_again(tx, new, rules, now)
+            party = Party.of(new)
+            lock_party(tx, party)
+            turn = refusal or self._guard.turn(tx, new, rules, now)
+            if isinstance(turn, Refusal):
+                return self._refuse(tx, claim, party, turn)
+            until = now + CLAIM_LIFETIME
             passed: dict[str, Any] = {"claim_expires_at": until, "fences": tables.call.c.fences + 1}
             if not self._update_own(tx, claim, CallState.CLAIMED, **passed):
                 return None
             record_event(tx, claim.id, "dialling")
-        return until
+        return Fence(until, turn)
+
+    def _refuse(self, tx: sa.Connection, claim: Claim, party: Party, refusal: Refusal) -> Refused | None:
+        if not self._let_go(tx, claim, CallState.CLAIMED, **_refused_by(refusal)):
+            return None
+        record_event(tx, claim.id, refusal.rule.state, rule=refusal.rule)
+        recover(tx, party)
+        return Refused(claim.ref, refusal.rule.state, refusal)
 
     def release(self, claim: Claim, why: str) -> bool:
         """Let the key go: nothing was sent.
@@ -103,7 +148,7 @@ class Claims:
         with self._database.write() as tx:
             party = party_of_call(tx, claim.id)
             lock_party(tx, party)
-            released = self._update_own(tx, claim, CallState.CLAIMED, state=CallState.RELEASED, holds_key=False)
+            released = self._let_go(tx, claim, CallState.CLAIMED, state=CallState.RELEASED, holds_key=False)
             if released:
                 record_event(tx, claim.id, "released", why=why)
                 recover(tx, party)
@@ -132,7 +177,7 @@ class Claims:
             lock_party(tx, party)
             answer: dict[str, Any] = {"state": CallState.REJECTED, "call_id": None, "holds_key": False}
             answer |= {"error_code": code[:64], "error_message": message}
-            if self._update_own(tx, claim, **_UNSETTLED, **answer):
+            if self._let_go(tx, claim, **_UNSETTLED, **answer):
                 record_event(tx, claim.id, "rejected", code=code)
                 recover(tx, party)
 
@@ -191,12 +236,32 @@ class Claims:
             lock_party(tx, party)
             recover(tx, party)
 
+    def _let_go(self, tx: sa.Connection, claim: Claim, only: CallState | None = None, **values: Any) -> bool:
+        """End a claim under which nobody was called: it counts against no limit."""
+        columns = tables.call.c
+        if not self._update_own(tx, claim, only, **values):
+            return False
+        row = tx.execute(sa.select(columns.conn_id, columns.counted_on).where(columns.id == claim.id)).one()
+        Budget(tx, self._environment, row.conn_id).give_back(row.counted_on)
+        return True
+
     @staticmethod
     def _update_own(tx: sa.Connection, claim: Claim, only: CallState | None = None, **values: Any) -> bool:
         condition = [tables.call.c.id == claim.id, tables.call.c.owner == claim.owner]
         if only is not None:
             condition.append(tables.call.c.state == only)
         return tx.execute(sa.update(tables.call).where(*condition).values(**values)).rowcount == 1
+
+
+def _refused_by(refusal: Refusal) -> dict[str, Any]:
+    state = refusal.rule.state
+    return {
+        "state": state,
+        "holds_key": state == CallState.WAITING,
+        "rule": refusal.rule,
+        "wait_until": refusal.until,
+        "hold_id": refusal.hold_id,
+    }
 
 
 _UNSETTLED: dict[str, Any] = {"completion_id": None, "outcome": None, "completed_at": None}

@@ -13,6 +13,7 @@ from airflow_provider_voiceinfra.store.delivery import Delivery
 from airflow_provider_voiceinfra.store.errors import StoreRefusesError
 from airflow_provider_voiceinfra.store.forwards import add_forwards
 from airflow_provider_voiceinfra.store.notices import notify
+from airflow_provider_voiceinfra.store.opt_out import OptOut
 from airflow_provider_voiceinfra.store.quarantine import add_to_quarantine
 from airflow_provider_voiceinfra.store.records import Kept
 from airflow_provider_voiceinfra.store.recovery import Party, lock_party, recover_all
@@ -23,11 +24,13 @@ class Deliveries:
 
     :param database: the store's database.
     :param forward_to: the other environments that each delivery is sent on to.
+    :param opt_out: hears who asks not to be called again.
     """
 
-    def __init__(self, database: Database, forward_to: Collection[str] = ()) -> None:
+    def __init__(self, database: Database, forward_to: Collection[str], opt_out: OptOut) -> None:
         self._database = database
         self._forward_to = forward_to
+        self._opt_out = opt_out
 
     def keep(self, deliveries: Sequence[Delivery]) -> list[Kept]:
         """Keep deliveries in one transaction, and complete the calls that they end.
@@ -47,6 +50,7 @@ class Deliveries:
                 kept = [Kept.QUARANTINED if each.reason else next(brought) for each in deliveries]
                 new = [each for each, what in zip(deliveries, kept, strict=True) if what is not Kept.DUPLICATE]
                 add_forwards(tx, new, self._forward_to)
+                self._opt_out.add(tx, [each for each, what in zip(deliveries, kept, strict=True) if what is Kept.NEW])
         except StoreRefusesError:
             return self._keep_each(deliveries)
         return kept

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from airflow_provider_voiceinfra.store import tables
 from airflow_provider_voiceinfra.store.locks import lock
-from airflow_provider_voiceinfra.store.records import CallState, Held, HeldBy, NewCall
+from airflow_provider_voiceinfra.store.records import REFUSED, CallState, Held, HeldBy, NewCall
 
 _call = tables.call.c
 
@@ -28,10 +28,14 @@ def lock_intent(tx: sa.Connection, environment: str, new: NewCall) -> None:
 def find_holder(tx: sa.Connection, environment: str, new: NewCall) -> Held | None:
     """Find the call that stands in the way; the lock must be held."""
     # What got its call_id was placed, even where a person had let its key go before the answer came.
-    placed = sa.or_(_call.holds_key, _call.call_id.is_not(None))
+    placed = sa.or_(sa.and_(_call.holds_key, _call.state != CallState.WAITING), _call.call_id.is_not(None))
     here = (_call.environment == environment, _call.host == new.host, placed)
-    latest = _latest(tx, *here, _call.base_key_hash == hash_key(new.base_key))
+    same_intent = (*here, _call.base_key_hash == hash_key(new.base_key))
+    latest = _latest(tx, *same_intent)
     if latest is not None and not _may_follow(new, latest):
+        if latest.attempt > new.attempt:
+            # A redial has come after the attempt that is asked for.
+            latest = _latest(tx, *same_intent, _call.key_hash == hash_key(new.key)) or latest
         return Held(latest.ref, HeldBy.KEY)
     if new.own_key:
         return None
@@ -56,12 +60,54 @@ def find_holder(tx: sa.Connection, environment: str, new: NewCall) -> Held | Non
     return None if earlier is None else Held(earlier.ref, HeldBy.RETRY)
 
 
+def find_waiting(tx: sa.Connection, environment: str, new: NewCall) -> Any:
+    """Find the row of the same call, which the guard did not let be dialled yet; the lock must be held."""
+    return _latest(
+        tx,
+        _call.environment == environment,
+        _call.host == new.host,
+        _call.key_hash == hash_key(new.key),
+        _call.holds_key,
+        _call.state == CallState.WAITING,
+    )
+
+
+def find_refused(tx: sa.Connection, environment: str, new: NewCall) -> Any:
+    """Find the row of the same call that the guard has refused for good, for this task before it was cleared."""
+    source = new.source
+    if source.dag_id is None:
+        return None
+    latest = _latest(
+        tx,
+        _call.environment == environment,
+        _call.host == new.host,
+        _call.base_key_hash == hash_key(new.base_key),
+        _call.key_hash == hash_key(new.key),
+    )
+    if latest is None or latest.state not in REFUSED:
+        return None
+    asked = (source.dag_id, source.run, source.task_id, source.map_index, source.generation)
+    return latest if (*_task(latest), latest.generation) == asked else None
+
+
 def _may_follow(new: NewCall, latest: Any) -> bool:
-    """Tell whether a later clear of the same task asks to call again, and the earlier call has ended."""
-    source, redials = new.source, new.key != new.base_key
-    task = (source.dag_id, source.run, source.task_id, source.map_index)
-    same_task = (latest.dag_id, latest.run, latest.task_id, latest.map_index) == task
-    return redials and same_task and latest.generation < source.generation and latest.state == CallState.COMPLETED
+    """Tell whether the latest call of an intent has ended, and another one is asked for.
+
+    By a redial of it, or by a later clear of the same task.
+    """
+    source = new.source
+    if latest.state != CallState.COMPLETED:
+        return False
+    if _task(latest) == (source.dag_id, source.run, source.task_id, source.map_index):
+        if latest.generation > source.generation:
+            return False
+        if new.clear and latest.generation < source.generation:
+            return True
+    return bool(new.attempt > latest.attempt)
+
+
+def _task(row: Any) -> tuple[Any, ...]:
+    return row.dag_id, row.run, row.task_id, row.map_index
 
 
 def _latest(tx: sa.Connection, *where: sa.ColumnElement[bool]) -> Any:

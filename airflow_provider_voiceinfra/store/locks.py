@@ -10,15 +10,24 @@ import sqlalchemy as sa
 # In the order of the array, one after another.
 _LOCK = sa.text("SELECT pg_advisory_xact_lock(number) FROM unnest(CAST(:numbers AS bigint[])) AS number")
 
+_SHARED_LOCK = sa.text("SELECT pg_advisory_xact_lock_shared(:number)")
+
 
 def lock(tx: sa.Connection, *name: object) -> None:
     """Let nobody else hold a lock of this name until the transaction ends.
 
-    Taken in this order, so that nobody waits in a circle: intent, party, call. SQLite has one writer at a time anyway.
+    Taken in this order, so that nobody waits in a circle: intent, holds, number, party, call, and a budget's row last.
+    SQLite has one writer at a time anyway.
 
     :param name: what kind, and which.
     """
     lock_all(tx, [name])
+
+
+def lock_shared(tx: sa.Connection, *name: object) -> None:
+    """Let nobody hold a lock of this name alone until the transaction ends; others may share it."""
+    if tx.dialect.name == "postgresql":
+        tx.execute(_SHARED_LOCK, {"number": _number(name)})
 
 
 def lock_all(tx: sa.Connection, names: Iterable[tuple[object, ...]]) -> None:

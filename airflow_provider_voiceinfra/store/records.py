@@ -12,6 +12,20 @@ from typing import Any
 class CallState(StrEnum):
     """Where a call is on its way."""
 
+    WAITING = "waiting"
+    """The guard does not let it be dialled yet; whoever asks for it again, under its key, goes on."""
+    DO_NOT_CALL = "do_not_call"
+    """The person does not want to be called."""
+    NOT_ALLOWED = "not_allowed"
+    """Its number is not among those that the connection may call."""
+    NO_TIMEZONE = "no_timezone"
+    """Nobody can tell what time it is where the person is."""
+    CALLED_RECENTLY = "called_recently"
+    """The person was called a short while ago."""
+    EXPIRED = "expired"
+    """Its ``not_after`` has passed."""
+    CANCELLED = "cancelled"
+    """It waited for a hold to end, and the hold was released with ``--cancel``."""
     CLAIMED = "claimed"
     """Somebody may be placing it at this moment."""
     RELEASED = "released"
@@ -28,6 +42,22 @@ class CallState(StrEnum):
     """Queued, but its completion did not come in time. It still may."""
     COMPLETED = "completed"
     """Its completion is in the store."""
+
+
+REFUSED = frozenset(
+    {
+        CallState.DO_NOT_CALL,
+        CallState.NOT_ALLOWED,
+        CallState.NO_TIMEZONE,
+        CallState.CALLED_RECENTLY,
+        CallState.EXPIRED,
+        CallState.CANCELLED,
+    }
+)
+"""States of calls that the guard has refused for good: nothing was sent. A clear of their task asks anew."""
+
+RANG = frozenset({CallState.CLAIMED, CallState.QUEUED, CallState.UNKNOWN, CallState.OVERDUE, CallState.COMPLETED})
+"""States of calls for which a phone rings, has rung or may have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +81,11 @@ class NewCall:
     """A call to be claimed: everything the store keeps of it before the POST.
 
     :param key: the whole idempotency key; only its hash and ``key_label`` are kept.
-    :param base_key: the key without a clear's generation; the same as ``key`` where none is in it.
+    :param base_key: the key without clear and attempt: what all calls of one intent share.
     :param key_label: the key for people to read, phone numbers in it masked.
     :param own_key: whether the user chose it.
+    :param clear: which clear of the task asks to call again, once the earlier call has ended; 0 for none.
+    :param attempt: the first call of an intent is 1, a redial of it 2, and so on; the base key is the same.
     :param patience: for how long from now a completion may settle it, should nobody receive the answer.
     :param request: first message, context and variables, as they will be sent.
     :param fingerprint: a short hash of each field of the request, by the field's name.
@@ -74,6 +106,8 @@ class NewCall:
     request: Mapping[str, Any] = field(repr=False)
     fingerprint: Mapping[str, str]
     metadata: Mapping[str, Any] = field(repr=False)
+    clear: int = 0
+    attempt: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +201,9 @@ class Call:
     :param queued_at: when VoiceInfra's answer was recorded; None where the answer was lost.
     :param completed_at: when its completion arrived.
     :param error_code: VoiceInfra's code where it was rejected.
+    :param attempt: 1, or more for a redial.
+    :param rule: of the guard, which refuses it or lets it wait.
+    :param wait_until: when it may be worth to ask again, where it waits and that is known.
     :param metadata: what the DAG asked to keep with the call; never sent.
     :param completion: what was said, once the call is completed.
     """
@@ -192,4 +229,7 @@ class Call:
     completed_at: datetime | None
     error_code: str | None
     error_message: str | None
+    attempt: int
+    rule: str | None
+    wait_until: datetime | None
     completion: Completion | None

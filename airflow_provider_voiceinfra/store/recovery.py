@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 
 from airflow_provider_voiceinfra.store import tables
+from airflow_provider_voiceinfra.store.budget import Budget
 from airflow_provider_voiceinfra.store.completion_body import parse_completion
 from airflow_provider_voiceinfra.store.events import record_event
 from airflow_provider_voiceinfra.store.locks import lock_all
@@ -88,7 +89,7 @@ def recover(tx: sa.Connection, party: Party) -> None:
 def recover_all(tx: sa.Connection, parties: Collection[Party]) -> None:
     """Settle the unknown calls of several parties; their locks must be held."""
     rows = tx.execute(_OPEN_PARTIES, {"numbers": [party.to_number for party in parties]})
-    for party in {Party.of(row) for row in rows}.intersection(parties):
+    for party in sorted({Party.of(row) for row in rows}.intersection(parties)):
         recover(tx, party)
 
 
@@ -110,9 +111,12 @@ def _expire(tx: sa.Connection, party: Party) -> None:
         (columns.fences > 0, {"state": CallState.UNKNOWN}),
     )
     for condition, values in judgements:
-        update = sa.update(tables.call).where(*old, condition).values(**values).returning(columns.id)
-        for row_id in tx.scalars(update).all():
-            record_event(tx, row_id, str(values["state"]), why="its owner is gone")
+        update = sa.update(tables.call).where(*old, condition).values(**values)
+        gone = tx.execute(update.returning(columns.id, columns.environment, columns.conn_id, columns.counted_on)).all()
+        for row in gone:
+            record_event(tx, row.id, str(values["state"]), why="its owner is gone")
+            if values["state"] == CallState.RELEASED:
+                Budget(tx, row.environment, row.conn_id).give_back(row.counted_on)
 
 
 def candidates(tx: sa.Connection, ref: str) -> tuple[list[str], list[str]]:

@@ -82,6 +82,8 @@ call = sa.Table(
     sa.Column("task_id", sa.String(250)),
     sa.Column("map_index", sa.Integer, nullable=False),
     sa.Column("generation", sa.Integer, nullable=False),
+    # 1, or more for a redial; all attempts have the same base key.
+    sa.Column("attempt", sa.Integer, nullable=False, server_default="1"),
     sa.Column("agent_id", sa.String(255), nullable=False),
     sa.Column("from_number", sa.String(16), nullable=False),
     sa.Column("to_number", sa.String(16), nullable=False),
@@ -103,6 +105,12 @@ call = sa.Table(
     sa.Column("completion_id", BigId, sa.ForeignKey("voiceinfra_completion.id")),
     sa.Column("outcome", sa.String(64)),
     sa.Column("completed_at", UtcDateTime),
+    # The rule of the guard that refuses it, or lets it wait; until when, or for which hold.
+    sa.Column("rule", sa.String(32)),
+    sa.Column("wait_until", UtcDateTime),
+    sa.Column("hold_id", BigId),
+    # The day on which it is counted against max_calls_per_day.
+    sa.Column("counted_on", sa.String(10)),
     # When its number and all words about it were removed.
     sa.Column("purged_at", UtcDateTime),
     sa.Index(
@@ -124,6 +132,21 @@ call = sa.Table(
         postgresql_where=sa.text("state IN ('claimed', 'unknown')"),
     ),
     sa.Index(None, "state", "claimed_at"),
+    sa.Index(
+        "ix_voiceinfra_call_in_flight",
+        "environment",
+        "conn_id",
+        "deadline",
+        sqlite_where=sa.text("state IN ('claimed', 'queued', 'unknown')"),
+        postgresql_where=sa.text("state IN ('claimed', 'queued', 'unknown')"),
+    ),
+    sa.Index(None, "to_number", "claimed_at"),
+    sa.Index(
+        "ix_voiceinfra_call_waiting",
+        "hold_id",
+        sqlite_where=sa.text("state = 'waiting'"),
+        postgresql_where=sa.text("state = 'waiting'"),
+    ),
 )
 
 call_event = sa.Table(
@@ -199,6 +222,64 @@ forward = sa.Table(
     sa.Index(None, "next_at"),
 )
 
+hold = sa.Table(
+    "voiceinfra_hold",
+    metadata,
+    # Nothing in its scope is dialled before it is released.
+    sa.Column("id", BigId, primary_key=True, autoincrement=True),
+    sa.Column("environment", sa.String(64), nullable=False),
+    # all, connection, agent or dag; and which.
+    sa.Column("scope", sa.String(16), nullable=False),
+    sa.Column("name", sa.String(255), nullable=False),
+    sa.Column("why", sa.Text, nullable=False),
+    sa.Column("held_at", UtcDateTime, nullable=False),
+    sa.Column("held_by", sa.String(255), nullable=False),
+    sa.Column("released_at", UtcDateTime),
+    sa.Column("released_by", sa.String(255)),
+    # Whether what waited for it was cancelled.
+    sa.Column("cancelled", sa.Boolean),
+    sa.Index(
+        "ix_voiceinfra_hold_in_force",
+        "environment",
+        sqlite_where=sa.text("released_at IS NULL"),
+        postgresql_where=sa.text("released_at IS NULL"),
+    ),
+)
+
+do_not_call = sa.Table(
+    "voiceinfra_do_not_call",
+    metadata,
+    sa.Column("number_hash", sa.String(64), primary_key=True),
+    # None where only the hash is kept.
+    sa.Column("number", sa.String(16)),
+    sa.Column("added_at", UtcDateTime, nullable=False),
+    sa.Column("added_by", sa.String(255), nullable=False),
+    sa.Column("why", sa.Text, nullable=False),
+)
+
+do_not_call_event = sa.Table(
+    "voiceinfra_do_not_call_event",
+    metadata,
+    sa.Column("id", BigId, primary_key=True, autoincrement=True),
+    sa.Column("number_hash", sa.String(64), nullable=False, index=True),
+    sa.Column("at", UtcDateTime, nullable=False),
+    sa.Column("action", sa.String(16), nullable=False),
+    sa.Column("actor", sa.String(255), nullable=False),
+    sa.Column("why", sa.Text, nullable=False),
+)
+
+budget = sa.Table(
+    "voiceinfra_budget",
+    metadata,
+    # How much of its limits a connection has used. Who claims under a limit holds its row.
+    sa.Column("environment", sa.String(64), primary_key=True),
+    sa.Column("conn_id", sa.String(250), primary_key=True),
+    sa.Column("day", sa.String(10), nullable=False),
+    sa.Column("calls", sa.Integer, nullable=False),
+    # The next turn, by calls_per_second.
+    sa.Column("next_at", UtcDateTime, nullable=False),
+)
+
 wait = sa.Table(
     "voiceinfra_wait",
     metadata,
@@ -209,6 +290,7 @@ wait = sa.Table(
     sa.Column("task_id", sa.String(250), primary_key=True),
     sa.Column("map_index", sa.Integer, primary_key=True, autoincrement=False),
     sa.Column("generation", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("attempt", sa.Integer, primary_key=True, autoincrement=False),
     sa.Column("deadline", UtcDateTime, nullable=False),
 )
 

@@ -22,11 +22,12 @@ class Waits:
         self._database = database
         self._environment = environment
 
-    def deadline(self, source: Source, timeout: timedelta) -> datetime:
+    def deadline(self, source: Source, timeout: timedelta, *, attempt: int = 1) -> datetime:
         """Say until when a task waits: from its first try, so that a retry waits no longer.
 
         :param source: the task; a clear is a new generation, and starts a new deadline.
         :param timeout: counted from the first time that this is asked.
+        :param attempt: a redial has a deadline of its own.
         """
         key = {
             "environment": self._environment,
@@ -35,6 +36,7 @@ class Waits:
             "task_id": source.task_id or "",
             "map_index": source.map_index,
             "generation": source.generation,
+            "attempt": attempt,
         }
         query = sa.select(tables.wait.c.deadline).filter_by(**key)
         with self._database.write() as tx:

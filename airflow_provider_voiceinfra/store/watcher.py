@@ -51,6 +51,12 @@ async def wait_until_settled(store: CallStore, ref: str) -> None:
     await watcher.wait(watcher.settlements, [ref])
 
 
+async def wait_until_released(store: CallStore, hold_id: int) -> None:
+    """Wait until a hold is released."""
+    watcher = _watcher(store)
+    await watcher.wait(watcher.releases, [str(hold_id)])
+
+
 def _watcher(store: CallStore) -> Watcher:
     loop = asyncio.get_running_loop()
     watcher = _watchers.get(loop)
@@ -69,6 +75,7 @@ class Watcher:
         self.store = store
         self.completions = Waiters()
         self.settlements = Waiters()
+        self.releases = Waiters()
         self._notices = notices_of(store.database)
         self._arrivals = Arrivals(store)
         self._wake = asyncio.Event()
@@ -98,7 +105,7 @@ class Watcher:
         self._arrivals.forget()
         self._scan, self._next_full_look = True, time.monotonic() + FULL_INTERVAL
         try:
-            while self.completions or self.settlements:
+            while self.completions or self.settlements or self.releases:
                 self._wake.clear()
                 await self._look()
                 await asyncio.sleep(SPACING)
@@ -106,6 +113,7 @@ class Watcher:
         except Exception as error:
             self.completions.fail(error)
             self.settlements.fail(error)
+            self.releases.fail(error)
             raise
         finally:
             notices.cancel()
@@ -119,8 +127,8 @@ class Watcher:
             self._wake.set()
 
     async def _something_happens(self) -> None:
-        # What becomes of claims is not noticed by itself.
-        asking = self._away or self.settlements or not self._notices.listening
+        # What becomes of claims and holds is not noticed by itself.
+        asking = self._away or self.settlements or self.releases or not self._notices.listening
         try:
             async with asyncio.timeout(INTERVAL if asking else SAFETY_INTERVAL):
                 await self._wake.wait()
@@ -140,6 +148,9 @@ class Watcher:
             if self.settlements:
                 settled = await asyncio.to_thread(self.store.claims.settled, self.settlements.names)
                 self.settlements.wake(dict.fromkeys(settled, "settled"))
+            if self.releases:
+                released = await asyncio.to_thread(self.store.holds.released, list(map(int, self.releases.names)))
+                self.releases.wake(dict.fromkeys(map(str, released), "released"))
         except StoreError as error:
             self.completions.look_again(look_up)
             self._scan = True

@@ -11,6 +11,7 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from airflow_provider_voiceinfra import get_provider_info
@@ -19,6 +20,9 @@ from airflow_provider_voiceinfra.store.call_store import CallStore
 from airflow_provider_voiceinfra.webhook.spool import Spool
 
 SECTION = "voiceinfra"
+
+# As Airflow reads it.
+_TRUE = frozenset({"true", "t", "1"})
 
 
 class SettingError(Exception):
@@ -37,10 +41,23 @@ class Settings:
     max_webhook_bytes: int
     spool: Spool | None
     forward_to: tuple[str, ...]
+    opt_out_field: str
+    hash_do_not_call: bool
+    extracted_field: str
 
     def open_store(self) -> CallStore:
         """Give the store that webhooks go to."""
-        return CallStore(self.call_store, forward_to=self.forward_to)
+        return CallStore(self.call_store, **self.store_options)
+
+    @property
+    def store_options(self) -> dict[str, Any]:
+        """What the store does with webhooks, besides keeping them."""
+        return {
+            "forward_to": self.forward_to,
+            "opt_out_field": self.opt_out_field,
+            "hash_do_not_call": self.hash_do_not_call,
+            "extracted_field": self.extracted_field,
+        }
 
 
 def settings() -> Settings:
@@ -66,6 +83,9 @@ def parse_settings(get: Callable[[str], str]) -> Settings:
             max_webhook_bytes=int(get("max_webhook_bytes")),
             spool=Spool(Path(folder)) if folder else None,
             forward_to=forward_urls(get("forward_to"), conn_ids),
+            opt_out_field=get("opt_out_field"),
+            hash_do_not_call=get("hash_do_not_call").lower() in _TRUE,
+            extracted_field=get("extracted_field"),
         )
     except ValueError as error:
         raise SettingError(f"A setting in [{SECTION}] cannot be used: {error}") from None

@@ -16,5 +16,5 @@ def app() -> ASGIApp:
     """Make the application; its paths begin with ``/voiceinfra``."""
     found = settings()
     store = found.open_store()
-    receiver = Receiver.configured(found, store, connection_secrets, writer=ProcessWriter(store, found.forward_to))
+    receiver = Receiver.configured(found, store, connection_secrets, writer=ProcessWriter(store, found.store_options))
     return create_app(receiver, path="/voiceinfra")

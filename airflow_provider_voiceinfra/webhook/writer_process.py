@@ -30,8 +30,8 @@ def main() -> None:
     batches, answers = sys.stdin.buffer, os.fdopen(os.dup(sys.stdout.fileno()), "wb", buffering=0)
     # Whatever is printed must not get between the answers.
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
-    url, forward_to = _next(batches)
-    store = CallStore(url, forward_to=forward_to)
+    url, options = _next(batches)
+    store = CallStore(url, **options)
     with contextlib.suppress(StoreError):
         store.check()
     while (deliveries := _next(batches)) is not None:

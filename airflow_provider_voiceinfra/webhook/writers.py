@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import pickle
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Protocol
+from typing import Any, Protocol
 
 from airflow_provider_voiceinfra.store.call_store import CallStore
 from airflow_provider_voiceinfra.store.delivery import Delivery
@@ -59,10 +59,12 @@ class ProcessWriter:
 
     It ends when its standard input does, in whatever way this process ends. While it is not there, or hangs, the
     store counts as away.
+
+    :param options: with which it opens the store.
     """
 
-    def __init__(self, store: CallStore, forward_to: Sequence[str]) -> None:
-        self._settings = (store.database.url.render_as_string(hide_password=False), tuple(forward_to))
+    def __init__(self, store: CallStore, options: Mapping[str, Any]) -> None:
+        self._settings = (store.database.url.render_as_string(hide_password=False), dict(options))
         self._process: asyncio.subprocess.Process | None = None
 
     async def start(self) -> None:

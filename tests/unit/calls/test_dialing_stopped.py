@@ -78,9 +78,9 @@ def test_a_refusal_and_a_doubt_are_recorded_too_when_the_store_is_back(store, ou
 def test_a_store_that_is_away_before_the_post_lets_nothing_be_sent(store, outage, at_nap, monkeypatch):
     fence = store.claims.fence
 
-    def away(claim):
+    def away(*claim):
         outage.begin()
-        return fence(claim)
+        return fence(*claim)
 
     monkeypatch.setattr(store.claims, "fence", away)
     at_nap(outage.end)

@@ -32,8 +32,8 @@ def test_of_many_processes_one_gets_the_key(open_store):
 
 def test_the_fence_opens_for_the_owner_only(store):
     ours = claim(store)
-    assert store.claims.fence(ours)
-    assert not store.claims.fence(Claim(ours.id, ours.ref, "somebody else"))
+    assert store.claims.fence(ours, new_call())
+    assert not store.claims.fence(Claim(ours.id, ours.ref, "somebody else"), new_call())
 
 
 @pytest.mark.parametrize("end", ["release", "record_queued", "record_rejected", "record_unknown"])
@@ -41,13 +41,13 @@ def test_the_fence_is_shut_once_the_call_is_not_claimed(store, end):
     ours = claim(store)
     words = {"record_rejected": ("invalid_phone", "no")}.get(end, ("word",))
     getattr(store.claims, end)(ours, *words)
-    assert not store.claims.fence(ours)
+    assert not store.claims.fence(ours, new_call())
 
 
 def test_the_fence_renews_the_claim(store):
     ours = claim(store)
     make_old(store, ours)
-    store.claims.fence(ours)
+    store.claims.fence(ours, new_call())
     store.claims.expire(ours.ref)
 
 
@@ -93,7 +93,7 @@ def test_environments_and_hosts_have_keys_of_their_own(store, open_store):
 
 def test_every_step_leaves_its_event(store):
     ours = claim(store)
-    store.claims.fence(ours)
+    store.claims.fence(ours, new_call())
     store.claims.record_unknown(ours, "a timeout")
     store.claims.record_queued(ours, "call-1")
     deliver(store, "call-1")

@@ -11,6 +11,7 @@ from tests.unit.store.samples import (
     deliver,
     events,
     make_old,
+    new_call,
     state,
 )
 
@@ -27,7 +28,7 @@ def test_an_old_claim_that_never_passed_the_fence_lets_its_key_go(store):
     make_old(store, ours, fences=0)
     store.claims.expire(ours.ref)
     assert state(store, ours.ref) == "released"
-    assert not store.claims.fence(ours)
+    assert not store.claims.fence(ours, new_call())
     claim(store)
 
 

@@ -19,7 +19,7 @@ def asked(store, number=ADA, *, index=0, generation=2, run="2026-11-23", task="c
     source = Source("dag", run_id, run, task, index, generation)
     base = f"dag/{run}/{task}/{index}/{number}"
     key = f"{base}/clear-{clear}" if clear else base
-    call = new_call(key, base_key=base, own_key=False, source=source, to_number=number, **changes)
+    call = new_call(key, base_key=base, own_key=False, source=source, to_number=number, clear=clear, **changes)
     return store.claims.take(call)
 
 
@@ -111,7 +111,7 @@ def test_one_clear_of_two_tasks_that_share_a_key_calls_again_once_at_most(store)
     def shared(index, generation, clear=0):
         source = Source("dag", "r", "run", "call", index, generation)
         key = f"mine/clear-{clear}" if clear else "mine"
-        return store.claims.take(new_call(key, base_key="mine", source=source))
+        return store.claims.take(new_call(key, base_key="mine", source=source, clear=clear))
 
     first = shared(0, 1)
     store.claims.record_queued(first, "c-1")
@@ -137,7 +137,7 @@ def test_a_worker_of_an_earlier_clear_that_wakes_late_calls_nobody(store):
 
 def test_an_answer_after_a_person_said_not_placed_keeps_others_from_calling(store):
     claim = asked(store)
-    store.claims.fence(claim)
+    store.claims.fence(claim, new_call())
     store.claims.record_unknown(claim, "slow")
     store.resolutions.not_placed(claim.ref, actor="ada")
     store.claims.record_queued(claim, "c-1")

@@ -23,7 +23,7 @@ def started(seconds=1.0, **changes):
 def unknown(store, key="key", **changes):
     """A call whose answer nobody received."""
     ours = claim(store, key, **changes)
-    assert store.claims.fence(ours)
+    assert store.claims.fence(ours, new_call())
     store.claims.record_unknown(ours, "the connection was lost")
     return ours
 
@@ -179,11 +179,11 @@ def test_a_call_that_was_not_placed_lets_its_key_go(store):
 
 def test_what_may_still_be_sent_is_not_resolved(store):
     ours = claim(store)
-    store.claims.fence(ours)
+    store.claims.fence(ours, new_call())
     for resolve in (store.resolutions.not_placed, lambda ref, actor: store.resolutions.placed(ref, "c", actor=actor)):
         with pytest.raises(Exception, match="may still be sent: try again after"):
             resolve(ours.ref, actor="ada")
-    assert store.claims.fence(ours)
+    assert store.claims.fence(ours, new_call())
 
 
 @pytest.mark.parametrize("ref", ["vc_nobody", "queued"])

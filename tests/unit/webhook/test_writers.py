@@ -31,7 +31,7 @@ async def writing(writer):
 
 @pytest.fixture(params=["thread", "process"])
 def writer(request, store):
-    return ThreadWriter(store) if request.param == "thread" else ProcessWriter(store, ())
+    return ThreadWriter(store) if request.param == "thread" else ProcessWriter(store, {})
 
 
 def test_what_each_delivery_brought_is_told(writer, store):
@@ -53,13 +53,13 @@ def test_a_store_that_is_missing_is_told_in_the_same_words(tmp_path, kind):
         return str(error.value)
 
     store = CallStore(f"sqlite:///{tmp_path}/nowhere.db")
-    assert asyncio.run(run(ProcessWriter(store, ()))) == asyncio.run(run(ThreadWriter(store)))
+    assert asyncio.run(run(ProcessWriter(store, {}))) == asyncio.run(run(ThreadWriter(store)))
 
 
 @pytest.mark.parametrize("kind", ["sqlite"])
 def test_a_process_that_dies_is_a_store_that_is_away_and_another_one_is_started(store):
     async def run():
-        async with writing(ProcessWriter(store, ())) as writer:
+        async with writing(ProcessWriter(store, {})) as writer:
             await writer.keep([delivery(body("call-1"))])
             writer._process.kill()
             with pytest.raises(StoreError, match="has died"):
@@ -72,7 +72,7 @@ def test_a_process_that_dies_is_a_store_that_is_away_and_another_one_is_started(
 @pytest.mark.parametrize("kind", ["sqlite"])
 def test_a_process_that_hangs_is_ended(store):
     async def run():
-        async with writing(ProcessWriter(store, ())) as writer:
+        async with writing(ProcessWriter(store, {})) as writer:
             await writer.keep([])
             first = writer._process
             with contextlib.closing(sqlite3.connect(store.database.url.database)) as other:
@@ -94,7 +94,7 @@ from airflow_provider_voiceinfra.store.call_store import CallStore
 from airflow_provider_voiceinfra.webhook.writers import ProcessWriter
 
 async def main():
-    await ProcessWriter(CallStore(sys.argv[1]), ()).start()
+    await ProcessWriter(CallStore(sys.argv[1]), {}).start()
     print("started", flush=True)
     time.sleep(600)
 

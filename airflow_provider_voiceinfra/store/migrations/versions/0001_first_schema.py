@@ -1,4 +1,4 @@
-"""The first schema: calls and what happened to them, completions, quarantine, deadlines of waits."""
+"""The first schema: calls and what happened to them, completions, what the guard knows."""
 
 from __future__ import annotations
 
@@ -84,10 +84,71 @@ def upgrade() -> None:
         sa.Column("task_id", sa.String(length=250), nullable=False),
         sa.Column("map_index", sa.Integer, autoincrement=False, nullable=False),
         sa.Column("generation", sa.Integer, autoincrement=False, nullable=False),
+        sa.Column("attempt", sa.Integer, autoincrement=False, nullable=False),
         sa.Column("deadline", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint(
-            "environment", "dag_id", "run_id", "task_id", "map_index", "generation", name="pk_voiceinfra_wait"
+            "environment",
+            "dag_id",
+            "run_id",
+            "task_id",
+            "map_index",
+            "generation",
+            "attempt",
+            name="pk_voiceinfra_wait",
         ),
+    )
+    op.create_table(
+        "voiceinfra_hold",
+        sa.Column("id", _BIG_ID, autoincrement=True, nullable=False),
+        sa.Column("environment", sa.String(length=64), nullable=False),
+        sa.Column("scope", sa.String(length=16), nullable=False),
+        sa.Column("name", sa.String(length=255), nullable=False),
+        sa.Column("why", sa.Text, nullable=False),
+        sa.Column("held_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("held_by", sa.String(length=255), nullable=False),
+        sa.Column("released_at", sa.DateTime(timezone=True)),
+        sa.Column("released_by", sa.String(length=255)),
+        sa.Column("cancelled", sa.Boolean),
+        sa.PrimaryKeyConstraint("id", name="pk_voiceinfra_hold"),
+    )
+    op.create_index(
+        "ix_voiceinfra_hold_in_force",
+        "voiceinfra_hold",
+        ["environment"],
+        unique=False,
+        sqlite_where=sa.text("released_at IS NULL"),
+        postgresql_where=sa.text("released_at IS NULL"),
+    )
+    op.create_table(
+        "voiceinfra_do_not_call",
+        sa.Column("number_hash", sa.String(length=64), nullable=False),
+        sa.Column("number", sa.String(length=16)),
+        sa.Column("added_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("added_by", sa.String(length=255), nullable=False),
+        sa.Column("why", sa.Text, nullable=False),
+        sa.PrimaryKeyConstraint("number_hash", name="pk_voiceinfra_do_not_call"),
+    )
+    op.create_table(
+        "voiceinfra_do_not_call_event",
+        sa.Column("id", _BIG_ID, autoincrement=True, nullable=False),
+        sa.Column("number_hash", sa.String(length=64), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("action", sa.String(length=16), nullable=False),
+        sa.Column("actor", sa.String(length=255), nullable=False),
+        sa.Column("why", sa.Text, nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_voiceinfra_do_not_call_event"),
+    )
+    op.create_index(
+        "ix_voiceinfra_do_not_call_event_number_hash", "voiceinfra_do_not_call_event", ["number_hash"], unique=False
+    )
+    op.create_table(
+        "voiceinfra_budget",
+        sa.Column("environment", sa.String(length=64), nullable=False),
+        sa.Column("conn_id", sa.String(length=250), nullable=False),
+        sa.Column("day", sa.String(length=10), nullable=False),
+        sa.Column("calls", sa.Integer, nullable=False),
+        sa.Column("next_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("environment", "conn_id", name="pk_voiceinfra_budget"),
     )
     op.create_table(
         "voiceinfra_call",
@@ -108,6 +169,7 @@ def upgrade() -> None:
         sa.Column("task_id", sa.String(length=250)),
         sa.Column("map_index", sa.Integer, nullable=False),
         sa.Column("generation", sa.Integer, nullable=False),
+        sa.Column("attempt", sa.Integer, nullable=False, server_default="1"),
         sa.Column("agent_id", sa.String(length=255), nullable=False),
         sa.Column("from_number", sa.String(length=16), nullable=False),
         sa.Column("to_number", sa.String(length=16), nullable=False),
@@ -127,6 +189,10 @@ def upgrade() -> None:
         sa.Column("completion_id", _BIG_ID),
         sa.Column("outcome", sa.String(length=64)),
         sa.Column("completed_at", sa.DateTime(timezone=True)),
+        sa.Column("rule", sa.String(length=32)),
+        sa.Column("wait_until", sa.DateTime(timezone=True)),
+        sa.Column("hold_id", _BIG_ID),
+        sa.Column("counted_on", sa.String(length=10)),
         sa.Column("purged_at", sa.DateTime(timezone=True)),
         sa.ForeignKeyConstraint(
             ["completion_id"], ["voiceinfra_completion.id"], name="fk_voiceinfra_call_completion_id"
@@ -151,6 +217,25 @@ def upgrade() -> None:
         unique=False,
         sqlite_where=sa.text("state IN ('claimed', 'unknown')"),
         postgresql_where=sa.text("state IN ('claimed', 'unknown')"),
+    )
+    op.create_index(
+        "ix_voiceinfra_call_in_flight",
+        "voiceinfra_call",
+        ["environment", "conn_id", "deadline"],
+        unique=False,
+        sqlite_where=sa.text("state IN ('claimed', 'queued', 'unknown')"),
+        postgresql_where=sa.text("state IN ('claimed', 'queued', 'unknown')"),
+    )
+    op.create_index(
+        "ix_voiceinfra_call_to_number_claimed_at", "voiceinfra_call", ["to_number", "claimed_at"], unique=False
+    )
+    op.create_index(
+        "ix_voiceinfra_call_waiting",
+        "voiceinfra_call",
+        ["hold_id"],
+        unique=False,
+        sqlite_where=sa.text("state = 'waiting'"),
+        postgresql_where=sa.text("state = 'waiting'"),
     )
     op.create_index("ix_voiceinfra_call_state_claimed_at", "voiceinfra_call", ["state", "claimed_at"], unique=False)
     op.create_index(

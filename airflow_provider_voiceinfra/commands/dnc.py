@@ -1,0 +1,94 @@
+"""``airflow voiceinfra dnc``: who does not want to be called."""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import getpass
+import sys
+from collections.abc import Iterable, Iterator
+
+from airflow_provider_voiceinfra.calls.errors import InvalidCallError
+from airflow_provider_voiceinfra.calls.numbers import mask, to_e164
+from airflow_provider_voiceinfra.commands import say, telling_errors
+from airflow_provider_voiceinfra.config import call_store
+from airflow_provider_voiceinfra.store.errors import StoreError
+
+_ROW = "{:<16} {:<20} {:<16} {}"
+_COLUMNS = ("number", "added_at", "added_by", "why")
+
+
+@telling_errors
+def add(arguments: argparse.Namespace) -> None:
+    """Put a number on the list."""
+    number = _number(arguments.number, arguments.region)
+    added = call_store().do_not_call.add([number], actor=getpass.getuser(), why=arguments.why)
+    say(f"{mask(number)} is {'not called any more' if added else 'on the list already'}.")
+
+
+@telling_errors
+def remove(arguments: argparse.Namespace) -> None:
+    """Take a number off the list."""
+    number = _number(arguments.number, arguments.region)
+    if not call_store().do_not_call.remove(number, actor=getpass.getuser(), why=arguments.why):
+        raise StoreError(f"{mask(number)} is not on the list.")
+    say(f"{mask(number)} may be called again.")
+
+
+@telling_errors
+def list_numbers(arguments: argparse.Namespace) -> None:
+    """List the numbers, masked; or what happened to one."""
+    do_not_call = call_store().do_not_call
+    if arguments.number:
+        number = _number(arguments.number, arguments.region)
+        say(_ROW.format("", "when (UTC)", "by", "why"))
+        for event in do_not_call.history(number):
+            say(_ROW.format(event.action, f"{event.at:%Y-%m-%d %H:%M:%S}", event.actor, event.why))
+        return
+    say(_ROW.format("number", "since (UTC)", "by", "why"))
+    for each in do_not_call.iterate():
+        shown = mask(each.number) if each.number else "kept as a hash"
+        say(_ROW.format(shown, f"{each.added_at:%Y-%m-%d %H:%M:%S}", each.added_by, each.why))
+
+
+@telling_errors
+def import_numbers(arguments: argparse.Namespace) -> None:
+    """Put numbers on the list: one to a line, or the first column of a CSV file. One that is wrong stops all."""
+    try:
+        # As spreadsheets write it, with a mark at its beginning.
+        with open(arguments.file, encoding="utf-8-sig", newline="") as file:  # noqa: PTH123 - the user's own words
+            numbers = list(_read(file, arguments.region))
+    except (OSError, UnicodeDecodeError) as error:
+        raise StoreError(f"{arguments.file} cannot be read: {getattr(error, 'strerror', error)}.") from None
+    added = call_store().do_not_call.add(numbers, actor=getpass.getuser(), why=arguments.why)
+    say(f"{added} numbers are not called any more; {len(set(numbers)) - added} were on the list already.")
+
+
+@telling_errors
+def export(_: argparse.Namespace) -> None:
+    """Write the list as CSV, numbers in full, for other systems that call people."""
+    writer, hashed = csv.writer(sys.stdout), 0
+    writer.writerow(_COLUMNS)
+    for each in call_store().do_not_call.iterate():
+        hashed += each.number is None
+        if each.number is not None:
+            writer.writerow((each.number, each.added_at.isoformat(), each.added_by, each.why))
+    if hashed:
+        sys.stderr.write(f"{hashed} numbers are kept as hashes, and cannot be exported.\n")
+
+
+def _read(lines: Iterable[str], region: str | None) -> Iterator[str]:
+    for place, row in enumerate(csv.reader(lines), 1):
+        if not row or not row[0].strip() or (place == 1 and not any(map(str.isdigit, row[0]))):
+            continue
+        try:
+            yield to_e164(row[0], field=f"line {place}:", region=region)
+        except InvalidCallError as error:
+            raise StoreError(f"{error} Nothing was imported.") from None
+
+
+def _number(text: str, region: str | None) -> str:
+    try:
+        return to_e164(text, field="number", region=region)
+    except InvalidCallError as error:
+        raise StoreError(str(error)) from None

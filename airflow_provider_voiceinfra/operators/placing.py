@@ -1,0 +1,169 @@
+"""How a task places a call: waiting, without a worker, wherever that may take long."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
+
+from airflow_provider_voiceinfra.operators.private_fields import WORDS, PrivateFieldsOperator
+from airflow_provider_voiceinfra.waiting import GRACE, left, unknown_for_good
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+    from airflow_provider_voiceinfra.calls.account import Account
+    from airflow_provider_voiceinfra.calls.calling_hours import CallingHours
+    from airflow_provider_voiceinfra.calls.dialing import CallIntent
+    from airflow_provider_voiceinfra.calls.refusals import CallWaitsError
+    from airflow_provider_voiceinfra.store.records import Call
+
+_SETTLE_SECONDS = 5.0
+_LONGEST_WAIT = timedelta(days=1)
+
+
+class PlacingOperator(PrivateFieldsOperator):
+    """Places one call, and waits in the triggerer for the guard, or for what became of a call that is unknown.
+
+    A subclass says what to do with the call, in :meth:`go_on`.
+    """
+
+    redial_on_clear: bool
+    completion_timeout: timedelta
+    calling_hours: CallingHours | None
+
+    def go_on(self, context: Context, call: Call) -> str:
+        """Go on with a call that VoiceInfra has taken."""
+        raise NotImplementedError
+
+    def give_up(self, context: Context, error: Exception) -> str:  # noqa: ARG002 - for subclasses
+        """End the task, because the guard refuses the call for good: what was to happen with it is skipped."""
+        raise AirflowSkipException(str(error)) from error
+
+    def place(self, context: Context, attempt: int = 1) -> str:
+        """Place the call, or find the one that this task has placed, and go on with it."""
+        from airflow_provider_voiceinfra.calls import errors, refusals
+
+        try:
+            with _failing_for_good():
+                call = self._place(context, attempt)
+        except errors.CallUnknownError as error:
+            self.log.warning("%s", error)
+            call = self._wait_until_settled(context, str(error.ref))
+        except refusals.CallWaitsError as error:
+            self._wait_for_guard(error)
+        except refusals.CallRefusedError as error:
+            return self.give_up(context, error)
+        return self.go_on(context, call)
+
+    def execute_waited(self, context: Context, event: dict[str, Any]) -> str:
+        """Ask the guard again."""
+        return self.place(context, self.known(event["ref"]).attempt)
+
+    def execute_settled(self, context: Context, event: dict[str, Any]) -> str:
+        """Go on when it is known what became of the call, or will not be."""
+        from airflow_provider_voiceinfra.calls.dialing import KEY_IS_FREE
+        from airflow_provider_voiceinfra.config import call_store
+
+        # Once more at the deadline: a claim may have grown too old, or a completion come, since the last look.
+        call_store().claims.settled([event["ref"]])
+        call = self.known(event["ref"])
+        if call.state in KEY_IS_FREE:
+            return self.place(context, call.attempt)
+        if call.call_id is None:
+            raise unknown_for_good(call_store(), call)
+        context["ti"].xcom_push(key="call_id", value=call.call_id)
+        return self.go_on(context, call)
+
+    def known(self, ref: str) -> Call:
+        """Find a call that was claimed, or waited to be."""
+        from airflow_provider_voiceinfra.config import call_store
+
+        call = call_store().calls.get(ref)
+        assert call is not None  # noqa: S101 - rows of calls are never deleted
+        return call
+
+    def _place(self, context: Context, attempt: int) -> Call:
+        from airflow_provider_voiceinfra.context import remember_store
+        from airflow_provider_voiceinfra.hooks.voiceinfra import VoiceInfraHook
+
+        def push(call_id: str) -> None:
+            context["ti"].xcom_push(key="call_id", value=call_id)
+
+        hook = VoiceInfraHook(self.asked()["voiceinfra_conn_id"])
+        intent = self._intent(hook.account, context, attempt)
+        remember_store(context, hook.store.id())
+        return hook.place(intent, on_call_id=push, settle_wait=_SETTLE_SECONDS)
+
+    def _intent(self, account: Account, context: Context, attempt: int) -> CallIntent:
+        from airflow_provider_voiceinfra.calls.dialing import CallIntent
+        from airflow_provider_voiceinfra.calls.guard import Wishes
+        from airflow_provider_voiceinfra.calls.keys import own_key, task_key
+        from airflow_provider_voiceinfra.calls.request import CallRequest, plain_object
+        from airflow_provider_voiceinfra.context import clear_count, task_source
+
+        asked, source = self.asked(), task_source(context)
+        fields = ("to_number", "agent_id", "from_number", "default_region", *WORDS)
+        request = CallRequest.build(account, **{name: asked[name] for name in fields})
+        which = {"clear": clear_count(context) if self.redial_on_clear else 0, "attempt": attempt}
+        if asked["idempotency_key"] is not None:
+            key = own_key(asked["idempotency_key"], to_number=request.to_number, **which)
+        else:
+            key = task_key(source, to_number=request.to_number, **which)
+        metadata = plain_object("metadata", asked["metadata"]) or {}
+        wishes = Wishes.build(self.calling_hours, asked["timezone"], asked["not_after"])
+        return CallIntent(key, request, source, metadata, patience=self.completion_timeout, wishes=wishes)
+
+    def _wait_for_guard(self, error: CallWaitsError) -> NoReturn:
+        """Wait, whatever ``deferrable`` says: a worker is not held for what may take days."""
+        from airflow_provider_voiceinfra.triggers.call_allowed import CallAllowedTrigger
+
+        self.log.info("%s", error)
+        until = datetime.now(UTC) + _LONGEST_WAIT
+        until = min(until, error.until or until)
+        self.defer(
+            trigger=CallAllowedTrigger(ref=str(error.ref), until=until.isoformat(), hold_id=error.hold_id),
+            method_name="execute_waited",
+            timeout=left(until) + GRACE,
+        )
+
+    def _wait_until_settled(self, context: Context, ref: str) -> Call:
+        """Wait, whatever ``deferrable`` says: a worker is not held for what may take hours."""
+        from airflow_provider_voiceinfra.config import call_store
+        from airflow_provider_voiceinfra.triggers.call_settled import CallSettledTrigger
+
+        call = self.known(ref)
+        if call.call_id is None:
+            # Somebody who is placing it at this moment is always waited for.
+            deadline = max(call.deadline, call.claim_expires_at + timedelta(seconds=_SETTLE_SECONDS))
+            if not left(deadline):
+                raise unknown_for_good(call_store(), call)
+            self.log.info("Waiting until %s for the webhook of call %s to tell.", deadline, ref)
+            self.defer(
+                trigger=CallSettledTrigger(ref=ref, deadline=deadline.isoformat()),
+                method_name="execute_settled",
+                timeout=left(deadline) + GRACE,
+            )
+        # Settled in this very moment.
+        context["ti"].xcom_push(key="call_id", value=call.call_id)
+        return call
+
+
+@contextmanager
+def _failing_for_good() -> Iterator[None]:
+    """Let Airflow not retry what no retry can mend."""
+    from airflow_provider_voiceinfra.calls import errors, refusals
+
+    try:
+        yield
+    except (
+        errors.InvalidCallError,
+        errors.KeyConflictError,
+        errors.CallRejectedError,
+        refusals.NumberNotAllowedError,
+        refusals.NoTimezoneError,
+    ) as error:
+        raise AirflowFailException(str(error)) from error

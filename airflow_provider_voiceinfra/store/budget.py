@@ -1,0 +1,104 @@
+"""How much of its limits a connection has used: calls of a day, calls in flight, turns by the second."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, time, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+
+from airflow_provider_voiceinfra.store import tables
+from airflow_provider_voiceinfra.store.records import CallState
+from airflow_provider_voiceinfra.store.rules import Refusal, Rule, Rules
+
+LONGEST_TURN = timedelta(seconds=5)
+"""How long a dial waits for its turn at most; then it asks again later."""
+LINES_INTERVAL = timedelta(seconds=10)
+"""After which a free line is looked for again."""
+_MARGIN = 1.02
+"""Turns are this much further apart than they need be: what is sent in turn may arrive a little out of it."""
+
+_budget, _call = tables.budget.c, tables.call.c
+
+
+class Budget:
+    """The limits of one connection, in one transaction. From the first question on, its row is held.
+
+    :param environment: of the claims that count.
+    """
+
+    def __init__(self, tx: sa.Connection, environment: str, conn_id: str) -> None:
+        self._tx = tx
+        self._environment = environment
+        self._conn_id = conn_id
+        self._is = (_budget.environment == environment, _budget.conn_id == conn_id)
+
+    def count(self, rules: Rules, now: datetime) -> Refusal | str | None:
+        """Count a call that is about to be claimed.
+
+        :return: the limit that it would exceed; or the day on which it is counted, where days are counted.
+        """
+        if rules.max_calls_per_day is None and rules.max_in_flight is None:
+            return None
+        row = self._hold_row(now)
+        if rules.max_in_flight is not None and self._in_flight(rules.max_in_flight, now) >= rules.max_in_flight:
+            return Refusal(Rule.IN_FLIGHT, now + LINES_INTERVAL, facts={"limit": str(rules.max_in_flight)})
+        if rules.max_calls_per_day is None:
+            return None
+        today = now.astimezone(rules.days_of).date()
+        calls = row.calls if row.day == today.isoformat() else 0
+        if calls >= rules.max_calls_per_day:
+            tomorrow = datetime.combine(today + timedelta(days=1), time(), rules.days_of).astimezone(UTC)
+            return Refusal(Rule.PER_DAY, tomorrow, facts={"limit": str(rules.max_calls_per_day)})
+        self._update(day=today.isoformat(), calls=calls + 1)
+        return today.isoformat()
+
+    def give_back(self, day: str | None) -> None:
+        """Count a call no more, because nothing was sent.
+
+        :param day: on which it was counted, if it was.
+        """
+        if day is not None:
+            counted = (_budget.day == day, _budget.calls > 0)
+            self._tx.execute(sa.update(tables.budget).where(*self._is, *counted).values(calls=_budget.calls - 1))
+
+    def turn(self, rules: Rules, now: datetime) -> datetime | Refusal | None:
+        """Take a turn to send.
+
+        :return: when it is; or the limit, where it would be too far away; or None for at once.
+        """
+        if rules.calls_per_second is None:
+            return None
+        turn: datetime = max(now, self._hold_row(now).next_at)
+        if turn - now > LONGEST_TURN:
+            return Refusal(Rule.PACE, turn, facts={"limit": f"{rules.calls_per_second:g}"})
+        self._update(next_at=turn + timedelta(seconds=_MARGIN / rules.calls_per_second))
+        return turn
+
+    def _hold_row(self, now: datetime) -> Any:
+        key = {"environment": self._environment, "conn_id": self._conn_id}
+        row = {**key, "day": "", "calls": 0, "next_at": now}
+        self._tx.execute(tables.insert(self._tx, tables.budget).values(row).on_conflict_do_nothing())
+        return self._tx.execute(sa.select(tables.budget).where(*self._is).with_for_update()).one()
+
+    def _in_flight(self, limit: int, now: datetime) -> int:
+        """Count the calls that are going on, as far as the limit.
+
+        One whose completion has not come when it should have takes no line any more.
+        """
+        open_states = (CallState.CLAIMED, CallState.QUEUED, CallState.UNKNOWN)
+        found = (
+            sa.select(sa.literal(1))
+            .where(
+                _call.environment == self._environment,
+                _call.conn_id == self._conn_id,
+                _call.deadline > now,
+                # As the index says it.
+                _call.state.in_([sa.literal_column(f"'{state}'") for state in open_states]),
+            )
+            .limit(limit)
+        )
+        return self._tx.scalar(sa.select(sa.func.count()).select_from(found.subquery())) or 0
+
+    def _update(self, **values: Any) -> None:
+        self._tx.execute(sa.update(tables.budget).where(*self._is).values(**values))

@@ -1,0 +1,135 @@
+"""Who does not want to be called, and who said so."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from airflow_provider_voiceinfra.store import tables
+from airflow_provider_voiceinfra.store.database import Database
+
+_AT_ONCE = 500
+_listed, _event = tables.do_not_call.c, tables.do_not_call_event.c
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A number on the list.
+
+    :param number: in E.164; None where only its hash is kept.
+    """
+
+    number_hash: str
+    number: str | None = field(repr=False)
+    added_at: datetime
+    added_by: str
+    why: str
+
+
+class DoNotCall:
+    """The list of numbers that are never dialled, in all environments of a store.
+
+    :param database: the store's database.
+    :param hashed: keep only hashes of the numbers that are added from now on.
+    """
+
+    def __init__(self, database: Database, *, hashed: bool = False) -> None:
+        self._database = database
+        self._hashed = hashed
+        self._salt = b""
+
+    def add(self, numbers: Iterable[str], *, actor: str, why: str) -> int:
+        """Add numbers.
+
+        :param numbers: in E.164.
+        :return: how many were not on the list before.
+        """
+        wanted, added = sorted(set(numbers)), 0
+        for start in range(0, len(wanted), _AT_ONCE):
+            with self._database.write() as tx:
+                added += self.add_in(tx, wanted[start : start + _AT_ONCE], actor=actor, why=why)
+        return added
+
+    def add_in(self, tx: sa.Connection, numbers: Iterable[str], *, actor: str, why: str) -> int:
+        """Add numbers in somebody's transaction."""
+        now = datetime.now(UTC)
+        rows = [
+            {
+                "number_hash": self._hash(tx, number),
+                "number": None if self._hashed else number,
+                "added_at": now,
+                "added_by": actor,
+                "why": why,
+            }
+            for number in sorted(set(numbers))
+        ]
+        if not rows:
+            return 0
+        insert = tables.insert(tx, tables.do_not_call).values(rows).on_conflict_do_nothing()
+        new = tx.scalars(insert.returning(_listed.number_hash)).all()
+        _record(tx, new, "added", actor, why)
+        return len(new)
+
+    def remove(self, number: str, *, actor: str, why: str) -> bool:
+        """Take a number off the list.
+
+        :return: whether it was on it.
+        """
+        with self._database.write() as tx:
+            gone = tx.scalars(
+                sa.delete(tables.do_not_call)
+                .where(_listed.number_hash == self._hash(tx, number))
+                .returning(_listed.number_hash)
+            ).all()
+            _record(tx, gone, "removed", actor, why)
+        return bool(gone)
+
+    def iterate(self) -> Iterator[Listed]:
+        """List the numbers, in no order that tells anything, reading them page by page."""
+        after = ""
+        query = sa.select(tables.do_not_call).order_by(_listed.number_hash).limit(_AT_ONCE)
+        while True:
+            with self._database.read() as tx:
+                rows = tx.execute(query.where(_listed.number_hash > after)).all()
+            yield from (Listed(*row) for row in rows)
+            if len(rows) < _AT_ONCE:
+                return
+            after = rows[-1].number_hash
+
+    def history(self, number: str) -> list[Any]:
+        """Give who added and removed a number, when and why."""
+        columns = (_event.at, _event.action, _event.actor, _event.why)
+        with self._database.read() as tx:
+            query = sa.select(*columns).where(_event.number_hash == self._hash(tx, number)).order_by(_event.id)
+            return list(tx.execute(query))
+
+    def has(self, tx: sa.Connection, number: str) -> bool:
+        """Tell whether a number is on the list."""
+        query = sa.select(_listed.number_hash).where(_listed.number_hash == self._hash(tx, number))
+        return tx.scalar(query) is not None
+
+    def forget(self, number: str) -> None:
+        """Keep nothing but the hash of a number that may be on the list."""
+        with self._database.write() as tx:
+            tx.execute(
+                sa.update(tables.do_not_call).where(_listed.number_hash == self._hash(tx, number)).values(number=None)
+            )
+
+    def _hash(self, tx: sa.Connection, number: str) -> str:
+        """Stand in for a number: without the store, nobody can try all numbers."""
+        if not self._salt:
+            self._salt = tx.execute(sa.select(tables.store.c.id)).scalar_one().encode()
+        return hmac.new(self._salt, number.encode(), hashlib.sha256).hexdigest()
+
+
+def _record(tx: sa.Connection, hashes: Iterable[str], action: str, actor: str, why: str) -> None:
+    now = datetime.now(UTC)
+    rows = [{"number_hash": each, "at": now, "action": action, "actor": actor, "why": why} for each in hashes]
+    if rows:
+        tx.execute(tables.do_not_call_event.insert(), rows)

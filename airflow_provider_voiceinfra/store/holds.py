@@ -1,0 +1,154 @@
+"""Holds: nothing in their scope is dialled before they are released."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+
+import sqlalchemy as sa
+
+from airflow_provider_voiceinfra.store import tables
+from airflow_provider_voiceinfra.store.database import Database
+from airflow_provider_voiceinfra.store.errors import StoreError
+from airflow_provider_voiceinfra.store.events import record_event
+from airflow_provider_voiceinfra.store.locks import lock, lock_shared
+from airflow_provider_voiceinfra.store.records import CallState, NewCall
+
+FIRST_BYTE_TIME = 15.0
+"""Seconds after a fence in which the first byte of its POST is written, or none is."""
+_LOOK_INTERVAL = 0.05
+
+_hold, _call = tables.hold.c, tables.call.c
+_IN_FORCE = _hold.released_at.is_(None)
+
+
+class Scope(StrEnum):
+    """What a hold stops."""
+
+    ALL = "all"
+    CONNECTION = "connection"
+    AGENT = "agent"
+    DAG = "dag"
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """A hold in force.
+
+    :param name: of the connection, agent or DAG; empty where all is held.
+    """
+
+    id: int
+    scope: Scope
+    name: str
+    why: str
+    held_at: datetime
+    held_by: str
+
+
+class Holds:
+    """Stops dialling, and lets it go on.
+
+    :param database: the store's database.
+    :param environment: others are not stopped.
+    """
+
+    def __init__(self, database: Database, environment: str) -> None:
+        self._database = database
+        self._environment = environment
+
+    def place(self, scope: Scope, name: str, *, why: str, actor: str) -> int:
+        """Hold. Once this returns, no new POST starts; calls that are on the line cannot be hung up.
+
+        :param name: of the connection, agent or DAG; empty for all.
+        :return: the hold's id.
+        """
+        row = {
+            "environment": self._environment,
+            "scope": scope,
+            "name": name,
+            "why": why,
+            "held_at": datetime.now(UTC),
+            "held_by": actor,
+        }
+        with self._database.write() as tx:
+            lock(tx, "holds", self._environment)
+            hold_id: int | None = tx.scalar(tables.hold.insert().values(row).returning(_hold.id))
+            assert hold_id is not None  # noqa: S101 - the insert gives it
+            fenced = self._fenced(tx)
+        self._wait_for(fenced)
+        return hold_id
+
+    def release(self, scope: Scope, name: str, *, actor: str, cancel: bool = False) -> int:
+        """Release the holds of a scope. What waits for them goes on, or is cancelled.
+
+        :return: how many calls were cancelled.
+        :raises StoreError: if there is none.
+        """
+        with self._database.write() as tx:
+            lock(tx, "holds", self._environment)
+            ids = tx.scalars(
+                sa.update(tables.hold)
+                .where(_hold.environment == self._environment, _hold.scope == scope, _hold.name == name, _IN_FORCE)
+                .values(released_at=datetime.now(UTC), released_by=actor, cancelled=cancel)
+                .returning(_hold.id)
+            ).all()
+            if not ids:
+                raise StoreError("There is no such hold: `airflow voiceinfra hold` lists those in force.")
+            return _cancel(tx, ids, actor) if cancel else 0
+
+    def in_force(self) -> list[Hold]:
+        """List the holds in force, the oldest first."""
+        columns = (_hold.id, _hold.scope, _hold.name, _hold.why, _hold.held_at, _hold.held_by)
+        query = sa.select(*columns).where(_hold.environment == self._environment, _IN_FORCE).order_by(_hold.id)
+        with self._database.read() as tx:
+            return [Hold(row.id, Scope(row.scope), *row[2:]) for row in tx.execute(query)]
+
+    def released(self, hold_ids: Collection[int]) -> set[int]:
+        """Look which holds are not in force any more."""
+        query = sa.select(_hold.id).where(_hold.id.in_(hold_ids), ~_IN_FORCE)
+        with self._database.read() as tx:
+            return set(tx.scalars(query))
+
+    def _fenced(self, tx: sa.Connection) -> dict[int, int]:
+        """Give the claims whose owner may begin to send at any moment, and how often he passed the fence."""
+        query = sa.select(_call.id, _call.fences).where(
+            _call.state == CallState.CLAIMED, _call.environment == self._environment, _call.fences > 0
+        )
+        return {row.id: row.fences for row in tx.execute(query)}
+
+    def _wait_for(self, fenced: dict[int, int]) -> None:
+        """Wait until what had passed the fence before is sent, or will not be."""
+        end = time.monotonic() + FIRST_BYTE_TIME
+        while fenced and time.monotonic() < end:
+            time.sleep(_LOOK_INTERVAL)
+            with self._database.read() as tx:
+                now = self._fenced(tx)
+            fenced = {row_id: fences for row_id, fences in fenced.items() if now.get(row_id) == fences}
+
+
+def find_hold(tx: sa.Connection, environment: str, new: NewCall) -> Hold | None:
+    """Find a hold that stops a call. None is placed before the transaction ends."""
+    lock_shared(tx, "holds", environment)
+    names = {Scope.CONNECTION: new.conn_id, Scope.AGENT: new.agent_id, Scope.DAG: new.source.dag_id}
+    met = [sa.and_(_hold.scope == scope, _hold.name == name) for scope, name in names.items() if name]
+    query = sa.select(tables.hold).where(
+        _hold.environment == environment, _IN_FORCE, sa.or_(_hold.scope == Scope.ALL, *met)
+    )
+    row = tx.execute(query.order_by(_hold.id).limit(1)).first()
+    return None if row is None else Hold(row.id, Scope(row.scope), row.name, row.why, row.held_at, row.held_by)
+
+
+def _cancel(tx: sa.Connection, hold_ids: Collection[int], actor: str) -> int:
+    cancelled = tx.scalars(
+        sa.update(tables.call)
+        .where(_call.state == CallState.WAITING, _call.hold_id.in_(hold_ids))
+        .values(state=CallState.CANCELLED, holds_key=False)
+        .returning(_call.id)
+    ).all()
+    for row_id in cancelled:
+        record_event(tx, row_id, "cancelled", actor=actor)
+    return len(cancelled)
