@@ -58,6 +58,8 @@ class CallingHours:
 
     def opens_at(self, now: datetime, zones: Collection[ZoneInfo]) -> datetime | None:
         """Give the first time, from now on, at which they are open in all zones; None for never."""
+        if self.is_open(now, zones):
+            return now
         return self._first(now, zones, lambda at: self.is_open(at, zones))
 
     def closes_at(self, now: datetime, zones: Collection[ZoneInfo]) -> datetime | None:

@@ -1,0 +1,81 @@
+"""Who does not want to be called is not, and it is known who said so."""
+
+from __future__ import annotations
+
+import pytest
+
+from airflow_provider_voiceinfra.store import tables
+from airflow_provider_voiceinfra.store.records import Claim
+from airflow_provider_voiceinfra.store.rules import Refused
+from tests.unit.store.samples import NUMBER, deliver, new_call, queued, rows
+
+OTHER = "+14155550177"
+
+
+def is_listed(store, number=NUMBER):
+    with store.database.read() as tx:
+        return store.do_not_call.has(tx, number)
+
+
+def test_a_number_on_the_list_is_not_dialled(store, open_store):
+    assert store.do_not_call.add([NUMBER, NUMBER], actor="ada", why="asked") == 1
+    assert store.do_not_call.add([NUMBER], actor="bob", why="again") == 0
+    assert isinstance(store.claims.take(new_call()), Refused)
+    assert isinstance(open_store(environment="staging").claims.take(new_call()), Refused)
+    assert isinstance(store.claims.take(new_call("other", to_number=OTHER)), Claim)
+
+
+def test_who_added_and_removed_it_is_kept(store):
+    store.do_not_call.add([NUMBER], actor="ada", why="she asked")
+    assert store.do_not_call.remove(NUMBER, actor="bob", why="she changed her mind")
+    assert not store.do_not_call.remove(NUMBER, actor="bob", why="")
+    history = [(event.action, event.actor, event.why) for event in store.do_not_call.history(NUMBER)]
+    assert history == [("added", "ada", "she asked"), ("removed", "bob", "she changed her mind")]
+    assert isinstance(store.claims.take(new_call()), Claim)
+
+
+def test_many_numbers(store):
+    numbers = [f"+1415555{index:04}" for index in range(1_200)]
+    assert store.do_not_call.add(numbers, actor="ada", why="import") == 1_200
+    assert {each.number for each in store.do_not_call.iterate()} == set(numbers)
+
+
+def test_where_wished_only_hashes_are_kept_which_nobody_can_reverse_without_the_store(open_store):
+    store = open_store(hash_do_not_call=True)
+    store.do_not_call.add([NUMBER], actor="ada", why="asked")
+    [listed] = store.do_not_call.iterate()
+    assert listed.number is None
+    assert NUMBER[1:] not in str(rows(store, tables.do_not_call))
+    assert is_listed(store)
+    assert isinstance(store.claims.take(new_call()), Refused)
+
+
+def test_who_is_erased_is_still_not_called(store):
+    store.do_not_call.add([NUMBER], actor="ada", why="asked")
+    store.do_not_call.forget(NUMBER)
+    assert [each.number for each in store.do_not_call.iterate()] == [None]
+    assert is_listed(store)
+
+
+@pytest.mark.parametrize(
+    ("said", "listed"),
+    [(True, True), ("yes", True), ("True", True), (1, True), (False, False), ("no", False), (None, False), ({}, False)],
+)
+def test_who_says_so_in_a_call_is_on_the_list_with_its_completion(open_store, said, listed):
+    store = open_store(opt_out_field="do_not_call")
+    queued(store, "call-1")
+    deliver(store, "call-1", extracted_data={"do_not_call": said})
+    assert is_listed(store) is listed
+    assert bool(store.do_not_call.history(NUMBER)) is listed
+
+
+def test_also_where_the_webhook_does_not_say_who_was_called(open_store):
+    store = open_store(opt_out_field="do_not_call")
+    queued(store, "call-1")
+    deliver(store, "call-1", to_number=None, extracted_data={"do_not_call": True})
+    assert is_listed(store)
+
+
+def test_without_the_setting_nothing_is_read_out_of_a_completion(store):
+    deliver(store, "call-1", extracted_data={"do_not_call": True})
+    assert not is_listed(store)

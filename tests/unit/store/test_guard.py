@@ -1,0 +1,249 @@
+"""The guard decides in the claim's own transaction, and once more before the POST."""
+
+from __future__ import annotations
+
+import itertools
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+import sqlalchemy as sa
+
+from airflow_provider_voiceinfra.store import tables
+from airflow_provider_voiceinfra.store.holds import Scope
+from airflow_provider_voiceinfra.store.records import Claim, Held, Source
+from airflow_provider_voiceinfra.store.rules import Fence, Refusal, Refused, Rule, Rules
+from tests.unit.store.samples import NUMBER, deliver, events, make_old, new_call, queued, rows, state
+
+OTHER = "+14155550177"
+DAY = timedelta(days=1)
+
+
+def soon(seconds=60):
+    return datetime.now(UTC) + timedelta(seconds=seconds)
+
+
+def take(store, key="key", rules=None, **changes):
+    return store.claims.take(new_call(key, **changes), rules or Rules())
+
+
+def number(index):
+    return f"+1415555{index:04}"
+
+
+def refused(taken, rule, wanted):
+    assert isinstance(taken, Refused), taken
+    assert (taken.refusal.rule, taken.state) == (rule, wanted)
+    return taken
+
+
+CLOSED = Rules(by_time=lambda now: Refusal(Rule.CALLING_HOURS, now + DAY))
+
+
+def test_a_call_that_waits_goes_on_under_its_ref_with_what_is_asked_for_then(store):
+    waiting = refused(take(store, rules=CLOSED), Rule.CALLING_HOURS, "waiting")
+    again = refused(take(store, rules=CLOSED), Rule.CALLING_HOURS, "waiting")
+    claim = take(store, request={"context": "newer"})
+    assert isinstance(claim, Claim)
+    assert waiting.ref == again.ref == claim.ref
+    assert events(store, claim.id) == ["waiting", "waiting", "claimed"]
+    call = store.calls.get(claim.ref)
+    assert (call.state, call.request, call.rule, call.wait_until) == ("claimed", {"context": "newer"}, None, None)
+    assert isinstance(store.claims.fence(claim, new_call()), Fence)
+
+
+def test_who_waits_keeps_nobody_else_from_calling(store):
+    by_task = {"own_key": False, "source": Source("dag", "r", "r", "t", 0)}
+    refused(take(store, rules=CLOSED, **by_task), Rule.CALLING_HOURS, "waiting")
+    assert isinstance(take(store, "other", own_key=False, source=Source("dag", "r", "r", "t", 1)), Claim)
+
+
+def test_what_is_refused_for_good_is_refused_to_every_try_and_asked_anew_by_a_clear(store):
+    late = Rules(not_after=soon(-1))
+    first = refused(take(store, rules=late), Rule.NOT_AFTER, "expired")
+    assert refused(take(store), Rule.NOT_AFTER, "expired").ref == first.ref
+    cleared = take(store, source=Source("dag", "run", "run", "task", generation=1))
+    assert isinstance(cleared, Claim)
+    assert cleared.ref != first.ref
+
+
+def test_nobody_waits_for_a_time_that_is_too_late(store):
+    rules = Rules(by_time=CLOSED.by_time, not_after=soon())
+    refused(take(store, rules=rules), Rule.NOT_AFTER, "expired")
+
+
+def test_what_changed_since_the_claim_is_seen_before_the_post(store):
+    claim = take(store)
+    store.do_not_call.add([NUMBER], actor="ada", why="asked")
+    refused(store.claims.fence(claim, new_call()), Rule.DO_NOT_CALL, "do_not_call")
+    assert state(store, claim.ref) == "do_not_call"
+    other = take(store, "other", to_number=OTHER)
+    refused(store.claims.fence(other, new_call(to_number=OTHER), CLOSED), Rule.CALLING_HOURS, "waiting")
+    assert isinstance(take(store, "other", to_number=OTHER), Claim)
+
+
+def test_somebody_elses_claim_is_not_refused_by_us(store):
+    claim = take(store)
+    assert store.claims.fence(Claim(claim.id, claim.ref, "another"), new_call(), CLOSED) is None
+    assert state(store, claim.ref) == "claimed"
+
+
+# -- calls of a day
+
+FEW = Rules(max_calls_per_day=2)
+
+
+def test_no_more_calls_a_day_than_the_connection_may(store):
+    for index in range(2):
+        assert isinstance(take(store, f"{index}", FEW, to_number=number(index)), Claim)
+    third = refused(take(store, "3", FEW, to_number=number(3)), Rule.PER_DAY, "waiting")
+    assert third.refusal.until.time().isoformat() == "00:00:00"
+    assert timedelta(0) < third.refusal.until - datetime.now(UTC) <= DAY
+    assert isinstance(take(store, "4", FEW, conn_id="another", to_number=number(4)), Claim)
+
+
+def test_the_day_is_that_of_its_zone(store):
+    rules = Rules(max_calls_per_day=0, days_of=ZoneInfo("Asia/Kathmandu"))
+    until = refused(take(store, rules=rules), Rule.PER_DAY, "waiting").refusal.until
+    assert until.astimezone(ZoneInfo("Asia/Kathmandu")).time().isoformat() == "00:00:00"
+
+
+def test_the_next_day_begins_anew(store):
+    take(store, "1", Rules(max_calls_per_day=1))
+    with store.database.write() as tx:
+        tx.execute(sa.update(tables.budget).values(day="2026-01-01"))
+    assert isinstance(take(store, "2", Rules(max_calls_per_day=1), to_number=OTHER), Claim)
+
+
+@pytest.mark.parametrize("end", ["released", "rejected", "expired", "refused"])
+def test_a_call_for_which_nothing_was_sent_counts_no_more(store, end):
+    one = Rules(max_calls_per_day=1)
+    claim = take(store, rules=one)
+    if end == "released":
+        store.claims.release(claim, "nothing was sent")
+    elif end == "rejected":
+        store.claims.record_rejected(claim, "invalid_phone", "no")
+    elif end == "expired":
+        make_old(store, claim, fences=0)
+        store.claims.expire(claim.ref)
+    else:
+        store.claims.fence(claim, new_call(), CLOSED)
+    assert isinstance(take(store, "next", one, to_number=OTHER), Claim)
+    refused(take(store, "third", one, to_number=number(3)), Rule.PER_DAY, "waiting")
+
+
+def test_one_that_may_have_been_sent_counts(store):
+    claim = take(store, rules=Rules(max_calls_per_day=1))
+    store.claims.record_unknown(claim, "timeout")
+    refused(take(store, "next", Rules(max_calls_per_day=1), to_number=OTHER), Rule.PER_DAY, "waiting")
+
+
+# -- calls at a time
+
+LINES = Rules(max_in_flight=2)
+
+
+def test_no_more_calls_at_a_time_than_the_connection_may(store):
+    first = take(store, "1", LINES)
+    store.claims.record_queued(first, "call-1")
+    store.claims.record_unknown(take(store, "2", LINES, to_number=number(2)), "timeout")
+    refused(take(store, "3", LINES, to_number=number(3)), Rule.IN_FLIGHT, "waiting")
+    deliver(store, "call-1")
+    assert isinstance(take(store, "3", LINES, to_number=number(3)), Claim)
+
+
+def test_a_call_whose_completion_is_overdue_frees_its_line(store):
+    queued(store, "call-1")
+    queued(store, "call-2", to_number=OTHER)
+    refused(take(store, "3", LINES, to_number=number(3)), Rule.IN_FLIGHT, "waiting")
+    store.claims.record_overdue("call-1")
+    assert isinstance(take(store, "3", LINES, to_number=number(3)), Claim)
+    with store.database.write() as tx:
+        # And one of which nobody ever asked what became of it.
+        tx.execute(sa.update(tables.call).where(tables.call.c.call_id == "call-2").values(deadline=soon(-1)))
+    assert isinstance(take(store, "4", LINES, to_number=number(4)), Claim)
+
+
+# -- calls of a person
+
+RARELY = Rules(min_interval=timedelta(hours=24))
+
+
+def test_a_person_is_not_called_again_within_the_interval_whatever_the_key(store):
+    queued(store, "call-1")
+    deliver(store, "call-1")
+    refused(take(store, "other", RARELY, conn_id="another"), Rule.MIN_INTERVAL, "called_recently")
+    assert isinstance(take(store, "third", RARELY, to_number=OTHER), Claim)
+
+
+def test_after_the_interval_she_is(store):
+    claim = queued(store, "call-1")
+    with store.database.write() as tx:
+        ago = datetime.now(UTC) - timedelta(hours=25)
+        tx.execute(sa.update(tables.call).where(tables.call.c.id == claim.id).values(claimed_at=ago))
+    assert isinstance(take(store, "other", RARELY), Claim)
+
+
+def test_a_call_that_never_rang_is_no_call_of_hers(store):
+    store.claims.release(take(store, "1"), "nothing was sent")
+    refused(take(store, "2", CLOSED), Rule.CALLING_HOURS, "waiting")
+    assert isinstance(take(store, "3", RARELY), Claim)
+
+
+def attempt(store, index, rules=RARELY):
+    return take(store, f"key/attempt-{index}", rules, base_key="key", attempt=index)
+
+
+def test_a_redial_of_the_same_call_is_exempt(store):
+    claim = attempt(store, 1)
+    store.claims.record_queued(claim, "call-1")
+    deliver(store, "call-1", call_outcome="voicemail")
+    assert isinstance(attempt(store, 2), Claim)
+
+
+def test_a_redial_comes_only_after_the_call_before_it_has_ended(store):
+    first = attempt(store, 1)
+    assert attempt(store, 2) == Held(first.ref, "key")
+    store.claims.record_unknown(first, "timeout")
+    assert attempt(store, 2) == Held(first.ref, "key")
+
+
+def test_a_retry_finds_each_attempt_that_was_placed(store):
+    refs = []
+    for index in (1, 2):
+        claim = attempt(store, index)
+        store.claims.record_queued(claim, f"call-{index}")
+        deliver(store, f"call-{index}", call_outcome="voicemail")
+        refs.append(claim.ref)
+    assert [attempt(store, index).ref for index in (1, 2)] == refs
+    assert isinstance(attempt(store, 3), Claim)
+
+
+# -- turns
+
+
+def test_posts_take_turns(store):
+    rules = Rules(calls_per_second=2)
+    turns = []
+    for index in range(4):
+        call = new_call(f"{index}", to_number=number(index))
+        turns.append(store.claims.fence(store.claims.take(call, rules), call, rules).send_at)
+    gaps = [(after - before).total_seconds() for before, after in itertools.pairwise(turns)]
+    assert all(0.5 <= gap < 0.6 for gap in gaps), gaps
+
+
+def test_a_turn_that_is_far_away_is_not_waited_for(store):
+    rules = Rules(calls_per_second=0.1)
+    taken = []
+    for index in range(2):
+        call = new_call(f"{index}", to_number=number(index))
+        taken.append(store.claims.fence(store.claims.take(call, rules), call, rules))
+    refused(taken[1], Rule.PACE, "waiting")
+    assert taken[1].refusal.until > soon(5)
+
+
+def test_holds_and_hours_come_after_what_is_for_good(store):
+    store.holds.place(Scope.ALL, "", why="wrong date", actor="ada")
+    store.do_not_call.add([NUMBER], actor="ada", why="asked")
+    refused(take(store, rules=CLOSED), Rule.DO_NOT_CALL, "do_not_call")
+    assert [row.state for row in rows(store, tables.call)] == ["do_not_call"]

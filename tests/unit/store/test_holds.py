@@ -1,0 +1,140 @@
+"""Once ``hold`` returns, no new POST starts; what waits goes on, or is cancelled, when it is released."""
+
+from __future__ import annotations
+
+import threading
+from datetime import UTC, datetime, timedelta
+
+import pytest
+import sqlalchemy as sa
+
+from airflow_provider_voiceinfra.store import holds, tables
+from airflow_provider_voiceinfra.store.errors import StoreError
+from airflow_provider_voiceinfra.store.holds import Scope
+from airflow_provider_voiceinfra.store.records import Claim, Source
+from airflow_provider_voiceinfra.store.rules import Fence, Refused, Rule, Rules
+from tests.unit.store.samples import CONN, new_call, rows, state
+
+
+def hold(store, scope=Scope.ALL, name=""):
+    return store.holds.place(scope, name, why="it says the wrong date", actor="ada")
+
+
+@pytest.mark.parametrize(
+    ("scope", "name", "stops"),
+    [
+        (Scope.ALL, "", True),
+        (Scope.CONNECTION, CONN, True),
+        (Scope.CONNECTION, "another", False),
+        (Scope.AGENT, "agent", True),
+        (Scope.AGENT, "another", False),
+        (Scope.DAG, "dag", True),
+        (Scope.DAG, "another", False),
+    ],
+)
+def test_it_stops_what_is_in_its_scope(store, scope, name, stops):
+    hold_id = hold(store, scope, name)
+    taken = store.claims.take(new_call())
+    assert isinstance(taken, Refused if stops else Claim)
+    if stops:
+        assert (taken.state, taken.refusal.rule, taken.refusal.hold_id) == ("waiting", Rule.HOLD, hold_id)
+
+
+def test_other_environments_go_on(store, open_store):
+    hold(open_store(environment="staging"))
+    assert isinstance(store.claims.take(new_call()), Claim)
+
+
+def test_a_claim_that_has_not_passed_the_fence_does_not_any_more(store):
+    claim = store.claims.take(new_call())
+    hold(store)
+    assert store.claims.fence(claim, new_call()).refusal.rule == Rule.HOLD
+    assert state(store, claim.ref) == "waiting"
+
+
+def test_it_returns_when_what_had_passed_the_fence_is_sent(store, open_store):
+    claim = store.claims.take(new_call())
+    assert isinstance(store.claims.fence(claim, new_call()), Fence)
+    returned = threading.Event()
+
+    def place():
+        hold(open_store())
+        returned.set()
+
+    holding = threading.Thread(target=place)
+    holding.start()
+    assert not returned.wait(0.3)
+    store.claims.record_queued(claim, "call-1")
+    assert returned.wait(10)
+    holding.join()
+
+
+def test_or_when_it_cannot_be_sent_any_more(store, monkeypatch):
+    monkeypatch.setattr(holds, "FIRST_BYTE_TIME", 0.1)
+    claim = store.claims.take(new_call())
+    store.claims.fence(claim, new_call())
+    hold(store)
+
+
+def test_after_its_release_what_waited_goes_on(store):
+    hold_id = hold(store)
+    waiting = store.claims.take(new_call())
+    assert store.holds.released([hold_id]) == set()
+    assert store.holds.release(Scope.ALL, "", actor="bob") == 0
+    assert store.holds.released([hold_id]) == {hold_id}
+    claim = store.claims.take(new_call())
+    assert claim.ref == waiting.ref
+    [row] = rows(store, tables.hold)
+    assert (row.held_by, row.why, row.released_by, row.cancelled) == ("ada", "it says the wrong date", "bob", False)
+
+
+def test_or_is_cancelled_and_no_try_dials_it(store):
+    hold(store)
+    waiting = store.claims.take(new_call())
+    store.claims.take(new_call("hours", source=Source()), Rules())
+    assert store.holds.release(Scope.ALL, "", actor="bob", cancel=True) == 2
+    assert state(store, waiting.ref) == "cancelled"
+    again = store.claims.take(new_call())
+    assert (again.ref, again.state) == (waiting.ref, "cancelled")
+    assert isinstance(store.claims.take(new_call(source=Source("dag", "run", "run", "task", generation=1))), Claim)
+    assert [row.actor for row in rows(store, tables.call_event) if row.kind == "cancelled"] == ["bob", "bob"]
+
+
+def test_what_waits_for_something_else_is_not_cancelled(store):
+    day = datetime.now(UTC) + timedelta(days=1)
+    late = store.claims.take(new_call(), Rules(max_calls_per_day=0))
+    assert late.refusal.until <= day
+    hold(store)
+    store.holds.release(Scope.ALL, "", actor="bob", cancel=True)
+    assert state(store, late.ref) == "waiting"
+
+
+def test_of_two_holds_each_is_released_by_itself(store):
+    hold(store, Scope.DAG, "dag")
+    hold(store, Scope.AGENT, "agent")
+    store.holds.release(Scope.DAG, "dag", actor="bob")
+    assert [each.scope for each in store.holds.in_force()] == [Scope.AGENT]
+    assert isinstance(store.claims.take(new_call()), Refused)
+
+
+def test_releasing_what_is_not_held_is_an_error(store):
+    with pytest.raises(StoreError, match="lists those in force"):
+        store.holds.release(Scope.ALL, "", actor="bob")
+
+
+@pytest.mark.parametrize("kind", ["postgresql"])
+def test_a_fence_that_is_being_passed_is_seen_by_a_hold_that_comes_at_that_moment(store, open_store):
+    claim = store.claims.take(new_call())
+    other, returned = open_store(), threading.Event()
+    fenced = {"fences": 1, "claim_expires_at": datetime.now(UTC) + timedelta(minutes=1)}
+    with store.database.write() as tx:
+        # A fence that found no hold, and is not committed yet.
+        holds.find_hold(tx, "default", new_call())
+        tx.execute(sa.update(tables.call).where(tables.call.c.id == claim.id).values(**fenced))
+        holding = threading.Thread(target=lambda: (hold(other), returned.set()))
+        holding.start()
+        assert not returned.wait(0.2)
+    assert not returned.wait(0.2)
+    store.claims.record_queued(claim, "call-1")
+    assert returned.wait(10)
+    holding.join()
