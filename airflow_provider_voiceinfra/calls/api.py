@@ -22,10 +22,11 @@ from airflow_provider_voiceinfra.calls.errors import (
     RateLimitedError,
     RedirectedError,
     RequestInvalidError,
+    TooLateToSendError,
 )
 from airflow_provider_voiceinfra.calls.numbers import mask_numbers
 from airflow_provider_voiceinfra.calls.request import CallRequest
-from airflow_provider_voiceinfra.calls.transport import Answer, Timeouts
+from airflow_provider_voiceinfra.calls.transport import ANY_TIME, Answer, SendTime, Timeouts
 
 _LONGEST_MESSAGE = 200
 # As many letters in a row as tell where they come from.
@@ -68,16 +69,16 @@ class VoiceInfraApi:
         self._account = account
         self._timeouts = timeouts or Timeouts()
 
-    def place_call(self, request: CallRequest, *, not_after: datetime | None = None) -> str:
+    def place_call(self, request: CallRequest, *, send_time: SendTime = ANY_TIME) -> str:
         """Send the POST.
 
-        :param not_after: it is not begun to be sent after this time.
         :return: the ``call_id``: VoiceInfra has taken the call.
+        :raises TooLateToSendError: nothing was sent, because ``send_time`` was over.
         :raises CallNotSentError: nothing was taken; it may be sent again.
         :raises CallRejectedError: nothing was taken, and nothing will be until something is mended.
         :raises AnswerUnknownError: it may have been taken.
         """
-        answer = self._post(request.body(), not_after)
+        answer = self._post(request.body(), send_time)
         status = answer.status
         if status == HTTPStatus.TOO_MANY_REQUESTS:
             raise RateLimitedError(_retry_after(answer.headers))
@@ -105,7 +106,7 @@ class VoiceInfraApi:
             f"VoiceInfra answered {answer.status}, which tells nothing about the key: try again later.",
         )
 
-    def _post(self, body: dict[str, Any], not_after: datetime | None = None) -> Answer:
+    def _post(self, body: dict[str, Any], send_time: SendTime = ANY_TIME) -> Answer:
         url = f"{self._account.base_url}/calls/outbound"
         headers = {"X-API-Key": self._account.api_key, "Content-Type": "application/json"}
         try:
@@ -114,8 +115,10 @@ class VoiceInfraApi:
                 headers=headers,
                 body=json.dumps(body).encode(),
                 timeouts=self._timeouts,
-                not_after=not_after,
+                send_time=send_time,
             )
+        except transport.TooLateError:
+            raise TooLateToSendError from None
         except transport.NotWrittenError as error:
             raise CallNotSentError(
                 f"VoiceInfra could not be reached at {self._account.host} ({error}); nothing was sent. Check "

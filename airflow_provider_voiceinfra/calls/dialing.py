@@ -18,6 +18,7 @@ from airflow_provider_voiceinfra.calls.errors import (
     CallRejectedError,
     CallUnknownError,
     KeyConflictError,
+    TooLateToSendError,
 )
 from airflow_provider_voiceinfra.calls.guard import Wishes, rules_for
 from airflow_provider_voiceinfra.calls.keys import IdempotencyKey
@@ -25,6 +26,7 @@ from airflow_provider_voiceinfra.calls.numbers import mask
 from airflow_provider_voiceinfra.calls.refusals import error_of
 from airflow_provider_voiceinfra.calls.request import CallRequest
 from airflow_provider_voiceinfra.calls.retry import Backoff, RetryPolicy
+from airflow_provider_voiceinfra.calls.transport import SendTime
 from airflow_provider_voiceinfra.store.call_store import CallStore
 from airflow_provider_voiceinfra.store.claims import CLAIM_LIFETIME
 from airflow_provider_voiceinfra.store.errors import StoreError
@@ -41,6 +43,15 @@ PATIENCE = timedelta(hours=2)
 
 _ANSWER_TIME = timedelta(seconds=45)
 """What is left of a claim when the first byte is written: enough to wait for the answer and to read it."""
+
+_TURN_LENGTH = timedelta(milliseconds=20)
+"""How long a turn to send lasts. What is missed by more could come in one second with too many others."""
+
+_CONNECT_TIME = timedelta(milliseconds=500)
+"""How long before its turn a POST's connection is made."""
+
+_MISSED_TURNS = 20
+"""How many turns a busy machine may miss before it has to try again later."""
 
 KEY_IS_FREE = REFUSED | {CallState.RELEASED, CallState.REJECTED, CallState.NOT_PLACED, CallState.WAITING}
 """States of calls that were not placed, and may be claimed anew."""
@@ -158,13 +169,17 @@ class Dialer:
 
     def _dial(self, dial: _Dial, on_call_id: Callable[[str], None]) -> Call:
         backoff, claim, request = Backoff(self._retry), dial.claim, dial.request
+        missed_turns = 0
         while True:
-            begin_by = self._fence(dial)
-            if begin_by is None:
+            send_time = self._fence(dial)
+            if send_time is None:
                 return self._taken(self._get(claim.ref), on_call_id)
             try:
-                call_id = self._post(claim, request, not_after=begin_by)
+                call_id = self._post(claim, request, send_time)
             except CallNotSentError as error:
+                if isinstance(error, TooLateToSendError) and missed_turns < _MISSED_TURNS:
+                    missed_turns += 1
+                    continue
                 error.ref = claim.ref
                 pause = backoff.pause(error.retry_after)
                 if pause is None:
@@ -182,10 +197,10 @@ class Dialer:
             self._record(lambda: self._store.claims.record_queued(claim, call_id))
         return self._get(claim.ref)
 
-    def _fence(self, dial: _Dial) -> datetime | None:
-        """Pass the fence and wait for the turn to send.
+    def _fence(self, dial: _Dial) -> SendTime | None:
+        """Pass the fence.
 
-        :return: until when the POST must have begun; None where the claim is not ours any more.
+        :return: when the POST may begin to be sent; None where the claim is not ours any more.
         :raises GuardError: if the guard has changed its mind since the claim.
         """
         fence = self._pass_fence(dial)
@@ -193,10 +208,14 @@ class Dialer:
             return None
         if isinstance(fence, Refused):
             raise error_of(fence)
-        if fence.send_at is not None:
-            self._sleep(dial.claim, max(0.0, (fence.send_at - datetime.now(UTC)).total_seconds()))
+        turn, turn_is_over = fence.send_at, None
+        if turn is not None:
+            turn_is_over = turn + _TURN_LENGTH
+            # The rest of the time is waited for with the connection made.
+            self._sleep(dial.claim, max(0.0, (turn - _CONNECT_TIME - datetime.now(UTC)).total_seconds()))
         closes = dial.rules.closes_at(datetime.now(UTC))
-        return min(filter(None, (fence.until - _ANSWER_TIME, closes, dial.rules.not_after)))
+        ends = (fence.until - _ANSWER_TIME, turn_is_over, closes, dial.rules.not_after)
+        return SendTime(turn, min(filter(None, ends)))
 
     def _pass_fence(self, dial: _Dial) -> Fence | Refused | None:
         claim = dial.claim
@@ -211,9 +230,9 @@ class Dialer:
                 self._store.claims.release(claim, "it was stopped before dialling")
             raise
 
-    def _post(self, claim: Claim, request: CallRequest, *, not_after: datetime) -> str:
+    def _post(self, claim: Claim, request: CallRequest, send_time: SendTime) -> str:
         try:
-            return self._api.place_call(request, not_after=not_after)
+            return self._api.place_call(request, send_time=send_time)
         except CallNotSentError:
             raise
         except CallRejectedError as error:

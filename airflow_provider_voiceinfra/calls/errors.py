@@ -45,6 +45,13 @@ class CallNotSentError(VoiceInfraError):
         self.retry_after = retry_after
 
 
+class TooLateToSendError(CallNotSentError):
+    """The time to send it was over: its turn, or what was left of its claim."""
+
+    def __init__(self) -> None:
+        super().__init__("it was too late to send it, so nothing was sent. A retry of the task may dial.")
+
+
 class RateLimitedError(CallNotSentError):
     """VoiceInfra answered 429: it took no call, and a later try may dial.
 

@@ -24,6 +24,31 @@ class Timeouts:
 
 
 @dataclass(frozen=True, slots=True)
+class SendTime:
+    """When the first byte of a request may be written; it is waited for with the connection made.
+
+    :param not_before: None for at once.
+    :param not_after: None for at any time.
+    """
+
+    not_before: datetime | None = None
+    not_after: datetime | None = None
+
+    def wait(self) -> None:
+        """Wait until the first byte may be written.
+
+        :raises TooLateError: if it may not be written any more.
+        """
+        if self.not_before is not None:
+            time.sleep(max(0.0, (self.not_before - datetime.now(UTC)).total_seconds()))
+        if self.not_after is not None and datetime.now(UTC) > self.not_after:
+            raise TooLateError
+
+
+ANY_TIME = SendTime()
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     """What came back. ``body`` is None where it could not be read to its end."""
 
@@ -36,8 +61,8 @@ class NotWrittenError(Exception):
     """No byte of the request was written."""
 
 
-class TooLateError(Exception):
-    """The time to send was over before the first byte."""
+class TooLateError(NotWrittenError):
+    """The time to send was over before the first byte, however long the process was stopped before it."""
 
 
 class NoAnswerError(Exception):
@@ -45,18 +70,18 @@ class NoAnswerError(Exception):
 
 
 def post(
-    url: str, *, headers: Mapping[str, str], body: bytes, timeouts: Timeouts, not_after: datetime | None = None
+    url: str, *, headers: Mapping[str, str], body: bytes, timeouts: Timeouts, send_time: SendTime = ANY_TIME
 ) -> Answer:
     """Send one POST: no redirect is followed, nothing is sent twice.
 
     What was written is witnessed at the socket, because exceptions do not tell: ``requests`` raises the same
     ``SSLError`` for a failed handshake and for a connection that broke after the server took the body.
 
-    :param not_after: the first byte is not written after this time, however long the process was stopped before it.
+    :raises TooLateError: if ``send_time`` was over.
     :raises NotWrittenError: if nobody can have taken the request.
     :raises NoAnswerError: if somebody may have taken it.
     """
-    witness = _WitnessAdapter(not_after)
+    witness = _WitnessAdapter(send_time)
     with _Session() as session:
         session.mount("https://", witness)
         session.mount("http://", witness)
@@ -73,6 +98,8 @@ def post(
                 # Plain http is for this machine only, and a proxy is another one.
                 proxies={"http": ""},
             )
+        except TooLateError:
+            raise
         except Exception as error:  # noqa: BLE001 - whatever it is, the witness knows
             why = _kind(error)
             raise (NoAnswerError(why) if witness.wrote else NotWrittenError(why)) from None
@@ -115,9 +142,9 @@ class _WitnessAdapter(HTTPAdapter):
 
     wrote = False
 
-    def __init__(self, not_after: datetime | None) -> None:
+    def __init__(self, send_time: SendTime) -> None:
         super().__init__(max_retries=0)
-        self._not_after = not_after
+        self._send_time = send_time
 
     def send(self, *args: Any, **kwargs: Any) -> requests.Response:
         # What nobody witnesses may have been written.
@@ -132,8 +159,8 @@ class _WitnessAdapter(HTTPAdapter):
 
     def begin_to_write(self) -> None:
         """Note that bytes go out from here on; or, where it is too late, that none does."""
-        if not self.wrote and self._not_after is not None and datetime.now(UTC) > self._not_after:
-            raise TooLateError
+        if not self.wrote:
+            self._send_time.wait()
         self.wrote = True
 
     def _witnessed(self, connection_class: type) -> type:

@@ -16,7 +16,7 @@ LONGEST_TURN = timedelta(seconds=5)
 LINES_INTERVAL = timedelta(seconds=10)
 """After which a free line is looked for again."""
 _MARGIN = 1.02
-"""Turns are this much further apart than they need be: what is sent in turn may arrive a little out of it."""
+"""Turns are this much further apart than they need be: each may be used 20 ms late, and still no second sees more."""
 
 _budget, _call = tables.budget.c, tables.call.c
 

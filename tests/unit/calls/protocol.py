@@ -74,10 +74,10 @@ class Owner(greenlet):
         with contextlib.suppress(VoiceInfraError, GreenletExit):
             dialer.place(intent(self.key), settle_wait=0)
 
-    def place_call(self, request: Any, *, not_after: datetime) -> str:
+    def place_call(self, request: Any, *, send_time: Any) -> str:
         """Be VoiceInfra, as far as this owner sees it."""
         self._pause("POST")
-        if Clock.at > not_after:
+        if Clock.at > send_time.not_after:
             raise CallNotSentError("too late")
         if self.fate.startswith("taken"):
             self.world.dials.append((self.key, f"call-{len(self.world.dials) + 1}"))

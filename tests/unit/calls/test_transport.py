@@ -3,18 +3,29 @@
 from __future__ import annotations
 
 import socket
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from airflow_provider_voiceinfra.calls.transport import NoAnswerError, NotWrittenError, Timeouts, _WitnessAdapter, post
+from airflow_provider_voiceinfra.calls.transport import (
+    ANY_TIME,
+    NoAnswerError,
+    NotWrittenError,
+    SendTime,
+    Timeouts,
+    TooLateError,
+    _WitnessAdapter,
+    post,
+)
 from tests.unit.calls.wire import Talk, Wire, hang_up, nonsense, queued, reset_at_once, until_the_client_goes, wire
 
 PATIENT = Timeouts(connect=20, read=20, body=20)
 QUICK = Timeouts(connect=0.2, read=0.2, body=0.2)
 
 
-def send(url: str, timeouts: Timeouts = PATIENT, **headers: str):
-    return post(url, headers={"X-API-Key": "key", **headers}, body=b'{"a": 1}', timeouts=timeouts)
+def send(url: str, timeouts: Timeouts = PATIENT, send_time: SendTime = ANY_TIME, **headers: str):
+    headers = {"X-API-Key": "key", **headers}
+    return post(url, headers=headers, body=b'{"a": 1}', timeouts=timeouts, send_time=send_time)
 
 
 def tls_server(wire: Wire) -> str:
@@ -36,6 +47,30 @@ def test_under_tls_it_is_the_same(trusted_tls):
     with wire(lambda talk: (talk.start_tls(trusted_tls), queued(talk))) as server:
         assert send(tls_server(server)).status == 200
     assert len(server.requests) == 1
+
+
+def test_its_turn_is_waited_for_with_the_connection_made(trusted_tls):
+    turn, connected, came = datetime.now(UTC) + timedelta(seconds=0.5), [], []
+
+    def play(talk):
+        talk.start_tls(trusted_tls)
+        connected.append(datetime.now(UTC))
+        queued(talk)
+        came.append(datetime.now(UTC))
+
+    with wire(play) as server:
+        send(tls_server(server), send_time=SendTime(not_before=turn))
+    assert connected[0] < turn <= came[0]
+
+
+def test_a_turn_that_was_missed_is_not_taken(trusted_tls):
+    def play(talk):
+        talk.start_tls(trusted_tls)
+        until_the_client_goes(talk)
+
+    with wire(play) as server, pytest.raises(TooLateError):
+        send(tls_server(server), send_time=SendTime(not_after=datetime.now(UTC)))
+    assert server.requests == []
 
 
 def test_a_refused_port_wrote_nothing():

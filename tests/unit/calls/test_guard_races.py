@@ -1,0 +1,147 @@
+"""Many processes dial at once, and no rule of the guard is broken by one call."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import UTC, datetime, time, timedelta
+from itertools import pairwise
+from time import sleep
+
+import pytest
+import requests
+
+from airflow_provider_voiceinfra.calls.calling_hours import WEEKDAYS, CallingHours
+from airflow_provider_voiceinfra.calls.dialing import CallIntent, Dialer
+from airflow_provider_voiceinfra.calls.guard import Wishes
+from airflow_provider_voiceinfra.calls.keys import own_key
+from airflow_provider_voiceinfra.calls.limits import Limits
+from airflow_provider_voiceinfra.calls.refusals import CallOnHoldError, GuardError
+from airflow_provider_voiceinfra.calls.request import CallRequest
+from airflow_provider_voiceinfra.sandbox import Sandbox
+from airflow_provider_voiceinfra.store.holds import Scope
+from airflow_provider_voiceinfra.store.records import Source
+from tests.unit.calls.samples import account
+from tests.unit.store.race import in_processes
+
+PROCESSES, CALLS = 20, 4
+
+
+@pytest.fixture
+def sandbox():
+    """A VoiceInfra whose calls never end."""
+    with Sandbox(delay=None) as sandbox:
+        yield sandbox
+
+
+def number(process, call):
+    return f"+1{(201, 202, 203, 205)[call]}555{1000 + process:04}"
+
+
+def dialer(store, sandbox, limits):
+    return Dialer(store, account(f"{sandbox.url}", api_key="sandbox-key", agent_id="agent_sandbox", limits=limits))
+
+
+def place(dialer, key, to_number, **wishes):
+    """Place a call; gives the rule that refuses it, or nothing."""
+    request = CallRequest.build(account(agent_id="agent_sandbox"), to_number=to_number)
+    intent = CallIntent(own_key(key, to_number=to_number), request, Source(), wishes=Wishes(**wishes))
+    try:
+        dialer.place(intent)
+    except GuardError as error:
+        return str(error.rule)
+    return ""
+
+
+def everybody_dials(open_store, sandbox, limits, to_number=number):
+    """Let all processes dial; counts what the guard said."""
+
+    def dial(process):
+        ours = dialer(open_store(), sandbox, limits)
+        return [place(ours, f"{process}/{call}", to_number(process, call)) for call in range(CALLS)]
+
+    return Counter(rule for rules in in_processes(PROCESSES, dial) for rule in rules)
+
+
+def test_never_more_calls_at_a_time_than_the_connection_may(open_store, sandbox):
+    said = everybody_dials(open_store, sandbox, Limits(max_in_flight=7))
+    assert said == {"": 7, "max_in_flight": PROCESSES * CALLS - 7}
+    assert len(sandbox.dials) == 7
+
+
+def test_never_more_calls_a_day_than_the_connection_may(open_store, sandbox):
+    said = everybody_dials(open_store, sandbox, Limits(max_calls_per_day=33))
+    assert said == {"": 33, "max_calls_per_day": PROCESSES * CALLS - 33}
+    assert len(sandbox.dials) == 33
+
+
+def test_nobody_is_called_twice_within_the_interval(open_store, sandbox):
+    limits = Limits(min_interval_per_number=timedelta(hours=1))
+    said = everybody_dials(open_store, sandbox, limits, lambda process, call: number(process % 5, call))
+    assert said == {"": 5 * CALLS, "min_interval_per_number": 15 * CALLS}
+    assert set(Counter(dial.to_number for dial in sandbox.dials).values()) == {1}
+
+
+def test_no_two_posts_have_the_same_turn(open_store, sandbox):
+    """How a turn is kept at the wire is tested at the socket."""
+    limits = Limits(calls_per_second=40)
+
+    def dial(process):
+        store, turns = open_store(), []
+        fence = store.claims.fence
+
+        def noting(*claim):
+            passed = fence(*claim)
+            turns.append(passed.send_at.timestamp())
+            return passed
+
+        store.claims.fence = noting
+        place(dialer(store, sandbox, limits), str(process), number(process, 0))
+        return turns
+
+    turns = sorted(turn for taken in in_processes(PROCESSES, dial) for turn in taken)
+    assert len(turns) >= PROCESSES
+    assert all(after - before >= 1.019 / 40 for before, after in pairwise(turns))
+    assert len(sandbox.dials) == PROCESSES
+
+
+def test_a_hold_stops_them_between_two_posts(open_store, sandbox):
+    store = open_store()
+
+    def dial(process):
+        if process == 0:
+            while len(sandbox_dials()) < PROCESSES:
+                sleep(0.01)
+            store.holds.place(Scope.ALL, "", why="wrong date", actor="ada")
+            return len(sandbox_dials())
+        ours, call = dialer(open_store(), sandbox, Limits()), 0
+        while not (said := place(ours, f"{process}/{call}", f"+1201555{process:02}{call:02}")):
+            call += 1
+        return said
+
+    def sandbox_dials():
+        return requests.get(f"{sandbox.url.removesuffix('/v1')}/sandbox/dials", timeout=30).json()
+
+    said = in_processes(PROCESSES, dial)
+    [when_it_returned] = [each for each in said if each != "hold"]
+    assert len(sandbox.dials) == when_it_returned
+
+
+def test_a_hold_is_told_in_a_sentence_with_who_and_why(open_store, sandbox):
+    store = open_store()
+    store.holds.place(Scope.AGENT, "agent_sandbox", why="it says the wrong date", actor="ada")
+    request = CallRequest.build(account(agent_id="agent_sandbox"), to_number=number(0, 0))
+    intent = CallIntent(own_key("one", to_number=request.to_number), request, Source())
+    with pytest.raises(CallOnHoldError, match=r"agent agent_sandbox is on hold \(ada: it says the wrong date\)"):
+        dialer(store, sandbox, Limits()).place(intent)
+
+
+def test_hours_of_the_connection_hold_whatever_the_dag_wishes(open_store, sandbox):
+    always = CallingHours(time.min, time.max, WEEKDAYS)
+    another_day = CallingHours(time.min, time.max, [WEEKDAYS[(datetime.now(UTC).weekday() + 3) % 7]])
+    for of_connection, of_dag, said in (
+        (another_day, always, "calling_hours"),
+        (always, another_day, "calling_hours"),
+        (always, always, ""),
+    ):
+        ours = dialer(open_store(), sandbox, Limits(calling_hours=of_connection))
+        assert place(ours, "one", number(0, 0), calling_hours=of_dag, timezone="UTC") == said
