@@ -15,7 +15,7 @@ from airflow_provider_voiceinfra.store.completions import lock_call_id, settle
 from airflow_provider_voiceinfra.store.database import Database
 from airflow_provider_voiceinfra.store.events import record_event
 from airflow_provider_voiceinfra.store.guard import Guard
-from airflow_provider_voiceinfra.store.holders import find_holder, find_refused, find_waiting, hash_key, lock_intent
+from airflow_provider_voiceinfra.store.holders import find_holder, find_undialled, hash_key, lock_intent
 from airflow_provider_voiceinfra.store.records import CallState, Claim, Held, NewCall
 from airflow_provider_voiceinfra.store.recovery import Party, lock_party, party_of_call, recover
 from airflow_provider_voiceinfra.store.rules import Fence, Refusal, Refused, Rule, Rules
@@ -52,29 +52,18 @@ class Claims:
             held = find_holder(tx, self._environment, new)
             if held is not None:
                 return held
-            refused = find_refused(tx, self._environment, new)
-            if refused is not None:
-                return Refused(refused.ref, CallState(refused.state), Refusal(Rule(refused.rule)))
+            earlier = find_undialled(tx, self._environment, new)
+            if earlier is not None and earlier.state != CallState.WAITING:
+                return Refused(earlier.ref, CallState(earlier.state), Refusal(Rule(earlier.rule)))
             checked = self._guard.check(tx, new, rules, now)
             row = self._row(new, owner, now)
             if isinstance(checked, Refusal):
-                row_id, ref = self._put(tx, new, row | _refused_by(checked))
+                row_id, ref = _put(tx, earlier, row | _refused_by(checked))
                 record_event(tx, row_id, checked.rule.state, rule=checked.rule)
                 return Refused(ref, checked.rule.state, checked)
-            row_id, ref = self._put(tx, new, row | {"state": CallState.CLAIMED, "counted_on": checked})
+            row_id, ref = _put(tx, earlier, row | {"state": CallState.CLAIMED, "counted_on": checked})
             record_event(tx, row_id, "claimed")
         return Claim(row_id, ref, owner)
-
-    def _put(self, tx: sa.Connection, new: NewCall, row: dict[str, Any]) -> tuple[int, str]:
-        """Write the row of a call; one that waited goes on under its ref."""
-        waiting = find_waiting(tx, self._environment, new)
-        if waiting is not None:
-            tx.execute(sa.update(tables.call).where(tables.call.c.id == waiting.id).values(row))
-            return waiting.id, waiting.ref
-        ref = f"vc_{secrets.token_hex(6)}"
-        row_id = tx.scalar(tables.call.insert().values(ref=ref, **row).returning(tables.call.c.id))
-        assert row_id is not None  # noqa: S101 - the insert gives it
-        return row_id, ref
 
     def _row(self, new: NewCall, owner: str, now: datetime) -> dict[str, Any]:
         source = new.source
@@ -251,6 +240,17 @@ class Claims:
         if only is not None:
             condition.append(tables.call.c.state == only)
         return tx.execute(sa.update(tables.call).where(*condition).values(**values)).rowcount == 1
+
+
+def _put(tx: sa.Connection, waiting: Any, row: dict[str, Any]) -> tuple[int, str]:
+    """Write the row of a call; one that waited goes on under its ref."""
+    if waiting is not None:
+        tx.execute(sa.update(tables.call).where(tables.call.c.id == waiting.id).values(row))
+        return waiting.id, waiting.ref
+    ref = f"vc_{secrets.token_hex(6)}"
+    row_id = tx.scalar(tables.call.insert().values(ref=ref, **row).returning(tables.call.c.id))
+    assert row_id is not None  # noqa: S101 - the insert gives it
+    return row_id, ref
 
 
 def _refused_by(refusal: Refusal) -> dict[str, Any]:

@@ -60,7 +60,7 @@ class Guard:
         hold = find_hold(tx, self._environment, new)
         if hold is None:
             return None
-        what = "all calls" if hold.scope is Scope.ALL else f"{hold.scope} {hold.name}"
+        what = "everything" if hold.scope is Scope.ALL else f"{hold.scope} {hold.name}"
         return Refusal(
             Rule.HOLD, rules.not_after, hold_id=hold.id, facts={"what": what, "who": hold.held_by, "why": hold.why}
         )

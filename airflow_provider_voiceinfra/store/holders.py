@@ -60,23 +60,12 @@ def find_holder(tx: sa.Connection, environment: str, new: NewCall) -> Held | Non
     return None if earlier is None else Held(earlier.ref, HeldBy.RETRY)
 
 
-def find_waiting(tx: sa.Connection, environment: str, new: NewCall) -> Any:
-    """Find the row of the same call, which the guard did not let be dialled yet; the lock must be held."""
-    return _latest(
-        tx,
-        _call.environment == environment,
-        _call.host == new.host,
-        _call.key_hash == hash_key(new.key),
-        _call.holds_key,
-        _call.state == CallState.WAITING,
-    )
+def find_undialled(tx: sa.Connection, environment: str, new: NewCall) -> Any:
+    """Find the row of the same call that the guard has not let be dialled, where it is; the lock must be held.
 
-
-def find_refused(tx: sa.Connection, environment: str, new: NewCall) -> Any:
-    """Find the row of the same call that the guard has refused for good, for this task before it was cleared."""
-    source = new.source
-    if source.dag_id is None:
-        return None
+    One that waits may be taken over by whoever asks for it. One that was refused for good is so for all tries of its
+    task, until that is cleared.
+    """
     latest = _latest(
         tx,
         _call.environment == environment,
@@ -84,10 +73,12 @@ def find_refused(tx: sa.Connection, environment: str, new: NewCall) -> Any:
         _call.base_key_hash == hash_key(new.base_key),
         _call.key_hash == hash_key(new.key),
     )
-    if latest is None or latest.state not in REFUSED:
-        return None
+    if latest is None or latest.state == CallState.WAITING:
+        return latest
+    source = new.source
     asked = (source.dag_id, source.run, source.task_id, source.map_index, source.generation)
-    return latest if (*_task(latest), latest.generation) == asked else None
+    same_tries = source.dag_id is not None and (*_task(latest), latest.generation) == asked
+    return latest if latest.state in REFUSED and same_tries else None
 
 
 def _may_follow(new: NewCall, latest: Any) -> bool:

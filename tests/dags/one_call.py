@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 from airflow.sdk import DAG
 
+from airflow_provider_voiceinfra.calls.redial import Redial
 from airflow_provider_voiceinfra.operators.outbound_call import OutboundCallOperator
 from airflow_provider_voiceinfra.sensors.call_completion import CallCompletionSensor
 
@@ -49,11 +51,25 @@ def many(**fields: Any) -> None:
     CallCompletionSensor(task_id="wait", call_id=calls.output, deferrable=True)
 
 
+def redialling(**fields: Any) -> None:
+    call(redial=Redial(wait=timedelta(seconds=0.5)), deferrable=True, **fields)
+
+
 def native(**fields: Any) -> None:
     call(**fields)
 
 
-WAYS: tuple[Callable[..., None], ...] = (plain, deferring, blocking, particular, then_poke, then_defer, many, native)
+WAYS: tuple[Callable[..., None], ...] = (
+    plain,
+    deferring,
+    blocking,
+    particular,
+    then_poke,
+    then_defer,
+    many,
+    redialling,
+    native,
+)
 
 
 def make_dag(way: Callable[..., None], **fields: Any) -> DAG:

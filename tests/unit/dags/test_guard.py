@@ -1,0 +1,241 @@
+"""What a task does when the guard does not let its call be dialled, in DAGs under ``dag.test()``."""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+import time
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from airflow.sdk import DAG
+
+from airflow_provider_voiceinfra.calls.calling_hours import WEEKDAYS, CallingHours
+from airflow_provider_voiceinfra.calls.redial import Redial
+from airflow_provider_voiceinfra.hooks.voiceinfra import VoiceInfraHook
+from airflow_provider_voiceinfra.operators.outbound_call import OutboundCallOperator
+from airflow_provider_voiceinfra.store.holds import Scope
+from tests.dags import one_call
+
+NUMBER = one_call.NUMBER
+
+
+@pytest.fixture
+def limits(monkeypatch, voiceinfra):
+    """Set fields of the connection's form."""
+
+    def set_them(**extra):
+        connection = json.loads(os.environ["AIRFLOW_CONN_VOICEINFRA_DEFAULT"])
+        connection["extra"] |= extra
+        monkeypatch.setenv("AIRFLOW_CONN_VOICEINFRA_DEFAULT", json.dumps(connection))
+
+    return set_them
+
+
+@pytest.fixture
+def meanwhile():
+    """Do something when something is so, beside the DAG that runs."""
+    threads = []
+
+    def do(when, what):
+        def run():
+            end = time.monotonic() + 60
+            while not when():
+                assert time.monotonic() < end
+                time.sleep(0.01)
+            what()
+
+        threads.append(threading.Thread(target=run))
+        threads[-1].start()
+
+    yield do
+    for thread in threads:
+        thread.join()
+
+
+def task_state(run):
+    from airflow.models.taskinstance import TaskInstance
+    from airflow.utils.session import create_session
+    from sqlalchemy import select
+
+    with create_session() as session:
+        return session.scalar(select(TaskInstance.state).filter_by(dag_id=run.dag_id, run_id=run.run_id))
+
+
+def states(voiceinfra):
+    return [str(call.state) for call in voiceinfra.store.calls.iterate()]
+
+
+@pytest.mark.parametrize(
+    ("extra", "fields", "ends", "state", "says"),
+    [
+        ({"allowed_numbers": "+14155550123"}, {}, "failed", "not_allowed", "not among the allowed_numbers"),
+        ({"calling_hours": "mon-sun 00:00-23:59"}, {"to_number": "+18005550100"}, "failed", "no_timezone",
+         "give the call a timezone"),
+        ({}, {"not_after": "2026-01-01T00:00+00:00"}, "skipped", "expired", "of no use any more"),
+        ({"max_calls_per_day": "0"}, {"not_after": "{{ macros.datetime.now(macros.dateutil.tz.UTC).isoformat() }}"},
+         "skipped", "expired", "of no use any more"),
+    ],
+)  # fmt: skip
+def test_a_refusal_is_one_sentence_and_a_state_of_its_own(
+    run_dag, voiceinfra, limits, capfd, extra, fields, ends, state, says
+):
+    limits(**extra)
+    run = run_dag(one_call.plain, **fields)
+    assert task_state(run) == ends
+    assert states(voiceinfra) == [state]
+    assert says in "".join(capfd.readouterr())
+    assert not voiceinfra.dials
+
+
+def test_who_does_not_want_to_be_called_is_skipped(run_dag, voiceinfra, capfd):
+    voiceinfra.store.do_not_call.add([NUMBER], actor="ada", why="asked")
+    run = run_dag(one_call.plain)
+    assert task_state(run) == "skipped"
+    assert "on the do-not-call list" in "".join(capfd.readouterr())
+    assert not voiceinfra.dials
+
+
+def test_who_was_called_a_short_while_ago_is_skipped(run_dag, voiceinfra, limits, capfd):
+    run_dag(one_call.plain, idempotency_key="one")
+    limits(min_interval_per_number="24h")
+    assert task_state(run_dag(one_call.plain, idempotency_key="two")) == "skipped"
+    assert "min_interval_per_number of the connection is 1 day" in "".join(capfd.readouterr())
+    assert len(voiceinfra.dials) == 1
+
+
+@pytest.mark.parametrize(
+    "extra",
+    [
+        {"calling_hours": "9-19"},
+        {"calling_hours": "mon-fri 09:00-19:00 Mars"},
+        {"max_calls_per_day": "many"},
+        {"max_in_flight": "-1"},
+        {"calls_per_second": "0"},
+        {"min_interval_per_number": "24 hours"},
+        {"allowed_numbers": "+1415"},
+    ],
+)
+def test_a_limit_that_cannot_be_read_stops_every_call(run_dag, voiceinfra, limits, capfd, extra):
+    limits(**extra)
+    assert run_dag(one_call.plain).state == "failed"
+    [name] = extra
+    assert f"{name} of connection 'voiceinfra_default' cannot be read" in "".join(capfd.readouterr())
+    assert not voiceinfra.dials
+
+
+@pytest.mark.parametrize(
+    ("wish", "says"),
+    [
+        ({"timezone": "Mars"}, "'Mars' is no time zone"),
+        ({"not_after": "soon"}, "timezone or not_after cannot be understood"),
+        ({"not_after": "2026-11-23T15:00"}, "not_after has no time zone"),
+    ],
+)
+def test_wishes_that_cannot_be_understood_call_nobody(run_dag, voiceinfra, capfd, wish, says):
+    assert run_dag(one_call.plain, **wish).state == "failed"
+    assert says in "".join(capfd.readouterr())
+    assert not voiceinfra.dials
+
+
+def test_a_task_that_meets_a_hold_waits_and_goes_on_after_the_release(run_dag, voiceinfra, meanwhile, capfd):
+    store = voiceinfra.store
+    store.holds.place(Scope.DAG, "call_deferring", why="wrong date", actor="ada")
+    meanwhile(
+        lambda: states(voiceinfra) == ["waiting"], lambda: store.holds.release(Scope.DAG, "call_deferring", actor="bob")
+    )
+    run = run_dag(one_call.deferring)
+    assert run.state == "success"
+    assert run.xcom("call", "completion")["call_outcome"] == "answered"
+    assert len(voiceinfra.dials) == 1
+    assert "dag call_deferring is on hold (ada: wrong date)" in "".join(capfd.readouterr())
+
+
+def test_or_is_skipped_where_it_was_cancelled(run_dag, voiceinfra, meanwhile, capfd):
+    store = voiceinfra.store
+    store.holds.place(Scope.ALL, "", why="wrong date", actor="ada")
+    meanwhile(
+        lambda: states(voiceinfra) == ["waiting"],
+        lambda: store.holds.release(Scope.ALL, "", actor="bob", cancel=True),
+    )
+    assert task_state(run_dag(one_call.plain)) == "skipped"
+    assert states(voiceinfra) == ["cancelled"]
+    assert "was cancelled when the hold was released" in "".join(capfd.readouterr())
+    assert not voiceinfra.dials
+
+
+def test_a_task_outside_calling_hours_waits_until_they_open(run_dag, voiceinfra, monkeypatch):
+    opens = datetime.now(UTC) + timedelta(seconds=1.5)
+    hours = CallingHours(opens.time(), (opens + timedelta(hours=1)).time(), WEEKDAYS)
+    run = run_dag(one_call.plain, calling_hours=hours, timezone="UTC")
+    assert run.state == "success"
+    [dial] = voiceinfra.dials
+    assert dial.at >= opens
+    assert [event.kind for event in voiceinfra.store.calls.history(1)][:2] == ["waiting", "claimed"]
+
+
+def test_who_is_not_reached_is_called_again_each_time_under_a_key_of_its_own(run_dag, voiceinfra, limits):
+    limits(min_interval_per_number="24h")
+    voiceinfra.outcome(NUMBER, "voicemail")
+    run = run_dag(one_call.redialling)
+    assert run.state == "success"
+    calls = list(voiceinfra.store.calls.iterate())
+    assert [call.attempt for call in calls] == [3, 2, 1]
+    assert len({call.ref for call in calls}) == len(voiceinfra.dials) == 3
+    assert run.xcom("call") == calls[0].call_id
+    assert run.xcom("call", "completion")["call_outcome"] == "voicemail"
+
+
+def test_who_is_reached_is_not_called_again(run_dag, voiceinfra, meanwhile):
+    voiceinfra.outcome(NUMBER, "voicemail")
+    meanwhile(lambda: states(voiceinfra) == ["completed"], lambda: voiceinfra.outcome(NUMBER, "answered"))
+    run = run_dag(one_call.redialling)
+    outcomes = [call.completion.outcome for call in voiceinfra.store.calls.iterate()]
+    assert (outcomes[0], outcomes[-1]) == ("answered", "voicemail")
+    assert run.xcom("call", "completion")["call_outcome"] == "answered"
+
+
+def test_an_outcome_that_fails_the_task_does_so_after_the_last_attempt(run_dag, voiceinfra):
+    voiceinfra.outcome(NUMBER, "failed")
+    run = run_dag(one_call.redialling, fail_on_outcomes=["failed"])
+    assert run.state == "failed"
+    assert len(voiceinfra.dials) == 3
+
+
+def test_an_unknown_call_is_not_dialled_again(run_dag, voiceinfra):
+    run_dag(one_call.redialling, completion_timeout=timedelta(seconds=1), to_number="+12125550111")
+    assert states(voiceinfra) == ["unknown"]
+
+
+def test_a_redial_that_is_refused_ends_with_the_call_before_it(run_dag, voiceinfra, meanwhile):
+    voiceinfra.outcome(NUMBER, "voicemail")
+    meanwhile(lambda: voiceinfra.dials, lambda: voiceinfra.store.do_not_call.add([NUMBER], actor="ada", why="asked"))
+    run = run_dag(one_call.redialling)
+    assert run.state == "success"
+    assert len(voiceinfra.dials) == 1
+    assert run.xcom("call") == voiceinfra.dials[0].call_id
+
+
+def test_the_hook_passes_the_guard_too(voiceinfra, limits):
+    from airflow_provider_voiceinfra.calls.refusals import CallOnHoldError, DayLimitError, DoNotCallError
+
+    limits(max_calls_per_day="1")
+    hook = VoiceInfraHook()
+    hook.place_call(idempotency_key="one", to_number=NUMBER)
+    with pytest.raises(DayLimitError, match=r"1 calls of today \(max_calls_per_day\); the next day begins at"):
+        hook.place_call(idempotency_key="two", to_number="+12125550103")
+    voiceinfra.store.do_not_call.add(["+12125550104"], actor="ada", why="asked")
+    with pytest.raises(DoNotCallError, match="Call vc_"):
+        hook.place_call(idempotency_key="three", to_number="+12125550104")
+    voiceinfra.store.holds.place(Scope.ALL, "", why="wrong date", actor="ada")
+    with pytest.raises(CallOnHoldError, match="everything is on hold"):
+        hook.place_call(idempotency_key="four", to_number="+12125550105")
+
+
+def test_redial_and_hours_are_checked_when_the_dag_is_parsed():
+    for wrong in ({"outcomes": ["busy"]}, {"outcomes": "failed"}, {"attempts": 1}, {"wait": timedelta(-1)}):
+        with pytest.raises(ValueError, match="must"):
+            Redial(**wrong)
+    with DAG("parsed", schedule=None):
+        assert OutboundCallOperator(task_id="call", to_number=NUMBER, redial=Redial()).wait_for_completion

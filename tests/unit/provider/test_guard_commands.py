@@ -1,0 +1,101 @@
+"""``airflow voiceinfra hold | release | dnc …``: the switch, and the list of those who are not called."""
+
+from __future__ import annotations
+
+import csv
+import io
+
+import pytest
+
+from airflow_provider_voiceinfra import config
+from airflow_provider_voiceinfra.cli import main
+from airflow_provider_voiceinfra.store.rules import Refused
+from tests.unit.provider.test_commands import cli  # noqa: F401
+from tests.unit.store.samples import NUMBER, new_call
+
+
+def test_a_hold_is_placed_listed_and_released(cli, store):  # noqa: F811
+    assert cli("hold")[1] == "Nothing is held.\n"
+    _, output, _ = cli("hold", "--dag", "dag", "--why", "it says the wrong date")
+    assert "No new call of dag dag is dialled. Calls that are on the line cannot be hung up." in output
+    assert isinstance(store.claims.take(new_call()), Refused)
+    assert "it says the wrong date" in cli("hold")[1]
+    assert "calls that wait go on" in cli("release", "--dag", "dag")[1]
+    assert cli("hold")[1] == "Nothing is held.\n"
+
+
+def test_what_waits_is_cancelled_where_that_is_asked_for(cli, store):  # noqa: F811
+    cli("hold", "--all", "--why", "wrong list")
+    cli("hold", "--agent", "agent", "--why", "wrong words")
+    store.claims.take(new_call())
+    _, output, _ = cli("release", "--all", "--cancel")
+    assert "1 calls that waited are cancelled" in output
+    assert "Still held:" in output
+    assert "wrong words" in output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("hold", "--all"), "Say why"),
+        (("hold", "--all", "--dag", "dag", "--why", "x"), "one scope at a time"),
+        (("release",), "Say what to release"),
+        (("release", "--dag", "dag"), "There is no such hold"),
+    ],
+)
+def test_what_is_not_clear_stops_nothing_and_says_so(cli, arguments, says):  # noqa: F811
+    status, _, errors = cli(*arguments)
+    assert status == 1
+    assert says in errors
+
+
+def test_a_number_is_added_listed_and_removed(cli, store):  # noqa: F811
+    assert "+1415•••0100 is not called any more" in cli("dnc", "add", NUMBER, "--why", "she asked")[1]
+    assert "on the list already" in cli("dnc", "add", "(415) 555-0100", "--region", "US")[1]
+    assert isinstance(store.claims.take(new_call()), Refused)
+    _, output, _ = cli("dnc", "list")
+    assert "+1415•••0100" in output
+    assert "she asked" in output
+    assert "may be called again" in cli("dnc", "remove", NUMBER, "--why", "she changed her mind")[1]
+    assert "she changed her mind" in cli("dnc", "list", NUMBER)[1]
+    assert cli("dnc", "remove", NUMBER)[0] == 1
+    assert cli("dnc", "add", "+1415555")[0] == 1
+
+
+def test_a_file_is_imported_as_a_whole_or_not(cli, store, tmp_path):  # noqa: F811
+    file = tmp_path / "numbers.csv"
+    file.write_text("\ufeffnumber,name\n(415) 555-0100,Ada\n\n+14155550101,Bob\n+14155550101,Bob\n", encoding="utf-8")
+    _, output, _ = cli("dnc", "import", str(file), "--region", "US", "--why", "the state's list")
+    assert output == "2 numbers are not called any more; 0 were on the list already.\n"
+    file.write_text("+14155550102\n+1415555\n", encoding="utf-8")
+    status, _, errors = cli("dnc", "import", str(file))
+    assert status == 1
+    assert "line 2: ••• is not a valid number" in errors
+    assert "Nothing was imported" in errors
+    assert len(list(store.do_not_call.iterate())) == 2
+    assert "cannot be read" in cli("dnc", "import", str(tmp_path / "nowhere"))[2]
+
+
+def test_the_list_is_exported_for_other_systems(cli, store, capsys):  # noqa: F811
+    cli("dnc", "add", NUMBER, "--why", "she asked")
+    # In full: that is what it is for.
+    assert main(("dnc", "export")) == 0
+    [row] = csv.DictReader(io.StringIO(capsys.readouterr().out))
+    assert (row["number"], row["why"]) == (NUMBER, "she asked")
+
+
+def test_hashes_cannot_be_exported_and_that_is_said(cli, monkeypatch):  # noqa: F811
+    monkeypatch.setenv("AIRFLOW__VOICEINFRA__HASH_DO_NOT_CALL", "True")
+    config.call_store.cache_clear()
+    cli("dnc", "add", NUMBER)
+    _, output, errors = cli("dnc", "export")
+    assert len(output.splitlines()) == 1
+    assert "1 numbers are kept as hashes" in errors
+    assert "kept as a hash" in cli("dnc", "list")[1]
+
+
+def test_who_is_erased_stays_on_the_list_as_a_hash(cli, store):  # noqa: F811
+    cli("dnc", "add", NUMBER)
+    cli("store", "erase", NUMBER)
+    assert [each.number for each in store.do_not_call.iterate()] == [None]
+    assert isinstance(store.claims.take(new_call()), Refused)
