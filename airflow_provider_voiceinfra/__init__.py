@@ -23,9 +23,11 @@ def get_provider_info() -> dict[str, Any]:
             }
         ],
         "hooks": [_modules("hooks.voiceinfra")],
-        "operators": [_modules("operators.outbound_call")],
+        "operators": [_modules("operators.call_list", "operators.outbound_call")],
         "sensors": [_modules("sensors.call_completion")],
-        "triggers": [_modules("triggers.call_allowed", "triggers.call_completion", "triggers.call_settled")],
+        "triggers": [
+            _modules("triggers.call_allowed", "triggers.call_completion", "triggers.call_list", "triggers.call_settled")
+        ],
         "connection-types": [_CONNECTION_TYPE],
         "cli": ["airflow_provider_voiceinfra.cli.get_voiceinfra_cli_commands"],
         "config": {"voiceinfra": {"description": "Calls by VoiceInfra.", "options": _OPTIONS}},

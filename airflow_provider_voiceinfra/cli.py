@@ -54,6 +54,7 @@ _SCOPES = (
     argument("--connection", metavar="CONN_ID", help="calls by this connection"),
     argument("--agent", metavar="AGENT_ID", help="calls by this agent"),
     argument("--dag", metavar="DAG_ID", help="calls of this DAG"),
+    argument("--list", metavar="LIST_ID", help="calls of this call list, whose id is in its task's log and XCom"),
 )
 
 _NUMBER = (

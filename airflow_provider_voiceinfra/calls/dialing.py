@@ -69,6 +69,7 @@ class CallIntent:
     :param metadata: kept with the call, never sent.
     :param patience: for how long it may be settled by its completion, should nobody receive the answer.
     :param wishes: when it may be placed.
+    :param list_id: of the call list that it belongs to.
     """
 
     key: IdempotencyKey
@@ -77,6 +78,7 @@ class CallIntent:
     metadata: Mapping[str, Any] = field(default_factory=dict, repr=False)
     patience: timedelta = PATIENCE
     wishes: Wishes = field(default_factory=Wishes)
+    list_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +167,7 @@ class Dialer:
             metadata=intent.metadata,
             clear=intent.key.clear,
             attempt=intent.key.attempt,
+            list_id=intent.list_id,
         )
 
     def _dial(self, dial: _Dial, on_call_id: Callable[[str], None]) -> Call:

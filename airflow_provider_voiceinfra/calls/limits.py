@@ -64,8 +64,8 @@ def _numbers(text: str, region: str | None) -> frozenset[str]:
 
 
 def _whole(text: str) -> int:
-    if not text.isdecimal():
-        raise ValueError(f"{text!r} is no whole number")
+    if not text.isdecimal() or not int(text):
+        raise ValueError(f"{text!r} is no number from 1 on; `airflow voiceinfra hold` stops calls")
     return int(text)
 
 

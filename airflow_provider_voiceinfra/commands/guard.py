@@ -31,7 +31,9 @@ def release(arguments: argparse.Namespace) -> None:
     """Let dialling go on in a scope, or cancel what waits."""
     scope = _scope(arguments)
     if scope is None:
-        raise StoreError("Say what to release: --all, --connection, --agent or --dag; `hold` lists what is held.")
+        raise StoreError(
+            "Say what to release: --all, --connection, --agent, --dag or --list; `hold` lists what is held."
+        )
     cancelled = call_store().holds.release(*scope, actor=getpass.getuser(), cancel=arguments.cancel)
     what = f"{cancelled} calls that waited are cancelled" if arguments.cancel else "calls that wait go on"
     say(f"The hold of {_named(*scope)} is released: {what}.")

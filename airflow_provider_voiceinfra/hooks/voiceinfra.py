@@ -126,6 +126,7 @@ class VoiceInfraHook(BaseHook):
     def iter_calls(
         self,
         *,
+        list_id: str | None = None,
         dag_id: str | None = None,
         state: CallState | str | None = None,
         outcome: str | None = None,
@@ -133,12 +134,13 @@ class VoiceInfraHook(BaseHook):
     ) -> Iterator[Call]:
         """List calls, newest first, without holding them all in memory.
 
+        :param list_id: of a call list.
         :param dag_id: placed by this DAG.
         :param state: such as ``completed`` or ``unknown``.
         :param outcome: ``answered``, ``voicemail`` or ``failed``.
         :param since: claimed at this time or later.
         """
-        return self.store.calls.iterate(dag_id=dag_id, state=state, outcome=outcome, since=since)
+        return self.store.calls.iterate(list_id=list_id, dag_id=dag_id, state=state, outcome=outcome, since=since)
 
     def test_connection(self) -> tuple[bool, str]:
         """Find out whether the API key is good. Sends no number, so that no phone can ring."""

@@ -57,6 +57,9 @@ class PlacingOperator(PrivateFieldsOperator):
             self._wait_for_guard(error)
         except refusals.CallRefusedError as error:
             return self.give_up(context, error)
+        if call.attempt < attempt:
+            # Of another map index, which calls the same number and has not redialled it, or will not.
+            return self.give_up(context, errors.CallNotSentError(f"{call.ref} is redialled by another map index."))
         return self.go_on(context, call)
 
     def execute_waited(self, context: Context, event: dict[str, Any]) -> str:

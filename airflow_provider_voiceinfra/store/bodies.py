@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from airflow_provider_voiceinfra.store import tables
 from airflow_provider_voiceinfra.store.completion_body import says_the_same
 from airflow_provider_voiceinfra.store.delivery import Delivery
+from airflow_provider_voiceinfra.store.opt_out import OptOut, called_number
 from airflow_provider_voiceinfra.store.records import Kept
 
 _columns = tables.completion.c
@@ -53,10 +54,14 @@ class Bodies:
     """Sorts the completions of one transaction, and writes those that are new.
 
     :param call_ids: of those that will be added; their locks must be held.
+    :param opt_out: hears who asks not to be called again; who did is in ``opted_out``: ``call_id``, number, and how
+        that is to be kept.
     """
 
-    def __init__(self, tx: sa.Connection, call_ids: Collection[str]) -> None:
+    def __init__(self, tx: sa.Connection, call_ids: Collection[str], opt_out: OptOut) -> None:
+        self.opted_out: list[tuple[str, str, str]] = []
         self._tx = tx
+        self._opt_out = opt_out
         self._known: defaultdict[tuple[str, str], list[_Body]] = defaultdict(list)
         self._new: list[dict[str, Any]] = []
         self._again: list[dict[str, Any]] = []
@@ -72,8 +77,12 @@ class Bodies:
                 if each.id is not None:
                     self._again.append({"known": each.id, "at": delivery.received_at})
                 return Kept.DUPLICATE
+        opt_out = None if known else self._opt_out.asked_for(delivery)
+        if opt_out and (number := called_number(delivery)):
+            self.opted_out.append((delivery.call_id, number, opt_out))
         self._new.append(
             {
+                "opt_out": opt_out,
                 "webhook_conn_id": delivery.webhook_conn_id,
                 "call_id": delivery.call_id,
                 "digest": delivery.digest,

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, time, timedelta
+from collections import Counter
+from collections.abc import Collection
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 import sqlalchemy as sa
 
 from airflow_provider_voiceinfra.store import tables
-from airflow_provider_voiceinfra.store.records import CallState
+from airflow_provider_voiceinfra.store.database import update_last
+from airflow_provider_voiceinfra.store.records import RANG, CallState
 from airflow_provider_voiceinfra.store.rules import Refusal, Rule, Rules
 
 LONGEST_TURN = timedelta(seconds=5)
@@ -45,22 +48,15 @@ class Budget:
             return Refusal(Rule.IN_FLIGHT, now + LINES_INTERVAL, facts={"limit": str(rules.max_in_flight)})
         if rules.max_calls_per_day is None:
             return None
-        today = now.astimezone(rules.days_of).date()
-        calls = row.calls if row.day == today.isoformat() else 0
+        # A worker that waited over midnight, or whose clock is behind, counts on the new day.
+        today = max(now.astimezone(rules.days_of).date(), date.fromisoformat(row.day))
+        calls = row.calls if row.day == today.isoformat() else self._calls_since(_midnight(today, rules))
         if calls >= rules.max_calls_per_day:
-            tomorrow = datetime.combine(today + timedelta(days=1), time(), rules.days_of).astimezone(UTC)
-            return Refusal(Rule.PER_DAY, tomorrow, facts={"limit": str(rules.max_calls_per_day)})
+            return Refusal(
+                Rule.PER_DAY, _midnight(today + timedelta(days=1), rules), facts={"limit": str(rules.max_calls_per_day)}
+            )
         self._update(day=today.isoformat(), calls=calls + 1)
         return today.isoformat()
-
-    def give_back(self, day: str | None) -> None:
-        """Count a call no more, because nothing was sent.
-
-        :param day: on which it was counted, if it was.
-        """
-        if day is not None:
-            counted = (_budget.day == day, _budget.calls > 0)
-            self._tx.execute(sa.update(tables.budget).where(*self._is, *counted).values(calls=_budget.calls - 1))
 
     def turn(self, rules: Rules, now: datetime) -> datetime | Refusal | None:
         """Take a turn to send.
@@ -77,7 +73,7 @@ class Budget:
 
     def _hold_row(self, now: datetime) -> Any:
         key = {"environment": self._environment, "conn_id": self._conn_id}
-        row = {**key, "day": "", "calls": 0, "next_at": now}
+        row = {**key, "day": date.min.isoformat(), "calls": 0, "next_at": now}
         self._tx.execute(tables.insert(self._tx, tables.budget).values(row).on_conflict_do_nothing())
         return self._tx.execute(sa.select(tables.budget).where(*self._is).with_for_update()).one()
 
@@ -87,18 +83,39 @@ class Budget:
         One whose completion has not come when it should have takes no line any more.
         """
         open_states = (CallState.CLAIMED, CallState.QUEUED, CallState.UNKNOWN)
-        found = (
-            sa.select(sa.literal(1))
-            .where(
-                _call.environment == self._environment,
-                _call.conn_id == self._conn_id,
-                _call.deadline > now,
-                # As the index says it.
-                _call.state.in_([sa.literal_column(f"'{state}'") for state in open_states]),
-            )
-            .limit(limit)
-        )
+        # As the index says it.
+        is_open = _call.state.in_([sa.literal_column(f"'{state}'") for state in open_states])
+        late_claims = (_call.state == CallState.CLAIMED, _call.deadline <= now)
+        return self._count(is_open, _call.deadline > now, limit=limit) + self._count(*late_claims, limit=limit)
+
+    def _calls_since(self, midnight: datetime) -> int:
+        """Count the calls of a day that nobody has counted yet: once, where a limit is new."""
+        return self._count(_call.state.in_(RANG), _call.claimed_at >= midnight)
+
+    def _count(self, *where: sa.ColumnElement[bool], limit: int | None = None) -> int:
+        mine = (_call.environment == self._environment, _call.conn_id == self._conn_id)
+        found = sa.select(sa.literal(1)).select_from(tables.call).where(*mine, *where).limit(limit)
         return self._tx.scalar(sa.select(sa.func.count()).select_from(found.subquery())) or 0
 
     def _update(self, **values: Any) -> None:
         self._tx.execute(sa.update(tables.budget).where(*self._is).values(**values))
+
+
+def give_back(tx: sa.Connection, row_ids: Collection[int]) -> None:
+    """Count calls no more against the day's limit, because nothing was sent; each is given back once.
+
+    :param row_ids: of the calls.
+    """
+    counted = (_call.id.in_(row_ids), _call.counted_on.is_not(None))
+    rows = tx.execute(sa.select(_call.environment, _call.conn_id, _call.counted_on).where(*counted)).all()
+    if not rows:
+        return
+    tx.execute(sa.update(tables.call).where(*counted).values(counted_on=None))
+    for (environment, conn_id, day), count in Counter(tuple(row) for row in rows).items():
+        same = (_budget.environment == environment, _budget.conn_id == conn_id, _budget.day == day)
+        update = sa.update(tables.budget).where(*same, _budget.calls >= count).values(calls=_budget.calls - count)
+        update_last(tx, (environment, conn_id, day), update)
+
+
+def _midnight(day: date, rules: Rules) -> datetime:
+    return datetime.combine(day, time(), rules.days_of).astimezone(UTC)

@@ -7,6 +7,7 @@ from collections.abc import Collection
 import sqlalchemy as sa
 
 from airflow_provider_voiceinfra.store import tables
+from airflow_provider_voiceinfra.store.call_lists import CallLists
 from airflow_provider_voiceinfra.store.calls import Calls
 from airflow_provider_voiceinfra.store.claims import Claims
 from airflow_provider_voiceinfra.store.completions import Completions
@@ -49,9 +50,10 @@ class CallStore:
         self.do_not_call = DoNotCall(self.database, hashed=hash_do_not_call)
         self.holds = Holds(self.database, environment)
         self.claims = Claims(self.database, environment, Guard(environment, self.do_not_call))
+        self.lists = CallLists(self.database, environment)
         self.calls = Calls(self.database, environment, extracted_field)
         self.deliveries = Deliveries(
-            self.database, forward_to, OptOut(opt_out_field, extracted_field, self.do_not_call)
+            self.database, forward_to, OptOut(opt_out_field, extracted_field, "hash" if hash_do_not_call else "number")
         )
         self.quarantine = Quarantine(self.database)
         self.forwards = Forwards(self.database)

@@ -53,6 +53,7 @@ class Calls:
     def iterate(
         self,
         *,
+        list_id: str | None = None,
         dag_id: str | None = None,
         state: CallState | str | None = None,
         outcome: str | None = None,
@@ -62,13 +63,20 @@ class Calls:
     ) -> Iterator[Call]:
         """List calls, newest first, reading them page by page.
 
+        :param list_id: of a call list.
         :param number: who was called, in E.164, or the last digits of it.
         :param since: claimed at this time or later.
         :param until: claimed before this time.
         """
         columns = tables.call.c
         query = self._select().order_by(columns.id.desc()).limit(_PAGE)
-        for column, wanted in ((columns.dag_id, dag_id), (columns.state, state), (columns.outcome, outcome)):
+        wishes = (
+            (columns.list_id, list_id),
+            (columns.dag_id, dag_id),
+            (columns.state, state),
+            (columns.outcome, outcome),
+        )
+        for column, wanted in wishes:
             if wanted is not None:
                 query = query.where(column == wanted)
         if since is not None:
@@ -156,6 +164,7 @@ class Calls:
             error_code=row["error_code"],
             error_message=row["error_message"],
             attempt=row["attempt"],
+            list_id=row["list_id"],
             rule=row["rule"],
             wait_until=row["wait_until"],
             completion=self._completion(row),

@@ -10,12 +10,12 @@ from typing import Any
 import sqlalchemy as sa
 
 from airflow_provider_voiceinfra.store import tables
-from airflow_provider_voiceinfra.store.budget import Budget
+from airflow_provider_voiceinfra.store.budget import give_back
 from airflow_provider_voiceinfra.store.completions import lock_call_id, settle
 from airflow_provider_voiceinfra.store.database import Database
 from airflow_provider_voiceinfra.store.events import record_event
 from airflow_provider_voiceinfra.store.guard import Guard
-from airflow_provider_voiceinfra.store.holders import find_holder, find_undialled, hash_key, lock_intent
+from airflow_provider_voiceinfra.store.holders import asker, find_holder, find_undialled, hash_key, lock_intent
 from airflow_provider_voiceinfra.store.records import CallState, Claim, Held, NewCall
 from airflow_provider_voiceinfra.store.recovery import Party, lock_party, party_of_call, recover
 from airflow_provider_voiceinfra.store.rules import Fence, Refusal, Refused, Rule, Rules
@@ -59,7 +59,7 @@ class Claims:
             row = self._row(new, owner, now)
             if isinstance(checked, Refusal):
                 row_id, ref = _put(tx, earlier, row | _refused_by(checked))
-                record_event(tx, row_id, checked.rule.state, rule=checked.rule)
+                record_event(tx, row_id, checked.rule.state, rule=checked.rule, asked_by=asker(new))
                 return Refused(ref, checked.rule.state, checked)
             row_id, ref = _put(tx, earlier, row | {"state": CallState.CLAIMED, "counted_on": checked})
             record_event(tx, row_id, "claimed")
@@ -90,6 +90,7 @@ class Claims:
             "fingerprint": dict(new.fingerprint),
             "metadata": dict(new.metadata),
             "attempt": new.attempt,
+            "list_id": new.list_id,
             "owner": owner,
             "claimed_at": now,
             "claim_expires_at": now + CLAIM_LIFETIME,
@@ -99,6 +100,7 @@ class Claims:
             "wait_until": None,
             "hold_id": None,
             "purged_at": None,
+            "number_hash": None,
         }
 
     def fence(self, claim: Claim, new: NewCall, rules: Rules = _NO_RULES) -> Fence | Refused | None:
@@ -110,11 +112,10 @@ class Claims:
         now = datetime.now(UTC)
         with self._database.write() as tx:
             refusal = self._guard.check_again(tx, new, rules, now)
-            party = Party.of(new)
-            lock_party(tx, party)
+            lock_party(tx, Party.of(new))
             turn = refusal or self._guard.turn(tx, new, rules, now)
             if isinstance(turn, Refusal):
-                return self._refuse(tx, claim, party, turn)
+                return self._refuse(tx, claim, new, turn)
             until = now + CLAIM_LIFETIME
             passed: dict[str, Any] = {"claim_expires_at": until, "fences": tables.call.c.fences + 1}
             if not self._update_own(tx, claim, CallState.CLAIMED, **passed):
@@ -122,11 +123,14 @@ class Claims:
             record_event(tx, claim.id, "dialling")
         return Fence(until, turn)
 
-    def _refuse(self, tx: sa.Connection, claim: Claim, party: Party, refusal: Refusal) -> Refused | None:
+    def _refuse(self, tx: sa.Connection, claim: Claim, new: NewCall, refusal: Refusal) -> Refused | None:
+        party = Party.of(new)
         if not self._let_go(tx, claim, CallState.CLAIMED, **_refused_by(refusal)):
             return None
-        record_event(tx, claim.id, refusal.rule.state, rule=refusal.rule)
-        recover(tx, party)
+        record_event(tx, claim.id, refusal.rule.state, rule=refusal.rule, asked_by=asker(new))
+        if refusal.rule is not Rule.PACE:
+            # Who took a turn in vain holds the budget's row, after which nothing else is locked.
+            recover(tx, party)
         return Refused(claim.ref, refusal.rule.state, refusal)
 
     def release(self, claim: Claim, why: str) -> bool:
@@ -227,12 +231,10 @@ class Claims:
 
     def _let_go(self, tx: sa.Connection, claim: Claim, only: CallState | None = None, **values: Any) -> bool:
         """End a claim under which nobody was called: it counts against no limit."""
-        columns = tables.call.c
-        if not self._update_own(tx, claim, only, **values):
-            return False
-        row = tx.execute(sa.select(columns.conn_id, columns.counted_on).where(columns.id == claim.id)).one()
-        Budget(tx, self._environment, row.conn_id).give_back(row.counted_on)
-        return True
+        ended = self._update_own(tx, claim, only, **values)
+        if ended:
+            give_back(tx, [claim.id])
+        return ended
 
     @staticmethod
     def _update_own(tx: sa.Connection, claim: Claim, only: CallState | None = None, **values: Any) -> bool:

@@ -21,6 +21,7 @@ _ENDED = (
         tables.completion.c.outcome,
         tables.completion.c.id,
         tables.completion.c.received_at,
+        tables.completion.c.opt_out,
         tables.call.c.id.label("row_id"),
     )
     .join_from(

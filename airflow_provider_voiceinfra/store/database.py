@@ -41,6 +41,9 @@ POSTGRES_ARGUMENTS: dict[str, Any] = {
 _WRITE = "write sqlite:////path/voiceinfra.db or postgresql+psycopg://user:password@host/database"
 
 
+_LAST = "voiceinfra_last"
+
+
 class Database:
     """Transactions on the call store's database, SQLite or PostgreSQL.
 
@@ -89,8 +92,12 @@ class Database:
         """
         with self.errors(), self.engine.connect() as connection:
             connection.execution_options(voiceinfra_write=True)
+            last: list[tuple[tuple[str, ...], sa.Update]] = []
+            connection.info[_LAST] = last
             with connection.begin():
                 yield connection
+                for _, update in sorted(last, key=lambda named: named[0]):
+                    connection.execute(update)
 
     @property
     def engine(self) -> sa.Engine:
@@ -204,6 +211,14 @@ class Database:
         engine = self._engines.pop(os.getpid(), None)
         if engine is not None:
             engine.dispose()
+
+
+def update_last(tx: sa.Connection, name: tuple[str, ...], update: sa.Update) -> None:
+    """Update a row that many share at the end of a transaction, in the same order everywhere.
+
+    :param name: of the row.
+    """
+    tx.info[_LAST].append((name, update))
 
 
 def _write_ahead(connection: sqlite3.Connection) -> None:

@@ -10,6 +10,7 @@ from airflow_provider_voiceinfra.store.bodies import Bodies
 from airflow_provider_voiceinfra.store.completions import lock_call_id, settle
 from airflow_provider_voiceinfra.store.database import Database
 from airflow_provider_voiceinfra.store.delivery import Delivery
+from airflow_provider_voiceinfra.store.do_not_call import add_person
 from airflow_provider_voiceinfra.store.errors import StoreRefusesError
 from airflow_provider_voiceinfra.store.forwards import add_forwards
 from airflow_provider_voiceinfra.store.notices import notify
@@ -46,11 +47,11 @@ class Deliveries:
         try:
             with self._database.write() as tx:
                 add_to_quarantine(tx, [(each, each.reason) for each in deliveries if each.reason])
-                brought = _complete(tx, [(each, each.party) for each in deliveries if each.party is not None])
+                completions = [(each, each.party) for each in deliveries if each.party is not None]
+                brought = _complete(tx, completions, self._opt_out)
                 kept = [Kept.QUARANTINED if each.reason else next(brought) for each in deliveries]
                 new = [each for each, what in zip(deliveries, kept, strict=True) if what is not Kept.DUPLICATE]
                 add_forwards(tx, new, self._forward_to)
-                self._opt_out.add(tx, [each for each, what in zip(deliveries, kept, strict=True) if what is Kept.NEW])
         except StoreRefusesError:
             return self._keep_each(deliveries)
         return kept
@@ -64,7 +65,7 @@ class Deliveries:
         return [Kept.QUARANTINED]
 
 
-def _complete(tx: sa.Connection, completions: Sequence[tuple[Delivery, Party]]) -> Iterator[Kept]:
+def _complete(tx: sa.Connection, completions: Sequence[tuple[Delivery, Party]], opt_out: OptOut) -> Iterator[Kept]:
     """Keep completions, and end the calls that they are of.
 
     :return: what each one brought.
@@ -74,9 +75,11 @@ def _complete(tx: sa.Connection, completions: Sequence[tuple[Delivery, Party]]) 
     call_ids = {each.call_id for each, _ in completions}
     lock_party(tx, *{party for _, party in completions})
     lock_call_id(tx, *call_ids)
-    bodies = Bodies(tx, call_ids)
+    bodies = Bodies(tx, call_ids, opt_out)
     brought = [bodies.add(each) for each, _ in completions]
     bodies.write()
+    for call_id, number, kept_as in bodies.opted_out:
+        add_person(tx, number, kept_as, call_id)
     new = [pair for pair, what in zip(completions, brought, strict=True) if what is Kept.NEW]
     notify(tx, [each.call_id for each, _ in new])
     if new:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -13,8 +13,12 @@ import sqlalchemy as sa
 
 from airflow_provider_voiceinfra.store import tables
 from airflow_provider_voiceinfra.store.database import Database
+from airflow_provider_voiceinfra.store.locks import lock
 
+HASH = "hash"
 _AT_ONCE = 500
+# It never changes, and is kept with each connection.
+_STORE_ID = "voiceinfra_store_id"
 _listed, _event = tables.do_not_call.c, tables.do_not_call_event.c
 
 
@@ -42,7 +46,6 @@ class DoNotCall:
     def __init__(self, database: Database, *, hashed: bool = False) -> None:
         self._database = database
         self._hashed = hashed
-        self._salt = b""
 
     def add(self, numbers: Iterable[str], *, actor: str, why: str) -> int:
         """Add numbers.
@@ -53,28 +56,9 @@ class DoNotCall:
         wanted, added = sorted(set(numbers)), 0
         for start in range(0, len(wanted), _AT_ONCE):
             with self._database.write() as tx:
-                added += self.add_in(tx, wanted[start : start + _AT_ONCE], actor=actor, why=why)
+                numbers_now = wanted[start : start + _AT_ONCE]
+                added += _add(tx, numbers_now, hashed=self._hashed, actor=actor, why=why)
         return added
-
-    def add_in(self, tx: sa.Connection, numbers: Iterable[str], *, actor: str, why: str) -> int:
-        """Add numbers in somebody's transaction."""
-        now = datetime.now(UTC)
-        rows = [
-            {
-                "number_hash": self._hash(tx, number),
-                "number": None if self._hashed else number,
-                "added_at": now,
-                "added_by": actor,
-                "why": why,
-            }
-            for number in sorted(set(numbers))
-        ]
-        if not rows:
-            return 0
-        insert = tables.insert(tx, tables.do_not_call).values(rows).on_conflict_do_nothing()
-        new = tx.scalars(insert.returning(_listed.number_hash)).all()
-        _record(tx, new, "added", actor, why)
-        return len(new)
 
     def remove(self, number: str, *, actor: str, why: str) -> bool:
         """Take a number off the list.
@@ -84,7 +68,7 @@ class DoNotCall:
         with self._database.write() as tx:
             gone = tx.scalars(
                 sa.delete(tables.do_not_call)
-                .where(_listed.number_hash == self._hash(tx, number))
+                .where(_listed.number_hash == hash_number(tx, number))
                 .returning(_listed.number_hash)
             ).all()
             _record(tx, gone, "removed", actor, why)
@@ -106,26 +90,56 @@ class DoNotCall:
         """Give who added and removed a number, when and why."""
         columns = (_event.at, _event.action, _event.actor, _event.why)
         with self._database.read() as tx:
-            query = sa.select(*columns).where(_event.number_hash == self._hash(tx, number)).order_by(_event.id)
+            query = sa.select(*columns).where(_event.number_hash == hash_number(tx, number)).order_by(_event.id)
             return list(tx.execute(query))
 
     def has(self, tx: sa.Connection, number: str) -> bool:
         """Tell whether a number is on the list."""
-        query = sa.select(_listed.number_hash).where(_listed.number_hash == self._hash(tx, number))
+        query = sa.select(_listed.number_hash).where(_listed.number_hash == hash_number(tx, number))
         return tx.scalar(query) is not None
 
     def forget(self, number: str) -> None:
         """Keep nothing but the hash of a number that may be on the list."""
         with self._database.write() as tx:
             tx.execute(
-                sa.update(tables.do_not_call).where(_listed.number_hash == self._hash(tx, number)).values(number=None)
+                sa.update(tables.do_not_call).where(_listed.number_hash == hash_number(tx, number)).values(number=None)
             )
 
-    def _hash(self, tx: sa.Connection, number: str) -> str:
-        """Stand in for a number: without the store, nobody can try all numbers."""
-        if not self._salt:
-            self._salt = tx.execute(sa.select(tables.store.c.id)).scalar_one().encode()
-        return hmac.new(self._salt, number.encode(), hashlib.sha256).hexdigest()
+
+def add_person(tx: sa.Connection, number: str, kept_as: str, call_id: str) -> None:
+    """Put a person on the list who said so in a call.
+
+    :param number: hers, in E.164.
+    :param kept_as: ``number``, or ``hash`` where only that is to be kept.
+    """
+    _add(tx, [number], hashed=kept_as == HASH, actor="the person", why=f"said so in {call_id}")
+
+
+def _add(tx: sa.Connection, numbers: Collection[str], *, hashed: bool, actor: str, why: str) -> int:
+    lock(tx, "do_not_call")
+    now = datetime.now(UTC)
+    rows = [
+        {
+            "number_hash": hash_number(tx, number),
+            "number": None if hashed else number,
+            "added_at": now,
+            "added_by": actor,
+            "why": why,
+        }
+        for number in numbers
+    ]
+    insert = tables.insert(tx, tables.do_not_call).values(rows).on_conflict_do_nothing()
+    new = tx.scalars(insert.returning(_listed.number_hash)).all()
+    _record(tx, new, "added", actor, why)
+    return len(new)
+
+
+def hash_number(tx: sa.Connection, number: str) -> str:
+    """Stand in for a number: without the store, nobody can try all numbers."""
+    store_id = tx.info.get(_STORE_ID)
+    if store_id is None:
+        store_id = tx.info[_STORE_ID] = tx.execute(sa.select(tables.store.c.id)).scalar_one()
+    return hmac.new(store_id.encode(), number.encode(), hashlib.sha256).hexdigest()
 
 
 def _record(tx: sa.Connection, hashes: Iterable[str], action: str, actor: str, why: str) -> None:

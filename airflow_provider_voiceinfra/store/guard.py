@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from airflow_provider_voiceinfra.store import tables
 from airflow_provider_voiceinfra.store.budget import Budget
-from airflow_provider_voiceinfra.store.do_not_call import DoNotCall
+from airflow_provider_voiceinfra.store.do_not_call import DoNotCall, hash_number
 from airflow_provider_voiceinfra.store.holders import hash_key
 from airflow_provider_voiceinfra.store.holds import Scope, find_hold
 from airflow_provider_voiceinfra.store.locks import lock
@@ -69,18 +69,17 @@ class Guard:
         if rules.min_interval is None:
             return None
         lock(tx, "number", self._environment, new.to_number)
-        last = tx.scalar(
-            sa.select(_call.claimed_at)
-            .where(
-                _call.to_number == new.to_number,
-                _call.claimed_at > now - rules.min_interval,
-                _call.environment == self._environment,
-                _call.state.in_(RANG),
-                _call.base_key_hash != hash_key(new.base_key),
-            )
-            .order_by(_call.claimed_at.desc())
-            .limit(1)
+        others = (
+            _call.claimed_at > now - rules.min_interval,
+            _call.environment == self._environment,
+            _call.state.in_(RANG),
+            _call.base_key_hash != hash_key(new.base_key),
         )
+        hers = _call.to_number == new.to_number
+        purged = sa.and_(_call.number_hash.is_not(None), _call.number_hash == hash_number(tx, new.to_number))
+        # One by one, each by its index.
+        found = [tx.scalar(sa.select(sa.func.max(_call.claimed_at)).where(which, *others)) for which in (hers, purged)]
+        last = max(filter(None, found), default=None)
         if last is None:
             return None
         facts = {"last": f"{last:%Y-%m-%d %H:%M} UTC", "limit": str(rules.min_interval)}

@@ -32,6 +32,8 @@ def find_holder(tx: sa.Connection, environment: str, new: NewCall) -> Held | Non
     here = (_call.environment == environment, _call.host == new.host, placed)
     same_intent = (*here, _call.base_key_hash == hash_key(new.base_key))
     latest = _latest(tx, *same_intent)
+    if latest is not None and _calls_another(new, latest):
+        return Held(latest.ref, HeldBy.RETRY)
     if latest is not None and not _may_follow(new, latest):
         if latest.attempt > new.attempt:
             # A redial has come after the attempt that is asked for.
@@ -75,10 +77,18 @@ def find_undialled(tx: sa.Connection, environment: str, new: NewCall) -> Any:
     )
     if latest is None or latest.state == CallState.WAITING:
         return latest
+    if latest.state not in REFUSED or new.source.dag_id is None:
+        return None
+    # By whom it was asked for, because several tasks may have waited for one call.
+    details = sa.select(tables.call_event.c.detail).where(tables.call_event.c.call == latest.id)
+    asked = any(detail.get("asked_by") == asker(new) for detail in tx.scalars(details))
+    return latest if asked else None
+
+
+def asker(new: NewCall) -> str:
+    """Name who asks for a call: a task, from one clear to the next."""
     source = new.source
-    asked = (source.dag_id, source.run, source.task_id, source.map_index, source.generation)
-    same_tries = source.dag_id is not None and (*_task(latest), latest.generation) == asked
-    return latest if latest.state in REFUSED and same_tries else None
+    return "/".join(map(str, (source.dag_id, source.run, source.task_id, source.map_index, source.generation)))
 
 
 def _may_follow(new: NewCall, latest: Any) -> bool:
@@ -95,6 +105,11 @@ def _may_follow(new: NewCall, latest: Any) -> bool:
         if new.clear and latest.generation < source.generation:
             return True
     return bool(new.attempt > latest.attempt)
+
+
+def _calls_another(new: NewCall, latest: Any) -> bool:
+    """Tell whether a redial would call another person, because a template gave another number since."""
+    return bool(new.attempt > latest.attempt and latest.to_number not in {"", new.to_number})
 
 
 def _task(row: Any) -> tuple[Any, ...]:

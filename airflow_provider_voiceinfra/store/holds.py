@@ -16,6 +16,7 @@ from airflow_provider_voiceinfra.store.errors import StoreError
 from airflow_provider_voiceinfra.store.events import record_event
 from airflow_provider_voiceinfra.store.locks import lock, lock_shared
 from airflow_provider_voiceinfra.store.records import CallState, NewCall
+from airflow_provider_voiceinfra.store.rules import Rule
 
 FIRST_BYTE_TIME = 15.0
 """Seconds after a fence in which the first byte of its POST is written, or none is."""
@@ -32,13 +33,22 @@ class Scope(StrEnum):
     CONNECTION = "connection"
     AGENT = "agent"
     DAG = "dag"
+    LIST = "list"
+
+
+_SCOPED = {
+    Scope.CONNECTION: _call.conn_id,
+    Scope.AGENT: _call.agent_id,
+    Scope.DAG: _call.dag_id,
+    Scope.LIST: _call.list_id,
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Hold:
     """A hold in force.
 
-    :param name: of the connection, agent or DAG; empty where all is held.
+    :param name: of the connection, agent, DAG or list; empty where all is held.
     """
 
     id: int
@@ -63,7 +73,7 @@ class Holds:
     def place(self, scope: Scope, name: str, *, why: str, actor: str) -> int:
         """Hold. Once this returns, no new POST starts; calls that are on the line cannot be hung up.
 
-        :param name: of the connection, agent or DAG; empty for all.
+        :param name: of the connection, agent, DAG or list; empty for all.
         :return: the hold's id.
         """
         row = {
@@ -98,7 +108,7 @@ class Holds:
             ).all()
             if not ids:
                 raise StoreError("There is no such hold: `airflow voiceinfra hold` lists those in force.")
-            return _cancel(tx, ids, actor) if cancel else 0
+            return _cancel(tx, self._environment, scope, name, actor) if cancel else 0
 
     def in_force(self) -> list[Hold]:
         """List the holds in force, the oldest first."""
@@ -133,7 +143,12 @@ class Holds:
 def find_hold(tx: sa.Connection, environment: str, new: NewCall) -> Hold | None:
     """Find a hold that stops a call. None is placed before the transaction ends."""
     lock_shared(tx, "holds", environment)
-    names = {Scope.CONNECTION: new.conn_id, Scope.AGENT: new.agent_id, Scope.DAG: new.source.dag_id}
+    names = {
+        Scope.CONNECTION: new.conn_id,
+        Scope.AGENT: new.agent_id,
+        Scope.DAG: new.source.dag_id,
+        Scope.LIST: new.list_id,
+    }
     met = [sa.and_(_hold.scope == scope, _hold.name == name) for scope, name in names.items() if name]
     query = sa.select(tables.hold).where(
         _hold.environment == environment, _IN_FORCE, sa.or_(_hold.scope == Scope.ALL, *met)
@@ -142,13 +157,21 @@ def find_hold(tx: sa.Connection, environment: str, new: NewCall) -> Hold | None:
     return None if row is None else Hold(row.id, Scope(row.scope), row.name, row.why, row.held_at, row.held_by)
 
 
-def _cancel(tx: sa.Connection, hold_ids: Collection[int], actor: str) -> int:
-    cancelled = tx.scalars(
+def _cancel(tx: sa.Connection, environment: str, scope: Scope, name: str, actor: str) -> int:
+    """End what waits for a hold in a scope, whichever hold it met; and the lists that wait as a whole."""
+    waiting = [_call.environment == environment, _call.state == CallState.WAITING, _call.rule == Rule.HOLD]
+    if scope is not Scope.ALL:
+        waiting.append(_SCOPED[scope] == name)
+    cancelled = tx.execute(
         sa.update(tables.call)
-        .where(_call.state == CallState.WAITING, _call.hold_id.in_(hold_ids))
+        .where(*waiting)
         .values(state=CallState.CANCELLED, holds_key=False)
-        .returning(_call.id)
+        .returning(_call.id, _call.list_id)
     ).all()
-    for row_id in cancelled:
-        record_event(tx, row_id, "cancelled", actor=actor)
-    return len(cancelled)
+    for row in cancelled:
+        record_event(tx, row.id, "cancelled", actor=actor)
+    rows = tables.call_list_row.c
+    of_lists = (rows.list_id.in_({row.list_id for row in cancelled if row.list_id}), rows.state == "pending")
+    ended = {"state": "done", "result": CallState.CANCELLED}
+    more = tx.execute(sa.update(tables.call_list_row).where(*of_lists).values(**ended)).rowcount
+    return max(len(cancelled), more)

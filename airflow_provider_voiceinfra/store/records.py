@@ -86,6 +86,7 @@ class NewCall:
     :param own_key: whether the user chose it.
     :param clear: which clear of the task asks to call again, once the earlier call has ended; 0 for none.
     :param attempt: the first call of an intent is 1, a redial of it 2, and so on; the base key is the same.
+    :param list_id: of the call list that it belongs to.
     :param patience: for how long from now a completion may settle it, should nobody receive the answer.
     :param request: first message, context and variables, as they will be sent.
     :param fingerprint: a short hash of each field of the request, by the field's name.
@@ -108,6 +109,7 @@ class NewCall:
     metadata: Mapping[str, Any] = field(repr=False)
     clear: int = 0
     attempt: int = 1
+    list_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,6 +204,7 @@ class Call:
     :param completed_at: when its completion arrived.
     :param error_code: VoiceInfra's code where it was rejected.
     :param attempt: 1, or more for a redial.
+    :param list_id: of the call list that it belongs to.
     :param rule: of the guard, which refuses it or lets it wait.
     :param wait_until: when it may be worth to ask again, where it waits and that is known.
     :param metadata: what the DAG asked to keep with the call; never sent.
@@ -230,6 +233,7 @@ class Call:
     error_code: str | None
     error_message: str | None
     attempt: int
+    list_id: str | None
     rule: str | None
     wait_until: datetime | None
     completion: Completion | None

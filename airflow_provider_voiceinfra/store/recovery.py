@@ -14,8 +14,9 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 
 from airflow_provider_voiceinfra.store import tables
-from airflow_provider_voiceinfra.store.budget import Budget
+from airflow_provider_voiceinfra.store.budget import give_back
 from airflow_provider_voiceinfra.store.completion_body import parse_completion
+from airflow_provider_voiceinfra.store.do_not_call import add_person
 from airflow_provider_voiceinfra.store.events import record_event
 from airflow_provider_voiceinfra.store.locks import lock_all
 from airflow_provider_voiceinfra.store.records import CallState, Completion
@@ -112,11 +113,11 @@ def _expire(tx: sa.Connection, party: Party) -> None:
     )
     for condition, values in judgements:
         update = sa.update(tables.call).where(*old, condition).values(**values)
-        gone = tx.execute(update.returning(columns.id, columns.environment, columns.conn_id, columns.counted_on)).all()
-        for row in gone:
-            record_event(tx, row.id, str(values["state"]), why="its owner is gone")
-            if values["state"] == CallState.RELEASED:
-                Budget(tx, row.environment, row.conn_id).give_back(row.counted_on)
+        gone = tx.scalars(update.returning(columns.id)).all()
+        for row_id in gone:
+            record_event(tx, row_id, str(values["state"]), why="its owner is gone")
+        if gone and values["state"] == CallState.RELEASED:
+            give_back(tx, gone)
 
 
 def candidates(tx: sa.Connection, ref: str) -> tuple[list[str], list[str]]:
@@ -171,5 +172,9 @@ def complete(tx: sa.Connection, row_id: int, completion: Any, kind: str, **detai
         "outcome": completion.outcome,
         "completed_at": completion.received_at,
     }
-    tx.execute(sa.update(tables.call).where(tables.call.c.id == row_id).values(**values))
+    update = sa.update(tables.call).where(tables.call.c.id == row_id).values(**values)
+    number = tx.scalar(update.returning(tables.call.c.to_number))
     record_event(tx, row_id, kind, outcome=completion.outcome, **detail)
+    if completion.opt_out and number:
+        # Whoever was called, whatever number the webhook names.
+        add_person(tx, number, completion.opt_out, completion.call_id)

@@ -7,6 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from airflow_provider_voiceinfra.store import tables
+from airflow_provider_voiceinfra.store.budget import give_back
 from airflow_provider_voiceinfra.store.completions import lock_call_id, settle
 from airflow_provider_voiceinfra.store.database import Database
 from airflow_provider_voiceinfra.store.errors import StoreError
@@ -55,6 +56,7 @@ class Resolutions:
         """
         with self._database.write() as tx:
             row = self._unknown(tx, ref)
+            give_back(tx, [row.id])
             self._resolve(tx, row, actor, state=CallState.NOT_PLACED, holds_key=False)
 
     def candidates(self, ref: str) -> tuple[list[str], list[str]]:

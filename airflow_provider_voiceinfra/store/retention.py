@@ -1,19 +1,21 @@
 """How long words and numbers are kept. What is needed to call nobody twice is kept for good.
 
-A purged call keeps its key, state, ``call_id``, outcome and times. Its numbers, request, metadata and completion's body
-are removed, and no body of it is stored again.
+A purged call keeps its key, state, ``call_id``, outcome and times, and a hash of its number, which nobody can reverse
+without the store. Its numbers, request, metadata and completion's body are removed, and no body of it is stored again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 import sqlalchemy as sa
 
 from airflow_provider_voiceinfra.store import tables
 from airflow_provider_voiceinfra.store.database import Database
+from airflow_provider_voiceinfra.store.do_not_call import hash_number
 from airflow_provider_voiceinfra.store.records import CallState
 
 _OPEN = (CallState.CLAIMED, CallState.QUEUED, CallState.UNKNOWN, CallState.OVERDUE)
@@ -77,36 +79,23 @@ class Retention:
         bodies = self._in_steps(
             tables.completion,
             sa.and_(completions, sa.func.length(_completion.body) > 0, ~of_open),
-            lambda rows: sa.update(tables.completion).where(rows).values(body=b"", to_number=None),
-        )
-        called = self._in_steps(
-            tables.call,
-            sa.and_(calls, ended, _call.purged_at.is_(None)),
-            lambda rows: (
-                sa.update(tables.call)
-                .where(rows)
-                .values(
-                    to_number="",
-                    request={},
-                    fingerprint={},
-                    metadata={},
-                    error_message=None,
-                    purged_at=datetime.now(UTC),
-                )
+            lambda tx, ids: tx.execute(
+                sa.update(tables.completion).where(_completion.id.in_(ids)).values(body=b"", to_number=None)
             ),
         )
-        strange = self._in_steps(tables.quarantine, quarantined, lambda rows: sa.delete(tables.quarantine).where(rows))
+        called = self._in_steps(tables.call, sa.and_(calls, ended, _call.purged_at.is_(None)), _purge_calls)
+        strange = self._delete(tables.quarantine, quarantined)
         if forwards is not None:
-            self._in_steps(tables.forward, forwards, lambda rows: sa.delete(tables.forward).where(rows))
+            self._delete(tables.forward, forwards)
         with self._database.read() as tx:
             left = tx.scalar(sa.select(sa.func.count()).select_from(tables.call).where(calls, ~ended)) or 0
         return Purged(called, bodies, strange, left)
 
+    def _delete(self, table: sa.Table, which: sa.ColumnElement[bool]) -> int:
+        return self._in_steps(table, which, lambda tx, ids: tx.execute(sa.delete(table).where(table.c.id.in_(ids))))
+
     def _in_steps(
-        self,
-        table: sa.Table,
-        which: sa.ColumnElement[bool],
-        change: Callable[[sa.ColumnElement[bool]], sa.Update | sa.Delete],
+        self, table: sa.Table, which: sa.ColumnElement[bool], change: Callable[[sa.Connection, Sequence[int]], object]
     ) -> int:
         """Change rows a few at a time, so that a claim does not wait for all of them."""
         query = sa.select(table.c.id).where(which).limit(_AT_ONCE).with_for_update(skip_locked=True)
@@ -116,10 +105,20 @@ class Retention:
                 ids = tx.scalars(query).all()
                 if not ids:
                     return changed
-                tx.execute(change(table.c.id.in_(ids)))
+                change(tx, ids)
                 changed += len(ids)
 
     def _contains(self, column: sa.Column[bytes], part: bytes) -> sa.ColumnElement[bool]:
         if self._database.is_sqlite:
             return sa.func.instr(column, part) > 0
         return sa.func.position(sa.literal(part).op("IN")(column)) > 0
+
+
+def _purge_calls(tx: sa.Connection, ids: Sequence[int]) -> None:
+    rows = tx.execute(sa.select(_call.id, _call.to_number).where(_call.id.in_(ids))).all()
+    removed: dict[str, Any] = {"to_number": "", "request": {}, "fingerprint": {}, "metadata": {}, "error_message": None}
+    update = sa.update(tables.call).where(_call.id == sa.bindparam("row_id"))
+    tx.execute(
+        update.values(**removed, purged_at=datetime.now(UTC), number_hash=sa.bindparam("hash")),
+        [{"row_id": row.id, "hash": hash_number(tx, row.to_number)} for row in rows],
+    )

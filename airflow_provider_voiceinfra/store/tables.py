@@ -84,6 +84,7 @@ call = sa.Table(
     sa.Column("generation", sa.Integer, nullable=False),
     # 1, or more for a redial; all attempts have the same base key.
     sa.Column("attempt", sa.Integer, nullable=False, server_default="1"),
+    sa.Column("list_id", sa.String(32)),
     sa.Column("agent_id", sa.String(255), nullable=False),
     sa.Column("from_number", sa.String(16), nullable=False),
     sa.Column("to_number", sa.String(16), nullable=False),
@@ -111,8 +112,9 @@ call = sa.Table(
     sa.Column("hold_id", BigId),
     # The day on which it is counted against max_calls_per_day.
     sa.Column("counted_on", sa.String(10)),
-    # When its number and all words about it were removed.
+    # When its number and all words about it were removed; a hash of the number stays.
     sa.Column("purged_at", UtcDateTime),
+    sa.Column("number_hash", sa.String(64)),
     sa.Index(
         "uq_voiceinfra_call_key",
         "environment",
@@ -142,8 +144,21 @@ call = sa.Table(
     ),
     sa.Index(None, "to_number", "claimed_at"),
     sa.Index(
+        "ix_voiceinfra_call_number_hash",
+        "number_hash",
+        "claimed_at",
+        sqlite_where=sa.text("number_hash IS NOT NULL"),
+        postgresql_where=sa.text("number_hash IS NOT NULL"),
+    ),
+    sa.Index(
+        "ix_voiceinfra_call_list_id",
+        "list_id",
+        sqlite_where=sa.text("list_id IS NOT NULL"),
+        postgresql_where=sa.text("list_id IS NOT NULL"),
+    ),
+    sa.Index(
         "ix_voiceinfra_call_waiting",
-        "hold_id",
+        "environment",
         sqlite_where=sa.text("state = 'waiting'"),
         postgresql_where=sa.text("state = 'waiting'"),
     ),
@@ -174,6 +189,8 @@ completion = sa.Table(
     sa.Column("first", sa.Boolean, nullable=False),
     sa.Column("received_at", UtcDateTime, nullable=False),
     sa.Column("outcome", sa.String(64), nullable=False),
+    # Where the person asked not to be called again: how her number is to be kept, as a number or as a hash.
+    sa.Column("opt_out", sa.String(8)),
     # Finds the completions that may be an unknown call's; all else that was said is in the body.
     sa.Column("to_number", sa.String(64)),
     # The bytes as they were signed; none once it is purged, and never again.
@@ -228,7 +245,7 @@ hold = sa.Table(
     # Nothing in its scope is dialled before it is released.
     sa.Column("id", BigId, primary_key=True, autoincrement=True),
     sa.Column("environment", sa.String(64), nullable=False),
-    # all, connection, agent or dag; and which.
+    # all, connection, agent, dag or list; and which.
     sa.Column("scope", sa.String(16), nullable=False),
     sa.Column("name", sa.String(255), nullable=False),
     sa.Column("why", sa.Text, nullable=False),
@@ -278,6 +295,56 @@ budget = sa.Table(
     sa.Column("calls", sa.Integer, nullable=False),
     # The next turn, by calls_per_second.
     sa.Column("next_at", UtcDateTime, nullable=False),
+)
+
+call_list = sa.Table(
+    "voiceinfra_call_list",
+    metadata,
+    # The same for all tries and clears of its task.
+    sa.Column("id", sa.String(32), primary_key=True),
+    sa.Column("environment", sa.String(64), nullable=False),
+    sa.Column("dag_id", sa.String(250), nullable=False),
+    sa.Column("run_id", sa.String(250), nullable=False),
+    sa.Column("task_id", sa.String(250), nullable=False),
+    sa.Column("map_index", sa.Integer, nullable=False),
+    sa.Column("created_at", UtcDateTime, nullable=False),
+    # The clear that has read the rows to their end; none before.
+    sa.Column("read_by", sa.Integer),
+)
+
+call_list_row = sa.Table(
+    "voiceinfra_call_list_row",
+    metadata,
+    sa.Column("id", BigId, primary_key=True, autoincrement=True),
+    sa.Column("list_id", sa.String(32), sa.ForeignKey("voiceinfra_call_list.id"), nullable=False),
+    # In the source, from 1.
+    sa.Column("position", sa.Integer, nullable=False),
+    sa.Column("key_hash", sa.String(64), nullable=False),
+    # The user's own key, or none.
+    sa.Column("key", sa.Text),
+    sa.Column("to_number", sa.String(16), nullable=False),
+    # The other fields of the call, and when it may be placed.
+    sa.Column("fields", Json, nullable=False),
+    sa.Column("metadata", Json, nullable=False),
+    sa.Column("state", sa.String(16), nullable=False),
+    # How it ended, or why it was set aside.
+    sa.Column("result", sa.String(64)),
+    sa.Column("attempt", sa.Integer, nullable=False),
+    sa.Column("due_at", UtcDateTime, nullable=False),
+    # Of its latest call.
+    sa.Column("call_ref", sa.String(32)),
+    # The clear that has read it.
+    sa.Column("read_by", sa.Integer, nullable=False),
+    sa.UniqueConstraint("list_id", "key_hash"),
+    sa.Index(
+        "uq_voiceinfra_call_list_row_number",
+        "list_id",
+        "to_number",
+        unique=True,
+        sqlite_where=sa.text("state <> 'set_aside'"),
+        postgresql_where=sa.text("state <> 'set_aside'"),
+    ),
+    sa.Index(None, "list_id", "state", "due_at"),
 )
 
 wait = sa.Table(

@@ -55,6 +55,13 @@ def redialling(**fields: Any) -> None:
     call(redial=Redial(wait=timedelta(seconds=0.5)), deferrable=True, **fields)
 
 
+def twice(**fields: Any) -> None:
+    redial = Redial(wait=timedelta(0))
+    OutboundCallOperator.partial(task_id="call", redial=redial, deferrable=True, **fields).expand_kwargs(
+        [{"to_number": NUMBER}] * 2
+    )
+
+
 def native(**fields: Any) -> None:
     call(**fields)
 
@@ -68,6 +75,7 @@ WAYS: tuple[Callable[..., None], ...] = (
     then_defer,
     many,
     redialling,
+    twice,
     native,
 )
 

@@ -55,8 +55,9 @@ def test_its_turn_is_waited_for_with_the_connection_made(trusted_tls):
     def play(talk):
         talk.start_tls(trusted_tls)
         connected.append(datetime.now(UTC))
-        queued(talk)
+        talk.read()
         came.append(datetime.now(UTC))
+        talk.send("200 OK")
 
     with wire(play) as server:
         send(tls_server(server), send_time=SendTime(not_before=turn))

@@ -7,6 +7,7 @@ import os
 import threading
 import time
 from datetime import UTC, datetime, timedelta
+from datetime import time as clock
 
 import pytest
 from airflow.sdk import DAG
@@ -74,7 +75,7 @@ def states(voiceinfra):
         ({"calling_hours": "mon-sun 00:00-23:59"}, {"to_number": "+18005550100"}, "failed", "no_timezone",
          "give the call a timezone"),
         ({}, {"not_after": "2026-01-01T00:00+00:00"}, "skipped", "expired", "of no use any more"),
-        ({"max_calls_per_day": "0"}, {"not_after": "{{ macros.datetime.now(macros.dateutil.tz.UTC).isoformat() }}"},
+        ({}, {"not_after": "{{ macros.datetime.now(macros.dateutil.tz.UTC).isoformat() }}"},
          "skipped", "expired", "of no use any more"),
     ],
 )  # fmt: skip
@@ -167,7 +168,7 @@ def test_or_is_skipped_where_it_was_cancelled(run_dag, voiceinfra, meanwhile, ca
 
 def test_a_task_outside_calling_hours_waits_until_they_open(run_dag, voiceinfra, monkeypatch):
     opens = datetime.now(UTC) + timedelta(seconds=1.5)
-    hours = CallingHours(opens.time(), (opens + timedelta(hours=1)).time(), WEEKDAYS)
+    hours = CallingHours(opens.time(), clock.max, WEEKDAYS)
     run = run_dag(one_call.plain, calling_hours=hours, timezone="UTC")
     assert run.state == "success"
     [dial] = voiceinfra.dials
@@ -215,6 +216,16 @@ def test_a_redial_that_is_refused_ends_with_the_call_before_it(run_dag, voiceinf
     assert run.state == "success"
     assert len(voiceinfra.dials) == 1
     assert run.xcom("call") == voiceinfra.dials[0].call_id
+
+
+def test_two_map_indexes_that_share_a_call_do_not_redial_each_for_itself(run_dag, voiceinfra):
+    voiceinfra.outcome(NUMBER, "voicemail")
+    run = run_dag(one_call.twice)
+    assert run.state == "success"
+    assert len(voiceinfra.dials) in {1, 2, 3}
+    assert len({call.source.map_index for call in voiceinfra.store.calls.iterate()}) == 1
+    assert run.xcom("call", map_index=0)
+    assert run.xcom("call", map_index=1)
 
 
 def test_the_hook_passes_the_guard_too(voiceinfra, limits):

@@ -7,7 +7,8 @@ import pytest
 from airflow_provider_voiceinfra.store import tables
 from airflow_provider_voiceinfra.store.records import Claim
 from airflow_provider_voiceinfra.store.rules import Refused
-from tests.unit.store.samples import NUMBER, deliver, new_call, queued, rows
+from tests.unit.store.race import in_threads
+from tests.unit.store.samples import NUMBER, body, claim, deliver, delivery, new_call, queued, rows
 
 OTHER = "+14155550177"
 
@@ -74,6 +75,37 @@ def test_also_where_the_webhook_does_not_say_who_was_called(open_store):
     queued(store, "call-1")
     deliver(store, "call-1", to_number=None, extracted_data={"do_not_call": True})
     assert is_listed(store)
+
+
+def test_and_where_the_webhook_comes_before_the_answer(open_store):
+    store = open_store(opt_out_field="do_not_call")
+    ours = claim(store)
+    deliver(store, "call-1", to_number=None, extracted_data={"do_not_call": True})
+    assert not is_listed(store)
+    store.claims.record_queued(ours, "call-1")
+    assert is_listed(store)
+
+
+@pytest.mark.parametrize("written", ["+1 (415) 555-0100", "+1-415-555-0100 (mobile, in the evening, please)", "Ada"])
+def test_however_the_webhook_writes_the_number(open_store, written):
+    store = open_store(opt_out_field="do_not_call")
+    queued(store, "call-1")
+    assert deliver(store, "call-1", to_number=written, extracted_data={"do_not_call": True}) == "new"
+    assert is_listed(store)
+
+
+@pytest.mark.parametrize("kind", ["postgresql"])
+def test_two_receivers_that_hear_of_the_same_people_do_not_wait_for_each_other(open_store):
+    stores = [open_store(opt_out_field="do_not_call") for _ in range(2)]
+    people = [f"+1415555{index:04}" for index in range(40)]
+
+    def keep(number, order):
+        said = {"extracted_data": {"do_not_call": True}}
+        bodies = [body(f"{number}-{to}", to_number=to, agent_id=f"agent-{number}", **said) for to in order]
+        stores[number].deliveries.keep([delivery(each) for each in bodies])
+
+    in_threads(lambda: keep(0, people), lambda: keep(1, people[::-1]))
+    assert all(is_listed(stores[0], to) for to in people)
 
 
 def test_without_the_setting_nothing_is_read_out_of_a_completion(store):

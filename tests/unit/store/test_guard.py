@@ -10,8 +10,9 @@ import pytest
 import sqlalchemy as sa
 
 from airflow_provider_voiceinfra.store import tables
+from airflow_provider_voiceinfra.store.budget import Budget
 from airflow_provider_voiceinfra.store.holds import Scope
-from airflow_provider_voiceinfra.store.records import Claim, Held, Source
+from airflow_provider_voiceinfra.store.records import Claim, Held, HeldBy, Source
 from airflow_provider_voiceinfra.store.rules import Fence, Refusal, Refused, Rule, Rules
 from tests.unit.store.samples import NUMBER, deliver, events, make_old, new_call, queued, rows, state
 
@@ -111,11 +112,40 @@ def test_the_day_is_that_of_its_zone(store):
 def test_the_next_day_begins_anew(store):
     take(store, "1", Rules(max_calls_per_day=1))
     with store.database.write() as tx:
-        tx.execute(sa.update(tables.budget).values(day="2026-01-01"))
+        yesterday = datetime.now(UTC) - DAY
+        tx.execute(sa.update(tables.budget).values(day=yesterday.date().isoformat()))
+        tx.execute(sa.update(tables.call).values(claimed_at=yesterday))
     assert isinstance(take(store, "2", Rules(max_calls_per_day=1), to_number=OTHER), Claim)
 
 
-@pytest.mark.parametrize("end", ["released", "rejected", "expired", "refused"])
+def test_around_midnight_each_day_has_its_calls_once(store):
+    last, first = datetime(2026, 11, 23, 23, 59, 59, 900_000, UTC), datetime(2026, 11, 24, 0, 0, 0, 100_000, UTC)
+    counted = []
+    for now in (last, last, last, first, first, last, first, first):
+        # A claim waits for others; so its time may be older than that of the one before it.
+        with store.database.write() as tx:
+            counted.append(Budget(tx, "default", "conn").count(FEW, now))
+    days = [day for day in counted if isinstance(day, str)]
+    assert days == ["2026-11-23"] * 2 + ["2026-11-24"] * 2
+
+
+def test_a_limit_that_is_set_in_the_middle_of_a_day_knows_its_calls(store):
+    for index in range(3):
+        take(store, f"{index}", to_number=number(index))
+    refused(take(store, "next", Rules(max_calls_per_day=3), to_number=OTHER), Rule.PER_DAY, "waiting")
+
+
+def test_what_is_recorded_twice_is_given_back_once(store):
+    """As the dialler does where it is not told whether its commit came through."""
+    first, second = (take(store, f"{index}", FEW, to_number=number(index)) for index in range(2))
+    store.claims.record_queued(first, "call-1")
+    for _ in range(2):
+        store.claims.record_rejected(second, "invalid_phone", "no")
+    assert isinstance(take(store, "3", FEW, to_number=number(3)), Claim)
+    refused(take(store, "4", FEW, to_number=number(4)), Rule.PER_DAY, "waiting")
+
+
+@pytest.mark.parametrize("end", ["released", "rejected", "expired", "refused", "not placed"])
 def test_a_call_for_which_nothing_was_sent_counts_no_more(store, end):
     one = Rules(max_calls_per_day=1)
     claim = take(store, rules=one)
@@ -126,6 +156,9 @@ def test_a_call_for_which_nothing_was_sent_counts_no_more(store, end):
     elif end == "expired":
         make_old(store, claim, fences=0)
         store.claims.expire(claim.ref)
+    elif end == "not placed":
+        store.claims.record_unknown(claim, "timeout")
+        store.resolutions.not_placed(claim.ref, actor="ada")
     else:
         store.claims.fence(claim, new_call(), CLOSED)
     assert isinstance(take(store, "next", one, to_number=OTHER), Claim)
@@ -164,6 +197,12 @@ def test_a_call_whose_completion_is_overdue_frees_its_line(store):
     assert isinstance(take(store, "4", LINES, to_number=number(4)), Claim)
 
 
+def test_a_call_that_is_being_placed_has_a_line_whatever_its_patience(store):
+    one = Rules(max_in_flight=1)
+    take(store, "1", one, patience=timedelta(0))
+    refused(take(store, "2", one, to_number=OTHER), Rule.IN_FLIGHT, "waiting")
+
+
 # -- calls of a person
 
 RARELY = Rules(min_interval=timedelta(hours=24))
@@ -182,6 +221,15 @@ def test_after_the_interval_she_is(store):
         ago = datetime.now(UTC) - timedelta(hours=25)
         tx.execute(sa.update(tables.call).where(tables.call.c.id == claim.id).values(claimed_at=ago))
     assert isinstance(take(store, "other", RARELY), Claim)
+
+
+def test_a_purge_does_not_make_it_forgotten_that_she_was_called(store):
+    queued(store, "call-1")
+    deliver(store, "call-1")
+    store.retention.erase(NUMBER)
+    assert NUMBER not in str(rows(store, tables.call))
+    refused(take(store, "other", RARELY), Rule.MIN_INTERVAL, "called_recently")
+    assert isinstance(take(store, "third", RARELY, to_number=OTHER), Claim)
 
 
 def test_a_call_that_never_rang_is_no_call_of_hers(store):
@@ -206,6 +254,15 @@ def test_a_redial_comes_only_after_the_call_before_it_has_ended(store):
     assert attempt(store, 2) == Held(first.ref, "key")
     store.claims.record_unknown(first, "timeout")
     assert attempt(store, 2) == Held(first.ref, "key")
+
+
+def test_a_redial_calls_nobody_else(store):
+    """Templates are rendered again for each attempt, and an own key says nothing of the number."""
+    claim = attempt(store, 1)
+    store.claims.record_queued(claim, "call-1")
+    deliver(store, "call-1", call_outcome="voicemail")
+    again = new_call("key/attempt-2", base_key="key", attempt=2, to_number=OTHER)
+    assert store.claims.take(again) == Held(claim.ref, HeldBy.RETRY)
 
 
 def test_a_retry_finds_each_attempt_that_was_placed(store):

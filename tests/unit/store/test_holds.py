@@ -100,6 +100,33 @@ def test_or_is_cancelled_and_no_try_dials_it(store):
     assert [row.actor for row in rows(store, tables.call_event) if row.kind == "cancelled"] == ["bob", "bob"]
 
 
+def test_whichever_hold_it_met(store):
+    hold(store)
+    hold(store, Scope.DAG, "dag")
+    waiting = store.claims.take(new_call())
+    assert store.holds.release(Scope.DAG, "dag", actor="bob", cancel=True) == 1
+    store.holds.release(Scope.ALL, "", actor="bob")
+    assert store.claims.take(new_call()).state == state(store, waiting.ref) == "cancelled"
+
+
+def test_also_where_it_was_held_again_before_anybody_woke(store):
+    hold(store)
+    store.claims.take(new_call())
+    store.holds.release(Scope.ALL, "", actor="bob")
+    hold(store)
+    assert store.holds.release(Scope.ALL, "", actor="bob", cancel=True) == 1
+    assert store.claims.take(new_call()).state == "cancelled"
+
+
+def test_for_all_tasks_that_waited_for_the_same_call(store):
+    tasks = [new_call(source=Source("dag", "run", "run", name)) for name in ("one", "two")]
+    hold(store)
+    for each in tasks:
+        store.claims.take(each)
+    store.holds.release(Scope.ALL, "", actor="bob", cancel=True)
+    assert [store.claims.take(each).state for each in tasks] == ["cancelled", "cancelled"]
+
+
 def test_what_waits_for_something_else_is_not_cancelled(store):
     day = datetime.now(UTC) + timedelta(days=1)
     late = store.claims.take(new_call(), Rules(max_calls_per_day=0))

@@ -24,6 +24,7 @@ def upgrade() -> None:
         sa.Column("first", sa.Boolean, nullable=False),
         sa.Column("received_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("outcome", sa.String(length=64), nullable=False),
+        sa.Column("opt_out", sa.String(length=8)),
         sa.Column("to_number", sa.String(length=64)),
         sa.Column("body", sa.LargeBinary, nullable=False),
         sa.Column("redeliveries", sa.Integer, nullable=False, server_default="0"),
@@ -151,6 +152,52 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("environment", "conn_id", name="pk_voiceinfra_budget"),
     )
     op.create_table(
+        "voiceinfra_call_list",
+        sa.Column("id", sa.String(length=32), nullable=False),
+        sa.Column("environment", sa.String(length=64), nullable=False),
+        sa.Column("dag_id", sa.String(length=250), nullable=False),
+        sa.Column("run_id", sa.String(length=250), nullable=False),
+        sa.Column("task_id", sa.String(length=250), nullable=False),
+        sa.Column("map_index", sa.Integer, nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("read_by", sa.Integer),
+        sa.PrimaryKeyConstraint("id", name="pk_voiceinfra_call_list"),
+    )
+    op.create_table(
+        "voiceinfra_call_list_row",
+        sa.Column("id", _BIG_ID, autoincrement=True, nullable=False),
+        sa.Column("list_id", sa.String(length=32), nullable=False),
+        sa.Column("position", sa.Integer, nullable=False),
+        sa.Column("key_hash", sa.String(length=64), nullable=False),
+        sa.Column("key", sa.Text),
+        sa.Column("to_number", sa.String(length=16), nullable=False),
+        sa.Column("fields", _JSON, nullable=False),
+        sa.Column("metadata", _JSON, nullable=False),
+        sa.Column("state", sa.String(length=16), nullable=False),
+        sa.Column("result", sa.String(length=64)),
+        sa.Column("attempt", sa.Integer, nullable=False),
+        sa.Column("due_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("call_ref", sa.String(length=32)),
+        sa.Column("read_by", sa.Integer, nullable=False),
+        sa.ForeignKeyConstraint(["list_id"], ["voiceinfra_call_list.id"], name="fk_voiceinfra_call_list_row_list_id"),
+        sa.PrimaryKeyConstraint("id", name="pk_voiceinfra_call_list_row"),
+        sa.UniqueConstraint("list_id", "key_hash", name="uq_voiceinfra_call_list_row_list_id_key_hash"),
+    )
+    op.create_index(
+        "uq_voiceinfra_call_list_row_number",
+        "voiceinfra_call_list_row",
+        ["list_id", "to_number"],
+        unique=True,
+        sqlite_where=sa.text("state <> 'set_aside'"),
+        postgresql_where=sa.text("state <> 'set_aside'"),
+    )
+    op.create_index(
+        "ix_voiceinfra_call_list_row_list_id_state_due_at",
+        "voiceinfra_call_list_row",
+        ["list_id", "state", "due_at"],
+        unique=False,
+    )
+    op.create_table(
         "voiceinfra_call",
         sa.Column("id", _BIG_ID, autoincrement=True, nullable=False),
         sa.Column("ref", sa.String(length=32), nullable=False),
@@ -170,6 +217,7 @@ def upgrade() -> None:
         sa.Column("map_index", sa.Integer, nullable=False),
         sa.Column("generation", sa.Integer, nullable=False),
         sa.Column("attempt", sa.Integer, nullable=False, server_default="1"),
+        sa.Column("list_id", sa.String(length=32)),
         sa.Column("agent_id", sa.String(length=255), nullable=False),
         sa.Column("from_number", sa.String(length=16), nullable=False),
         sa.Column("to_number", sa.String(length=16), nullable=False),
@@ -194,6 +242,7 @@ def upgrade() -> None:
         sa.Column("hold_id", _BIG_ID),
         sa.Column("counted_on", sa.String(length=10)),
         sa.Column("purged_at", sa.DateTime(timezone=True)),
+        sa.Column("number_hash", sa.String(length=64)),
         sa.ForeignKeyConstraint(
             ["completion_id"], ["voiceinfra_completion.id"], name="fk_voiceinfra_call_completion_id"
         ),
@@ -227,12 +276,28 @@ def upgrade() -> None:
         postgresql_where=sa.text("state IN ('claimed', 'queued', 'unknown')"),
     )
     op.create_index(
+        "ix_voiceinfra_call_list_id",
+        "voiceinfra_call",
+        ["list_id"],
+        unique=False,
+        sqlite_where=sa.text("list_id IS NOT NULL"),
+        postgresql_where=sa.text("list_id IS NOT NULL"),
+    )
+    op.create_index(
+        "ix_voiceinfra_call_number_hash",
+        "voiceinfra_call",
+        ["number_hash", "claimed_at"],
+        unique=False,
+        sqlite_where=sa.text("number_hash IS NOT NULL"),
+        postgresql_where=sa.text("number_hash IS NOT NULL"),
+    )
+    op.create_index(
         "ix_voiceinfra_call_to_number_claimed_at", "voiceinfra_call", ["to_number", "claimed_at"], unique=False
     )
     op.create_index(
         "ix_voiceinfra_call_waiting",
         "voiceinfra_call",
-        ["hold_id"],
+        ["environment"],
         unique=False,
         sqlite_where=sa.text("state = 'waiting'"),
         postgresql_where=sa.text("state = 'waiting'"),

@@ -1,0 +1,142 @@
+"""From a warehouse's row to a row of a call list: only the columns that were named are read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from typing import Any
+
+from airflow_provider_voiceinfra.calls.account import Account
+from airflow_provider_voiceinfra.calls.calling_hours import CallingHours
+from airflow_provider_voiceinfra.calls.dialing import CallIntent
+from airflow_provider_voiceinfra.calls.errors import InvalidCallError
+from airflow_provider_voiceinfra.calls.guard import Wishes
+from airflow_provider_voiceinfra.calls.keys import own_key
+from airflow_provider_voiceinfra.calls.numbers import hash_number
+from airflow_provider_voiceinfra.calls.request import CallRequest, check_storable, plain_object
+from airflow_provider_voiceinfra.store.call_lists import ListRow, NewRow
+from airflow_provider_voiceinfra.store.records import Source
+
+FIELDS = ("to_number", "agent_id", "from_number", "first_message", "context", "timezone", "not_after")
+"""What a column may be."""
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """Which columns of the source are read, and what they are.
+
+    :param column_map: their column by our field, such as ``{"to_number": "phone"}``; a column that is named like a
+        field is that field.
+    :param variable_columns: are sent to the agent as ``variables``.
+    :param metadata_columns: stay with the call here.
+    :param key_column: what names a row, in all lists with the same prefix; None for its number, in this list.
+    """
+
+    column_map: Mapping[str, str] = field(default_factory=dict)
+    variable_columns: Sequence[str] = ()
+    metadata_columns: Sequence[str] = ()
+    key_column: str | None = None
+
+    def check(self, present: Sequence[str]) -> None:
+        """Make sure that the source has the columns.
+
+        :raises InvalidCallError: if one is missing; names it.
+        """
+        wanted = {"to_number": self.column_map.get("to_number", "to_number"), **self.column_map}
+        named = [*wanted.values(), *self.variable_columns, *self.metadata_columns, self.key_column]
+        missing = [name for name in named if name is not None and name not in present]
+        if missing:
+            raise InvalidCallError(
+                f"The source has no column {missing[0]!r}; it has {', '.join(present)}. Name the column in column_map, "
+                "such as {'to_number': 'phone'}, or in the query."
+            )
+
+    def fields(self, row: Mapping[str, Any]) -> dict[str, Any]:
+        """Pick the fields of the call."""
+        columns = {name: self.column_map.get(name, name) for name in FIELDS}
+        return {name: row[column] for name, column in columns.items() if row.get(column) is not None}
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """What all calls of a list have in common; a row's own fields come before it.
+
+    :param key_prefix: before each row's key, so that lists of different kinds do not meet.
+    """
+
+    account: Account
+    key_prefix: str
+    agent_id: str | None = None
+    from_number: str | None = field(default=None, repr=False)
+    first_message: str | None = field(default=None, repr=False)
+    context: str | None = field(default=None, repr=False)
+    default_region: str | None = None
+    calling_hours: CallingHours | None = None
+
+    def read(self, position: int, row: Mapping[str, Any], columns: Columns) -> NewRow:
+        """Check a row of the source; one that will not do is set aside, with the name of what is wrong."""
+        fields = columns.fields(row)
+        wishes = {name: fields.pop(name, None) for name in ("timezone", "not_after")}
+        step = "to_number"
+        try:
+            request = self._request(fields, {name: row[name] for name in columns.variable_columns})
+            step = "timezone_or_not_after"
+            checked = Wishes.build(None, wishes["timezone"], _moment(wishes["not_after"]))
+            step = "metadata"
+            metadata = plain_object("metadata", {name: row[name] for name in columns.metadata_columns}) or {}
+            step = "key"
+            key = None if columns.key_column is None else _key(row[columns.key_column])
+        except InvalidCallError as error:
+            return NewRow(position, None, "", {}, {}, wrong=_what(str(error), step))
+        not_after = None if checked.not_after is None else checked.not_after.isoformat()
+        kept = {
+            "agent_id": request.agent_id,
+            "from_number": request.from_number,
+            "timezone": checked.timezone,
+            "not_after": not_after,
+            **request.words(),
+        }
+        return NewRow(position, key, request.to_number, kept, metadata)
+
+    def intent(self, list_id: str, row: ListRow, source: Source, **options: Any) -> CallIntent:
+        """Say which call a row asks for."""
+        fields = dict(row.fields)
+        wishes = Wishes.build(self.calling_hours, fields.pop("timezone"), fields.pop("not_after"))
+        request = CallRequest(to_number=row.to_number, **fields)
+        name = f"{list_id}/{hash_number(row.to_number)}" if row.key is None else f"{self.key_prefix}/{row.key}"
+        key = own_key(name, to_number=row.to_number, attempt=row.attempt)
+        return CallIntent(key, request, source, row.metadata, wishes=wishes, list_id=list_id, **options)
+
+    def _request(self, fields: Mapping[str, Any], variables: Mapping[str, Any]) -> CallRequest:
+        common = {
+            "agent_id": self.agent_id,
+            "from_number": self.from_number,
+            "first_message": self.first_message,
+            "context": self.context,
+        }
+        given = {"to_number": None, **common, **fields}
+        return CallRequest.build(self.account, **given, variables=variables or None, default_region=self.default_region)
+
+
+def _key(value: object) -> str:
+    text = "" if value is None else str(value).strip()
+    if not text:
+        raise InvalidCallError("key is empty")
+    check_storable("key", text)
+    return text
+
+
+def _moment(value: object) -> datetime | str | None:
+    """Read a column's time; one that the warehouse keeps without a zone is UTC, as its sessions are."""
+    if isinstance(value, datetime):
+        return value if value.tzinfo else value.replace(tzinfo=UTC)
+    if isinstance(value, date):
+        raise InvalidCallError("not_after is a date without a time")
+    return None if value is None else str(value)
+
+
+def _what(message: str, step: str) -> str:
+    """Name what is wrong with a row: the field that the message begins with."""
+    name = message.split(" ", 1)[0]
+    return f"invalid_{name if name in {*FIELDS, 'variables', 'metadata', 'key'} else step}"

@@ -1,0 +1,280 @@
+"""Calls everybody on a list, as one task."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
+from datetime import timedelta
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import BaseHook, BaseOperator
+from airflow.sdk.exceptions import AirflowFailException
+
+from airflow_provider_voiceinfra.waiting import DEFAULT_TIMEOUT, GRACE, left
+
+if TYPE_CHECKING:
+    import jinja2
+    from airflow.sdk import Context
+
+    from airflow_provider_voiceinfra.calls.calling_hours import CallingHours
+    from airflow_provider_voiceinfra.calls.list_rows import Columns, Template
+    from airflow_provider_voiceinfra.calls.redial import Redial
+    from airflow_provider_voiceinfra.hooks.voiceinfra import VoiceInfraHook
+
+_AT_ONCE = 500
+_PRIVATE = ("calls", "first_message", "context", "from_number")
+
+
+class OutboundCallListOperator(BaseOperator):
+    """Calls everybody on a list, each at most once, and succeeds when every row has its end state.
+
+    The rows are read once and kept in the call store. While lines are free a worker dials; while people talk the task
+    waits in the triggerer. A killed worker or triggerer resumes where it was. XCom ``list_id`` names the list from the
+    start; the task returns a summary of counts.
+
+    :param sql: a query whose rows are called, on ``sql_conn_id``: any database of Airflow's common-sql. (templated)
+    :param calls: instead of a query, a small list of objects, such as the output of a task. (templated)
+    :param column_map: their column by our field, such as ``{"to_number": "phone", "timezone": "tz"}``; the fields are
+        ``to_number``, ``agent_id``, ``from_number``, ``first_message``, ``context``, ``timezone``, ``not_after``.
+    :param variable_columns: columns that are sent to the agent as ``variables``; no other column is.
+    :param metadata_columns: columns that stay with the call here; no other column does.
+    :param key_column: what names a row: a rerun, a backfill or another list with the same prefix calls nobody again.
+        Default: the run and the number.
+    :param key_prefix: before each row's key; default: DAG and task. (templated)
+    :param agent_id: where a row names none; default: the connection's. (templated)
+    :param from_number: the same. (templated)
+    :param first_message: the same. (templated)
+    :param context: the same. (templated)
+    :param voiceinfra_conn_id: a connection of type ``voiceinfra``. (templated)
+    :param default_region: the country, such as ``US``, of numbers without a country code.
+    :param max_in_flight: calls of the list that may be going on at a time.
+    :param calling_hours: when people may be called, by the clock where they are; the connection's hold too.
+    :param redial: call again who was not reached.
+    :param completion_timeout: after which a call is overdue, frees its line and is never redialled.
+    :param max_invalid_fraction: of the rows that may be set aside; with more, nobody is called.
+    :param max_failed_fraction: of the rows that may end without reaching anybody; with more, the task fails at its
+        end.
+    """
+
+    template_fields: Sequence[str] = (
+        *("sql", "sql_conn_id", "calls", "key_prefix", "agent_id", "from_number", "first_message", "context"),
+        "voiceinfra_conn_id",
+    )
+    template_ext: Sequence[str] = (".sql",)
+    template_fields_renderers = {"sql": "sql"}  # noqa: RUF012 - as Airflow declares it
+
+    _private: dict[str, Any] | None = None
+
+    def __init__(
+        self,
+        *,
+        sql: str | None = None,
+        sql_conn_id: str | None = None,
+        calls: Sequence[Mapping[str, Any]] | None = None,
+        column_map: Mapping[str, str] | None = None,
+        variable_columns: Sequence[str] = (),
+        metadata_columns: Sequence[str] = (),
+        key_column: str | None = None,
+        key_prefix: str | None = None,
+        agent_id: str | None = None,
+        from_number: str | None = None,
+        first_message: str | None = None,
+        context: str | None = None,
+        voiceinfra_conn_id: str = "voiceinfra_default",
+        default_region: str | None = None,
+        max_in_flight: int = 10,
+        calling_hours: CallingHours | None = None,
+        redial: Redial | None = None,
+        completion_timeout: timedelta = DEFAULT_TIMEOUT,
+        max_invalid_fraction: float = 0.05,
+        max_failed_fraction: float | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        if (sql is None) == (calls is None) or (sql is None) != (sql_conn_id is None):
+            raise ValueError("give either sql and sql_conn_id, or calls")
+        if max_in_flight < 1:
+            raise ValueError(f"max_in_flight must be 1 or more, not {max_in_flight!r}")
+        self.sql = sql
+        self.sql_conn_id = sql_conn_id
+        self.calls = calls
+        self.column_map = column_map
+        self.variable_columns = variable_columns
+        self.metadata_columns = metadata_columns
+        self.key_column = key_column
+        self.key_prefix = key_prefix
+        self.agent_id = agent_id
+        self.from_number = from_number
+        self.first_message = first_message
+        self.context = context
+        self.voiceinfra_conn_id = voiceinfra_conn_id
+        self.default_region = default_region
+        self.max_in_flight = max_in_flight
+        self.calling_hours = calling_hours
+        self.redial = redial
+        self.completion_timeout = completion_timeout
+        self.max_invalid_fraction = max_invalid_fraction
+        self.max_failed_fraction = max_failed_fraction
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Read the rows, if they are not read yet, and dial."""
+        from airflow_provider_voiceinfra.calls.errors import InvalidCallError
+        from airflow_provider_voiceinfra.context import clear_count, remember_store, task_source
+
+        try:
+            hook, template = self._template(context)
+            remember_store(context, hook.store.id())
+            list_id = hook.store.lists.open(task_source(context))
+            context["ti"].xcom_push(key="list_id", value=list_id)
+            if not hook.store.lists.is_read(list_id, clear_count(context)):
+                self._read(hook, template, list_id, clear_count(context))
+        except InvalidCallError as error:
+            raise AirflowFailException(str(error)) from error
+        self._check_set_aside(hook, list_id)
+        return self._dial(context, hook, template, list_id)
+
+    def execute_wave(self, context: Context, event: dict[str, Any]) -> dict[str, Any]:
+        """Dial on: lines are free, or it is time."""
+        hook, template = self._template(context)
+        return self._dial(context, hook, template, event["list_id"])
+
+    def _template(self, context: Context) -> tuple[VoiceInfraHook, Template]:
+        from airflow_provider_voiceinfra.calls.list_rows import Template
+        from airflow_provider_voiceinfra.hooks.voiceinfra import VoiceInfraHook
+
+        hook, private = VoiceInfraHook(self.voiceinfra_conn_id), self._asked()
+        ti = context["ti"]
+        return hook, Template(
+            hook.account,
+            self.key_prefix or f"{ti.dag_id}.{ti.task_id}",
+            agent_id=self.agent_id,
+            from_number=private["from_number"],
+            first_message=private["first_message"],
+            context=private["context"],
+            default_region=self.default_region,
+            calling_hours=self.calling_hours,
+        )
+
+    def _read(self, hook: VoiceInfraHook, template: Template, list_id: str, clear: int) -> None:
+        from airflow_provider_voiceinfra.calls.list_rows import Columns
+
+        columns = Columns(self.column_map or {}, self.variable_columns, self.metadata_columns, self.key_column)
+        rows = self._rows(columns)
+        numbered = (template.read(position, row, columns) for position, row in enumerate(rows, 1))
+        count = 0
+        while batch := list(islice(numbered, _AT_ONCE)):
+            hook.store.lists.add(list_id, batch, clear)
+            count += len(batch)
+        hook.store.lists.finish_reading(list_id, clear)
+        self.log.info("%d rows are read into list %s.", count, list_id)
+
+    def _rows(self, columns: Columns) -> Iterator[Mapping[str, Any]]:
+        if self.sql is None:
+            calls = list(self._asked()["calls"])
+            if calls:
+                columns.check(sorted(set.intersection(*(set(call) for call in calls))))
+            yield from calls
+            return
+        assert self.sql_conn_id is not None  # noqa: S101 - checked when the DAG was parsed
+        with (
+            closing(BaseHook.get_hook(self.sql_conn_id).get_conn()) as connection,
+            closing(connection.cursor()) as cursor,
+        ):
+            cursor.execute(self.sql)
+            names = [column[0] for column in cursor.description]
+            columns.check(names)
+            while rows := cursor.fetchmany(_AT_ONCE):
+                for row in rows:
+                    yield dict(zip(names, row, strict=True))
+
+    def _check_set_aside(self, hook: VoiceInfraHook, list_id: str) -> None:
+        counts = hook.store.lists.counts(list_id)
+        aside = {result: count for (state, result), count in counts.items() if state == "set_aside"}
+        total = sum(counts.values())
+        if not aside:
+            return
+        reasons = ", ".join(f"{count} {result}" for result, count in sorted(aside.items()))
+        said = f"{sum(aside.values())} of {total} rows of list {list_id} are set aside: {reasons}."
+        if sum(aside.values()) > self.max_invalid_fraction * total:
+            raise AirflowFailException(
+                f"{said} That is more than max_invalid_fraction={self.max_invalid_fraction:g}, so nobody was called. "
+                "Mend the source and clear the task, or allow more."
+            )
+        self.log.warning("%s", said)
+
+    def _dial(self, context: Context, hook: VoiceInfraHook, template: Template, list_id: str) -> dict[str, Any]:
+        from airflow_provider_voiceinfra.calls.waves import ListStoppedError, Waves
+        from airflow_provider_voiceinfra.context import task_source
+        from airflow_provider_voiceinfra.triggers.call_list import CallListTrigger
+
+        source = task_source(context)
+        waves = Waves(
+            hook.store,
+            hook.place,
+            list_id,
+            source,
+            lambda row: template.intent(list_id, row, source, patience=self.completion_timeout),
+            max_in_flight=self.max_in_flight,
+            redial=self.redial,
+        )
+        try:
+            nap = waves.run()
+        except ListStoppedError as error:
+            raise AirflowFailException(str(error)) from error
+        self._tell(hook, list_id)
+        if nap is not None:
+            self.defer(
+                trigger=CallListTrigger(list_id, nap.until.isoformat(), nap.lines, nap.hold_id),
+                method_name="execute_wave",
+                timeout=left(nap.until) + GRACE,
+            )
+        return self._finish(hook, list_id)
+
+    def _tell(self, hook: VoiceInfraHook, list_id: str) -> None:
+        counts = hook.store.lists.counts(list_id)
+        told = ", ".join(f"{count} {result or state}" for (state, result), count in sorted(counts.items()))
+        self.log.info("List %s: %s.", list_id, told or "no rows")
+
+    def _finish(self, hook: VoiceInfraHook, list_id: str) -> dict[str, Any]:
+        from airflow_provider_voiceinfra.calls.waves import NOT_REACHED
+
+        counts = hook.store.lists.counts(list_id)
+        summary: dict[str, Any] = {"list_id": list_id, "rows": sum(counts.values())}
+        for (state, result), count in sorted(counts.items()):
+            name = result if state == "done" else state.value
+            summary[name] = summary.get(name, 0) + count
+        unknown = hook.store.lists.refs(list_id, ["unknown"])
+        if unknown:
+            raise AirflowFailException(
+                f"Of {summary['unknown']} rows of list {list_id} nobody knows whether they were called: "
+                f"{', '.join(unknown)}. `airflow voiceinfra calls show {unknown[0]}` says what can be done. {summary}"
+            )
+        done = sum(count for (state, _), count in counts.items() if state == "done")
+        failed = sum(summary.get(result, 0) for result in NOT_REACHED)
+        if self.max_failed_fraction is not None and failed > self.max_failed_fraction * done:
+            raise AirflowFailException(
+                f"{failed} of {done} rows of list {list_id} reached nobody, more than max_failed_fraction="
+                f"{self.max_failed_fraction:g}: {summary}"
+            )
+        return summary
+
+    def _asked(self) -> dict[str, Any]:
+        return self._private or {name: getattr(self, name) for name in _PRIVATE}
+
+    def _do_render_template_fields(
+        self,
+        parent: Any,
+        template_fields: Any,
+        context: Context,
+        jinja_env: jinja2.Environment,
+        seen_oids: set[int],
+    ) -> None:
+        """Render, and keep numbers and words out of Airflow's database."""
+        super()._do_render_template_fields(parent, template_fields, context, jinja_env, seen_oids)
+        if parent is self and self._private is None:
+            self._private = {name: getattr(self, name) for name in _PRIVATE}
+            calls = self._private["calls"]
+            self.calls = None if calls is None else f"{len(list(calls))} rows"
+            for name in _PRIVATE[1:]:
+                setattr(self, name, self._private[name] and "•••")

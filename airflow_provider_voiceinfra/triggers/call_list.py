@@ -1,0 +1,67 @@
+"""Waits until a call list is worth a worker again."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import datetime
+from typing import Any
+
+from airflow.triggers.base import BaseTrigger, TriggerEvent
+
+from airflow_provider_voiceinfra.config import call_store
+from airflow_provider_voiceinfra.store.errors import StoreError
+from airflow_provider_voiceinfra.store.watcher import wait_until_released
+from airflow_provider_voiceinfra.waiting import left
+
+LOOK_INTERVAL = 2.0
+"""Seconds between two looks at the lines of a list: one query each."""
+
+
+class CallListTrigger(BaseTrigger):
+    """Fires once: at a time, when enough calls of the list have ended, or when the hold that it met is released.
+
+    :param list_id: the list.
+    :param until: ISO 8601; absolute, so that a restart of the triggerer does not prolong it.
+    :param lines: how many calls must have ended; 0 where none is waited for.
+    :param hold_id: the hold, if the list has met one.
+    """
+
+    def __init__(self, list_id: str, until: str, lines: int = 0, hold_id: int | None = None) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.list_id = list_id
+        self.until = until
+        self.lines = lines
+        self.hold_id = hold_id
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        """Tell how to make this trigger again elsewhere."""
+        fields = {"list_id": self.list_id, "until": self.until, "lines": self.lines, "hold_id": self.hold_id}
+        return f"{type(self).__module__}.{type(self).__qualname__}", fields
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        """Wait; yields ``{"list_id": …}``."""
+        waits = [asyncio.create_task(self._lines_free())] if self.lines else []
+        if self.hold_id is not None:
+            waits.append(asyncio.create_task(wait_until_released(call_store(), self.hold_id)))
+        seconds = left(datetime.fromisoformat(self.until)).total_seconds()
+        try:
+            if waits:
+                await asyncio.wait(waits, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+            else:
+                await asyncio.sleep(seconds)
+        finally:
+            for wait in waits:
+                wait.cancel()
+        yield TriggerEvent({"list_id": self.list_id})
+
+    async def _lines_free(self) -> None:
+        while await self._ended() < self.lines:  # noqa: ASYNC110 - what ends them is another process
+            await asyncio.sleep(LOOK_INTERVAL)
+
+    async def _ended(self) -> int:
+        try:
+            return await asyncio.to_thread(call_store().lists.ended_calls, self.list_id)
+        except StoreError as error:
+            self.log.warning("%s", error)
+            return 0

@@ -1,0 +1,32 @@
+"""DAGs of the tests: a list of people, in the ways that the operator reads it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from airflow.sdk import DAG, task
+
+from airflow_provider_voiceinfra.operators.call_list import OutboundCallListOperator
+
+
+def of_rows(**fields: Any) -> None:
+    OutboundCallListOperator(task_id="call", **fields)
+
+
+def of_a_task(rows: Any, **fields: Any) -> None:
+    @task
+    def people() -> Any:
+        return rows
+
+    OutboundCallListOperator(task_id="call", calls=people(), **fields)
+
+
+def make_dag(way: Any, dag_id: str = "", **fields: Any) -> DAG:
+    """Make a DAG that calls a list."""
+    with DAG(dag_id or f"list_{way.__name__}", schedule=None) as dag:
+        way(**fields)
+    return dag
+
+
+of_rows_dag = make_dag(of_rows, calls=[{"to_number": "+12125550100"}])
+of_a_task_dag = make_dag(of_a_task, rows=[{"to_number": "+12125550100"}])

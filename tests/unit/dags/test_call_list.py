@@ -1,0 +1,208 @@
+"""What ``OutboundCallListOperator`` promises, in DAGs under ``dag.test()``."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from airflow_provider_voiceinfra.calls.redial import Redial
+from airflow_provider_voiceinfra.store.holds import Scope
+from airflow_provider_voiceinfra.triggers import call_list
+from tests.dags import call_lists
+from tests.unit.dags.conftest import Run
+from tests.unit.dags.test_guard import limits, meanwhile  # noqa: F401
+
+
+@pytest.fixture(autouse=True)
+def quickly(monkeypatch):
+    monkeypatch.setattr(call_list, "LOOK_INTERVAL", 0.02)
+
+
+@pytest.fixture
+def run_list(airflow_database, voiceinfra):
+    def run(way=call_lists.of_rows, **fields):
+        dag = call_lists.make_dag(way, **fields)
+        run = dag.test()
+        return Run(str(run.state), run.run_id, dag.dag_id)
+
+    return run
+
+
+def people(count, area=212):
+    return [{"to_number": f"+1{area}555{1000 + index}", "name": f"Person {index}"} for index in range(count)]
+
+
+@pytest.fixture
+def warehouse(tmp_path, monkeypatch):
+    """A database of people, as a connection of Airflow."""
+    path = tmp_path / "warehouse.db"
+    monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", json.dumps({"conn_type": "sqlite", "host": str(path)}))
+
+    def fill(rows):
+        with closing(sqlite3.connect(path)) as connection, connection:
+            connection.execute("DROP TABLE IF EXISTS people")
+            connection.execute("CREATE TABLE people (id INTEGER, phone TEXT, name TEXT, secret TEXT, tz TEXT)")
+            connection.executemany("INSERT INTO people VALUES (?, ?, ?, 'not for you', ?)", rows)
+
+    return fill
+
+
+OF_WAREHOUSE = {
+    "sql": "SELECT * FROM people ORDER BY id",
+    "sql_conn_id": "warehouse",
+    "column_map": {"to_number": "phone", "timezone": "tz"},
+    "variable_columns": ["name"],
+    "metadata_columns": ["id"],
+    "key_column": "id",
+}
+
+
+def numbers(voiceinfra):
+    return sorted(dial.to_number for dial in voiceinfra.dials)
+
+
+def test_everybody_is_called_once_and_a_summary_is_returned(run_list, voiceinfra):
+    run = run_list(calls=people(25), max_in_flight=4)
+    assert run.state == "success"
+    assert numbers(voiceinfra) == [each["to_number"] for each in people(25)]
+    summary = run.xcom("call")
+    assert summary == {"list_id": run.xcom("call", "list_id"), "rows": 25, "answered": 25}
+    assert len(list(voiceinfra.store.calls.iterate(list_id=summary["list_id"]))) == 25
+
+
+def test_a_query_is_read_and_only_named_columns_leave_the_warehouse(run_list, voiceinfra, warehouse):
+    warehouse([(7, "(212) 555-0101", "Ada", "America/New_York"), (8, "212 555 0102", "Bob", None)])
+    run = run_list(**OF_WAREHOUSE)
+    assert run.state == "success"
+    assert sorted((dial.to_number, dial.variables["name"]) for dial in voiceinfra.dials) == [
+        ("+12125550101", "Ada"),
+        ("+12125550102", "Bob"),
+    ]
+    assert {call.metadata["id"] for call in voiceinfra.store.calls.iterate()} == {7, 8}
+    assert all(dial.variables.keys() == {"name"} for dial in voiceinfra.dials)
+
+
+def test_a_rerun_or_an_overlapping_list_calls_nobody_again(run_list, voiceinfra, warehouse):
+    warehouse([(1, "2125550101", "Ada", None)])
+    run_list(**OF_WAREHOUSE)
+    warehouse([(1, "2125550101", "Ada, as she is called now", None), (2, "2125550102", "Bob", None)])
+    run = run_list(**OF_WAREHOUSE)
+    assert run.xcom("call")["already_called"] == 1
+    assert numbers(voiceinfra) == ["+12125550101", "+12125550102"]
+
+
+def test_bad_and_double_rows_are_set_aside_with_a_reason(run_list, voiceinfra, capfd):
+    rows = [*people(3), {"to_number": "12"}, {"to_number": None}, people(1)[0]]
+    run = run_list(calls=[{"name": "", **row} for row in rows], max_invalid_fraction=0.5)
+    assert run.state == "success"
+    assert run.xcom("call") == {"list_id": run.xcom("call", "list_id"), "rows": 6, "answered": 3, "set_aside": 3}
+    output = "".join(capfd.readouterr())
+    assert "1 duplicate_key, 2 invalid_to_number" in output
+    assert "2125551000" not in output
+
+
+def test_too_many_of_them_stop_the_list_before_anybody_is_called(run_list, voiceinfra, capfd):
+    rows = [*people(3), {"to_number": "12", "name": ""}]
+    assert run_list(calls=rows).state == "failed"
+    assert "nobody was called" in "".join(capfd.readouterr())
+    assert not voiceinfra.dials
+
+
+def test_a_column_that_is_missing_is_named(run_list, voiceinfra, warehouse, capfd):
+    warehouse([(1, "2125550101", "Ada", None)])
+    assert run_list(**OF_WAREHOUSE | {"variable_columns": ["nom"]}).state == "failed"
+    assert "The source has no column 'nom'; it has id, phone, name, secret, tz" in "".join(capfd.readouterr())
+    assert not voiceinfra.dials
+
+
+def test_who_is_not_reached_is_called_again(run_list, voiceinfra):
+    voiceinfra.outcome("+12125551001", "voicemail")
+    run = run_list(calls=people(3), redial=Redial(attempts=2, wait=timedelta(seconds=0.2)))
+    assert run.xcom("call") | {"list_id": ""} == {"list_id": "", "rows": 3, "answered": 2, "voicemail": 1}
+    assert numbers(voiceinfra).count("+12125551001") == 2
+    assert len(voiceinfra.dials) == 4
+
+
+def test_the_guard_ends_rows_and_lets_others_go_on(run_list, voiceinfra):
+    voiceinfra.store.do_not_call.add(["+12125551001"], actor="ada", why="asked")
+    late = {**people(3)[2], "not_after": (datetime.now(UTC) - timedelta(hours=1)).isoformat()}
+    run = run_list(calls=[*people(2), late])
+    assert run.xcom("call") | {"list_id": ""} == {
+        "list_id": "", "rows": 3, "answered": 1, "do_not_call": 1, "expired": 1
+    }  # fmt: skip
+    assert numbers(voiceinfra) == ["+12125551000"]
+
+
+def test_a_key_that_is_refused_stops_the_list_and_leaves_its_rows(run_list, voiceinfra, limits, capfd):  # noqa: F811
+    assert run_list(calls=people(30), agent_id="agent_of_yesterday", max_in_flight=2).state == "failed"
+    output = "".join(capfd.readouterr())
+    assert "The list stops here; its other rows were not dialled." in output
+    assert not voiceinfra.dials
+    rejected = list(voiceinfra.store.calls.iterate(state="rejected"))
+    assert 1 <= len(rejected) <= 2
+
+
+def test_an_unknown_row_fails_the_task_and_is_not_dialled_again(run_list, voiceinfra, capfd):
+    rows = [*people(2), {"to_number": "+12125550111", "name": "lost"}]
+    run = run_list(calls=rows, completion_timeout=timedelta(seconds=3))
+    assert run.state == "failed"
+    output = "".join(capfd.readouterr())
+    assert "Of 1 rows of list vl_" in output
+    assert "nobody knows whether they were called: vc_" in output
+    assert len(voiceinfra.dials) == 2
+
+
+def test_too_many_who_are_not_reached_fail_the_task_at_its_end(run_list, voiceinfra, capfd):
+    voiceinfra.outcome("+12125551000", "failed")
+    assert run_list(calls=people(3), max_failed_fraction=0.5).state == "success"
+    voiceinfra.outcome("+13105551000", "failed")
+    assert run_list(calls=people(3, area=310), max_failed_fraction=0.3).state == "failed"
+    assert "1 of 3 rows" in "".join(capfd.readouterr())
+
+
+def test_a_held_list_waits_and_goes_on(run_list, voiceinfra, meanwhile):  # noqa: F811
+    store = voiceinfra.store
+    store.holds.place(Scope.ALL, "", why="wrong date", actor="ada")
+    meanwhile(
+        lambda: list(store.calls.iterate(state="waiting")), lambda: store.holds.release(Scope.ALL, "", actor="bob")
+    )
+    run = run_list(calls=people(3))
+    assert run.xcom("call")["answered"] == 3
+    assert len(voiceinfra.dials) == 3
+
+
+def test_or_is_cancelled_as_a_whole(run_list, voiceinfra, meanwhile):  # noqa: F811
+    store = voiceinfra.store
+    store.holds.place(Scope.ALL, "", why="wrong list", actor="ada")
+    meanwhile(
+        lambda: list(store.calls.iterate(state="waiting")),
+        lambda: store.holds.release(Scope.ALL, "", actor="bob", cancel=True),
+    )
+    run = run_list(calls=people(9), max_in_flight=2)
+    assert run.xcom("call") | {"list_id": ""} == {"list_id": "", "rows": 9, "cancelled": 9}
+    assert not voiceinfra.dials
+
+
+def test_rows_of_a_task_and_of_the_dag_show_no_number_and_no_word(run_list, voiceinfra):
+    for way, rows in ((call_lists.of_rows, {"calls": people(2)}), (call_lists.of_a_task, {"rows": people(2, 310)})):
+        run = run_list(way, first_message="Hello, it is about your biopsy", **rows)
+        rendered = run.rendered("call")
+        assert rendered["calls"] == "2 rows"
+        assert "555" not in str(rendered)
+        assert "biopsy" not in str(rendered)
+    assert {dial.first_message for dial in voiceinfra.dials} == {"Hello, it is about your biopsy"}
+
+
+def test_what_makes_no_sense_is_told_when_the_dag_is_parsed():
+    for wrong in (
+        {},
+        {"sql": "SELECT 1"},
+        {"calls": [], "sql": "x", "sql_conn_id": "y"},
+        {"calls": [], "max_in_flight": 0},
+    ):
+        with pytest.raises(ValueError, match=r"either sql|must be 1 or more"):
+            call_lists.make_dag(call_lists.of_rows, **wrong)
