@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from airflow.sdk import BaseHook, BaseOperator
+from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowFailException
 
+from airflow_provider_voiceinfra.operators.list_source import query_rows, rows_of
 from airflow_provider_voiceinfra.waiting import DEFAULT_TIMEOUT, GRACE, left
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from airflow_provider_voiceinfra.calls.calling_hours import CallingHours
-    from airflow_provider_voiceinfra.calls.list_rows import Columns, Template
+    from airflow_provider_voiceinfra.calls.list_rows import Template
     from airflow_provider_voiceinfra.calls.redial import Redial
     from airflow_provider_voiceinfra.hooks.voiceinfra import VoiceInfraHook
 
@@ -160,7 +160,10 @@ class OutboundCallListOperator(BaseOperator):
         from airflow_provider_voiceinfra.calls.list_rows import Columns
 
         columns = Columns(self.column_map or {}, self.variable_columns, self.metadata_columns, self.key_column)
-        rows = self._rows(columns)
+        if self.sql is None or self.sql_conn_id is None:
+            rows = rows_of(self._asked()["calls"], columns)
+        else:
+            rows = query_rows(self.sql_conn_id, self.sql, columns)
         numbered = (template.read(position, row, columns) for position, row in enumerate(rows, 1))
         count = 0
         while batch := list(islice(numbered, _AT_ONCE)):
@@ -168,25 +171,6 @@ class OutboundCallListOperator(BaseOperator):
             count += len(batch)
         hook.store.lists.finish_reading(list_id, clear)
         self.log.info("%d rows are read into list %s.", count, list_id)
-
-    def _rows(self, columns: Columns) -> Iterator[Mapping[str, Any]]:
-        if self.sql is None:
-            calls = list(self._asked()["calls"])
-            if calls:
-                columns.check(sorted(set.intersection(*(set(call) for call in calls))))
-            yield from calls
-            return
-        assert self.sql_conn_id is not None  # noqa: S101 - checked when the DAG was parsed
-        with (
-            closing(BaseHook.get_hook(self.sql_conn_id).get_conn()) as connection,
-            closing(connection.cursor()) as cursor,
-        ):
-            cursor.execute(self.sql)
-            names = [column[0] for column in cursor.description]
-            columns.check(names)
-            while rows := cursor.fetchmany(_AT_ONCE):
-                for row in rows:
-                    yield dict(zip(names, row, strict=True))
 
     def _check_set_aside(self, hook: VoiceInfraHook, list_id: str) -> None:
         counts = hook.store.lists.counts(list_id)

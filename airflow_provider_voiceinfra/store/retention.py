@@ -2,6 +2,7 @@
 
 A purged call keeps its key, state, ``call_id``, outcome and times, and a hash of its number, which nobody can reverse
 without the store. Its numbers, request, metadata and completion's body are removed, and no body of it is stored again.
+Rows of call lists go altogether, unless their call is going on.
 """
 
 from __future__ import annotations
@@ -14,13 +15,14 @@ from typing import Any
 import sqlalchemy as sa
 
 from airflow_provider_voiceinfra.store import tables
+from airflow_provider_voiceinfra.store.call_lists import RowState
 from airflow_provider_voiceinfra.store.database import Database
 from airflow_provider_voiceinfra.store.do_not_call import hash_number
 from airflow_provider_voiceinfra.store.records import CallState
 
 _OPEN = (CallState.CLAIMED, CallState.QUEUED, CallState.UNKNOWN, CallState.OVERDUE)
 _AT_ONCE = 200
-_call, _completion = tables.call.c, tables.completion.c
+_call, _completion, _row = tables.call.c, tables.completion.c, tables.call_list_row.c
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,7 @@ class Retention:
             _call.claimed_at < before,
             _completion.received_at < before,
             tables.quarantine.c.received_at < before,
+            _row.due_at < before,
         )
 
     def erase(self, number: str) -> Purged:
@@ -63,6 +66,7 @@ class Retention:
                 _completion.id.in_(sa.select(_call.completion_id).where(_call.to_number == number)),
             ),
             self._contains(tables.quarantine.c.body, digits),
+            _row.to_number == number,
             self._contains(tables.forward.c.body, digits),
         )
 
@@ -71,6 +75,7 @@ class Retention:
         calls: sa.ColumnElement[bool],
         completions: sa.ColumnElement[bool],
         quarantined: sa.ColumnElement[bool],
+        rows: sa.ColumnElement[bool],
         forwards: sa.ColumnElement[bool] | None = None,
     ) -> Purged:
         ended = _call.state.not_in(_OPEN)
@@ -85,6 +90,7 @@ class Retention:
         )
         called = self._in_steps(tables.call, sa.and_(calls, ended, _call.purged_at.is_(None)), _purge_calls)
         strange = self._delete(tables.quarantine, quarantined)
+        self._delete(tables.call_list_row, sa.and_(rows, _row.state != RowState.OPEN))
         if forwards is not None:
             self._delete(tables.forward, forwards)
         with self._database.read() as tx:

@@ -30,11 +30,13 @@ def hold(store, scope=Scope.ALL, name=""):
         (Scope.AGENT, "another", False),
         (Scope.DAG, "dag", True),
         (Scope.DAG, "another", False),
+        (Scope.LIST, "vl_1", True),
+        (Scope.LIST, "vl_2", False),
     ],
 )
 def test_it_stops_what_is_in_its_scope(store, scope, name, stops):
     hold_id = hold(store, scope, name)
-    taken = store.claims.take(new_call())
+    taken = store.claims.take(new_call(list_id="vl_1"))
     assert isinstance(taken, Refused if stops else Claim)
     if stops:
         assert (taken.state, taken.refusal.rule, taken.refusal.hold_id) == ("waiting", Rule.HOLD, hold_id)
