@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from typing import Any
@@ -13,7 +13,7 @@ from airflow_provider_voiceinfra.calls.dialing import CallIntent
 from airflow_provider_voiceinfra.calls.errors import InvalidCallError
 from airflow_provider_voiceinfra.calls.guard import Wishes
 from airflow_provider_voiceinfra.calls.keys import own_key
-from airflow_provider_voiceinfra.calls.numbers import hash_number
+from airflow_provider_voiceinfra.calls.numbers import hash_number, to_e164
 from airflow_provider_voiceinfra.calls.request import CallRequest, check_storable, plain_object
 from airflow_provider_voiceinfra.store.call_lists import ListRow, NewRow
 from airflow_provider_voiceinfra.store.records import Source
@@ -107,6 +107,22 @@ class Template:
         name = f"{list_id}/{hash_number(row.to_number)}" if row.key is None else f"{self.key_prefix}/{row.key}"
         key = own_key(name, to_number=row.to_number, attempt=row.attempt)
         return CallIntent(key, request, source, row.metadata, wishes=wishes, list_id=list_id, **options)
+
+    def name_of(self, key_column: str | None) -> Callable[[object], str | None]:
+        """Give what makes the name of a row out of a value: of its key, else of its number."""
+
+        def of_number(value: object) -> str | None:
+            try:
+                region = self.default_region or self.account.default_region
+                return to_e164(value, field="number", region=region)
+            except InvalidCallError:
+                # A number that cannot be called is on no list.
+                return None
+
+        def of_key(value: object) -> str | None:
+            return None if value is None else str(value).strip()
+
+        return of_number if key_column is None else of_key
 
     def _request(self, fields: Mapping[str, Any], variables: Mapping[str, Any]) -> CallRequest:
         common = {

@@ -11,8 +11,10 @@ from datetime import UTC, datetime, timedelta
 from airflow_provider_voiceinfra.calls import errors, refusals
 from airflow_provider_voiceinfra.calls.dialing import CallIntent
 from airflow_provider_voiceinfra.calls.redial import Redial
+from airflow_provider_voiceinfra.calls.stop_when import StopWhen
 from airflow_provider_voiceinfra.store.call_lists import ListRow, OpenCall
 from airflow_provider_voiceinfra.store.call_store import CallStore
+from airflow_provider_voiceinfra.store.holds import Scope
 from airflow_provider_voiceinfra.store.records import REFUSED, Call, CallState, Source
 from airflow_provider_voiceinfra.store.rules import Rule
 
@@ -51,6 +53,7 @@ class Waves:
     :param place: places a call, as :meth:`~airflow_provider_voiceinfra.calls.dialing.Dialer.place` does.
     :param intent: gives the call that a row asks for.
     :param max_in_flight: calls of the list that may be going on at a time.
+    :param stop_when: when the list puts itself on hold.
     """
 
     def __init__(
@@ -63,6 +66,7 @@ class Waves:
         *,
         max_in_flight: int,
         redial: Redial | None = None,
+        stop_when: StopWhen | None = None,
     ) -> None:
         self._store = store
         self._place = place
@@ -71,6 +75,7 @@ class Waves:
         self._intent = intent
         self._max_in_flight = max_in_flight
         self._redial = redial
+        self._stop_when = stop_when or StopWhen()
 
     def run(self) -> Nap | None:
         """Dial while lines are free and rows are due.
@@ -81,6 +86,7 @@ class Waves:
         with ThreadPoolExecutor(self._max_in_flight, "voiceinfra-list") as pool:
             while True:
                 busy = self._settle()
+                self._stop_if_broken()
                 now = datetime.now(UTC)
                 rows = self._store.lists.due(self._list_id, now, self._max_in_flight - busy)
                 if not rows:
@@ -88,6 +94,21 @@ class Waves:
                 refused = [error for error in pool.map(self._dial, rows) if error is not None]
                 if refused:
                     return self._nap(now, len(self._store.lists.open_calls(self._list_id)), refused[0])
+
+    def _stop_if_broken(self) -> None:
+        why = self._stop_when.reason(self._store, self._list_id)
+        if why is None or self._is_held():
+            return
+        self._stop_when.stop(self._store, self._list_id, why)
+        log.error(
+            "List %s is on hold, because %s. See what is wrong; then `airflow voiceinfra release --list %s` lets it go "
+            "on, or cancels it.",
+            *(self._list_id, why, self._list_id),
+        )
+
+    def _is_held(self) -> bool:
+        held = self._store.holds.in_force()
+        return any((each.scope, each.name) == (Scope.LIST, self._list_id) for each in held)
 
     def _settle(self) -> int:
         """Note what became of the calls that were going on.

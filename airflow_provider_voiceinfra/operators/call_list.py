@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowFailException
 
-from airflow_provider_voiceinfra.operators.list_source import query_rows, rows_of
+from airflow_provider_voiceinfra.operators.list_source import first_column, query_rows, rows_of
 from airflow_provider_voiceinfra.waiting import DEFAULT_TIMEOUT, GRACE, left
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from airflow_provider_voiceinfra.calls.calling_hours import CallingHours
     from airflow_provider_voiceinfra.calls.list_rows import Template
     from airflow_provider_voiceinfra.calls.redial import Redial
+    from airflow_provider_voiceinfra.calls.stop_when import StopWhen
     from airflow_provider_voiceinfra.hooks.voiceinfra import VoiceInfraHook
 
 _AT_ONCE = 500
@@ -55,14 +56,29 @@ class OutboundCallListOperator(BaseOperator):
     :param max_invalid_fraction: of the rows that may be set aside; with more, nobody is called.
     :param max_failed_fraction: of the rows that may end without reaching anybody; with more, the task fails at its
         end.
+    :param suppress_sql: a query, asked again before each wave, whose first column names rows that are not to be called
+        any more: by ``key_column``, else by number. An error there calls nobody. (templated)
+    :param still_due_sql: the same, of rows that are still to be called; all others are not any more. (templated)
+    :param stop_when: when the list puts itself on hold; default: ``StopWhen()``.
     """
 
     template_fields: Sequence[str] = (
-        *("sql", "sql_conn_id", "calls", "key_prefix", "agent_id", "from_number", "first_message", "context"),
+        *(
+            "sql",
+            "suppress_sql",
+            "still_due_sql",
+            "sql_conn_id",
+            "calls",
+            "key_prefix",
+            "agent_id",
+            "from_number",
+            "first_message",
+            "context",
+        ),
         "voiceinfra_conn_id",
     )
     template_ext: Sequence[str] = (".sql",)
-    template_fields_renderers = {"sql": "sql"}  # noqa: RUF012 - as Airflow declares it
+    template_fields_renderers = {"sql": "sql", "suppress_sql": "sql", "still_due_sql": "sql"}  # noqa: RUF012 - as Airflow declares it
 
     _private: dict[str, Any] | None = None
 
@@ -89,11 +105,16 @@ class OutboundCallListOperator(BaseOperator):
         completion_timeout: timedelta = DEFAULT_TIMEOUT,
         max_invalid_fraction: float = 0.05,
         max_failed_fraction: float | None = None,
+        suppress_sql: str | None = None,
+        still_due_sql: str | None = None,
+        stop_when: StopWhen | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        if (sql is None) == (calls is None) or (sql is None) != (sql_conn_id is None):
+        if (sql is None) == (calls is None) or (sql is not None and sql_conn_id is None):
             raise ValueError("give either sql and sql_conn_id, or calls")
+        if (suppress_sql or still_due_sql) and sql_conn_id is None:
+            raise ValueError("suppress_sql and still_due_sql need an sql_conn_id")
         if max_in_flight < 1:
             raise ValueError(f"max_in_flight must be 1 or more, not {max_in_flight!r}")
         self.sql = sql
@@ -116,6 +137,9 @@ class OutboundCallListOperator(BaseOperator):
         self.completion_timeout = completion_timeout
         self.max_invalid_fraction = max_invalid_fraction
         self.max_failed_fraction = max_failed_fraction
+        self.suppress_sql = suppress_sql
+        self.still_due_sql = still_due_sql
+        self.stop_when = stop_when
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Read the rows, if they are not read yet, and dial."""
@@ -201,7 +225,9 @@ class OutboundCallListOperator(BaseOperator):
             lambda row: template.intent(list_id, row, source, patience=self.completion_timeout),
             max_in_flight=self.max_in_flight,
             redial=self.redial,
+            stop_when=self.stop_when,
         )
+        self._drop_what_is_not_due(hook, template, list_id)
         try:
             nap = waves.run()
         except ListStoppedError as error:
@@ -214,6 +240,19 @@ class OutboundCallListOperator(BaseOperator):
                 timeout=left(nap.until) + GRACE,
             )
         return self._finish(hook, list_id)
+
+    def _drop_what_is_not_due(self, hook: VoiceInfraHook, template: Template, list_id: str) -> None:
+        """Ask again who is to be called: people cancel between the query and the call."""
+        lists = hook.store.lists
+        if self.suppress_sql is not None:
+            ended = sum(
+                lists.end_named(list_id, batch, "suppressed")
+                for batch in first_column(str(self.sql_conn_id), self.suppress_sql, template.name_of(self.key_column))
+            )
+            self.log.info("%d rows are suppressed.", ended)
+        if self.still_due_sql is not None:
+            batches = first_column(str(self.sql_conn_id), self.still_due_sql, template.name_of(self.key_column))
+            self.log.info("%d rows are not due any more.", lists.end_others(list_id, batches, "not_due"))
 
     def _tell(self, hook: VoiceInfraHook, list_id: str) -> None:
         counts = hook.store.lists.counts(list_id)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
@@ -39,3 +39,15 @@ def query_rows(sql_conn_id: str, sql: str, columns: Columns) -> Iterator[Mapping
         while rows := cursor.fetchmany(_AT_ONCE):
             for row in rows:
                 yield dict(zip(names, row, strict=True))
+
+
+def first_column(sql_conn_id: str, sql: str, name: Callable[[object], str | None]) -> Iterator[list[str]]:
+    """Read the first column of a query, which names rows, in batches.
+
+    :param name: makes the name of a value; None where it names nobody.
+    """
+    connection = BaseHook.get_hook(sql_conn_id).get_conn()
+    with closing(connection), closing(connection.cursor()) as cursor:
+        cursor.execute(sql)
+        while rows := cursor.fetchmany(_AT_ONCE):
+            yield [found for found in (name(row[0]) for row in rows) if found is not None]

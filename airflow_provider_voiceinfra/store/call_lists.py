@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import secrets
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -190,7 +191,56 @@ class CallLists:
 
     def done(self, row_id: int, result: str, ref: str | None = None) -> None:
         """Note how a row has ended."""
-        self._update(row_id, state=RowState.DONE, result=result, **({} if ref is None else {"call_ref": ref}))
+        call = {} if ref is None else {"call_ref": ref}
+        self._update(row_id, state=RowState.DONE, result=result, ended_at=datetime.now(UTC), **call)
+
+    def latest_results(self, list_id: str, since: datetime, count: int) -> list[str]:
+        """Give how the rows ended that ended last, the newest first.
+
+        :param since: only of those that ended at this time or later.
+        """
+        query = (
+            sa.select(_row.result)
+            .where(_row.list_id == list_id, _row.state == RowState.DONE, _row.ended_at >= since)
+            .order_by(_row.ended_at.desc(), _row.id.desc())
+            .limit(count)
+        )
+        with self._database.read() as tx:
+            return list(tx.scalars(query))
+
+    def count_results(self, list_id: str, result: str, since: datetime) -> int:
+        """Count the rows that ended in a way, at this time or later."""
+        ended = (_row.list_id == list_id, _row.state == RowState.DONE, _row.ended_at >= since, _row.result == result)
+        query = sa.select(sa.func.count()).select_from(tables.call_list_row).where(*ended)
+        with self._database.read() as tx:
+            return tx.scalar(query) or 0
+
+    def end_named(self, list_id: str, keys: Collection[str], result: str) -> int:
+        """End the pending rows that have one of these keys; or numbers, where rows have none.
+
+        :return: how many.
+        """
+        named = (_row.list_id == list_id, _row.state == RowState.PENDING, _row.key_hash.in_(map(hash_key, keys)))
+        return self._end(*named, result=result)
+
+    def end_others(self, list_id: str, keys: Iterable[Collection[str]], result: str) -> int:
+        """End the pending rows whose key is not among these; or number, where rows have none.
+
+        :param keys: in batches.
+        :return: how many.
+        """
+        pending = (_row.list_id == list_id, _row.state == RowState.PENDING)
+        look = secrets.token_hex(8)
+        for batch in keys:
+            with self._database.write() as tx:
+                named = _row.key_hash.in_(map(hash_key, batch))
+                tx.execute(sa.update(tables.call_list_row).where(*pending, named).values(seen_by=look))
+        return self._end(*pending, sa.func.coalesce(_row.seen_by, "") != look, result=result)
+
+    def _end(self, *where: sa.ColumnElement[bool], result: str) -> int:
+        ended = {"state": RowState.DONE, "result": result, "ended_at": datetime.now(UTC)}
+        with self._database.write() as tx:
+            return int(tx.execute(sa.update(tables.call_list_row).where(*where).values(**ended)).rowcount)
 
     def counts(self, list_id: str) -> Counter[tuple[RowState, str]]:
         """Count the rows by state and result."""

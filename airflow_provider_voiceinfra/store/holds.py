@@ -117,6 +117,13 @@ class Holds:
         with self._database.read() as tx:
             return [Hold(row.id, Scope(row.scope), *row[2:]) for row in tx.execute(query)]
 
+    def last_release(self, scope: Scope, name: str) -> datetime | None:
+        """Tell when a hold of a scope was released last."""
+        mine = (_hold.environment == self._environment, _hold.scope == scope, _hold.name == name)
+        with self._database.read() as tx:
+            last: datetime | None = tx.scalar(sa.select(sa.func.max(_hold.released_at)).where(*mine))
+        return last
+
     def released(self, hold_ids: Collection[int]) -> set[int]:
         """Look which holds are not in force any more."""
         query = sa.select(_hold.id).where(_hold.id.in_(hold_ids), ~_IN_FORCE)
@@ -158,7 +165,7 @@ def find_hold(tx: sa.Connection, environment: str, new: NewCall) -> Hold | None:
 
 
 def _cancel(tx: sa.Connection, environment: str, scope: Scope, name: str, actor: str) -> int:
-    """End what waits for a hold in a scope, whichever hold it met; and the lists that wait as a whole."""
+    """End what waits for a hold in a scope, whichever hold it met, and the rows of lists that were not dialled yet."""
     waiting = [_call.environment == environment, _call.state == CallState.WAITING, _call.rule == Rule.HOLD]
     if scope is not Scope.ALL:
         waiting.append(_SCOPED[scope] == name)
@@ -170,8 +177,10 @@ def _cancel(tx: sa.Connection, environment: str, scope: Scope, name: str, actor:
     ).all()
     for row in cancelled:
         record_event(tx, row.id, "cancelled", actor=actor)
-    rows = tables.call_list_row.c
-    of_lists = (rows.list_id.in_({row.list_id for row in cancelled if row.list_id}), rows.state == "pending")
-    ended = {"state": "done", "result": CallState.CANCELLED}
-    more = tx.execute(sa.update(tables.call_list_row).where(*of_lists).values(**ended)).rowcount
-    return max(len(cancelled), more)
+    rows, lists = tables.call_list_row.c, tables.call_list.c
+    in_scope = {Scope.ALL: sa.true(), Scope.DAG: lists.dag_id == name, Scope.LIST: lists.id == name}
+    met_it = lists.id.in_({row.list_id for row in cancelled if row.list_id})
+    held = sa.select(lists.id).where(lists.environment == environment, sa.or_(in_scope.get(scope, sa.false()), met_it))
+    update = sa.update(tables.call_list_row).where(rows.list_id.in_(held), rows.state == "pending")
+    ended = {"state": "done", "result": CallState.CANCELLED, "ended_at": datetime.now(UTC)}
+    return sum(row.list_id is None for row in cancelled) + int(tx.execute(update.values(**ended)).rowcount)

@@ -333,6 +333,9 @@ call_list_row = sa.Table(
     sa.Column("due_at", UtcDateTime, nullable=False),
     # Of its latest call.
     sa.Column("call_ref", sa.String(32)),
+    sa.Column("ended_at", UtcDateTime),
+    # The look at what is still due that has seen it last.
+    sa.Column("seen_by", sa.String(16)),
     # The clear that has read it.
     sa.Column("read_by", sa.Integer, nullable=False),
     sa.UniqueConstraint("list_id", "key_hash"),

@@ -28,5 +28,7 @@ def make_dag(way: Any, dag_id: str = "", **fields: Any) -> DAG:
     return dag
 
 
-of_rows_dag = make_dag(of_rows, calls=[{"to_number": "+12125550100"}])
+PEOPLE = [{"to_number": f"+1312555{1000 + number}", "appointment": number} for number in range(40)]
+
+of_rows_dag = make_dag(of_rows, calls=PEOPLE, metadata_columns=["appointment"], max_in_flight=8)
 of_a_task_dag = make_dag(of_a_task, rows=[{"to_number": "+12125550100"}])

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import os
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -61,3 +65,36 @@ def run_dag(airflow_database, voiceinfra) -> Callable[..., Run]:
         return Run(str(run.state), run.run_id, dag.dag_id)
 
     return run
+
+
+@pytest.fixture
+def limits(monkeypatch, voiceinfra):
+    """Set fields of the connection's form."""
+
+    def set_them(**extra):
+        connection = json.loads(os.environ["AIRFLOW_CONN_VOICEINFRA_DEFAULT"])
+        connection["extra"] |= extra
+        monkeypatch.setenv("AIRFLOW_CONN_VOICEINFRA_DEFAULT", json.dumps(connection))
+
+    return set_them
+
+
+@pytest.fixture
+def meanwhile():
+    """Do something when something is so, beside the DAG that runs."""
+    threads = []
+
+    def do(when, what):
+        def run():
+            end = time.monotonic() + 60
+            while not when():
+                assert time.monotonic() < end
+                time.sleep(0.01)
+            what()
+
+        threads.append(threading.Thread(target=run))
+        threads[-1].start()
+
+    yield do
+    for thread in threads:
+        thread.join()

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from collections import Counter
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from airflow_provider_voiceinfra import config
 from airflow_provider_voiceinfra.calls.redial import Redial
+from airflow_provider_voiceinfra.calls.stop_when import StopWhen
 from airflow_provider_voiceinfra.store.holds import Scope
 from airflow_provider_voiceinfra.triggers import call_list
 from tests.dags import call_lists
 from tests.unit.dags.conftest import Run
-from tests.unit.dags.test_guard import limits, meanwhile  # noqa: F401
 
 
 @pytest.fixture(autouse=True)
@@ -137,7 +139,7 @@ def test_the_guard_ends_rows_and_lets_others_go_on(run_list, voiceinfra):
     assert numbers(voiceinfra) == ["+12125551000"]
 
 
-def test_a_key_that_is_refused_stops_the_list_and_leaves_its_rows(run_list, voiceinfra, limits, capfd):  # noqa: F811
+def test_a_key_that_is_refused_stops_the_list_and_leaves_its_rows(run_list, voiceinfra, limits, capfd):
     assert run_list(calls=people(30), agent_id="agent_of_yesterday", max_in_flight=2).state == "failed"
     output = "".join(capfd.readouterr())
     assert "The list stops here; its other rows were not dialled." in output
@@ -164,7 +166,7 @@ def test_too_many_who_are_not_reached_fail_the_task_at_its_end(run_list, voicein
     assert "1 of 3 rows" in "".join(capfd.readouterr())
 
 
-def test_a_held_list_waits_and_goes_on(run_list, voiceinfra, meanwhile):  # noqa: F811
+def test_a_held_list_waits_and_goes_on(run_list, voiceinfra, meanwhile):
     store = voiceinfra.store
     store.holds.place(Scope.ALL, "", why="wrong date", actor="ada")
     meanwhile(
@@ -175,7 +177,7 @@ def test_a_held_list_waits_and_goes_on(run_list, voiceinfra, meanwhile):  # noqa
     assert len(voiceinfra.dials) == 3
 
 
-def test_or_is_cancelled_as_a_whole(run_list, voiceinfra, meanwhile):  # noqa: F811
+def test_or_is_cancelled_as_a_whole(run_list, voiceinfra, meanwhile):
     store = voiceinfra.store
     store.holds.place(Scope.ALL, "", why="wrong list", actor="ada")
     meanwhile(
@@ -195,6 +197,86 @@ def test_rows_of_a_task_and_of_the_dag_show_no_number_and_no_word(run_list, voic
         assert "555" not in str(rendered)
         assert "biopsy" not in str(rendered)
     assert {dial.first_message for dial in voiceinfra.dials} == {"Hello, it is about your biopsy"}
+
+
+def test_who_has_cancelled_meanwhile_is_not_called(run_list, voiceinfra, warehouse):
+    warehouse([(number, f"212555010{number}", "Ada", None) for number in range(1, 6)])
+    run = run_list(
+        **OF_WAREHOUSE,
+        suppress_sql="SELECT id FROM people WHERE id = 1",
+        still_due_sql="SELECT id FROM people WHERE id <> 2",
+    )
+    assert run.xcom("call") | {"list_id": ""} == {
+        "list_id": "", "rows": 5, "answered": 3, "suppressed": 1, "not_due": 1
+    }  # fmt: skip
+    assert len(voiceinfra.dials) == 3
+
+
+def test_or_by_number_where_rows_have_no_key(run_list, voiceinfra, warehouse):
+    warehouse([(1, "(212) 555-1001", "Ada", None)])
+    run = run_list(calls=people(3), sql_conn_id="warehouse", suppress_sql="SELECT phone FROM people")
+    assert run.xcom("call")["suppressed"] == 1
+    assert numbers(voiceinfra) == ["+12125551000", "+12125551002"]
+
+
+def test_where_that_cannot_be_asked_nobody_is_called(run_list, voiceinfra, warehouse):
+    warehouse([])
+    assert (
+        run_list(calls=people(3), sql_conn_id="warehouse", suppress_sql="SELECT phone FROM nowhere").state == "failed"
+    )
+    assert not voiceinfra.dials
+
+
+def test_a_list_whose_calls_all_fail_puts_itself_on_hold_until_a_person_says_so(
+    run_list, voiceinfra, meanwhile, caplog
+):
+    store, rows = voiceinfra.store, people(30)
+    for each in rows:
+        voiceinfra.outcome(each["to_number"], "failed")
+
+    def held():
+        return store.holds.in_force()
+
+    def look_and_release():
+        [hold] = held()
+        assert (hold.scope, hold.held_by, hold.why) == ("list", "stop_when", "the last 5 calls failed")
+        assert 5 <= len(voiceinfra.dials) <= 7
+        for each in rows:
+            voiceinfra.outcome(each["to_number"], "answered")
+        store.holds.release(hold.scope, hold.name, actor="bob")
+
+    meanwhile(held, look_and_release)
+    run = run_list(calls=rows, max_in_flight=2, stop_when=StopWhen(consecutive_failed=5))
+    assert run.xcom("call")["rows"] == 30
+    assert run.xcom("call")["answered"] >= 23
+    assert "is on hold, because the last 5 calls failed" in caplog.text
+
+
+@pytest.mark.parametrize(("ending", "result"), [("11", "unknown"), ("64", "overdue")])
+def test_so_does_one_of_which_nobody_knows_what_becomes_of_its_calls(run_list, voiceinfra, meanwhile, ending, result):
+    rows = [{"to_number": f"+1{area}55501{ending}"} for area in (212, 310, 415, 503, 602, 713)]
+    store = voiceinfra.store
+    meanwhile(
+        store.holds.in_force,
+        lambda: store.holds.release(Scope.LIST, store.holds.in_force()[0].name, actor="bob", cancel=True),
+    )
+    run = run_list(
+        calls=rows,
+        max_in_flight=2,
+        completion_timeout=timedelta(seconds=1),
+        stop_when=StopWhen(**{result: 2}),
+    )
+    assert run.state == {"unknown": "failed", "overdue": "success"}[result]
+    results = Counter(each for _, each in store.lists.counts(store.lists.open(source_of(run))).elements())
+    assert results[result] >= 2
+    assert results["cancelled"] >= 2
+
+
+def source_of(run):
+    from airflow_provider_voiceinfra.store.records import Source
+
+    [call, *_] = config.call_store().calls.iterate()
+    return Source(run.dag_id, run.run_id, call.source.run, "call")
 
 
 def test_what_makes_no_sense_is_told_when_the_dag_is_parsed():

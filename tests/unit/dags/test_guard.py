@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
-import threading
-import time
 from datetime import UTC, datetime, timedelta
 from datetime import time as clock
 
@@ -20,39 +16,6 @@ from airflow_provider_voiceinfra.store.holds import Scope
 from tests.dags import one_call
 
 NUMBER = one_call.NUMBER
-
-
-@pytest.fixture
-def limits(monkeypatch, voiceinfra):
-    """Set fields of the connection's form."""
-
-    def set_them(**extra):
-        connection = json.loads(os.environ["AIRFLOW_CONN_VOICEINFRA_DEFAULT"])
-        connection["extra"] |= extra
-        monkeypatch.setenv("AIRFLOW_CONN_VOICEINFRA_DEFAULT", json.dumps(connection))
-
-    return set_them
-
-
-@pytest.fixture
-def meanwhile():
-    """Do something when something is so, beside the DAG that runs."""
-    threads = []
-
-    def do(when, what):
-        def run():
-            end = time.monotonic() + 60
-            while not when():
-                assert time.monotonic() < end
-                time.sleep(0.01)
-            what()
-
-        threads.append(threading.Thread(target=run))
-        threads[-1].start()
-
-    yield do
-    for thread in threads:
-        thread.join()
 
 
 def task_state(run):

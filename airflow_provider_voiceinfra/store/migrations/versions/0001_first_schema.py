@@ -178,6 +178,8 @@ def upgrade() -> None:
         sa.Column("attempt", sa.Integer, nullable=False),
         sa.Column("due_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("call_ref", sa.String(length=32)),
+        sa.Column("ended_at", sa.DateTime(timezone=True)),
+        sa.Column("seen_by", sa.String(length=16)),
         sa.Column("read_by", sa.Integer, nullable=False),
         sa.ForeignKeyConstraint(["list_id"], ["voiceinfra_call_list.id"], name="fk_voiceinfra_call_list_row_list_id"),
         sa.PrimaryKeyConstraint("id", name="pk_voiceinfra_call_list_row"),
