@@ -64,6 +64,7 @@ _NUMBER = (
 
 _FILTERS = (
     argument("--dag", help="placed by this DAG"),
+    argument("--list", help="of this call list"),
     argument("--state", choices=[state.value for state in CallState], help="in this state"),
     argument("--number", help="to this number, in E.164, or to those that end with these digits"),
     argument("--since", help="claimed at this time or later, such as 2026-11-23 or 2026-11-23T15:00+01:00"),

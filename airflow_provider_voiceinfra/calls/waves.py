@@ -20,6 +20,10 @@ from airflow_provider_voiceinfra.store.rules import Rule
 
 log = logging.getLogger(__name__)
 
+_PARALLEL = 50
+"""POSTs at a time at most, however many lines there are."""
+_AT_ONCE = 500
+"""Rows that are dialled before it is looked again what became of the others."""
 _LONGEST_NAP = timedelta(minutes=10)
 _AGAIN = timedelta(seconds=60)
 """After which a row of which nothing was sent is due again."""
@@ -83,12 +87,12 @@ class Waves:
         :return: when to come back; None where every row has its end state.
         :raises ListStoppedError: if no call of the list can be placed.
         """
-        with ThreadPoolExecutor(self._max_in_flight, "voiceinfra-list") as pool:
+        with ThreadPoolExecutor(min(self._max_in_flight, _PARALLEL), "voiceinfra-list") as pool:
             while True:
                 busy = self._settle()
                 self._stop_if_broken()
                 now = datetime.now(UTC)
-                rows = self._store.lists.due(self._list_id, now, self._max_in_flight - busy)
+                rows = self._store.lists.due(self._list_id, now, min(self._max_in_flight - busy, _AT_ONCE))
                 if not rows:
                     return self._nap(now, busy)
                 refused = [error for error in pool.map(self._dial, rows) if error is not None]

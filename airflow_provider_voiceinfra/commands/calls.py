@@ -43,9 +43,13 @@ def show(arguments: argparse.Namespace) -> None:
         "task": _task(call),
         "key": call.idempotency_key,
         "agent": call.agent_id,
+        "list": call.list_id or "",
+        "attempt": call.attempt if call.attempt > 1 else "",
         "number": mask(call.to_number),
         "outcome": call.completion.outcome if call.completion else "",
         "seconds": call.completion.duration_seconds if call.completion else "",
+        "rule": call.rule or "",
+        "waits": f"until {call.wait_until:%Y-%m-%d %H:%M:%S} UTC" if call.wait_until else "",
         "error": f"{call.error_code}: {call.error_message}" if call.error_code else "",
     }
     say(call.ref)
@@ -92,6 +96,7 @@ def export(arguments: argparse.Namespace) -> None:
 
 def _found(arguments: argparse.Namespace) -> Iterator[Call]:
     return call_store().calls.iterate(
+        list_id=arguments.list,
         dag_id=arguments.dag,
         state=arguments.state,
         number=arguments.number,

@@ -34,6 +34,17 @@ def test_what_waits_is_cancelled_where_that_is_asked_for(cli, store):  # noqa: F
     assert "wrong words" in output
 
 
+def test_what_waits_is_found_by_its_list_and_says_for_what(cli, store):  # noqa: F811
+    cli("hold", "--list", "vl_1", "--why", "wrong words")
+    waiting = store.claims.take(new_call(list_id="vl_1"))
+    store.claims.take(new_call("other", to_number="+14155550177", list_id="vl_2"))
+    _, output, _ = cli("calls", "list", "--list", "vl_1")
+    assert [line.split()[:2] for line in output.splitlines()[1:]] == [[waiting.ref, "waiting"]]
+    _, output, _ = cli("calls", "show", waiting.ref)
+    assert "rule     hold" in output
+    assert "list     vl_1" in output
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
