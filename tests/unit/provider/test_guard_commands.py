@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 
 import pytest
 
@@ -43,6 +44,17 @@ def test_what_waits_is_found_by_its_list_and_says_for_what(cli, store):  # noqa:
     _, output, _ = cli("calls", "show", waiting.ref)
     assert "rule     hold" in output
     assert "list     vl_1" in output
+
+
+def test_every_refusal_is_in_the_export_with_its_rule(cli, store):  # noqa: F811
+    cli("hold", "--all", "--why", "wrong words")
+    store.claims.take(new_call())
+    cli("dnc", "add", "+14155550177")
+    store.claims.take(new_call("other", to_number="+14155550177"))
+    cli("release", "--all", "--cancel")
+    steps = [json.loads(line) for line in cli("calls", "export")[1].splitlines()]
+    told = {(step["event"], step["detail"].get("rule")) for step in steps}
+    assert told == {("waiting", "hold"), ("cancelled", None), ("do_not_call", "do_not_call")}
 
 
 @pytest.mark.parametrize(
