@@ -12,6 +12,12 @@ from airflow_provider_voiceinfra.calls.limits import Limits
 from airflow_provider_voiceinfra.calls.zones import zones_of_number
 from airflow_provider_voiceinfra.store.rules import Refusal, Rule, Rules
 
+_NO_ZONE = (
+    "Its number does not tell in which time zone the person is: give the call a timezone, or its CallingHours one for "
+    "such numbers."
+)
+_NEVER_OPEN = "Calling hours of the connection and of the call are never open together where the person is: mend them."
+
 
 @dataclass(frozen=True, slots=True)
 class Wishes:
@@ -95,10 +101,10 @@ class _ByTime:
         if not self.allowed:
             return Refusal(Rule.ALLOWED_NUMBERS)
         if not all(window.zones for window in self.windows):
-            return Refusal(Rule.TIMEZONE)
+            return Refusal(Rule.TIMEZONE, facts={"why": _NO_ZONE})
         opens = self._opens_at(now)
         if opens is None:
-            return Refusal(Rule.TIMEZONE, facts={"never": "yes"})
+            return Refusal(Rule.TIMEZONE, facts={"why": _NEVER_OPEN})
         return None if opens <= now else Refusal(Rule.CALLING_HOURS, opens)
 
     def closes_at(self, now: datetime) -> datetime | None:

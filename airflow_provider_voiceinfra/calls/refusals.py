@@ -34,12 +34,9 @@ class NumberNotAllowedError(CallRefusedError):
 
 
 class NoTimezoneError(CallRefusedError):
-    """Nobody can tell what time it is where the person is."""
+    """Nobody can tell what time it is where the person is, or calling hours never open there."""
 
-    says = (
-        "Its number does not tell in which time zone the person is, or not when calling hours are open there: give the "
-        "call a timezone, or its CallingHours one for such numbers."
-    )
+    says = "{why}"
 
 
 class DoNotCallError(CallRefusedError):

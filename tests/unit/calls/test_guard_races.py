@@ -139,6 +139,12 @@ def test_a_hold_is_told_in_a_sentence_with_who_and_why(open_store, sandbox):
         dialer(store, sandbox, Limits()).place(intent)
 
 
+def test_hours_that_never_open_together_are_no_reason_to_wait(open_store, sandbox):
+    morning, evening = (CallingHours(time(start), time(start + 2), WEEKDAYS) for start in (9, 17))
+    ours = dialer(open_store(), sandbox, Limits(calling_hours=morning))
+    assert place(ours, "one", number(0, 0), calling_hours=evening, timezone="UTC") == "timezone"
+
+
 def test_hours_of_the_connection_hold_whatever_the_dag_wishes(open_store, sandbox):
     always = CallingHours(time.min, time.max, WEEKDAYS)
     another_day = CallingHours(time.min, time.max, [WEEKDAYS[(datetime.now(UTC).weekday() + 3) % 7]])
