@@ -27,6 +27,7 @@ from airflow_provider_voiceinfra.calls.refusals import error_of
 from airflow_provider_voiceinfra.calls.request import CallRequest
 from airflow_provider_voiceinfra.calls.retry import Backoff, RetryPolicy
 from airflow_provider_voiceinfra.calls.transport import SendTime
+from airflow_provider_voiceinfra.store.budget import TURN_LENGTH
 from airflow_provider_voiceinfra.store.call_store import CallStore
 from airflow_provider_voiceinfra.store.claims import CLAIM_LIFETIME
 from airflow_provider_voiceinfra.store.errors import StoreError
@@ -44,14 +45,11 @@ PATIENCE = timedelta(hours=2)
 _ANSWER_TIME = timedelta(seconds=45)
 """What is left of a claim when the first byte is written: enough to wait for the answer and to read it."""
 
-_TURN_LENGTH = timedelta(milliseconds=20)
-"""How long a turn to send lasts. What is missed by more could come in one second with too many others."""
-
 _CONNECT_TIME = timedelta(milliseconds=500)
 """How long before its turn a POST's connection is made."""
 
-_MISSED_TURNS = 20
-"""How many turns a busy machine may miss before it has to try again later."""
+_MISSED_TURNS = 8
+"""How many turns, each twice as long as the one before, a busy machine may miss before it has to try again later."""
 
 KEY_IS_FREE = REFUSED | {CallState.RELEASED, CallState.REJECTED, CallState.NOT_PLACED, CallState.WAITING}
 """States of calls that were not placed, and may be claimed anew."""
@@ -174,7 +172,7 @@ class Dialer:
         backoff, claim, request = Backoff(self._retry), dial.claim, dial.request
         missed_turns = 0
         while True:
-            send_time = self._fence(dial)
+            send_time = self._fence(dial, missed_turns)
             if send_time is None:
                 return self._taken(self._get(claim.ref), on_call_id)
             try:
@@ -200,30 +198,30 @@ class Dialer:
             self._record(lambda: self._store.claims.record_queued(claim, call_id))
         return self._get(claim.ref)
 
-    def _fence(self, dial: _Dial) -> SendTime | None:
+    def _fence(self, dial: _Dial, missed_turns: int) -> SendTime | None:
         """Pass the fence.
 
         :return: when the POST may begin to be sent; None where the claim is not ours any more.
         :raises GuardError: if the guard has changed its mind since the claim.
         """
-        fence = self._pass_fence(dial)
+        # Whoever is too slow for a turn gets a longer one, at the cost of the others: so that it comes to its end.
+        fence = self._pass_fence(dial, TURN_LENGTH * 2**missed_turns)
         if fence is None:
             return None
         if isinstance(fence, Refused):
             raise error_of(fence)
-        turn, turn_is_over = fence.send_at, None
+        turn = fence.send_at
         if turn is not None:
-            turn_is_over = turn + _TURN_LENGTH
             # The rest of the time is waited for with the connection made.
             self._sleep(dial.claim, max(0.0, (turn - _CONNECT_TIME - datetime.now(UTC)).total_seconds()))
         closes = dial.rules.closes_at(datetime.now(UTC))
-        ends = (fence.until - _ANSWER_TIME, turn_is_over, closes, dial.rules.not_after)
+        ends = (fence.until - _ANSWER_TIME, fence.send_by, closes, dial.rules.not_after)
         return SendTime(turn, min(filter(None, ends)))
 
-    def _pass_fence(self, dial: _Dial) -> Fence | Refused | None:
+    def _pass_fence(self, dial: _Dial, turn_length: timedelta) -> Fence | Refused | None:
         claim = dial.claim
         try:
-            return self._store.claims.fence(claim, dial.new, dial.rules)
+            return self._store.claims.fence(claim, dial.new, dial.rules, turn_length=turn_length)
         except StoreError:
             # Nothing was sent: let a later try dial, if the store can still be told.
             self._record(lambda: self._store.claims.release(claim, "the store was away"))

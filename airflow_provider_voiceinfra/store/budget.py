@@ -18,8 +18,10 @@ LONGEST_TURN = timedelta(seconds=5)
 """How long a dial waits for its turn at most; then it asks again later."""
 LINES_INTERVAL = timedelta(seconds=10)
 """After which a free line is looked for again."""
+TURN_LENGTH = timedelta(milliseconds=20)
+"""How long a turn lasts usually."""
 _MARGIN = 1.02
-"""Turns are this much further apart than they need be: each may be used 20 ms late, and still no second sees more."""
+"""Turns are this much further apart than they need be: each may be used so late, and still no second sees more."""
 
 _budget, _call = tables.budget.c, tables.call.c
 
@@ -58,9 +60,10 @@ class Budget:
         self._update(day=today.isoformat(), calls=calls + 1)
         return today.isoformat()
 
-    def turn(self, rules: Rules, now: datetime) -> datetime | Refusal | None:
+    def turn(self, rules: Rules, now: datetime, length: timedelta) -> datetime | Refusal | None:
         """Take a turn to send.
 
+        :param length: how long it is to last; what is sent in it, no second sees more than the rate.
         :return: when it is; or the limit, where it would be too far away; or None for at once.
         """
         if rules.calls_per_second is None:
@@ -68,7 +71,8 @@ class Budget:
         turn: datetime = max(now, self._hold_row(now).next_at)
         if turn - now > LONGEST_TURN:
             return Refusal(Rule.PACE, turn, facts={"limit": f"{rules.calls_per_second:g}"})
-        self._update(next_at=turn + timedelta(seconds=_MARGIN / rules.calls_per_second))
+        apart = timedelta(seconds=_MARGIN / rules.calls_per_second)
+        self._update(next_at=turn + apart + max(timedelta(0), length - TURN_LENGTH))
         return turn
 
     def _hold_row(self, now: datetime) -> Any:

@@ -10,7 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from airflow_provider_voiceinfra.store import tables
-from airflow_provider_voiceinfra.store.budget import give_back
+from airflow_provider_voiceinfra.store.budget import TURN_LENGTH, give_back
 from airflow_provider_voiceinfra.store.completions import lock_call_id, settle
 from airflow_provider_voiceinfra.store.database import Database
 from airflow_provider_voiceinfra.store.events import record_event
@@ -103,17 +103,20 @@ class Claims:
             "number_hash": None,
         }
 
-    def fence(self, claim: Claim, new: NewCall, rules: Rules = _NO_RULES) -> Fence | Refused | None:
+    def fence(
+        self, claim: Claim, new: NewCall, rules: Rules = _NO_RULES, *, turn_length: timedelta = TURN_LENGTH
+    ) -> Fence | Refused | None:
         """Pass the fence: must be called, and give one, right before each POST.
 
         :param new: the call, and ``rules``, as they were when it was claimed.
+        :param turn_length: for how long its turn to send is to last, where there are turns.
         :return: None where the claim is not ours any more; then, and where it is refused, nothing may be sent.
         """
         now = datetime.now(UTC)
         with self._database.write() as tx:
             refusal = self._guard.check_again(tx, new, rules, now)
             lock_party(tx, Party.of(new))
-            turn = refusal or self._guard.turn(tx, new, rules, now)
+            turn = refusal or self._guard.turn(tx, new, rules, now, turn_length)
             if isinstance(turn, Refusal):
                 return self._refuse(tx, claim, new, turn)
             until = now + CLAIM_LIFETIME
@@ -121,7 +124,7 @@ class Claims:
             if not self._update_own(tx, claim, CallState.CLAIMED, **passed):
                 return None
             record_event(tx, claim.id, "dialling")
-        return Fence(until, turn)
+        return Fence(until) if turn is None else Fence(until, turn, turn + turn_length)
 
     def _refuse(self, tx: sa.Connection, claim: Claim, new: NewCall, refusal: Refusal) -> Refused | None:
         party = Party.of(new)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
@@ -51,9 +51,11 @@ class Guard:
         held = self._held(tx, new, rules)
         return held or (None if by_time is None else _too_late(by_time, rules))
 
-    def turn(self, tx: sa.Connection, new: NewCall, rules: Rules, now: datetime) -> datetime | Refusal | None:
+    def turn(
+        self, tx: sa.Connection, new: NewCall, rules: Rules, now: datetime, length: timedelta
+    ) -> datetime | Refusal | None:
         """Take a turn to send; see :meth:`~airflow_provider_voiceinfra.store.budget.Budget.turn`."""
-        turn = Budget(tx, self._environment, new.conn_id).turn(rules, now)
+        turn = Budget(tx, self._environment, new.conn_id).turn(rules, now, length)
         return _too_late(turn, rules) if isinstance(turn, Refusal) else turn
 
     def _held(self, tx: sa.Connection, new: NewCall, rules: Rules) -> Refusal | None:

@@ -100,7 +100,9 @@ class Fence:
 
     :param until: the claim is ours until then.
     :param send_at: when the POST's turn is, by ``calls_per_second``; None for at once.
+    :param send_by: when its turn is over.
     """
 
     until: datetime
     send_at: datetime | None = None
+    send_by: datetime | None = None

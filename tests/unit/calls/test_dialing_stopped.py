@@ -25,7 +25,7 @@ def outage(store_url, kind, request, monkeypatch):
     outage.end()
 
 
-def stopped(*_: object) -> None:
+def stopped(*_: object, **__: object) -> None:
     raise KeyboardInterrupt
 
 
@@ -78,7 +78,7 @@ def test_a_refusal_and_a_doubt_are_recorded_too_when_the_store_is_back(store, ou
 def test_a_store_that_is_away_before_the_post_lets_nothing_be_sent(store, outage, at_nap, monkeypatch):
     fence = store.claims.fence
 
-    def away(*claim):
+    def away(*claim, **_):
         outage.begin()
         return fence(*claim)
 

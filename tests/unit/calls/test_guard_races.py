@@ -90,10 +90,10 @@ def test_no_two_posts_have_the_same_turn(open_store, sandbox):
         store, turns = open_store(), []
         fence = store.claims.fence
 
-        def noting(*claim):
-            passed = fence(*claim)
+        def noting(*claim, **options):
+            passed = fence(*claim, **options)
             if isinstance(passed, Fence):
-                turns.append(passed.send_at.timestamp())
+                turns.append((passed.send_at.timestamp(), passed.send_by.timestamp()))
             return passed
 
         store.claims.fence = noting
@@ -104,7 +104,8 @@ def test_no_two_posts_have_the_same_turn(open_store, sandbox):
 
     turns = sorted(turn for taken in in_processes(PROCESSES, dial) for turn in taken)
     assert len(turns) >= PROCESSES
-    assert all(after - before >= 1.019 / 40 for before, after in pairwise(turns))
+    for (_, over), (begin, _) in pairwise(turns):
+        assert begin - over >= 1.019 / 40 - 0.02
     assert len(sandbox.dials) == PROCESSES
 
 

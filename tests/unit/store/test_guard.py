@@ -289,6 +289,17 @@ def test_posts_take_turns(store):
     assert all(0.5 <= gap < 0.6 for gap in gaps), gaps
 
 
+def test_who_is_slow_gets_a_longer_turn_and_still_no_second_sees_more(store):
+    rules = Rules(calls_per_second=2)
+    fences = []
+    for index, length in enumerate((0.02, 0.64, 0.02)):
+        call = new_call(f"{index}", to_number=number(index))
+        claim = store.claims.take(call, rules)
+        fences.append(store.claims.fence(claim, call, rules, turn_length=timedelta(seconds=length)))
+    assert (fences[1].send_by - fences[1].send_at).total_seconds() == 0.64
+    assert (fences[2].send_at - fences[1].send_by).total_seconds() >= 0.49
+
+
 def test_a_turn_that_is_far_away_is_not_waited_for(store):
     rules = Rules(calls_per_second=0.1)
     taken = []
