@@ -5,10 +5,9 @@ from __future__ import annotations
 import contextlib
 import logging
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 from airflow_provider_voiceinfra.calls.account import Account
 from airflow_provider_voiceinfra.calls.api import VoiceInfraApi
@@ -20,8 +19,8 @@ from airflow_provider_voiceinfra.calls.errors import (
     KeyConflictError,
     TooLateToSendError,
 )
-from airflow_provider_voiceinfra.calls.guard import Wishes, rules_for
-from airflow_provider_voiceinfra.calls.keys import IdempotencyKey
+from airflow_provider_voiceinfra.calls.guard import rules_for
+from airflow_provider_voiceinfra.calls.intent import CallIntent
 from airflow_provider_voiceinfra.calls.numbers import mask
 from airflow_provider_voiceinfra.calls.refusals import error_of
 from airflow_provider_voiceinfra.calls.request import CallRequest
@@ -31,16 +30,13 @@ from airflow_provider_voiceinfra.store.budget import TURN_LENGTH
 from airflow_provider_voiceinfra.store.call_store import CallStore
 from airflow_provider_voiceinfra.store.claims import CLAIM_LIFETIME
 from airflow_provider_voiceinfra.store.errors import StoreError
-from airflow_provider_voiceinfra.store.records import REFUSED, Call, CallState, Claim, HeldBy, NewCall, Source
+from airflow_provider_voiceinfra.store.records import REFUSED, Call, CallState, Claim, HeldBy, NewCall
 from airflow_provider_voiceinfra.store.rules import Fence, Refused, Rules
 
 log = logging.getLogger(__name__)
 
 RECORD_DEADLINE = 60.0
 """Seconds for which an answer is tried to be recorded while the store does not answer."""
-
-PATIENCE = timedelta(hours=2)
-"""For how long a call whose answer nobody received may be settled by its completion."""
 
 _ANSWER_TIME = timedelta(seconds=45)
 """What is left of a claim when the first byte is written: enough to wait for the answer and to read it."""
@@ -58,25 +54,6 @@ _ELSEWHERE = {
     HeldBy.MAP_INDEX: "another map index of this task and run calls the same number with another request",
     HeldBy.RETRY: "an earlier try of this task called another number, and a retry must not call a second person",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class CallIntent:
-    """A call that somebody wants placed, once.
-
-    :param metadata: kept with the call, never sent.
-    :param patience: for how long it may be settled by its completion, should nobody receive the answer.
-    :param wishes: when it may be placed.
-    :param list_id: of the call list that it belongs to.
-    """
-
-    key: IdempotencyKey
-    request: CallRequest
-    source: Source
-    metadata: Mapping[str, Any] = field(default_factory=dict, repr=False)
-    patience: timedelta = PATIENCE
-    wishes: Wishes = field(default_factory=Wishes)
-    list_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +108,7 @@ class Dialer:
         :raises KeyConflictError: the key belongs to a call that asked for something else.
         :raises StoreError: the store cannot be used.
         """
-        new = self._new_call(intent)
+        new = intent.new_call(self._account)
         rules = rules_for(self._account.limits, intent.wishes, new.to_number)
         while True:
             taken = self._store.claims.take(new, rules)
@@ -144,29 +121,6 @@ class Dialer:
                 continue
             self._check_same(call, intent, taken.reason)
             return self._taken(call, on_call_id or _ignore)
-
-    def _new_call(self, intent: CallIntent) -> NewCall:
-        request = intent.request
-        return NewCall(
-            key=intent.key.full_text,
-            base_key=intent.key.text,
-            key_label=intent.key.label,
-            own_key=intent.key.own,
-            patience=intent.patience,
-            host=self._account.host,
-            conn_id=self._account.conn_id,
-            webhook_conn_id=self._account.webhook_conn_id,
-            source=intent.source,
-            agent_id=request.agent_id,
-            from_number=request.from_number,
-            to_number=request.to_number,
-            request=request.words(),
-            fingerprint=request.fingerprint(),
-            metadata=intent.metadata,
-            clear=intent.key.clear,
-            attempt=intent.key.attempt,
-            list_id=intent.list_id,
-        )
 
     def _dial(self, dial: _Dial, on_call_id: Callable[[str], None]) -> Call:
         backoff, claim, request = Backoff(self._retry), dial.claim, dial.request

@@ -9,9 +9,9 @@ from typing import Any
 
 from airflow_provider_voiceinfra.calls.account import Account
 from airflow_provider_voiceinfra.calls.calling_hours import CallingHours
-from airflow_provider_voiceinfra.calls.dialing import CallIntent
 from airflow_provider_voiceinfra.calls.errors import InvalidCallError
 from airflow_provider_voiceinfra.calls.guard import Wishes
+from airflow_provider_voiceinfra.calls.intent import CallIntent
 from airflow_provider_voiceinfra.calls.keys import own_key
 from airflow_provider_voiceinfra.calls.numbers import hash_number, to_e164
 from airflow_provider_voiceinfra.calls.request import CallRequest, check_storable, plain_object

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from airflow_provider_voiceinfra.calls import errors, refusals
-from airflow_provider_voiceinfra.calls.dialing import CallIntent
+from airflow_provider_voiceinfra.calls.intent import CallIntent
 from airflow_provider_voiceinfra.calls.redial import Redial
 from airflow_provider_voiceinfra.calls.stop_when import StopWhen
 from airflow_provider_voiceinfra.store.call_lists import ListRow, OpenCall

@@ -13,9 +13,10 @@ from airflow.sdk.observability.stats import Stats
 from airflow_provider_voiceinfra.calls.account import Account, base_url
 from airflow_provider_voiceinfra.calls.api import VoiceInfraApi
 from airflow_provider_voiceinfra.calls.calling_hours import CallingHours
-from airflow_provider_voiceinfra.calls.dialing import CallIntent, Dialer
+from airflow_provider_voiceinfra.calls.dialing import Dialer
 from airflow_provider_voiceinfra.calls.errors import InvalidCallError, VoiceInfraError
 from airflow_provider_voiceinfra.calls.guard import Wishes
+from airflow_provider_voiceinfra.calls.intent import CallIntent
 from airflow_provider_voiceinfra.calls.keys import own_key
 from airflow_provider_voiceinfra.calls.limits import read_limits
 from airflow_provider_voiceinfra.calls.refusals import GuardError

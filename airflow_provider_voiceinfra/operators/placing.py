@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_voiceinfra.calls.account import Account
     from airflow_provider_voiceinfra.calls.calling_hours import CallingHours
-    from airflow_provider_voiceinfra.calls.dialing import CallIntent
+    from airflow_provider_voiceinfra.calls.intent import CallIntent
     from airflow_provider_voiceinfra.calls.refusals import CallWaitsError
     from airflow_provider_voiceinfra.store.records import Call
 
@@ -102,8 +102,8 @@ class PlacingOperator(PrivateFieldsOperator):
         return hook.place(intent, on_call_id=push, settle_wait=_SETTLE_SECONDS)
 
     def _intent(self, account: Account, context: Context, attempt: int) -> CallIntent:
-        from airflow_provider_voiceinfra.calls.dialing import CallIntent
         from airflow_provider_voiceinfra.calls.guard import Wishes
+        from airflow_provider_voiceinfra.calls.intent import CallIntent
         from airflow_provider_voiceinfra.calls.keys import own_key, task_key
         from airflow_provider_voiceinfra.calls.request import CallRequest, plain_object
         from airflow_provider_voiceinfra.context import clear_count, task_source

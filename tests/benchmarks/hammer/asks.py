@@ -6,7 +6,7 @@ import random
 from dataclasses import dataclass, field, replace
 
 from airflow_provider_voiceinfra.calls.account import Account
-from airflow_provider_voiceinfra.calls.dialing import CallIntent
+from airflow_provider_voiceinfra.calls.intent import CallIntent
 from airflow_provider_voiceinfra.calls.keys import own_key, task_key
 from airflow_provider_voiceinfra.calls.request import CallRequest
 from airflow_provider_voiceinfra.sandbox import SCENARIOS

@@ -11,8 +11,9 @@ import pytest
 import requests
 
 from airflow_provider_voiceinfra.calls.calling_hours import WEEKDAYS, CallingHours
-from airflow_provider_voiceinfra.calls.dialing import CallIntent, Dialer
+from airflow_provider_voiceinfra.calls.dialing import Dialer
 from airflow_provider_voiceinfra.calls.guard import Wishes
+from airflow_provider_voiceinfra.calls.intent import CallIntent
 from airflow_provider_voiceinfra.calls.keys import own_key
 from airflow_provider_voiceinfra.calls.limits import Limits
 from airflow_provider_voiceinfra.calls.refusals import CallOnHoldError, GuardError
