@@ -7,6 +7,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from threading import Event
 
 from airflow_provider_voiceinfra.calls import errors, refusals
 from airflow_provider_voiceinfra.calls.intent import CallIntent
@@ -80,6 +81,8 @@ class Waves:
         self._max_in_flight = max_in_flight
         self._redial = redial
         self._stop_when = stop_when or StopWhen()
+        # What stops one row stops the others too.
+        self._stopped = Event()
 
     def run(self) -> Nap | None:
         """Dial while lines are free and rows are due.
@@ -95,7 +98,8 @@ class Waves:
                 rows = self._store.lists.due(self._list_id, now, min(self._max_in_flight - busy, _AT_ONCE))
                 if not rows:
                     return self._nap(now, busy)
-                refused = [error for error in pool.map(self._dial, rows) if error is not None]
+                self._stopped.clear()
+                refused = [error for error in pool.map(self._dial_unless_stopped, rows) if error is not None]
                 if refused:
                     return self._nap(now, len(self._store.lists.open_calls(self._list_id)), refused[0])
 
@@ -150,6 +154,18 @@ class Waves:
             return
         ended = call.completed_at or datetime.now(UTC)
         self._store.lists.wait(call.row_id, ended + redial.wait, attempt=call.attempt + 1)
+
+    def _dial_unless_stopped(self, row: ListRow) -> refusals.CallWaitsError | None:
+        if self._stopped.is_set():
+            return None
+        stops = True
+        try:
+            refused = self._dial(row)
+            stops = refused is not None
+        finally:
+            if stops:
+                self._stopped.set()
+        return refused
 
     def _dial(self, row: ListRow) -> refusals.CallWaitsError | None:
         """Dial one row.

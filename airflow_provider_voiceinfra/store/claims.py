@@ -15,7 +15,14 @@ from airflow_provider_voiceinfra.store.completions import lock_call_id, settle
 from airflow_provider_voiceinfra.store.database import Database
 from airflow_provider_voiceinfra.store.events import record_event
 from airflow_provider_voiceinfra.store.guard import Guard
-from airflow_provider_voiceinfra.store.holders import asker, find_holder, find_undialled, hash_key, lock_intent
+from airflow_provider_voiceinfra.store.holders import (
+    asked_before,
+    asker,
+    find_holder,
+    find_undialled,
+    hash_key,
+    lock_intent,
+)
 from airflow_provider_voiceinfra.store.records import CallState, Claim, Held, NewCall
 from airflow_provider_voiceinfra.store.recovery import Party, lock_party, party_of_call, recover
 from airflow_provider_voiceinfra.store.rules import Fence, Refusal, Refused, Rule, Rules
@@ -59,7 +66,8 @@ class Claims:
             row = self._row(new, owner, now)
             if isinstance(checked, Refusal):
                 row_id, ref = _put(tx, earlier, row | _refused_by(checked))
-                record_event(tx, row_id, checked.rule.state, rule=checked.rule, asked_by=asker(new))
+                if not asked_before(earlier, new, checked.rule):
+                    record_event(tx, row_id, checked.rule.state, rule=checked.rule, asked_by=asker(new))
                 return Refused(ref, checked.rule.state, checked)
             row_id, ref = _put(tx, earlier, row | {"state": CallState.CLAIMED, "counted_on": checked})
             record_event(tx, row_id, "claimed")

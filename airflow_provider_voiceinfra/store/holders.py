@@ -91,6 +91,15 @@ def asker(new: NewCall) -> str:
     return "/".join(map(str, (source.dag_id, source.run, source.task_id, source.map_index, source.generation)))
 
 
+def asked_before(waiting: Any, new: NewCall, rule: str) -> bool:
+    """Tell whether the one who asks was told the same when he asked last: that needs no other event."""
+    if waiting is None or waiting.rule != rule:
+        return False
+    source = new.source
+    last = (*_task(waiting), waiting.generation)
+    return last == (source.dag_id, source.run, source.task_id, source.map_index, source.generation)
+
+
 def _may_follow(new: NewCall, latest: Any) -> bool:
     """Tell whether the latest call of an intent has ended, and another one is asked for.
 
