@@ -25,6 +25,7 @@ class CallIntent:
     :param patience: for how long it may be settled by its completion, should nobody receive the answer.
     :param wishes: when it may be placed.
     :param list_id: of the call list that it belongs to.
+    :param list_row: its row there.
     """
 
     key: IdempotencyKey
@@ -34,6 +35,7 @@ class CallIntent:
     patience: timedelta = PATIENCE
     wishes: Wishes = field(default_factory=Wishes)
     list_id: str | None = None
+    list_row: int | None = None
 
     def new_call(self, account: Account) -> NewCall:
         """Say what the call store keeps of it.
@@ -60,4 +62,5 @@ class CallIntent:
             fingerprint=request.fingerprint(),
             metadata=self.metadata,
             list_id=self.list_id,
+            list_row=self.list_row,
         )

@@ -106,7 +106,8 @@ class Template:
         request = CallRequest(to_number=row.to_number, **fields)
         name = f"{list_id}/{hash_number(row.to_number)}" if row.key is None else f"{self.key_prefix}/{row.key}"
         key = own_key(name, to_number=row.to_number, attempt=row.attempt)
-        return CallIntent(key, request, source, row.metadata, wishes=wishes, list_id=list_id, **options)
+        links: dict[str, Any] = {"list_id": list_id, "list_row": row.id}
+        return CallIntent(key, request, source, row.metadata, wishes=wishes, **links, **options)
 
     def name_of(self, key_column: str | None) -> Callable[[object], str | None]:
         """Give what makes the name of a row out of a value: of its key, else of its number."""

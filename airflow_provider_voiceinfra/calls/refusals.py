@@ -115,6 +115,7 @@ _ERRORS: dict[Rule, type[GuardError]] = {
     Rule.MIN_INTERVAL: CalledRecentlyError,
     Rule.NOT_AFTER: CallExpiredError,
     Rule.HOLD: CallOnHoldError,
+    Rule.CANCELLED: CallCancelledError,
     Rule.CALLING_HOURS: OutsideCallingHoursError,
     Rule.PER_DAY: DayLimitError,
     Rule.IN_FLIGHT: LinesBusyError,

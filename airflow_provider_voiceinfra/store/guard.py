@@ -12,7 +12,7 @@ from airflow_provider_voiceinfra.store.do_not_call import DoNotCall, hash_number
 from airflow_provider_voiceinfra.store.holders import hash_key
 from airflow_provider_voiceinfra.store.holds import Scope, find_hold
 from airflow_provider_voiceinfra.store.locks import lock
-from airflow_provider_voiceinfra.store.records import RANG, NewCall
+from airflow_provider_voiceinfra.store.records import RANG, CallState, NewCall
 from airflow_provider_voiceinfra.store.rules import Refusal, Rule, Rules
 
 _call = tables.call.c
@@ -33,7 +33,8 @@ class Guard:
 
         :return: what refuses it; or the day on which it is counted, where days are counted.
         """
-        refusal = self.check_again(tx, new, rules, now) or self._called_recently(tx, new, rules, now)
+        refusal = self.check_again(tx, new, rules, now) or _cancelled(tx, new)
+        refusal = refusal or self._called_recently(tx, new, rules, now)
         if refusal is not None:
             return refusal
         counted = Budget(tx, self._environment, new.conn_id).count(rules, now)
@@ -86,6 +87,15 @@ class Guard:
             return None
         facts = {"last": f"{last:%Y-%m-%d %H:%M} UTC", "limit": str(rules.min_interval)}
         return Refusal(Rule.MIN_INTERVAL, facts=facts)
+
+
+def _cancelled(tx: sa.Connection, new: NewCall) -> Refusal | None:
+    """Look whether a list's row was cancelled while a worker had it in its hands; no hold is released meanwhile."""
+    if new.list_row is None:
+        return None
+    rows = tables.call_list_row.c
+    result = tx.scalar(sa.select(rows.result).where(rows.id == new.list_row))
+    return Refusal(Rule.CANCELLED) if result == CallState.CANCELLED else None
 
 
 def _too_late(refusal: Refusal, rules: Rules) -> Refusal:

@@ -87,6 +87,7 @@ class NewCall:
     :param clear: which clear of the task asks to call again, once the earlier call has ended; 0 for none.
     :param attempt: the first call of an intent is 1, a redial of it 2, and so on; the base key is the same.
     :param list_id: of the call list that it belongs to.
+    :param list_row: its row there.
     :param patience: for how long from now a completion may settle it, should nobody receive the answer.
     :param request: first message, context and variables, as they will be sent.
     :param fingerprint: a short hash of each field of the request, by the field's name.
@@ -110,6 +111,7 @@ class NewCall:
     clear: int = 0
     attempt: int = 1
     list_id: str | None = None
+    list_row: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ class Rule(StrEnum):
     DO_NOT_CALL = "do_not_call"
     NOT_AFTER = "not_after"
     HOLD = "hold"
+    CANCELLED = "cancelled"
     CALLING_HOURS = "calling_hours"
     MIN_INTERVAL = "min_interval_per_number"
     PER_DAY = "max_calls_per_day"
@@ -35,6 +36,7 @@ _ENDS = {
     Rule.TIMEZONE: CallState.NO_TIMEZONE,
     Rule.DO_NOT_CALL: CallState.DO_NOT_CALL,
     Rule.NOT_AFTER: CallState.EXPIRED,
+    Rule.CANCELLED: CallState.CANCELLED,
     Rule.MIN_INTERVAL: CallState.CALLED_RECENTLY,
 }
 

@@ -9,11 +9,12 @@ import pytest
 import sqlalchemy as sa
 
 from airflow_provider_voiceinfra.store import holds, tables
+from airflow_provider_voiceinfra.store.call_lists import NewRow
 from airflow_provider_voiceinfra.store.errors import StoreError
 from airflow_provider_voiceinfra.store.holds import Scope
 from airflow_provider_voiceinfra.store.records import Claim, Source
 from airflow_provider_voiceinfra.store.rules import Fence, Refused, Rule, Rules
-from tests.unit.store.samples import CONN, new_call, rows, state
+from tests.unit.store.samples import CONN, NUMBER, new_call, rows, state
 
 
 def hold(store, scope=Scope.ALL, name=""):
@@ -127,6 +128,16 @@ def test_for_all_tasks_that_waited_for_the_same_call(store):
         store.claims.take(each)
     store.holds.release(Scope.ALL, "", actor="bob", cancel=True)
     assert [store.claims.take(each).state for each in tasks] == ["cancelled", "cancelled"]
+
+
+def test_a_row_of_a_list_that_a_worker_has_in_its_hands_is_cancelled_too(store):
+    list_id = store.lists.open(Source("dag", "run", "run", "call"))
+    store.lists.add(list_id, [NewRow(1, None, NUMBER, {}, {})], 0)
+    hold(store)
+    [row] = store.lists.due(list_id, datetime.now(UTC) + timedelta(seconds=1), 9)
+    assert store.holds.release(Scope.ALL, "", actor="bob", cancel=True) == 1
+    taken = store.claims.take(new_call(list_id=list_id, list_row=row.id))
+    assert (taken.state, taken.refusal.rule) == ("cancelled", Rule.CANCELLED)
 
 
 def test_what_waits_for_something_else_is_not_cancelled(store):
