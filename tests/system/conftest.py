@@ -6,8 +6,10 @@ import json
 import socket
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
+import psutil
 import pytest
 
 from airflow_provider_voiceinfra.demo.standalone import Standalone
@@ -108,3 +110,10 @@ def call_store(store_url: str) -> Iterator[CallStore]:
     store = CallStore(store_url)
     yield store
     store.close()
+
+
+def is_part_of(airflow: Standalone, process: psutil.Process) -> bool:
+    """Tell whether a process belongs to that Airflow, also one that a test has started in the place of another."""
+    with suppress(psutil.Error):
+        return process.environ().get("AIRFLOW_HOME") == str(airflow.home)
+    return False

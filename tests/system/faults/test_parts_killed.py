@@ -14,6 +14,7 @@ import pytest
 import requests
 
 from airflow_provider_voiceinfra.demo import reaper
+from tests.system.conftest import is_part_of
 from tests.unit.store.samples import deliver
 
 NEVER_BY_ITSELF = "64"
@@ -37,12 +38,6 @@ def kill(airflow, component):
     for process in killed:
         process.kill()
     psutil.wait_procs(killed, timeout=10)
-
-
-def is_part_of(airflow, process):
-    with suppress(psutil.Error):
-        return process.environ().get("AIRFLOW_HOME") == str(airflow.home)
-    return False
 
 
 def title(process):
