@@ -33,6 +33,7 @@ NUMBER = "+44{:010}"
 _ALL_RULES = Limits(
     max_calls_per_day=10_000_000,
     max_in_flight=1_000,
+    calls_per_second=1_000,
     min_interval_per_number=timedelta(days=7),
     calling_hours=CallingHours(clock.min, clock.max, WEEKDAYS, "UTC"),
 )
