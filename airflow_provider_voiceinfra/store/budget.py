@@ -78,12 +78,8 @@ class Budget:
     def _hold_row(self, now: datetime) -> Any:
         key = {"environment": self._environment, "conn_id": self._conn_id}
         row = {**key, "day": date.min.isoformat(), "calls": 0, "next_at": now}
-        query = sa.select(tables.budget).where(*self._is).with_for_update()
-        found = self._tx.execute(query).first()
-        if found is None:
-            self._tx.execute(tables.insert(self._tx, tables.budget).values(row).on_conflict_do_nothing())
-            found = self._tx.execute(query).one()
-        return found
+        self._tx.execute(tables.insert(self._tx, tables.budget).values(row).on_conflict_do_nothing())
+        return self._tx.execute(sa.select(tables.budget).where(*self._is).with_for_update()).one()
 
     def _in_flight(self, limit: int, now: datetime) -> int:
         """Count the calls that are going on, as far as the limit.
@@ -94,17 +90,16 @@ class Budget:
         # As the index says it.
         is_open = _call.state.in_([sa.literal_column(f"'{state}'") for state in open_states])
         late_claims = (_call.state == CallState.CLAIMED, _call.deadline <= now)
-        counts = self._count(is_open, _call.deadline > now, limit=limit) + self._count(*late_claims, limit=limit)
-        return self._tx.scalar(sa.select(counts)) or 0
+        return self._count(is_open, _call.deadline > now, limit=limit) + self._count(*late_claims, limit=limit)
 
     def _calls_since(self, midnight: datetime) -> int:
         """Count the calls of a day that nobody has counted yet: once, where a limit is new."""
-        return self._tx.scalar(sa.select(self._count(_call.state.in_(RANG), _call.claimed_at >= midnight))) or 0
+        return self._count(_call.state.in_(RANG), _call.claimed_at >= midnight)
 
-    def _count(self, *where: sa.ColumnElement[bool], limit: int | None = None) -> sa.ScalarSelect[int]:
+    def _count(self, *where: sa.ColumnElement[bool], limit: int | None = None) -> int:
         mine = (_call.environment == self._environment, _call.conn_id == self._conn_id)
         found = sa.select(sa.literal(1)).select_from(tables.call).where(*mine, *where).limit(limit)
-        return sa.select(sa.func.count()).select_from(found.subquery()).scalar_subquery()
+        return self._tx.scalar(sa.select(sa.func.count()).select_from(found.subquery())) or 0
 
     def _update(self, **values: Any) -> None:
         self._tx.execute(sa.update(tables.budget).where(*self._is).values(**values))

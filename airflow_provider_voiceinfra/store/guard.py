@@ -80,11 +80,9 @@ class Guard:
         )
         hers = _call.to_number == new.to_number
         purged = sa.and_(_call.number_hash.is_not(None), _call.number_hash == hash_number(tx, new.to_number))
-        # Each by its own index.
-        latest = [
-            sa.select(sa.func.max(_call.claimed_at).label("at")).where(which, *others) for which in (hers, purged)
-        ]
-        last = max(filter(None, tx.scalars(sa.union_all(*latest))), default=None)
+        # One by one, each by its index.
+        found = [tx.scalar(sa.select(sa.func.max(_call.claimed_at)).where(which, *others)) for which in (hers, purged)]
+        last = max(filter(None, found), default=None)
         if last is None:
             return None
         facts = {"last": f"{last:%Y-%m-%d %H:%M} UTC", "limit": str(rules.min_interval)}
