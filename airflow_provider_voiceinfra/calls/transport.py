@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import os
+import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from http.cookiejar import DefaultCookiePolicy
 from typing import Any
 
 import requests
 from requests.adapters import HTTPAdapter
+from urllib3.exceptions import HTTPError
 
 MAX_ANSWER_BYTES = 1 << 16
+
+KEPT_FOR = 1.0
+"""Seconds for which an idle connection is used again: servers keep theirs for longer, and say when they do not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,24 +76,78 @@ class NoAnswerError(Exception):
     """The request was written, at least in part, and no status came back."""
 
 
-def post(
-    url: str, *, headers: Mapping[str, str], body: bytes, timeouts: Timeouts, send_time: SendTime = ANY_TIME
-) -> Answer:
-    """Send one POST: no redirect is followed, nothing is sent twice.
+class Transport:
+    """Sends POSTs: no redirect is followed, nothing is sent twice.
 
-    What was written is witnessed at the socket, because exceptions do not tell: ``requests`` raises the same
-    ``SSLError`` for a failed handshake and for a connection that broke after the server took the body.
-
-    :raises TooLateError: if ``send_time`` was over.
-    :raises NotWrittenError: if nobody can have taken the request.
-    :raises NoAnswerError: if somebody may have taken it.
+    Each thread has a connection of its own, which is used again only for as long as nobody can have closed it for
+    being idle: bytes that are written to a closed connection may or may not have been taken.
     """
-    witness = _WitnessAdapter(send_time)
-    with _Session() as session:
-        session.mount("https://", witness)
-        session.mount("http://", witness)
+
+    def __init__(self) -> None:
+        self._thread = threading.local()
+
+    def post(
+        self,
+        url: str,
+        *,
+        headers: Mapping[str, str],
+        body: bytes,
+        timeouts: Timeouts,
+        send_time: SendTime = ANY_TIME,
+    ) -> Answer:
+        """Send one POST.
+
+        What was written is witnessed at the socket, because exceptions do not tell: ``requests`` raises the same
+        ``SSLError`` for a failed handshake and for a connection that broke after the server took the body.
+
+        :raises TooLateError: if ``send_time`` was over.
+        :raises NotWrittenError: if nobody can have taken the request.
+        :raises NoAnswerError: if somebody may have taken it.
+        """
+        session = self._take()
         try:
-            response = session.post(
+            answer = session.exchange(url, headers, body, timeouts, send_time)
+        except BaseException:
+            session.close()
+            raise
+        if answer.body is None:
+            # More of it may still come.
+            session.close()
+        else:
+            self._keep(session)
+        return answer
+
+    def _take(self) -> _Session:
+        """Give the thread's connection; until it is kept again, nobody else has it."""
+        kept: tuple[_Session, float, int] | None = self._thread.__dict__.pop("kept", None)
+        if kept is not None:
+            session, since, process = kept
+            if time.monotonic() - since < KEPT_FOR and process == os.getpid():
+                return session
+        return _Session()
+
+    def _keep(self, session: _Session) -> None:
+        # A forked child would share it.
+        self._thread.kept = (session, time.monotonic(), os.getpid())
+
+
+class _Session(requests.Session):
+    """Exchanges a request for an answer, and remembers nothing of it but the connection."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._witness = _WitnessAdapter()
+        self.mount("https://", self._witness)
+        self.mount("http://", self._witness)
+        self.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))
+
+    def exchange(
+        self, url: str, headers: Mapping[str, str], body: bytes, timeouts: Timeouts, send_time: SendTime
+    ) -> Answer:
+        """Send one POST, see :meth:`Transport.post`."""
+        self._witness.send_time = send_time
+        try:
+            response = self.post(
                 url,
                 data=body,
                 headers=dict(headers),
@@ -102,19 +163,23 @@ def post(
             raise
         except Exception as error:  # noqa: BLE001 - whatever it is, the witness knows
             why = _kind(error)
-            raise (NoAnswerError(why) if witness.wrote else NotWrittenError(why)) from None
+            raise (NoAnswerError(why) if self._witness.wrote else NotWrittenError(why)) from None
         return Answer(response.status_code, response.headers, _read(response, timeouts.body))
+
+    def get_redirect_target(self, resp: requests.Response) -> None:  # noqa: ARG002
+        """Look at no redirect: requests reads its whole body and parses its target, even to follow it nowhere."""
+        return
 
 
 def _read(response: requests.Response, seconds: float) -> bytes | None:
     end, content = time.monotonic() + seconds, b""
     try:
-        # Byte by byte (they are buffered): a greater chunk would be waited for, however slowly it comes.
-        for chunk in response.iter_content(1):
+        # What has come: a whole chunk would be waited for, however slowly it comes.
+        while chunk := response.raw.read1(MAX_ANSWER_BYTES, decode_content=True):
             content += chunk
             if len(content) > MAX_ANSWER_BYTES or time.monotonic() > end:
                 return None
-    except requests.RequestException:
+    except HTTPError:
         return None
     return content
 
@@ -129,22 +194,18 @@ def _kind(error: BaseException) -> str:
     return type(reason if reason is not None else error).__name__
 
 
-class _Session(requests.Session):
-    """Looks at no redirect: requests reads its whole body and parses its target, even to follow it nowhere."""
-
-    def get_redirect_target(self, resp: requests.Response) -> None:  # noqa: ARG002
-        """Find nowhere to go."""
-        return
+class _Witnessed:
+    """Marks classes of connections that tell the adapter when they write."""
 
 
 class _WitnessAdapter(HTTPAdapter):
     """Knows whether a byte of the request was written: TLS and a proxy's CONNECT come before that."""
 
     wrote = False
+    send_time = ANY_TIME
 
-    def __init__(self, send_time: SendTime) -> None:
+    def __init__(self) -> None:
         super().__init__(max_retries=0)
-        self._send_time = send_time
 
     def send(self, *args: Any, **kwargs: Any) -> requests.Response:
         # What nobody witnesses may have been written.
@@ -154,19 +215,20 @@ class _WitnessAdapter(HTTPAdapter):
     def get_connection_with_tls_context(self, *args: Any, **kwargs: Any) -> Any:
         self.wrote = False
         pool: Any = super().get_connection_with_tls_context(*args, **kwargs)
-        pool.ConnectionCls = self._witnessed(pool.ConnectionCls)
+        if not issubclass(pool.ConnectionCls, _Witnessed):
+            pool.ConnectionCls = self._witnessed(pool.ConnectionCls)
         return pool
 
     def begin_to_write(self) -> None:
         """Note that bytes go out from here on; or, where it is too late, that none does."""
         if not self.wrote:
-            self._send_time.wait()
+            self.send_time.wait()
         self.wrote = True
 
     def _witnessed(self, connection_class: type) -> type:
         adapter = self
 
-        class Witnessed(connection_class):  # type: ignore[misc]
+        class Witnessed(connection_class, _Witnessed):  # type: ignore[misc]
             _connecting = False
 
             def connect(self) -> None:
