@@ -7,6 +7,7 @@ from collections.abc import Collection
 import sqlalchemy as sa
 
 from airflow_provider_voiceinfra.store import tables
+from airflow_provider_voiceinfra.store.attempts import Attempts
 from airflow_provider_voiceinfra.store.call_lists import CallLists
 from airflow_provider_voiceinfra.store.calls import Calls
 from airflow_provider_voiceinfra.store.claims import Claims
@@ -52,6 +53,7 @@ class CallStore:
         self.claims = Claims(self.database, environment, Guard(environment, self.do_not_call))
         self.lists = CallLists(self.database, environment)
         self.calls = Calls(self.database, environment, extracted_field)
+        self.attempts = Attempts(self.database, environment, self.calls)
         self.deliveries = Deliveries(
             self.database, forward_to, OptOut(opt_out_field, extracted_field, "hash" if hash_do_not_call else "number")
         )

@@ -193,6 +193,10 @@ class Completion:
     extracted: dict[str, Any] = field(default_factory=dict, repr=False)
     payload: dict[str, Any] = field(default_factory=dict, repr=False)
 
+    def field(self, name: str) -> Any:
+        """Give a field by our name (``extracted``), else by VoiceInfra's; None where there is none."""
+        return self.extracted if name == "extracted" else self.payload.get(name)
+
 
 @dataclass(frozen=True, slots=True)
 class Call:
@@ -210,6 +214,7 @@ class Call:
     :param rule: of the guard, which refuses it or lets it wait.
     :param wait_until: when it may be worth to ask again, where it waits and that is known.
     :param metadata: what the DAG asked to keep with the call; never sent.
+    :param purged_at: when its number and all words about it were removed, see ``[voiceinfra] retention_days``.
     :param completion: what was said, once the call is completed.
     """
 
@@ -238,4 +243,5 @@ class Call:
     list_id: str | None
     rule: str | None
     wait_until: datetime | None
+    purged_at: datetime | None
     completion: Completion | None

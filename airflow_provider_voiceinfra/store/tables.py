@@ -153,6 +153,8 @@ call = sa.Table(
     sa.Index(
         "ix_voiceinfra_call_list_id",
         "list_id",
+        # In their order, page by page.
+        "id",
         sqlite_where=sa.text("list_id IS NOT NULL"),
         postgresql_where=sa.text("list_id IS NOT NULL"),
     ),
@@ -174,6 +176,8 @@ call_event = sa.Table(
     # Who did it, where a person did.
     sa.Column("actor", sa.String(255)),
     sa.Column("detail", Json, nullable=False),
+    # What has changed since a time; grows at its end only.
+    sa.Index(None, "at", "id"),
 )
 
 completion = sa.Table(

@@ -280,7 +280,7 @@ def upgrade() -> None:
     op.create_index(
         "ix_voiceinfra_call_list_id",
         "voiceinfra_call",
-        ["list_id"],
+        ["list_id", "id"],
         unique=False,
         sqlite_where=sa.text("list_id IS NOT NULL"),
         postgresql_where=sa.text("list_id IS NOT NULL"),
@@ -325,3 +325,4 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name="pk_voiceinfra_call_event"),
     )
     op.create_index("ix_voiceinfra_call_event_call", "voiceinfra_call_event", ["call"], unique=False)
+    op.create_index("ix_voiceinfra_call_event_at_id", "voiceinfra_call_event", ["at", "id"], unique=False)
