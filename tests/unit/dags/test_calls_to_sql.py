@@ -301,15 +301,16 @@ def test_a_store_without_calls_makes_the_table_all_the_same(store, warehouse):
     assert warehouse.rows() == warehouse.rows("results_latest") == []
 
 
-def test_a_list_is_written_by_the_id_that_its_task_gives(airflow_database, voiceinfra, warehouse, monkeypatch, caplog):
+def test_a_list_is_written_by_the_id_that_its_task_gives(airflow_database, voiceinfra, warehouse, monkeypatch, capfd):
     monkeypatch.setattr(call_list, "LOOK_INTERVAL", 0.02)
     voiceinfra.outcome(results.PEOPLE[1]["to_number"], "voicemail")
     claim(voiceinfra.store, "of nobody's list")
     assert results.list_and_results.test().state == "success"
     outcomes = {row["appointment"]: row["outcome"] for row in warehouse.rows()}
     assert outcomes == {"0": "answered", "1": "voicemail", "2": "answered", "3": "answered", "4": "answered"}
-    assert "5 rows are written to results." in caplog.text
-    assert "+1212555" not in caplog.text
+    output = "".join(capfd.readouterr())
+    assert "5 rows are written to results." in output
+    assert "+1212555" not in output
 
 
 @pytest.mark.parametrize("given", ["", "yesterday", "None"])
