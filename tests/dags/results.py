@@ -1,4 +1,4 @@
-"""A DAG of the tests: a list, and what became of it in the connection ``warehouse``."""
+"""A DAG of the tests: a list, and what became of it and of others in the connection ``warehouse``."""
 
 from __future__ import annotations
 
@@ -11,10 +11,17 @@ PEOPLE = [{"to_number": f"+1212555{1000 + number}", "appointment": number} for n
 
 with DAG("list_and_results", schedule=None) as list_and_results:
     calls = OutboundCallListOperator(task_id="call", calls=PEOPLE, metadata_columns=["appointment"])
-    CallsToSqlOperator(
+    write_back = CallsToSqlOperator(
         task_id="write_back",
         list_id=calls.output["list_id"],
         sql_conn_id="warehouse",
         table="results",
         metadata_columns=["appointment"],
     )
+    write_changes = CallsToSqlOperator(
+        task_id="write_changes",
+        since="{{ prev_start_date_success or '2026-01-01' }}",
+        sql_conn_id="warehouse",
+        table="changes",
+    )
+    write_back >> write_changes

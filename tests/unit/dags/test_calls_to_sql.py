@@ -19,6 +19,7 @@ from airflow_provider_voiceinfra.transfers.results_table import ResultsTableErro
 from airflow_provider_voiceinfra.triggers import call_list
 from tests.conftest import new_database
 from tests.dags import results
+from tests.unit.dags.conftest import Run
 from tests.unit.store.samples import CALLER, NUMBER, SECRET, claim, deliver, queued
 
 LONG_AGO = "2026-01-01"
@@ -301,16 +302,36 @@ def test_a_store_without_calls_makes_the_table_all_the_same(store, warehouse):
     assert warehouse.rows() == warehouse.rows("results_latest") == []
 
 
-def test_a_list_is_written_by_the_id_that_its_task_gives(airflow_database, voiceinfra, warehouse, monkeypatch, capfd):
+@pytest.fixture
+def run_list(airflow_database, voiceinfra, warehouse, monkeypatch):
     monkeypatch.setattr(call_list, "LOOK_INTERVAL", 0.02)
+
+    def run(**fields):
+        run = results.list_and_results.test(**fields)
+        return Run(str(run.state), run.run_id, run.dag_id)
+
+    return run
+
+
+def test_a_list_is_written_by_the_id_that_its_task_gives(run_list, voiceinfra, warehouse, capfd):
     voiceinfra.outcome(results.PEOPLE[1]["to_number"], "voicemail")
     claim(voiceinfra.store, "of nobody's list")
-    assert results.list_and_results.test().state == "success"
+    assert run_list().state == "success"
     outcomes = {row["appointment"]: row["outcome"] for row in warehouse.rows()}
     assert outcomes == {"0": "answered", "1": "voicemail", "2": "answered", "3": "answered", "4": "answered"}
+    assert len(warehouse.rows("changes")) == 6
     output = "".join(capfd.readouterr())
     assert "5 rows are written to results." in output
     assert "+1212555" not in output
+
+
+def test_the_last_good_run_is_a_cursor(run_list, voiceinfra, warehouse):
+    first = run_list(logical_date=datetime(2026, 11, 1, tzinfo=UTC))
+    second = run_list(logical_date=datetime(2026, 11, 2, tzinfo=UTC))
+    assert (first.state, second.state) == ("success", "success")
+    assert first.rendered("write_changes")["since"] == "2026-01-01"
+    # By dag.test(), a run begins at its logical date.
+    assert second.rendered("write_changes")["since"].startswith("2026-11-01")
 
 
 @pytest.mark.parametrize("given", ["", "yesterday", "None"])

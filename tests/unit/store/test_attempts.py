@@ -150,6 +150,15 @@ def test_a_busy_store_comes_to_an_end(store, monkeypatch):
     assert found == ours
 
 
+def test_what_changes_while_it_is_read_comes_all_the_same(store, monkeypatch):
+    monkeypatch.setattr(attempts, "_PAGE", 1)
+    ours = [queued(store, f"call-{number}").ref for number in range(2)]
+    pages = store.attempts.changed_since(LONG_AGO)
+    found = refs([next(pages)])
+    deliver(store, "call-1")
+    assert found + refs(pages) == ours
+
+
 class TestCost:
     """What has changed is found without reading what has not."""
 
