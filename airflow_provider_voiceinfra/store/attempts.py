@@ -93,7 +93,7 @@ class Attempts:
         last = sa.select(sa.func.max(later.id)).where(later.call == _event.call, later.at <= until).scalar_subquery()
         query = (
             sa.select(_event.at, _event.id, _event.call)
-            .where(_event.at <= until, _event.id == last)
+            .where(_event.id == last)
             .order_by(_event.at, _event.id)
             .limit(_PAGE)
         )

@@ -253,6 +253,7 @@ def test_what_fails_half_way_changes_nothing_and_repeats_no_value(store, warehou
     assert "CheckViolation (23514)" in said or "IntegrityError (SQLITE_CONSTRAINT_CHECK)" in said
     assert SECRET not in said
     assert raised.value.__suppress_context__
+    assert raised.value.__cause__ is None
 
 
 def test_two_that_write_at_once_leave_one_row_each(store, warehouse):
