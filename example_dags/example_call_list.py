@@ -1,8 +1,8 @@
 """Calls everybody who has an appointment in two days, and writes back what became of each call.
 
 Needs the connections ``voiceinfra_default`` and ``warehouse``: any database of Airflow's common-sql that has a table
-``appointments (id, phone, name, day, starts)``. The results are in ``reminder_results``, the newest call of each
-appointment in the view ``reminder_results_latest``; ``example_follow_up`` goes on from there.
+``appointments (id, phone, name, day, starts)``. The results are in ``voice_calls``, the newest attempt at each call in
+the view ``voice_calls_latest``; ``example_follow_up`` goes on from there.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def example_call_list():
         task_id="write_back",
         list_id=calls.output["list_id"],
         sql_conn_id="warehouse",
-        table="reminder_results",
+        table="voice_calls",
         metadata_columns=["appointment"],
     )
 

@@ -17,7 +17,7 @@ from airflow.sdk import dag
 from airflow_provider_voiceinfra.operators.call_list import OutboundCallListOperator
 from airflow_provider_voiceinfra.transfers.calls_to_sql import CallsToSqlOperator
 
-RESULTS = {"sql_conn_id": "warehouse", "table": "reminder_results", "metadata_columns": ["appointment"]}
+RESULTS = {"sql_conn_id": "warehouse", "table": "voice_calls", "metadata_columns": ["appointment"]}
 
 
 @dag(
@@ -41,12 +41,12 @@ def example_follow_up():
     calls = OutboundCallListOperator(
         task_id="call_again",
         sql_conn_id="warehouse",
-        # Every run has `run_after`, also one that is triggered by hand. Columns of metadata are texts. Only the other
+        # Every run has `run_after`, also one that is triggered by hand. Columns of metadata are texts. Only that
         # DAG's calls: a follow-up is not followed up.
         sql="""
             SELECT a.id AS appointment, a.phone, a.name, a.starts
             FROM appointments a
-            JOIN reminder_results_latest r ON r.appointment = CAST(a.id AS VARCHAR(20))
+            JOIN voice_calls_latest r ON r.appointment = CAST(a.id AS VARCHAR(20))
             WHERE a.day = '{{ (dag_run.run_after + macros.timedelta(days=1)) | ds }}'
             AND r.dag_id = 'example_call_list' AND r.outcome IN ('voicemail', 'failed')
         """,
@@ -73,13 +73,15 @@ def example_follow_up():
         task_id="hand_over",
         conn_id="warehouse",
         # By what is known rather than by what was tried: who was never called is among them, and nobody is twice.
+        # The table has the calls of other DAGs too, whose appointments may be others.
         sql="""
             INSERT INTO front_desk (appointment)
             SELECT a.id FROM appointments a
             WHERE a.day = '{{ (dag_run.run_after + macros.timedelta(days=1)) | ds }}'
             AND NOT EXISTS (
-                SELECT 1 FROM reminder_results r
+                SELECT 1 FROM voice_calls r
                 WHERE r.appointment = CAST(a.id AS VARCHAR(20)) AND r.outcome = 'answered'
+                AND r.dag_id IN ('example_call_list', 'example_follow_up')
             )
             AND NOT EXISTS (SELECT 1 FROM front_desk f WHERE f.appointment = a.id)
         """,

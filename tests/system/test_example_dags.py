@@ -84,7 +84,10 @@ def test_a_list_is_written_back_and_followed_up_until_people_take_over(airflow, 
     run(airflow, "example_call_list", {})
     run(airflow, "example_call_list", {})
     assert called() == ["Ada", "Hedy", "Mary"]
-    outcomes = "SELECT name, outcome FROM reminder_results_latest JOIN appointments ON id = appointment ORDER BY name"
+    outcomes = """
+        SELECT name, outcome FROM voice_calls_latest JOIN appointments ON id = appointment
+        WHERE dag_id = 'example_call_list' ORDER BY name
+    """
     assert ask(warehouse, outcomes) == [("Ada", "answered"), ("Hedy", "voicemail"), ("Mary", "failed")]
 
     # A day passes, on which somebody books whom no list has called.
