@@ -18,6 +18,7 @@ from airflow_provider_voiceinfra.store.do_not_call import DoNotCall
 from airflow_provider_voiceinfra.store.forwards import Forwards
 from airflow_provider_voiceinfra.store.guard import Guard
 from airflow_provider_voiceinfra.store.holds import Holds
+from airflow_provider_voiceinfra.store.list_rows import ListRows
 from airflow_provider_voiceinfra.store.opt_out import OptOut
 from airflow_provider_voiceinfra.store.quarantine import Quarantine
 from airflow_provider_voiceinfra.store.refusals import Refusals
@@ -52,6 +53,7 @@ class CallStore:
         self.holds = Holds(self.database, environment)
         self.claims = Claims(self.database, environment, Guard(environment, self.do_not_call))
         self.lists = CallLists(self.database, environment)
+        self.list_rows = ListRows(self.database)
         self.calls = Calls(self.database, environment, extracted_field)
         self.attempts = Attempts(self.database, environment, self.calls)
         self.deliveries = Deliveries(

@@ -66,7 +66,13 @@ def lock_party(tx: sa.Connection, *parties: Party) -> None:
 
 def party_of_call(tx: sa.Connection, row_id: int) -> Party:
     """Read who calls whom; it never changes."""
-    return Party.of(tx.execute(sa.select(*_PARTY).where(tables.call.c.id == row_id)).one())
+    return parties_of_calls(tx, [row_id])[row_id]
+
+
+def parties_of_calls(tx: sa.Connection, row_ids: Collection[int]) -> dict[int, Party]:
+    """Read who calls whom in several calls, by their rows."""
+    found = tx.execute(sa.select(tables.call.c.id, *_PARTY).where(tables.call.c.id.in_(row_ids)))
+    return {row.id: Party.of(row) for row in found}
 
 
 def recover(tx: sa.Connection, party: Party) -> None:

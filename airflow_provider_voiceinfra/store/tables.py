@@ -292,9 +292,9 @@ do_not_call_event = sa.Table(
 budget = sa.Table(
     "voiceinfra_budget",
     metadata,
-    # How much of its limits a connection has used. Who claims under a limit holds its row.
+    # How much of its limits a connection, or a list, has used. Who claims under a limit holds its row.
     sa.Column("environment", sa.String(64), primary_key=True),
-    sa.Column("conn_id", sa.String(250), primary_key=True),
+    sa.Column("name", sa.String(250), primary_key=True),
     sa.Column("day", sa.String(10), nullable=False),
     sa.Column("calls", sa.Integer, nullable=False),
     # The next turn, by calls_per_second.
@@ -352,6 +352,7 @@ call_list_row = sa.Table(
         postgresql_where=sa.text("state <> 'set_aside'"),
     ),
     sa.Index(None, "list_id", "state", "due_at"),
+    sa.Index(None, "list_id", "ended_at"),
 )
 
 wait = sa.Table(

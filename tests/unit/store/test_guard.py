@@ -125,7 +125,9 @@ def test_around_midnight_each_day_has_its_calls_once(store):
     for now in (last, last, last, first, first, last, first, first):
         # A claim waits for others; so its time may be older than that of the one before it.
         with store.database.write() as tx:
-            counted.append(Budget(tx, "default", "conn").count(FEW, now))
+            budget = Budget(tx, "default", "conn", now)
+            counted.append(budget.count(FEW, now))
+            budget.write()
     days = [day for day in counted if isinstance(day, str)]
     assert days == ["2026-11-23"] * 2 + ["2026-11-24"] * 2
 
