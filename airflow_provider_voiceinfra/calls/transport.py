@@ -8,7 +8,6 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from http.cookiejar import DefaultCookiePolicy
 from typing import Any
 
 import requests
@@ -104,71 +103,68 @@ class Transport:
         :raises NotWrittenError: if nobody can have taken the request.
         :raises NoAnswerError: if somebody may have taken it.
         """
-        session = self._take()
+        line = self._take()
         try:
-            answer = session.exchange(url, headers, body, timeouts, send_time)
+            answer = line.exchange(url, headers, body, timeouts, send_time)
         except BaseException:
-            session.close()
+            line.close()
             raise
         if answer.body is None:
             # More of it may still come.
-            session.close()
+            line.close()
         else:
-            self._keep(session)
+            self._keep(line)
         return answer
 
-    def _take(self) -> _Session:
+    def _take(self) -> _Line:
         """Give the thread's connection; until it is kept again, nobody else has it."""
-        kept: tuple[_Session, float, int] | None = self._thread.__dict__.pop("kept", None)
+        kept: tuple[_Line, float, int] | None = self._thread.__dict__.pop("kept", None)
         if kept is not None:
-            session, since, process = kept
+            line, since, process = kept
             if time.monotonic() - since < KEPT_FOR and process == os.getpid():
-                return session
-        return _Session()
+                return line
+        return _Line()
 
-    def _keep(self, session: _Session) -> None:
+    def _keep(self, line: _Line) -> None:
         # A forked child would share it.
-        self._thread.kept = (session, time.monotonic(), os.getpid())
+        self._thread.kept = (line, time.monotonic(), os.getpid())
 
 
-class _Session(requests.Session):
-    """Exchanges a request for an answer, and remembers nothing of it but the connection."""
+class _Line:
+    """A connection, and what the surroundings say of how to connect. It follows no redirect and keeps no cookie."""
 
     def __init__(self) -> None:
-        super().__init__()
-        self._witness = _WitnessAdapter()
-        self.mount("https://", self._witness)
-        self.mount("http://", self._witness)
-        self.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))
+        self._adapter = _WitnessAdapter()
+        self._surroundings: Mapping[str, Any] = {}
 
     def exchange(
         self, url: str, headers: Mapping[str, str], body: bytes, timeouts: Timeouts, send_time: SendTime
     ) -> Answer:
         """Send one POST, see :meth:`Transport.post`."""
-        self._witness.send_time = send_time
+        self._adapter.send_time, self._adapter.wrote = send_time, False
         try:
-            response = self.post(
-                url,
-                data=body,
-                headers=dict(headers),
-                timeout=(timeouts.connect, timeouts.read),
-                allow_redirects=False,
-                stream=True,
-                # Without it, requests would add the user's ~/.netrc.
-                auth=_no_auth,
-                # Plain http is for this machine only, and a proxy is another one.
-                proxies={"http": ""},
-            )
+            # Prepared without a session, which would add the user's ~/.netrc.
+            request = requests.Request("POST", url, headers=dict(headers), data=body).prepare()
+            self._surroundings = self._surroundings or _surroundings(url)
+            timeout = (timeouts.connect, timeouts.read)
+            response = self._adapter.send(request, stream=True, timeout=timeout, **self._surroundings)
         except TooLateError:
             raise
         except Exception as error:  # noqa: BLE001 - whatever it is, the witness knows
             why = _kind(error)
-            raise (NoAnswerError(why) if self._witness.wrote else NotWrittenError(why)) from None
+            raise (NoAnswerError(why) if self._adapter.wrote else NotWrittenError(why)) from None
         return Answer(response.status_code, response.headers, _read(response, timeouts.body))
 
-    def get_redirect_target(self, resp: requests.Response) -> None:  # noqa: ARG002
-        """Look at no redirect: requests reads its whole body and parses its target, even to follow it nowhere."""
-        return
+    def close(self) -> None:
+        """Close it."""
+        self._adapter.close()
+
+
+def _surroundings(url: str) -> Mapping[str, Any]:
+    """Give the machine's proxies and certificates."""
+    # Plain http is for this machine only, and a proxy is another one.
+    found = requests.Session().merge_environment_settings(url, {"http": ""}, None, None, None)
+    return {name: found[name] for name in ("proxies", "verify", "cert")}
 
 
 def _read(response: requests.Response, seconds: float) -> bytes | None:
@@ -182,10 +178,6 @@ def _read(response: requests.Response, seconds: float) -> bytes | None:
     except HTTPError:
         return None
     return content
-
-
-def _no_auth(request: requests.PreparedRequest) -> requests.PreparedRequest:
-    return request
 
 
 def _kind(error: BaseException) -> str:

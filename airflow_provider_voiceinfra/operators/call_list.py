@@ -229,7 +229,8 @@ class OutboundCallListOperator(BaseOperator):
 
     def _dial(self, context: Context, hook: VoiceInfraHook, template: Template, list_id: str) -> dict[str, Any]:
         from airflow_provider_voiceinfra.calls.progress import Progress, describe
-        from airflow_provider_voiceinfra.calls.waves import ListStoppedError, Waves
+        from airflow_provider_voiceinfra.calls.stream import ListStoppedError
+        from airflow_provider_voiceinfra.calls.waves import Waves
         from airflow_provider_voiceinfra.context import task_source
         from airflow_provider_voiceinfra.triggers.call_list import CallListTrigger
 

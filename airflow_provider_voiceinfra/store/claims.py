@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -26,15 +26,8 @@ from airflow_provider_voiceinfra.store.holders import (
     lock_intents,
 )
 from airflow_provider_voiceinfra.store.list_rows import open_rows, refuse_row
-from airflow_provider_voiceinfra.store.records import CallState, Claim, Held, NewCall
-from airflow_provider_voiceinfra.store.recovery import (
-    Party,
-    lock_party,
-    parties_of_calls,
-    party_of_call,
-    recover,
-    recover_all,
-)
+from airflow_provider_voiceinfra.store.records import CallState, Claim, Held, NewCall, Party
+from airflow_provider_voiceinfra.store.recovery import lock_party, party_of_call, recover, recover_all
 from airflow_provider_voiceinfra.store.rules import Asked, Fence, Refusal, Refused, Rule, Rules
 
 CLAIM_LIFETIME = timedelta(seconds=60)
@@ -67,9 +60,9 @@ class Claims:
     """
 
     def __init__(self, database: Database, environment: str, guard: Guard) -> None:
-        self.database = database
-        self.environment = environment
-        self.guard = guard
+        self._database = database
+        self._environment = environment
+        self._guard = guard
 
     def take(self, new: NewCall, rules: Rules = _NO_RULES) -> Claim | Held | Refused:
         """Claim a call, or find what stands in its way.
@@ -86,9 +79,9 @@ class Claims:
         """
         now, owner = datetime.now(UTC), secrets.token_hex(16)
         calls = [each.new for each in asked]
-        with self.database.write() as tx:
-            lock_intents(tx, self.environment, calls)
-            known, look = keys_in_use(tx, self.environment, calls), self.guard.look(tx, asked)
+        with self._database.write() as tx:
+            lock_intents(tx, self._environment, calls)
+            known, look = keys_in_use(tx, self._environment, calls), self._guard.look(tx, asked)
             look.lock_numbers()
             claiming = _Claiming(tx, owner)
             for each in asked:
@@ -110,10 +103,10 @@ class Claims:
 
     def _earlier(self, tx: sa.Connection, new: NewCall) -> Any:
         """Find what stands in the way of a call, or the row of it that waits."""
-        held = find_holder(tx, self.environment, new)
+        held = find_holder(tx, self._environment, new)
         if held is not None:
             return held
-        earlier = find_undialled(tx, self.environment, new)
+        earlier = find_undialled(tx, self._environment, new)
         if earlier is not None and earlier.state != CallState.WAITING:
             return Refused(earlier.ref, CallState(earlier.state), Refusal(Rule(earlier.rule)))
         return earlier
@@ -121,7 +114,7 @@ class Claims:
     def _row(self, new: NewCall, owner: str, now: datetime) -> dict[str, Any]:
         source = new.source
         return {
-            "environment": self.environment,
+            "environment": self._environment,
             "host": new.host,
             "key_hash": hash_key(new.key),
             "base_key_hash": hash_key(new.base_key),
@@ -170,8 +163,8 @@ class Claims:
     def fence_all(self, waiting: Sequence[AtFence]) -> list[Fence | Refused | None]:
         """Let several calls pass the fence in one transaction; see :meth:`fence`."""
         now = datetime.now(UTC)
-        with self.database.write() as tx:
-            look = self.guard.look(tx, [Asked(each.new, each.rules) for each in waiting])
+        with self._database.write() as tx:
+            look = self._guard.look(tx, [Asked(each.new, each.rules) for each in waiting])
             lock_party(tx, *(Party.of(each.new) for each in waiting))
             met: dict[int, datetime | Refusal | None] = {
                 each.claim.id: look.check_again(each.new, each.rules, now) for each in waiting
@@ -219,13 +212,12 @@ class Claims:
 
         :return: False where the claim is not ours any more, and stays with whoever judged it.
         """
-        with self.database.write() as tx:
-            party = party_of_call(tx, claim.id)
-            lock_party(tx, party)
+        with self._database.write() as tx:
+            lock_party(tx, claim.party)
             released = self._let_go(tx, claim, CallState.CLAIMED, state=CallState.RELEASED, holds_key=False)
             if released:
                 record_event(tx, claim.id, "released", why=why)
-                recover(tx, party)
+                recover(tx, claim.party)
         return released
 
     def record_queued(self, claim: Claim, call_id: str) -> None:
@@ -237,49 +229,44 @@ class Claims:
 
     def record_all_queued(self, answers: Sequence[tuple[Claim, str]]) -> None:
         """Record several answers in one transaction; see :meth:`record_queued`."""
-        with self.database.write() as tx:
-            parties = parties_of_calls(tx, [claim.id for claim, _ in answers])
-            lock_party(tx, *parties.values())
+        columns, parties = tables.call.c, [claim.party for claim, _ in answers]
+        with self._database.write() as tx:
+            lock_party(tx, *parties)
             lock_call_id(tx, *(call_id for _, call_id in answers))
-            ours = _still_ours(tx, [claim for claim, _ in answers])
-            queued = {claim.id: call_id for claim, call_id in answers if claim.id in ours}
-            if not queued:
+            ours, others = _meant_by(tx, answers)
+            if not ours:
                 return
             answer = {"state": CallState.QUEUED, "call_id": sa.bindparam("answer"), "queued_at": datetime.now(UTC)}
-            update = (
-                sa.update(tables.call).where(tables.call.c.id == sa.bindparam("row")).values(**_UNSETTLED, **answer)
-            )
-            tx.execute(update, [{"row": row_id, "answer": call_id} for row_id, call_id in queued.items()])
-            record_events(tx, "queued", {row_id: {"call_id": call_id} for row_id, call_id in queued.items()})
-            _take_back(tx, queued, parties)
-            settle(tx, set(queued.values()))
-            recover_all(tx, {parties[row_id] for row_id in queued})
+            update = sa.update(tables.call).where(columns.id == sa.bindparam("row")).values(**_UNSETTLED, **answer)
+            tx.execute(update, [{"row": row_id, "answer": call_id} for row_id, call_id in ours.items()])
+            record_events(tx, "queued", {row_id: {"call_id": call_id} for row_id, call_id in ours.items()})
+            _take_back(tx, others)
+            settle(tx, set(ours.values()))
+            recover_all(tx, set(parties))
 
     def record_rejected(self, claim: Claim, code: str, message: str) -> None:
         """Record that VoiceInfra refused the call; its key is free for a mended request."""
-        with self.database.write() as tx:
-            party = party_of_call(tx, claim.id)
-            lock_party(tx, party)
+        with self._database.write() as tx:
+            lock_party(tx, claim.party)
             answer: dict[str, Any] = {"state": CallState.REJECTED, "call_id": None, "holds_key": False}
             answer |= {"error_code": code[:64], "error_message": message}
             if self._let_go(tx, claim, **_UNSETTLED, **answer):
                 record_event(tx, claim.id, "rejected", code=code)
-                recover(tx, party)
+                recover(tx, claim.party)
 
     def record_unknown(self, claim: Claim, why: str) -> None:
         """Record that nobody knows whether the call was placed; if its completion has come, that settles it."""
-        with self.database.write() as tx:
-            party = party_of_call(tx, claim.id)
-            lock_party(tx, party)
+        with self._database.write() as tx:
+            lock_party(tx, claim.party)
             # Its owner has given up: nothing is sent under this claim any more.
             over: dict[str, Any] = {"state": CallState.UNKNOWN, "claim_expires_at": datetime.now(UTC)}
             if self._update_own(tx, claim, CallState.CLAIMED, **over):
                 record_event(tx, claim.id, "unknown", why=why)
-                recover(tx, party)
+                recover(tx, claim.party)
 
     def record_overdue(self, call_id: str) -> None:
         """Record that a call's completion did not come in time; it completes the call still when it comes."""
-        with self.database.write() as tx:
+        with self._database.write() as tx:
             rows = tx.scalars(
                 sa.update(tables.call)
                 .where(tables.call.c.call_id == call_id, tables.call.c.state == CallState.QUEUED)
@@ -295,7 +282,7 @@ class Claims:
         :param rule: which rule, such as ``idempotency_key``.
         :param detail: without numbers or words.
         """
-        with self.database.write() as tx:
+        with self._database.write() as tx:
             row_id = tx.execute(sa.select(tables.call.c.id).where(tables.call.c.ref == ref)).scalar_one()
             record_event(tx, row_id, "refused", rule=rule, **detail)
 
@@ -306,7 +293,7 @@ class Claims:
         """
         columns, now = tables.call.c, datetime.now(UTC)
         query = sa.select(columns.ref, columns.state, columns.claim_expires_at).where(columns.ref.in_(refs))
-        with self.database.read() as tx:
+        with self._database.read() as tx:
             calls = tx.execute(query).all()
         for call in calls:
             if call.state == CallState.CLAIMED and call.claim_expires_at < now:
@@ -315,7 +302,7 @@ class Claims:
 
     def expire(self, ref: str) -> None:
         """Let a claim expire if it is older than a POST may take; if its completion has come, settle it."""
-        with self.database.write() as tx:
+        with self._database.write() as tx:
             row_id = tx.execute(sa.select(tables.call.c.id).where(tables.call.c.ref == ref)).scalar_one()
             party = party_of_call(tx, row_id)
             lock_party(tx, party)
@@ -342,7 +329,7 @@ class _Claiming:
     def __init__(self, tx: sa.Connection, owner: str) -> None:
         self._tx = tx
         self._owner = owner
-        self._taken: list[Claim | Held | Refused | str] = []
+        self._taken: list[Claim | Held | Refused | tuple[str, Party]] = []
         # By ref: what is claimed anew is written together.
         self._new: dict[str, dict[str, Any]] = {}
         self._of_lists: dict[int, str] = {}
@@ -371,7 +358,7 @@ class _Claiming:
             self._new[ref] = {"ref": ref, **row}
         if new.list_row is not None:
             self._of_lists[new.list_row] = ref
-        self._taken.append(ref)
+        self._taken.append((ref, Party.of(new)))
 
     def write(self) -> None:
         """Write what is claimed."""
@@ -382,7 +369,8 @@ class _Claiming:
     def taken(self) -> list[Claim | Held | Refused]:
         """Give what became of each, in the order in which they were asked for."""
         return [
-            Claim(self._claimed[each], each, self._owner) if isinstance(each, str) else each for each in self._taken
+            Claim(self._claimed[each[0]], each[0], self._owner, each[1]) if isinstance(each, tuple) else each
+            for each in self._taken
         ]
 
     @staticmethod
@@ -410,9 +398,19 @@ def _these(claims: Sequence[Claim]) -> tuple[sa.ColumnElement[bool], ...]:
     return columns.id.in_([claim.id for claim in claims]), own
 
 
-def _still_ours(tx: sa.Connection, claims: Sequence[Claim]) -> set[int]:
-    """Find the rows of claims that are ours, whatever became of them; nobody else changes them meanwhile."""
-    return set(tx.scalars(sa.select(tables.call.c.id).where(*_these(claims)).with_for_update()))
+def _meant_by(tx: sa.Connection, answers: Sequence[tuple[Claim, str]]) -> tuple[dict[int, str], list[int]]:
+    """Look which claims are ours still, whatever became of them, and which other calls have the same ``call_id``.
+
+    :return: each ``call_id`` by the row of our call; and the rows of others, which were recovered by it.
+    """
+    columns, said = tables.call.c, {claim.id: call_id for claim, call_id in answers}
+    query = sa.select(columns.id, columns.owner, columns.call_id, columns.queued_at, columns.webhook_conn_id)
+    query = query.where(sa.or_(columns.id.in_(said), columns.call_id.in_(said.values()))).with_for_update()
+    rows = {row.id: row for row in tx.execute(query)}
+    ours = {claim.id: said[claim.id] for claim, _ in answers if rows[claim.id].owner == claim.owner}
+    accounts = {claim.party.webhook_conn_id for claim, _ in answers}
+    others = [row for row in rows.values() if row.id not in ours and row.call_id in ours.values()]
+    return ours, [row.id for row in others if row.queued_at is None and row.webhook_conn_id in accounts]
 
 
 def _refused_by(refusal: Refusal) -> dict[str, Any]:
@@ -429,16 +427,10 @@ def _refused_by(refusal: Refusal) -> dict[str, Any]:
 _UNSETTLED: dict[str, Any] = {"completion_id": None, "outcome": None, "completed_at": None}
 
 
-def _take_back(tx: sa.Connection, queued: Mapping[int, str], parties: Mapping[int, Party]) -> None:
-    """Undo the recovery of other calls by these ``call_id``: the answer proves whose they are."""
-    columns = tables.call.c
-    of_account = columns.webhook_conn_id.in_({parties[row_id].webhook_conn_id for row_id in queued})
-    taken = tx.scalars(
-        sa.update(tables.call)
-        .where(columns.call_id.in_(queued.values()), columns.id.not_in(queued), columns.queued_at.is_(None), of_account)
-        .values(**_UNSETTLED, state=CallState.UNKNOWN, call_id=None)
-        .returning(tables.call.c.id)
-    ).all()
-    record_events(
-        tx, "unknown", {row_id: {"why": "the completion that settled it is another call's"} for row_id in taken}
-    )
+def _take_back(tx: sa.Connection, row_ids: Sequence[int]) -> None:
+    """Undo the recovery of calls by a ``call_id``: an answer proves that it is another call's."""
+    if row_ids:
+        undone = {**_UNSETTLED, "state": CallState.UNKNOWN, "call_id": None}
+        tx.execute(sa.update(tables.call).where(tables.call.c.id.in_(row_ids)).values(undone))
+        why = {"why": "the completion that settled it is another call's"}
+        record_events(tx, "unknown", dict.fromkeys(row_ids, why))

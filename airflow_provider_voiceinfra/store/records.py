@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 
 class CallState(StrEnum):
@@ -114,6 +114,20 @@ class NewCall:
     list_row: int | None = None
 
 
+class Party(NamedTuple):
+    """Who calls whom, by which account."""
+
+    webhook_conn_id: str
+    agent_id: str
+    from_number: str
+    to_number: str
+
+    @classmethod
+    def of(cls, row: Any) -> Party:
+        """Read it from a row of calls or of completions."""
+        return cls(row.webhook_conn_id, row.agent_id, row.from_number, row.to_number)
+
+
 @dataclass(frozen=True, slots=True)
 class Claim:
     """A call that we hold the claim on; ``owner`` proves it at each step."""
@@ -121,6 +135,7 @@ class Claim:
     id: int
     ref: str
     owner: str
+    party: Party = field(repr=False)
 
 
 class HeldBy(StrEnum):

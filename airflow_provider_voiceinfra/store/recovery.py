@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, NamedTuple
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -19,7 +19,7 @@ from airflow_provider_voiceinfra.store.completion_body import parse_completion
 from airflow_provider_voiceinfra.store.do_not_call import add_person
 from airflow_provider_voiceinfra.store.events import record_event
 from airflow_provider_voiceinfra.store.locks import lock_all
-from airflow_provider_voiceinfra.store.records import CallState, Completion
+from airflow_provider_voiceinfra.store.records import CallState, Completion, Party
 
 TOLERANCE = timedelta(seconds=60)
 """By how much VoiceInfra's clock may be behind ours."""
@@ -31,20 +31,6 @@ _OPEN_PARTIES = (
     .distinct()
     .where(tables.call.c.state.in_(_OPEN), tables.call.c.to_number.in_(sa.bindparam("numbers", expanding=True)))
 )
-
-
-class Party(NamedTuple):
-    """Who calls whom, by which account."""
-
-    webhook_conn_id: str
-    agent_id: str
-    from_number: str
-    to_number: str
-
-    @classmethod
-    def of(cls, row: Any) -> Party:
-        """Read it from a row of calls or of completions."""
-        return cls(row.webhook_conn_id, row.agent_id, row.from_number, row.to_number)
 
 
 class _Unmatched:
@@ -66,13 +52,7 @@ def lock_party(tx: sa.Connection, *parties: Party) -> None:
 
 def party_of_call(tx: sa.Connection, row_id: int) -> Party:
     """Read who calls whom; it never changes."""
-    return parties_of_calls(tx, [row_id])[row_id]
-
-
-def parties_of_calls(tx: sa.Connection, row_ids: Collection[int]) -> dict[int, Party]:
-    """Read who calls whom in several calls, by their rows."""
-    found = tx.execute(sa.select(tables.call.c.id, *_PARTY).where(tables.call.c.id.in_(row_ids)))
-    return {row.id: Party.of(row) for row in found}
+    return Party.of(tx.execute(sa.select(*_PARTY).where(tables.call.c.id == row_id)).one())
 
 
 def recover(tx: sa.Connection, party: Party) -> None:

@@ -7,7 +7,7 @@ import time
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 
-from airflow_provider_voiceinfra.calls import dialing, progress
+from airflow_provider_voiceinfra.calls import progress, sending
 from airflow_provider_voiceinfra.calls.account import Account
 from airflow_provider_voiceinfra.calls.dialing import Dialer
 from airflow_provider_voiceinfra.calls.list_rows import Columns, Template
@@ -26,7 +26,7 @@ TASK = Source("dag", "run", "run", "call")
 def hurry():
     """Judge a dead worker's claims after three seconds instead of a minute."""
     claims.CLAIM_LIFETIME = timedelta(seconds=3)
-    dialing._ANSWER_TIME = timedelta(seconds=2)
+    sending._ANSWER_TIME = timedelta(seconds=2)
     progress._AGAIN = timedelta(seconds=0.1)
 
 

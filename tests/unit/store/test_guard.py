@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -86,7 +87,7 @@ def test_what_changed_since_the_claim_is_seen_before_the_post(store):
 
 def test_somebody_elses_claim_is_not_refused_by_us(store):
     claim = take(store)
-    assert store.claims.fence(Claim(claim.id, claim.ref, "another"), new_call(), CLOSED) is None
+    assert store.claims.fence(replace(claim, owner="another"), new_call(), CLOSED) is None
     assert state(store, claim.ref) == "claimed"
 
 
