@@ -29,7 +29,9 @@ _PARTY = tuple(tables.call.c[name] for name in ("webhook_conn_id", "agent_id", "
 _OPEN_PARTIES = (
     sa.select(*_PARTY)
     .distinct()
-    .where(tables.call.c.state.in_(_OPEN), tables.call.c.to_number.in_(sa.bindparam("numbers", expanding=True)))
+    # As the index says it.
+    .where(tables.call.c.state.in_([sa.literal_column(f"'{state}'") for state in _OPEN]))
+    .where(tables.call.c.to_number.in_(sa.bindparam("numbers", expanding=True)))
 )
 
 
