@@ -92,9 +92,10 @@ def read(store: CallStore, template: Template, rows: int) -> str:
         return list_id
     people = ({"to_number": number_of(row), "name": f"Person {row}"} for row in range(rows))
     numbered = (template.read(position, row, columns) for position, row in enumerate(people, 1))
+    reading = store.lists.begin_reading(list_id)
     while batch := list(islice(numbered, 500)):
-        store.lists.add(list_id, batch, 0)
-    store.lists.finish_reading(list_id, 0)
+        store.lists.add(list_id, batch, reading)
+    store.lists.finish_reading(list_id, reading, 0)
     return list_id
 
 
@@ -113,6 +114,7 @@ def work(url: str, store_url: str, rows: int, calls_per_second: float | None, *,
         TASK,
         lambda row: template.intent(list_id, row, TASK, patience=PATIENCE),
         Progress(store, list_id, stop_when=StopWhen(unknown=0, overdue=0)),
+        lambda: None,
         max_in_flight=rows,
         calls_per_second=calls_per_second,
     )
