@@ -20,11 +20,12 @@ from airflow_provider_voiceinfra.calls.waves import Waves
 from airflow_provider_voiceinfra.sandbox import Sandbox
 from airflow_provider_voiceinfra.store.call_store import CallStore
 from airflow_provider_voiceinfra.store.records import Source
+from tests.benchmarks.receiver.webhooks import SECRET
 
 ANSWER_SECONDS = 0.1
 PATIENCE = timedelta(seconds=90)
 TASK = Source("benchmark", "run", "run", "call")
-SECRET = "benchmark-secret"
+CONN_ID = "voiceinfra_default"
 CONTEXT = multiprocessing.get_context("spawn")
 
 
@@ -82,7 +83,7 @@ def _run_sandbox(pipe: Connection, webhook_url: str | None) -> None:
 
 def account(url: str) -> Account:
     """Describe the sandbox's account."""
-    return Account("bench", url, "sandbox-key", "bench", agent_id="agent_sandbox", from_number="+14155550199")
+    return Account(CONN_ID, url, "sandbox-key", CONN_ID, agent_id="agent_sandbox", from_number="+14155550199")
 
 
 def read(store: CallStore, template: Template, rows: int) -> str:
