@@ -23,8 +23,6 @@ log = logging.getLogger(__name__)
 
 POSTS = 50
 """At a time at most, however many lines there are."""
-_NEXT_IN_LINE = 4
-"""One in so many has passed the fence before it can be sent, so that nobody who sends waits for the store."""
 _AGAIN = timedelta(seconds=60)
 """After which a row of which nothing was sent is due again."""
 _WHOLE_LIST = frozenset({Rule.HOLD, Rule.PER_DAY, Rule.IN_FLIGHT, Rule.PACE})
@@ -42,6 +40,9 @@ class _Claimed:
     row: ListRow
     dial: Dial
     fence: Fence | None = None
+
+
+_Answer = tuple[_Claimed, str | BaseException | None]
 
 
 class Stream:
@@ -66,7 +67,6 @@ class Stream:
         self._source = source
         self._intent = intent
         self._posts = posts
-        self._may_go = posts + posts // _NEXT_IN_LINE
         self._ready: deque[_Claimed] = deque()
         self._crew = Crew(posts, self._send)
         self._error: BaseException | None = None
@@ -80,7 +80,8 @@ class Stream:
         """Begin nothing more, whatever happened, and lose no answer."""
         for each in self._ready:
             self._dialer.sender.release(each.dial.claim, "the list was stopped")
-        self._answered(self._crew.close())
+        self._ready.clear()
+        self._advance(self._crew.close())
 
     def is_idle(self) -> bool:
         """Tell whether no row is in hands; raises what has stopped the list, if anything has."""
@@ -97,16 +98,16 @@ class Stream:
 
         :param wait: seconds to wait for an answer, where there is nothing else to do.
         """
+        answers = self._crew.take(0 if rows or self._may_send() else wait)
+        self._advance(answers)
         self._claim(rows)
-        self._pass_fence()
-        self._answered(self._crew.take(0 if self._may_send() else wait))
 
     @property
     def _stopped(self) -> bool:
         return self.refusal is not None or self._error is not None
 
     def _may_send(self) -> bool:
-        return bool(self._ready) and self._crew.busy < self._may_go
+        return bool(self._ready) and self._crew.busy < self._posts
 
     def _claim(self, rows: Sequence[ListRow]) -> None:
         intents = [self._intent(row) for row in rows]
@@ -128,21 +129,29 @@ class Stream:
         except errors.VoiceInfraError as error:
             self._ended(row, error)
 
-    def _pass_fence(self) -> None:
+    def _advance(self, answers: Sequence[_Answer]) -> None:
+        """Record what VoiceInfra said, and let as many pass the fence as can be sent."""
         if self._stopped:
             self._let_go()
-        free = self._may_go - self._crew.busy
+        free = self._posts - self._crew.busy
         going = [self._ready.popleft() for _ in range(min(free, len(self._ready)))]
-        if not going:
-            return
+        queued = [(each.dial.claim, answer) for each, answer in answers if isinstance(answer, str)]
         at_fence = [AtFence(each.dial.claim, each.dial.asked.new, each.dial.asked.rules) for each in going]
-        for each, passed in zip(going, self._store.claims.fence_all(at_fence), strict=True):
-            if isinstance(passed, Fence):
-                self._crew.give(_Claimed(each.row, each.dial, passed))
-            elif isinstance(passed, Refused):
-                self._ended(each.row, self._dialer.refusal(passed))
-            else:
-                self._judged(each)
+        passed: list[Fence | Refused | None] = []
+        if queued or at_fence:
+            self._dialer.sender.record(lambda: passed.extend(self._store.claims.advance(queued, at_fence)))
+        for each, its in zip(going, passed, strict=True):
+            self._passed(each, its)
+        for each, answer in answers:
+            self._answered(each, answer)
+
+    def _passed(self, each: _Claimed, passed: Fence | Refused | None) -> None:
+        if isinstance(passed, Fence):
+            self._crew.give(_Claimed(each.row, each.dial, passed))
+        elif isinstance(passed, Refused):
+            self._ended(each.row, self._dialer.refusal(passed))
+        else:
+            self._judged(each)
 
     def _let_go(self) -> None:
         """Give back what was claimed and is not sent after all."""
@@ -162,18 +171,13 @@ class Stream:
     def _send(self, each: _Claimed) -> str | None:
         return self._dialer.sender.send(each.dial, each.fence)
 
-    def _answered(self, answers: Sequence[tuple[_Claimed, str | BaseException | None]]) -> None:
-        """Record what VoiceInfra said."""
-        queued = [(each.dial.claim, answer) for each, answer in answers if isinstance(answer, str)]
-        if queued:
-            self._dialer.sender.record(lambda: self._store.claims.record_all_queued(queued))
-        for each, answer in answers:
-            if isinstance(answer, BaseException):
-                self._ended(each.row, answer)
-            elif answer is None:
-                self._judged(each)
-            else:
-                self.in_hands.discard(each.row.id)
+    def _answered(self, each: _Claimed, answer: str | BaseException | None) -> None:
+        if isinstance(answer, BaseException):
+            self._ended(each.row, answer)
+        elif answer is None:
+            self._judged(each)
+        else:
+            self.in_hands.discard(each.row.id)
 
     def _found(self, row: ListRow, call: Call | None) -> None:
         self.in_hands.discard(row.id)

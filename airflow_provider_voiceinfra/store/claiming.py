@@ -15,6 +15,10 @@ from airflow_provider_voiceinfra.store.list_rows import open_rows, refuse_row
 from airflow_provider_voiceinfra.store.records import CallState, Claim, Held, NewCall, Party
 from airflow_provider_voiceinfra.store.rules import Refusal, Refused
 
+_BY_REF = sa.select(tables.call.c.ref, tables.call.c.id).where(
+    tables.call.c.ref.in_(sa.bindparam("refs", expanding=True))
+)
+
 
 class Claiming:
     """Writes calls that are claimed or refused, and gives what became of each.
@@ -83,7 +87,7 @@ class Claiming:
             return {}
         self._tx.execute(tables.call.insert(), rows)
         refs = [row["ref"] for row in rows]
-        found = self._tx.execute(sa.select(tables.call.c.ref, tables.call.c.id).where(tables.call.c.ref.in_(refs)))
+        found = self._tx.execute(_BY_REF, {"refs": refs})
         return {row.ref: row.id for row in found}
 
 

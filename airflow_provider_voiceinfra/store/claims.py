@@ -36,6 +36,30 @@ waiting for the answer and reading it may take together. Whoever finds an older 
 
 _NO_RULES = Rules()
 
+_UNSETTLED: dict[str, Any] = {"completion_id": None, "outcome": None, "completed_at": None}
+
+_call = tables.call.c
+# Made once: a list's calls pass them many times a second.
+_IDS: sa.BindParameter[Any] = sa.bindparam("ids", expanding=True)
+_PASS = (
+    sa.update(tables.call)
+    # By number, which is quick, and by owner.
+    .where(_call.id.in_(_IDS), sa.tuple_(_call.id, _call.owner).in_(sa.bindparam("ours", expanding=True)))
+    .where(_call.state == CallState.CLAIMED)
+    .values(claim_expires_at=sa.bindparam("until"), fences=_call.fences + 1)
+    .returning(_call.id)
+)
+_MEANT = (
+    sa.select(_call.id, _call.owner, _call.call_id, _call.queued_at, _call.webhook_conn_id)
+    .where(sa.or_(_call.id.in_(_IDS), _call.call_id.in_(sa.bindparam("said", expanding=True))))
+    .with_for_update()
+)
+_ANSWERED = (
+    sa.update(tables.call)
+    .where(_call.id == sa.bindparam("row"))
+    .values(**_UNSETTLED, state=CallState.QUEUED, call_id=sa.bindparam("said"), queued_at=sa.bindparam("now"))
+)
+
 
 @dataclass(frozen=True, slots=True)
 class AtFence:
@@ -179,22 +203,39 @@ class Claims:
 
     def fence_all(self, waiting: Sequence[AtFence]) -> list[Fence | Refused | None]:
         """Let several calls pass the fence in one transaction; see :meth:`fence`."""
-        now = datetime.now(UTC)
+        return self.advance([], waiting)
+
+    def advance(self, answers: Sequence[tuple[Claim, str]], waiting: Sequence[AtFence]) -> list[Fence | Refused | None]:
+        """Record answers, and let other calls pass the fence, in one transaction.
+
+        :param answers: see :meth:`record_queued`.
+        :param waiting: see :meth:`fence`.
+        :return: for each of those that wait.
+        """
         with self._database.write() as tx:
             look = self._guard.look(tx, [Asked(each.new, each.rules) for each in waiting])
-            lock_party(tx, *(Party.of(each.new) for each in waiting))
-            met: dict[int, datetime | Refusal | None] = {
-                each.claim.id: look.check_again(each.new, each.rules, now) for each in waiting
-            }
-            refused = {each.claim.id: self._refuse(tx, each, met[each.claim.id]) for each in waiting}
-            for each in waiting:
-                if met[each.claim.id] is None:
-                    met[each.claim.id] = turn = look.turn(each.new, each.rules, now, each.turn_length)
-                    refused[each.claim.id] = self._refuse(tx, each, turn)
-            going = [each.claim for each in waiting if not isinstance(met[each.claim.id], Refusal)]
-            until = now + CLAIM_LIFETIME
-            passed = self._pass(tx, going, until)
+            parties = [*(claim.party for claim, _ in answers), *(each.claim.party for each in waiting)]
+            lock_party(tx, *parties)
+            lock_call_id(tx, *(call_id for _, call_id in answers))
+            if answers:
+                self._record_queued(tx, answers)
+            passed = self._fence(tx, look, waiting)
             look.write()
+        return passed
+
+    def _fence(self, tx: sa.Connection, look: Look, waiting: Sequence[AtFence]) -> list[Fence | Refused | None]:
+        now = datetime.now(UTC)
+        met: dict[int, datetime | Refusal | None] = {
+            each.claim.id: look.check_again(each.new, each.rules, now) for each in waiting
+        }
+        refused = {each.claim.id: self._refuse(tx, each, met[each.claim.id]) for each in waiting}
+        for each in waiting:
+            if met[each.claim.id] is None:
+                met[each.claim.id] = turn = look.turn(each.new, each.rules, now, each.turn_length)
+                refused[each.claim.id] = self._refuse(tx, each, turn)
+        going = [each.claim for each in waiting if not isinstance(met[each.claim.id], Refusal)]
+        until = now + CLAIM_LIFETIME
+        passed = self._pass(tx, going, until)
         return [
             each.fence(until, met[each.claim.id]) if each.claim.id in passed else refused[each.claim.id]
             for each in waiting
@@ -206,10 +247,10 @@ class Claims:
 
         :return: those whose claim is ours still.
         """
-        columns = tables.call.c
-        ours = (*_these(claims), columns.state == CallState.CLAIMED)
-        update = sa.update(tables.call).where(*ours).values(claim_expires_at=until, fences=columns.fences + 1)
-        passed = set(tx.scalars(update.returning(columns.id))) if claims else set()
+        if not claims:
+            return set()
+        ours = [(claim.id, claim.owner) for claim in claims]
+        passed = set(tx.scalars(_PASS, {"until": until, "ids": [row_id for row_id, _ in ours], "ours": ours}))
         record_events(tx, "dialling", {row_id: {} for row_id in passed})
         return passed
 
@@ -246,20 +287,19 @@ class Claims:
 
     def record_all_queued(self, answers: Sequence[tuple[Claim, str]]) -> None:
         """Record several answers in one transaction; see :meth:`record_queued`."""
-        columns, parties = tables.call.c, [claim.party for claim, _ in answers]
-        with self._database.write() as tx:
-            lock_party(tx, *parties)
-            lock_call_id(tx, *(call_id for _, call_id in answers))
-            ours, others = _meant_by(tx, answers)
-            if not ours:
-                return
-            answer = {"state": CallState.QUEUED, "call_id": sa.bindparam("answer"), "queued_at": datetime.now(UTC)}
-            update = sa.update(tables.call).where(columns.id == sa.bindparam("row")).values(**_UNSETTLED, **answer)
-            tx.execute(update, [{"row": row_id, "answer": call_id} for row_id, call_id in ours.items()])
-            record_events(tx, "queued", {row_id: {"call_id": call_id} for row_id, call_id in ours.items()})
-            _take_back(tx, others)
-            settle(tx, set(ours.values()))
-            recover_all(tx, set(parties))
+        self.advance(answers, [])
+
+    @staticmethod
+    def _record_queued(tx: sa.Connection, answers: Sequence[tuple[Claim, str]]) -> None:
+        ours, others = _meant_by(tx, answers)
+        if not ours:
+            return
+        now = datetime.now(UTC)
+        tx.execute(_ANSWERED, [{"row": row_id, "said": call_id, "now": now} for row_id, call_id in ours.items()])
+        record_events(tx, "queued", {row_id: {"call_id": call_id} for row_id, call_id in ours.items()})
+        _take_back(tx, others)
+        settle(tx, set(ours.values()))
+        recover_all(tx, {claim.party for claim, _ in answers})
 
     def record_rejected(self, claim: Claim, code: str, message: str) -> None:
         """Record that VoiceInfra refused the call; its key is free for a mended request."""
@@ -340,29 +380,17 @@ class Claims:
         return tx.execute(sa.update(tables.call).where(*condition).values(**values)).rowcount == 1
 
 
-def _these(claims: Sequence[Claim]) -> tuple[sa.ColumnElement[bool], ...]:
-    """Say which rows of calls are those of our claims: by number, which is quick, and by owner."""
-    columns = tables.call.c
-    own = sa.tuple_(columns.id, columns.owner).in_([(claim.id, claim.owner) for claim in claims])
-    return columns.id.in_([claim.id for claim in claims]), own
-
-
 def _meant_by(tx: sa.Connection, answers: Sequence[tuple[Claim, str]]) -> tuple[dict[int, str], list[int]]:
     """Look which claims are ours still, whatever became of them, and which other calls have the same ``call_id``.
 
     :return: each ``call_id`` by the row of our call; and the rows of others, which were recovered by it.
     """
-    columns, said = tables.call.c, {claim.id: call_id for claim, call_id in answers}
-    query = sa.select(columns.id, columns.owner, columns.call_id, columns.queued_at, columns.webhook_conn_id)
-    query = query.where(sa.or_(columns.id.in_(said), columns.call_id.in_(said.values()))).with_for_update()
-    rows = {row.id: row for row in tx.execute(query)}
+    said = {claim.id: call_id for claim, call_id in answers}
+    rows = {row.id: row for row in tx.execute(_MEANT, {"ids": list(said), "said": list(said.values())})}
     ours = {claim.id: said[claim.id] for claim, _ in answers if rows[claim.id].owner == claim.owner}
     accounts = {claim.party.webhook_conn_id for claim, _ in answers}
     others = [row for row in rows.values() if row.id not in ours and row.call_id in ours.values()]
     return ours, [row.id for row in others if row.queued_at is None and row.webhook_conn_id in accounts]
-
-
-_UNSETTLED: dict[str, Any] = {"completion_id": None, "outcome": None, "completed_at": None}
 
 
 def _take_back(tx: sa.Connection, row_ids: Sequence[int]) -> None:

@@ -20,6 +20,7 @@ _AT_ONCE = 500
 # It never changes, and is kept with each connection.
 _STORE_ID = "voiceinfra_store_id"
 _listed, _event = tables.do_not_call.c, tables.do_not_call_event.c
+_AMONG = sa.select(_listed.number_hash).where(_listed.number_hash.in_(sa.bindparam("hashes", expanding=True)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +97,7 @@ class DoNotCall:
     def among(self, tx: sa.Connection, numbers: Collection[str]) -> set[str]:
         """Give those of some numbers that are on the list."""
         hashes = {hash_number(tx, number): number for number in numbers}
-        found = tx.scalars(sa.select(_listed.number_hash).where(_listed.number_hash.in_(hashes)))
-        return {hashes[each] for each in found}
+        return {hashes[each] for each in tx.scalars(_AMONG, {"hashes": list(hashes)})} if hashes else set()
 
     def forget(self, number: str) -> None:
         """Keep nothing but the hash of a number that may be on the list."""

@@ -42,7 +42,7 @@ class Look:
         self._tx = tx
         self._environment = environment
         self._asked = asked
-        self._held = find_holds(tx, environment, [each.new for each in asked])
+        self._held = find_holds(tx, environment) if asked else []
         self._listed = do_not_call.among(tx, {each.new.to_number for each in asked})
         self._budgets: dict[str, Budget] = {}
 

@@ -13,6 +13,11 @@ from airflow_provider_voiceinfra.store.locks import lock_all
 from airflow_provider_voiceinfra.store.records import REFUSED, CallState, Held, HeldBy, NewCall
 
 _call = tables.call.c
+_IN_USE = sa.select(_call.base_key_hash).where(
+    _call.environment == sa.bindparam("environment"),
+    _call.host.in_(sa.bindparam("hosts", expanding=True)),
+    _call.base_key_hash.in_(sa.bindparam("keys", expanding=True)),
+)
 
 
 def hash_key(key: str) -> str:
@@ -31,12 +36,12 @@ def _intent(new: NewCall) -> object:
 
 def keys_in_use(tx: sa.Connection, environment: str, calls: Sequence[NewCall]) -> set[str]:
     """Find those of some base keys, as hashes, under which there is a call at all; the locks must be held."""
-    query = sa.select(_call.base_key_hash).where(
-        _call.environment == environment,
-        _call.host.in_({new.host for new in calls}),
-        _call.base_key_hash.in_({hash_key(new.base_key) for new in calls}),
-    )
-    return set(tx.scalars(query))
+    wanted = {
+        "environment": environment,
+        "hosts": list({new.host for new in calls}),
+        "keys": [hash_key(new.base_key) for new in calls],
+    }
+    return set(tx.scalars(_IN_USE, wanted))
 
 
 def find_holder(tx: sa.Connection, environment: str, new: NewCall) -> Held | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -24,7 +24,11 @@ _LOOK_INTERVAL = 0.05
 
 _hold, _call = tables.hold.c, tables.call.c
 _IN_FORCE = _hold.released_at.is_(None)
-_COLUMNS = (_hold.id, _hold.scope, _hold.name, _hold.why, _hold.held_at, _hold.held_by)
+_HELD = (
+    sa.select(_hold.id, _hold.scope, _hold.name, _hold.why, _hold.held_at, _hold.held_by)
+    .where(_hold.environment == sa.bindparam("environment"), _IN_FORCE)
+    .order_by(_hold.id)
+)
 
 
 class Scope(StrEnum):
@@ -117,9 +121,9 @@ class Holds:
 
     def in_force(self) -> list[Hold]:
         """List the holds in force, the oldest first."""
-        query = sa.select(*_COLUMNS).where(_hold.environment == self._environment, _IN_FORCE).order_by(_hold.id)
         with self._database.read() as tx:
-            return [Hold(row.id, Scope(row.scope), *row[2:]) for row in tx.execute(query)]
+            held = tx.execute(_HELD, {"environment": self._environment})
+            return [Hold(row.id, Scope(row.scope), *row[2:]) for row in held]
 
     def last_release(self, scope: Scope, name: str) -> datetime | None:
         """Tell when a hold of a scope was released last."""
@@ -151,16 +155,10 @@ class Holds:
             fenced = {row_id: fences for row_id, fences in fenced.items() if now.get(row_id) == fences}
 
 
-def find_holds(tx: sa.Connection, environment: str, calls: Sequence[NewCall]) -> list[Hold]:
-    """Find the holds that stop any of some calls, the oldest first. None is placed before the transaction ends."""
+def find_holds(tx: sa.Connection, environment: str) -> list[Hold]:
+    """Find the holds in force, the oldest first. None is placed before the transaction ends."""
     lock_shared(tx, "holds", environment)
-    names: dict[Scope, set[str]] = {}
-    for new in calls:
-        for scope, name in _names(new).items():
-            names.setdefault(scope, set()).add(name)
-    met = [sa.and_(_hold.scope == scope, _hold.name.in_(found)) for scope, found in names.items()]
-    query = sa.select(*_COLUMNS).where(_hold.environment == environment, _IN_FORCE, sa.or_(*met))
-    return [Hold(row.id, Scope(row.scope), *row[2:]) for row in tx.execute(query.order_by(_hold.id))]
+    return [Hold(row.id, Scope(row.scope), *row[2:]) for row in tx.execute(_HELD, {"environment": environment})]
 
 
 def _names(new: NewCall) -> dict[Scope, str]:

@@ -35,7 +35,8 @@ def lock_all(tx: sa.Connection, names: Iterable[tuple[object, ...]]) -> None:
     """Hold several locks of one kind; everybody takes them in the same order."""
     if tx.dialect.name == "postgresql":
         numbers = sorted({_number(name) for name in names})
-        tx.execute(_LOCK, {"numbers": numbers})
+        if numbers:
+            tx.execute(_LOCK, {"numbers": numbers})
 
 
 def _number(name: tuple[object, ...]) -> int:

@@ -169,7 +169,7 @@ def test_a_fence_that_is_being_passed_is_seen_by_a_hold_that_comes_at_that_momen
     fenced = {"fences": 1, "claim_expires_at": datetime.now(UTC) + timedelta(minutes=1)}
     with store.database.write() as tx:
         # A fence that found no hold, and is not committed yet.
-        holds.find_holds(tx, "default", [new_call()])
+        holds.find_holds(tx, "default")
         tx.execute(sa.update(tables.call).where(tables.call.c.id == claim.id).values(**fenced))
         holding = threading.Thread(target=lambda: (hold(other), returned.set()))
         holding.start()
