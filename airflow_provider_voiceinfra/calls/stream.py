@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -15,6 +16,7 @@ from airflow_provider_voiceinfra.calls.intent import CallIntent
 from airflow_provider_voiceinfra.calls.sending import Dial
 from airflow_provider_voiceinfra.store.call_store import CallStore
 from airflow_provider_voiceinfra.store.claims import AtFence
+from airflow_provider_voiceinfra.store.errors import StoreError
 from airflow_provider_voiceinfra.store.list_rows import ListRow
 from airflow_provider_voiceinfra.store.records import Call, CallState, Claim, Held, Source
 from airflow_provider_voiceinfra.store.rules import Fence, Refused, Rule
@@ -78,8 +80,8 @@ class Stream:
 
     def __exit__(self, *_: object) -> None:
         """Begin nothing more, whatever happened, and lose no answer."""
-        for each in self._ready:
-            self._dialer.sender.release(each.dial.claim, "the list was stopped")
+        with contextlib.suppress(StoreError):
+            self._let_go()
         self._ready.clear()
         self._advance(self._crew.close())
 
