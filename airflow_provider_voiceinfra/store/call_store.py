@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from airflow_provider_voiceinfra.store import tables
 from airflow_provider_voiceinfra.store.call_lists import CallLists
+from airflow_provider_voiceinfra.store.call_pages import CallPages
 from airflow_provider_voiceinfra.store.calls import Calls
 from airflow_provider_voiceinfra.store.claims import Claims
 from airflow_provider_voiceinfra.store.completions import Completions
@@ -51,6 +52,7 @@ class CallStore:
         self.holds = Holds(self.database, environment)
         self.claims = Claims(self.database, environment, Guard(environment, self.do_not_call))
         self.lists = CallLists(self.database, environment)
+        self.pages = CallPages(self.database, environment)
         self.calls = Calls(self.database, environment, extracted_field)
         self.deliveries = Deliveries(
             self.database, forward_to, OptOut(opt_out_field, extracted_field, "hash" if hash_do_not_call else "number")

@@ -13,6 +13,9 @@ SCHEMA_VERSION = "0001"
 
 VERSION_TABLE = "voiceinfra_schema_version"
 
+NUMBER_END = "substr(to_number, length(to_number) - 3)"
+"""The last four digits of a number, as their index has them."""
+
 
 class UtcDateTime(sa.TypeDecorator[datetime]):
     """An aware datetime; SQLite, which knows no zones, keeps it as UTC."""
@@ -143,6 +146,8 @@ call = sa.Table(
         postgresql_where=sa.text("state IN ('claimed', 'queued', 'unknown')"),
     ),
     sa.Index(None, "to_number", "claimed_at"),
+    # People look for a number by its last digits.
+    sa.Index("ix_voiceinfra_call_number_end", sa.text(NUMBER_END), "claimed_at"),
     sa.Index(
         "ix_voiceinfra_call_number_hash",
         "number_hash",
@@ -150,9 +155,12 @@ call = sa.Table(
         sqlite_where=sa.text("number_hash IS NOT NULL"),
         postgresql_where=sa.text("number_hash IS NOT NULL"),
     ),
+    sa.Index(None, "environment", "claimed_at"),
+    sa.Index(None, "environment", "dag_id", "claimed_at"),
     sa.Index(
         "ix_voiceinfra_call_list_id",
         "list_id",
+        "claimed_at",
         sqlite_where=sa.text("list_id IS NOT NULL"),
         postgresql_where=sa.text("list_id IS NOT NULL"),
     ),
@@ -310,6 +318,7 @@ call_list = sa.Table(
     sa.Column("created_at", UtcDateTime, nullable=False),
     # The clear that has read the rows to their end; none before.
     sa.Column("read_by", sa.Integer),
+    sa.Index(None, "environment", "created_at"),
 )
 
 call_list_row = sa.Table(
@@ -348,6 +357,34 @@ call_list_row = sa.Table(
         postgresql_where=sa.text("state <> 'set_aside'"),
     ),
     sa.Index(None, "list_id", "state", "due_at"),
+)
+
+call_hour = sa.Table(
+    "voiceinfra_call_hour",
+    metadata,
+    # How the calls of an hour ended: what a glance at a year of calls reads instead of them.
+    sa.Column("environment", sa.String(64), primary_key=True),
+    sa.Column("hour", UtcDateTime, primary_key=True),
+    # Empty for calls of no DAG.
+    sa.Column("dag_id", sa.String(250), primary_key=True),
+    sa.Column("outcome", sa.String(64), primary_key=True),
+    sa.Column("calls", sa.Integer, nullable=False),
+    sa.Column("talk_seconds", sa.BigInteger, nullable=False),
+)
+
+counted = sa.Table(
+    "voiceinfra_counted",
+    metadata,
+    # Up to which completion the hours are counted; one row, which whoever counts holds.
+    sa.Column("id", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("completion", BigId, nullable=False),
+)
+
+unmatched = sa.Table(
+    "voiceinfra_unmatched",
+    metadata,
+    # Completions that were counted when no call had them yet.
+    sa.Column("completion", BigId, primary_key=True, autoincrement=False),
 )
 
 wait = sa.Table(
