@@ -7,6 +7,7 @@ from collections.abc import Collection
 import sqlalchemy as sa
 
 from airflow_provider_voiceinfra.store import tables
+from airflow_provider_voiceinfra.store.call_hours import CallHours
 from airflow_provider_voiceinfra.store.call_lists import CallLists
 from airflow_provider_voiceinfra.store.call_pages import CallPages
 from airflow_provider_voiceinfra.store.calls import Calls
@@ -16,8 +17,10 @@ from airflow_provider_voiceinfra.store.database import Database
 from airflow_provider_voiceinfra.store.deliveries import Deliveries
 from airflow_provider_voiceinfra.store.do_not_call import DoNotCall
 from airflow_provider_voiceinfra.store.forwards import Forwards
+from airflow_provider_voiceinfra.store.glance import Glance
 from airflow_provider_voiceinfra.store.guard import Guard
 from airflow_provider_voiceinfra.store.holds import Holds
+from airflow_provider_voiceinfra.store.list_pages import ListPages
 from airflow_provider_voiceinfra.store.opt_out import OptOut
 from airflow_provider_voiceinfra.store.quarantine import Quarantine
 from airflow_provider_voiceinfra.store.refusals import Refusals
@@ -53,6 +56,9 @@ class CallStore:
         self.claims = Claims(self.database, environment, Guard(environment, self.do_not_call))
         self.lists = CallLists(self.database, environment)
         self.pages = CallPages(self.database, environment)
+        self.list_pages = ListPages(self.database, environment)
+        self.hours = CallHours(self.database)
+        self.glance = Glance(self.database, environment)
         self.calls = Calls(self.database, environment, extracted_field)
         self.deliveries = Deliveries(
             self.database, forward_to, OptOut(opt_out_field, extracted_field, "hash" if hash_do_not_call else "number")
