@@ -3,7 +3,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null && echo $$p && break; done)
 BIN := .venv/bin
 
-.PHONY: demo test lint format types constraints clean
+.PHONY: demo test lint format types constraints vendor clean
 
 demo: .venv/ready  ## a real Airflow calls people, none of whom is real
 	@$(BIN)/python -m airflow_provider_voiceinfra demo $(ARGS)
@@ -28,6 +28,9 @@ constraints: .venv/ready  ## resolve anew what the other commands install
 	@$(BIN)/pip install -q uv
 	@$(BIN)/uv pip compile pyproject.toml --all-extras --universal --upgrade --quiet \
 		--no-header --no-annotate --no-emit-index-url -o constraints.txt
+
+vendor: .venv/ready  ## fetch the scripts of the Calls page anew, by npm
+	@$(BIN)/python tools/vendor.py
 
 .venv/ready: pyproject.toml constraints.txt
 	@test -n "$(PYTHON)" || { echo "Python 3.11, 3.12 or 3.13 is needed: install one, or name it: make PYTHON=/path/to/python"; exit 1; }

@@ -28,6 +28,7 @@ def get_provider_info() -> dict[str, Any]:
         "triggers": [
             _modules("triggers.call_allowed", "triggers.call_completion", "triggers.call_list", "triggers.call_settled")
         ],
+        "extra-links": [f"airflow_provider_voiceinfra.plugin.links.{name}" for name in ("CallLink", "CallListLink")],
         "connection-types": [_CONNECTION_TYPE],
         "cli": ["airflow_provider_voiceinfra.cli.get_voiceinfra_cli_commands"],
         "config": {"voiceinfra": {"description": "Calls by VoiceInfra.", "options": _OPTIONS}},

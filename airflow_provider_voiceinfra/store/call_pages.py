@@ -85,6 +85,20 @@ class CallRow:
 
 
 @dataclass(frozen=True, slots=True)
+class Delivered:
+    """A body that webhooks have brought for a call.
+
+    :param first: False for one that says something else than the first: it is kept, and never acted upon.
+    :param redeliveries: how often it came again.
+    """
+
+    received_at: datetime
+    first: bool
+    redeliveries: int
+    last_redelivered_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
 class CallPage:
     """A page of calls, the newest first.
 
@@ -139,6 +153,26 @@ class CallPages:
         dags = first.union_all(sa.select(following).where(first.c.dag_id.is_not(None)))
         with self._database.read() as tx:
             return list(tx.scalars(sa.select(dags.c.dag_id).where(dags.c.dag_id.is_not(None))))
+
+    def deliveries(self, call_id: str) -> list[Delivered]:
+        """List what webhooks have brought for a call, in the order of arrival."""
+        columns = tables.completion.c
+        query = sa.select(columns.received_at, columns.first, columns.redeliveries, columns.last_redelivered_at)
+        with self._database.read() as tx:
+            rows = tx.execute(query.where(columns.call_id == call_id).order_by(columns.id))
+            return [Delivered(*row) for row in rows]
+
+    def ref_of_task(self, dag_id: str, runs: Collection[str], task_id: str, map_index: int) -> str | None:
+        """Find the newest call that a task has asked for.
+
+        :param runs: names of its run, as ``run`` or ``run_id``.
+        """
+        of_task = (_call.dag_id == dag_id, _call.run.in_(runs), _call.task_id == task_id)
+        query = sa.select(_call.ref).where(*of_task, _call.map_index == map_index)
+        query = query.where(_call.environment == self._environment)
+        with self._database.read() as tx:
+            ref: str | None = tx.scalar(query.order_by(_call.id.desc()).limit(1))
+        return ref
 
     def _page(self, wanted: CallFilter, dag_ids: Collection[str] | None, edge: Edge | None, *, back: bool) -> CallPage:
         times = wanted.times()
