@@ -139,7 +139,7 @@ def call_no_more(store: StoreDep, visitor: VisitorDep, ref: str, why: WhyForm = 
 
 def named(scope: Scope, name: str) -> str:
     """Name what is held."""
-    return "Everything" if scope is Scope.ALL else f"{scope.capitalize()} {name}"
+    return "Everything" if scope is Scope.ALL else f"{'DAG' if scope is Scope.DAG else scope.capitalize()} {name}"
 
 
 def may_act_on(store: CallStore, visitor: Visitor, scope: Scope, name: str) -> bool:
