@@ -23,7 +23,7 @@
       opener = document.activeElement;
       dialog.showModal();
     }
-    asked.querySelector("[autofocus], input:not([type=hidden]), select, button")?.focus();
+    asked.querySelector("[data-first], input:not([type=hidden]), select, button")?.focus();
   });
   document.body.addEventListener("voiceinfra-told", (event) => {
     dialog.close();
