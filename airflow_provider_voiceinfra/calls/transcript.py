@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
-_LABEL = re.compile(r"\s*([A-Za-z][\w .-]{0,30}):\s*(.*)", re.DOTALL)
+# VoiceInfra writes Agent and Caller; the others are what such services write as well.
+_AGENT, _CALLER = ("agent", "assistant", "ai", "bot"), ("caller", "callee", "customer", "user", "human")
+_LABEL = re.compile(rf"\s*({'|'.join((*_AGENT, *_CALLER))})\s*:\s*(.*)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,19 +23,15 @@ class Turn:
     @property
     def by_agent(self) -> bool:
         """Whether the agent said it."""
-        return self.speaker.lower() in {"agent", "assistant", "ai", "bot"}
+        return self.speaker.lower() in _AGENT
 
 
 def conversation(transcript: str) -> list[Turn]:
-    """Read a transcript, whose lines begin with a label such as ``Agent:``; one without goes on with the line before.
-
-    A label that is written for the first time in the middle of a talk may be a word of it: only those that begin
-    a line count.
-    """
+    """Read a transcript, whose turns begin with a label such as ``Agent:``; a line without goes on."""
     turns: list[Turn] = []
     for line in transcript.splitlines():
         match = _LABEL.fullmatch(line)
-        speaker, text = match.groups() if match else ("", line.strip())
+        speaker, text = match.groups() if match else ("", line)
         if turns and (not match or speaker == turns[-1].speaker):
             turns[-1] = Turn(turns[-1].speaker, f"{turns[-1].text}\n{text}".strip())
         elif match or text:

@@ -199,6 +199,7 @@ def _ask_to_hold(
     shown: dict[str, Any] = {
         "scope": scope,
         "name": name,
+        "named": named(scope, name) if scope else "",
         "why": why,
         "scopes": scopes,
         "dag_ids": dag_ids,

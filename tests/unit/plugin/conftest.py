@@ -87,7 +87,7 @@ def app(store, auth_manager) -> FastAPI:
 
 
 @pytest.fixture
-def visit(app, auth_manager) -> Callable[..., TestClient]:
+def visit(app, auth_manager, airflow_database) -> Callable[..., TestClient]:
     """Sign somebody in: ``visit("ada", rights(read="one"))``; without a name, nobody is."""
 
     def as_user(name: str | None = "admin", may: Rights | None = None) -> TestClient:

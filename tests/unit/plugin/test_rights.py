@@ -79,7 +79,7 @@ def test_what_is_public_holds_no_data(app, visit):
         assert visit(None).get(f"{BASE}/static/{path}").status_code in {401, 404}
 
 
-def test_reading_changes_nothing(app, visit, busy, store, airflow_database):
+def test_reading_changes_nothing(app, visit, busy, store):
     def everything():
         return {table.name: rows(store, table) for table in tables.metadata.sorted_tables}
 
@@ -158,7 +158,7 @@ def test_nobody_learns_a_number_by_looking_for_it_digit_by_digit(visit, busy):
     assert busy["ref"] in get(hearing, digits="50100").text
 
 
-def test_acts_take_the_right_to_edit_the_dag(visit, busy, store, airflow_database):
+def test_acts_take_the_right_to_edit_the_dag(visit, busy, store):
     acts = [
         ("/holds/place", {"scope": "dag", "name": "one", "why": "x"}),
         ("/holds/place", {"scope": "list", "name": busy["list_id"], "why": "x"}),
@@ -229,7 +229,7 @@ def test_a_store_that_is_away_is_told_without_words_of_it(visit, busy, store, tm
     assert str(store.database.path) not in answer.text
 
 
-def test_the_names_of_an_attacker_are_shown_as_text(visit, store, airflow_database):
+def test_the_names_of_an_attacker_are_shown_as_text(visit, store):
     evil = "<script>alert(1)</script>"
     ours = claim(store, "evil", source=Source(evil, evil, evil, evil), agent_id=evil, key_label=evil)
     for path in ("/", f"/{ours.ref}", "/glance", "/holds/place"):
