@@ -20,12 +20,13 @@ from airflow_provider_voiceinfra.store.database import Database
 
 SETTLED = 60.0
 """Seconds after which all completions with a lower id than one that was seen are committed, or never will be."""
-AT_ONCE = 500
+AT_ONCE = 2_000
 """Completions in a transaction."""
 MAX_UNMATCHED = 1_000
 """Completions that no call has: so many of the newest are looked at again."""
 
 _LATE = timedelta(days=2)
+_HOUR = ("environment", "hour", "dag_id", "outcome")
 _call, _completion, _hour = tables.call.c, tables.completion.c, tables.call_hour.c
 _unmatched = tables.unmatched.c
 _WITH_CALL = (
@@ -34,6 +35,10 @@ _WITH_CALL = (
     )
     .select_from(tables.completion)
     .outerjoin(tables.call, sa.and_(_call.call_id == _completion.call_id, _call.completion_id == _completion.id))
+)
+
+_MATCHED = _WITH_CALL.join(tables.unmatched, _unmatched.completion == _completion.id).where(
+    _call.environment.is_not(None)
 )
 
 
@@ -56,20 +61,25 @@ class CallHours:
         """
         newest = self._settled()
         with self._database.read() as tx:
-            if newest <= counted_to(tx) and not _matched(tx):
-                return False
+            counted = counted_to(tx)
+            new = _WITH_CALL.where(_completion.id > counted, _completion.id <= newest, _completion.first)
+            rows = tx.execute(new.order_by(_completion.id).limit(AT_ONCE)).all()
+            matched = tx.execute(_MATCHED).all()
+        more = len(rows) == AT_ONCE
+        up_to = rows[-1].id if more else max(newest, counted)
+        if up_to == counted and not matched:
+            return False
+        # Bodies are read before others have to wait.
+        hours = _hours([row for row in (*rows, *matched) if row.environment is not None])
         with self._database.write() as tx:
-            counted = _hold(tx)
-            query = _WITH_CALL.where(_completion.id > counted, _completion.id <= newest, _completion.first)
-            rows = tx.execute(query.order_by(_completion.id).limit(AT_ONCE)).all()
-            _add(tx, [row for row in rows if row.environment is not None])
+            if _hold(tx) != counted or not _take(tx, [row.id for row in matched]):
+                # Somebody else was quicker.
+                tx.rollback()
+                return True
+            _add(tx, hours)
             _leave(tx, [row.id for row in rows if row.environment is None])
-            matched = _matched(tx)
-            _add(tx, matched)
-            tx.execute(sa.delete(tables.unmatched).where(_unmatched.completion.in_([row.id for row in matched])))
-            up_to = rows[-1].id if len(rows) == AT_ONCE else max(newest, counted)
             tx.execute(sa.update(tables.counted).values(completion=up_to))
-        return len(rows) == AT_ONCE
+        return more
 
     def _settled(self) -> int:
         """Give the id up to which nothing new can appear."""
@@ -107,29 +117,34 @@ def _leave(tx: sa.Connection, ids: Sequence[int]) -> None:
     tx.execute(sa.delete(tables.unmatched).where(_unmatched.completion <= oldest_kept))
 
 
-def _matched(tx: sa.Connection) -> Sequence[Any]:
-    """Find those that a call has by now."""
-    query = _WITH_CALL.join(tables.unmatched, _unmatched.completion == _completion.id)
-    return tx.execute(query.where(_call.environment.is_not(None))).all()
+def _take(tx: sa.Connection, ids: Sequence[int]) -> bool:
+    """Note that a call has these completions by now; False where somebody else has done so."""
+    if not ids:
+        return True
+    taken = sa.delete(tables.unmatched).where(_unmatched.completion.in_(ids))
+    return tx.execute(taken).rowcount == len(ids)
 
 
-def _add(tx: sa.Connection, rows: Sequence[Any]) -> None:
-    """Add completions of calls to their hours."""
+def _hours(rows: Sequence[Any]) -> list[dict[str, Any]]:
+    """Add completions of calls up by hour."""
     calls: Counter[tuple[str, datetime, str, str]] = Counter()
     seconds: Counter[tuple[str, datetime, str, str]] = Counter()
     for row in rows:
         start, talked = _said(row)
-        place = (row.environment, start.replace(minute=0, second=0, microsecond=0), row.dag_id or "", row.outcome)
-        calls[place] += 1
-        seconds[place] += talked
-    # In one order everywhere, as of all rows that many share.
-    for place in sorted(calls):
-        names = ("environment", "hour", "dag_id", "outcome")
-        insert = tables.insert(tx, tables.call_hour).values(
-            **dict(zip(names, place, strict=True)), calls=calls[place], talk_seconds=seconds[place]
-        )
+        hour = (row.environment, start.replace(minute=0, second=0, microsecond=0), row.dag_id or "", row.outcome)
+        calls[hour] += 1
+        seconds[hour] += talked
+    return [
+        dict(zip(_HOUR, hour, strict=True)) | {"calls": calls[hour], "talk_seconds": seconds[hour]}
+        for hour in sorted(calls)
+    ]
+
+
+def _add(tx: sa.Connection, hours: list[dict[str, Any]]) -> None:
+    if hours:
+        insert = tables.insert(tx, tables.call_hour).values(hours)
         more = {name: _hour[name] + insert.excluded[name] for name in ("calls", "talk_seconds")}
-        tx.execute(insert.on_conflict_do_update(index_elements=names, set_=more))
+        tx.execute(insert.on_conflict_do_update(index_elements=_HOUR, set_=more))
 
 
 def _said(row: Any) -> tuple[datetime, int]:
