@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from airflow.sdk import BaseOperator
     from airflow.sdk.types import TaskInstanceKey
 
+    from airflow_provider_voiceinfra.store.call_store import CallStore
+
 
 class CallLink(BaseOperatorLink):
     """Leads to the call that a task has placed or waits to place, or that a sensor waits for; of many, to its run's."""
@@ -33,20 +35,17 @@ class CallLink(BaseOperatorLink):
         from airflow_provider_voiceinfra.config import call_store
         from airflow_provider_voiceinfra.store.errors import StoreError
 
+        call_id, waited_for = _xcom(ti_key, "call_id"), _waited_for(ti_key)
         try:
-            call_id = _xcom(ti_key, "call_id") or _waited_for(ti_key)
-            if isinstance(call_id, str):
-                call = call_store().calls.get(call_id)
-                ref = call and call.ref
-            else:
-                ref = call_store().pages.ref_of_task(*_task(ti_key))
+            ref = _ref(call_store(), call_id or waited_for) or call_store().pages.ref_of_task(*_task(ti_key))
         except StoreError:
             # The page says what is wrong with the store.
             return f"{calls_path()}/"
         if ref:
             return f"{calls_path()}/{ref}"
+        # Of many calls, Airflow keeps how many there are, or a part of them.
         of_run = urlencode({"dag": ti_key.dag_id, "run": ti_key.run_id})
-        return f"{calls_path()}/?{of_run}" if isinstance(call_id, list) else ""
+        return f"{calls_path()}/?{of_run}" if waited_for else ""
 
 
 class CallListLink(BaseOperatorLink):
@@ -61,6 +60,11 @@ class CallListLink(BaseOperatorLink):
         return f"{calls_path()}/lists/{list_id}" if list_id else ""
 
 
+def _ref(store: CallStore, call_id: Any) -> str | None:
+    call = store.calls.get(call_id) if isinstance(call_id, str) else None
+    return None if call is None else call.ref
+
+
 def _task(ti_key: TaskInstanceKey) -> tuple[str, tuple[str, ...], str, int]:
     """Name a task instance as the store does."""
     from airflow_provider_voiceinfra.plugin.runs import names_of_run
@@ -69,7 +73,7 @@ def _task(ti_key: TaskInstanceKey) -> tuple[str, tuple[str, ...], str, int]:
 
 
 def _xcom(ti_key: TaskInstanceKey, key: str) -> Any:
-    """Read an XCom of a task instance; what is no JSON is none of ours."""
+    """Read an XCom of a task instance, however often it was encoded on its way."""
     from airflow.models.xcom import XComModel
     from airflow.utils.session import create_session
 
@@ -85,7 +89,7 @@ def _xcom(ti_key: TaskInstanceKey, key: str) -> Any:
     try:
         return json.loads(value) if isinstance(value, str) else value
     except ValueError:
-        return None
+        return value
 
 
 def _waited_for(ti_key: TaskInstanceKey) -> Any:
