@@ -36,8 +36,9 @@
   dialog.addEventListener("click", (event) => {
     if (event.target === dialog || event.target.closest("[data-close]")) dialog.close();
   });
+  // What is wrong is said as long as it is: nobody takes what is old for what is so now.
+  document.body.addEventListener("htmx:sendError", () => say("Airflow does not answer: this may be old."));
   document.body.addEventListener("htmx:responseError", (event) => {
-    if (event.detail.requestConfig.elt.matches("[data-live]")) return;
     const answer = new DOMParser().parseFromString(event.detail.xhr.responseText, "text/html");
     say(answer.querySelector("main p")?.textContent ?? "That did not work.");
   });
