@@ -142,9 +142,9 @@ def _hours(rows: Sequence[Any]) -> list[dict[str, Any]]:
 
 def _add(tx: sa.Connection, hours: list[dict[str, Any]]) -> None:
     if hours:
-        insert = tables.insert(tx, tables.call_hour).values(hours)
+        insert = tables.insert(tx, tables.call_hour)
         more = {name: _hour[name] + insert.excluded[name] for name in ("calls", "talk_seconds")}
-        tx.execute(insert.on_conflict_do_update(index_elements=_HOUR, set_=more))
+        tx.execute(insert.on_conflict_do_update(index_elements=_HOUR, set_=more), hours)
 
 
 def _said(row: Any) -> tuple[datetime, int]:

@@ -61,6 +61,12 @@ def test_without_a_session_every_route_answers_401_whatever_is_said(app, visit, 
             assert NUMBER not in answer.text
 
 
+def test_so_does_a_route_that_asks_nobody_who_they_are(app, visit):
+    page_of(app).get("/new")(lambda: "data")
+    assert visit(None).get(f"{BASE}/new").status_code == 401
+    assert visit().get(f"{BASE}/new").json() == "data"
+
+
 def test_a_session_that_nobody_has_signed_is_none(app, visit, busy, auth_manager, monkeypatch):
     token = auth_manager.generate_jwt(SimpleAuthManagerUser(username="admin", role="admin"))
     client = visit(None)

@@ -98,6 +98,7 @@ def test_a_second_body_is_not_counted(store, hours, clock):
     assert totals(store) == {"answered": (1, 0)}
     let_count(hours, clock)
     assert totals(store) == {"answered": (1, 60)}
+    assert store.glance.webhooks().unmatched == 0
 
 
 def test_the_hour_is_that_of_the_calls_start_unless_that_cannot_be(store, hours, clock):
