@@ -20,7 +20,7 @@ from airflow_provider_voiceinfra.store.database import Database
 
 SETTLED = 60.0
 """Seconds after which all completions with a lower id than one that was seen are committed, or never will be."""
-AT_ONCE = 2_000
+AT_ONCE = 500
 """Completions in a transaction."""
 MAX_UNMATCHED = 1_000
 """Completions that no call has: so many of the newest are looked at again."""

@@ -25,6 +25,8 @@ from airflow_provider_voiceinfra.store.errors import StoreError
 log = logging.getLogger(__name__)
 
 _COUNT_INTERVAL = 15.0
+_BREATH = 0.2
+"""Seconds between two counts while there is more to be counted: the receiver is in this process too."""
 
 
 def create_calls_page(store: CallStore) -> FastAPI:
@@ -60,7 +62,7 @@ async def count_calls(store: CallStore) -> None:
             more = await run_in_threadpool(store.hours.count)
         except StoreError as error:
             log.debug("Calls are not counted: %s", error)
-        await asyncio.sleep(0 if more else _COUNT_INTERVAL)
+        await asyncio.sleep(_BREATH if more else _COUNT_INTERVAL)
 
 
 class _Static(StaticFiles):

@@ -62,9 +62,9 @@ def test_without_a_session_every_route_answers_401_whatever_is_said(app, visit, 
 
 
 def test_so_does_a_route_that_asks_nobody_who_they_are(app, visit):
-    page_of(app).get("/new")(lambda: "data")
-    assert visit(None).get(f"{BASE}/new").status_code == 401
-    assert visit().get(f"{BASE}/new").json() == "data"
+    page_of(app).get("/some/new/route")(lambda: "data")
+    assert visit(None).get(f"{BASE}/some/new/route").status_code == 401
+    assert visit().get(f"{BASE}/some/new/route").json() == "data"
 
 
 def test_a_session_that_nobody_has_signed_is_none(app, visit, busy, auth_manager, monkeypatch):
