@@ -19,7 +19,7 @@ from airflow_provider_voiceinfra.store.database import Database
 from airflow_provider_voiceinfra.store.records import CallState
 
 PAGE = 50
-WINDOW = 20_000
+WINDOW = 10_000
 """So many calls are looked through for a page at most."""
 
 _call = tables.call.c
