@@ -29,6 +29,13 @@ def get_provider_info() -> dict[str, Any]:
             _modules("triggers.call_allowed", "triggers.call_completion", "triggers.call_list", "triggers.call_settled")
         ],
         "extra-links": [f"airflow_provider_voiceinfra.plugin.links.{name}" for name in ("CallLink", "CallListLink")],
+        "transfers": [
+            {
+                "source-integration-name": _INTEGRATION,
+                "target-integration-name": "Common SQL",
+                "python-module": "airflow_provider_voiceinfra.transfers.calls_to_sql",
+            }
+        ],
         "connection-types": [_CONNECTION_TYPE],
         "cli": ["airflow_provider_voiceinfra.cli.get_voiceinfra_cli_commands"],
         "config": {"voiceinfra": {"description": "Calls by VoiceInfra.", "options": _OPTIONS}},

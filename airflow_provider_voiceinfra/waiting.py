@@ -105,7 +105,7 @@ class CompletionWait:
             "duration_seconds": completion.duration_seconds,
             "start_time": _text(completion.start_time),
             "end_time": _text(completion.end_time),
-        } | {name: _field(completion, name) for name in self.completion_fields}
+        } | {name: completion.field(name) for name in self.completion_fields}
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,8 +201,3 @@ def left(deadline: datetime) -> timedelta:
 
 def _text(time: datetime | None) -> str | None:
     return None if time is None else time.isoformat()
-
-
-def _field(completion: Completion, name: str) -> Any:
-    """Give a field by our name (``extracted``), else by VoiceInfra's."""
-    return completion.extracted if name == "extracted" else completion.payload.get(name)

@@ -10,7 +10,6 @@ from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import Any
 
-from airflow_provider_voiceinfra.calls import transport
 from airflow_provider_voiceinfra.calls.account import Account
 from airflow_provider_voiceinfra.calls.errors import (
     AgentNotFoundError,
@@ -26,7 +25,16 @@ from airflow_provider_voiceinfra.calls.errors import (
 )
 from airflow_provider_voiceinfra.calls.numbers import mask_numbers
 from airflow_provider_voiceinfra.calls.request import CallRequest
-from airflow_provider_voiceinfra.calls.transport import ANY_TIME, Answer, SendTime, Timeouts
+from airflow_provider_voiceinfra.calls.transport import (
+    ANY_TIME,
+    Answer,
+    NoAnswerError,
+    NotWrittenError,
+    SendTime,
+    Timeouts,
+    TooLateError,
+    Transport,
+)
 
 _LONGEST_MESSAGE = 200
 # As many letters in a row as tell where they come from.
@@ -68,6 +76,7 @@ class VoiceInfraApi:
     def __init__(self, account: Account, *, timeouts: Timeouts | None = None) -> None:
         self._account = account
         self._timeouts = timeouts or Timeouts()
+        self._transport = Transport()
 
     def place_call(self, request: CallRequest, *, send_time: SendTime = ANY_TIME) -> str:
         """Send the POST.
@@ -110,21 +119,21 @@ class VoiceInfraApi:
         url = f"{self._account.base_url}/calls/outbound"
         headers = {"X-API-Key": self._account.api_key, "Content-Type": "application/json"}
         try:
-            return transport.post(
+            return self._transport.post(
                 url,
                 headers=headers,
                 body=json.dumps(body).encode(),
                 timeouts=self._timeouts,
                 send_time=send_time,
             )
-        except transport.TooLateError:
+        except TooLateError:
             raise TooLateToSendError from None
-        except transport.NotWrittenError as error:
+        except NotWrittenError as error:
             raise CallNotSentError(
                 f"VoiceInfra could not be reached at {self._account.host} ({error}); nothing was sent. Check "
                 f"the network and the host of connection {self._account.conn_id!r}; a retry may dial."
             ) from None
-        except transport.NoAnswerError as error:
+        except NoAnswerError as error:
             raise AnswerUnknownError(f"the connection was lost before an answer ({error})") from None
 
     def _refusal(self, answer: Answer, request: CallRequest | None) -> CallRejectedError:

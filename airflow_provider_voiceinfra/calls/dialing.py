@@ -2,50 +2,29 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from airflow_provider_voiceinfra.calls.account import Account
 from airflow_provider_voiceinfra.calls.api import VoiceInfraApi
-from airflow_provider_voiceinfra.calls.errors import (
-    AnswerUnknownError,
-    CallNotSentError,
-    CallRejectedError,
-    CallUnknownError,
-    KeyConflictError,
-    TooLateToSendError,
-)
+from airflow_provider_voiceinfra.calls.errors import CallUnknownError, KeyConflictError
 from airflow_provider_voiceinfra.calls.guard import rules_for
 from airflow_provider_voiceinfra.calls.intent import CallIntent
 from airflow_provider_voiceinfra.calls.numbers import mask
-from airflow_provider_voiceinfra.calls.refusals import error_of
-from airflow_provider_voiceinfra.calls.request import CallRequest
-from airflow_provider_voiceinfra.calls.retry import Backoff, RetryPolicy
-from airflow_provider_voiceinfra.calls.transport import SendTime
-from airflow_provider_voiceinfra.store.budget import TURN_LENGTH
+from airflow_provider_voiceinfra.calls.refusals import GuardError, error_of
+from airflow_provider_voiceinfra.calls.retry import RetryPolicy
+from airflow_provider_voiceinfra.calls.sending import Dial, Sender
 from airflow_provider_voiceinfra.store.call_store import CallStore
 from airflow_provider_voiceinfra.store.claims import CLAIM_LIFETIME
-from airflow_provider_voiceinfra.store.errors import StoreError
-from airflow_provider_voiceinfra.store.records import REFUSED, Call, CallState, Claim, HeldBy, NewCall
-from airflow_provider_voiceinfra.store.rules import Fence, Refused, Rules
+from airflow_provider_voiceinfra.store.records import REFUSED, Call, CallState, Claim, Held, HeldBy
+from airflow_provider_voiceinfra.store.rules import Asked, Refused
 
 log = logging.getLogger(__name__)
 
 RECORD_DEADLINE = 60.0
 """Seconds for which an answer is tried to be recorded while the store does not answer."""
-
-_ANSWER_TIME = timedelta(seconds=45)
-"""What is left of a claim when the first byte is written: enough to wait for the answer and to read it."""
-
-_CONNECT_TIME = timedelta(milliseconds=500)
-"""How long before its turn a POST's connection is made."""
-
-_MISSED_TURNS = 8
-"""How many turns, each twice as long as the one before, a busy machine may miss before it has to try again later."""
 
 KEY_IS_FREE = REFUSED | {CallState.RELEASED, CallState.REJECTED, CallState.NOT_PLACED, CallState.WAITING}
 """States of calls that were not placed, and may be claimed anew."""
@@ -56,21 +35,12 @@ _ELSEWHERE = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class _Dial:
-    """A call that we hold the claim on."""
-
-    claim: Claim
-    request: CallRequest
-    new: NewCall
-    rules: Rules
-
-
 class Dialer:
     """Places calls for one account; the call store decides whether a POST may be sent.
 
     :param retry: for requests that VoiceInfra did not take.
     :param record_deadline: seconds to try to record an answer while the store does not answer.
+    :param on_refused: is told what the guard does not let be dialled.
     """
 
     def __init__(
@@ -81,12 +51,17 @@ class Dialer:
         api: VoiceInfraApi | None = None,
         retry: RetryPolicy | None = None,
         record_deadline: float = RECORD_DEADLINE,
+        on_refused: Callable[[GuardError], object] | None = None,
     ) -> None:
         self._store = store
         self._account = account
-        self._api = api or VoiceInfraApi(account)
-        self._retry = retry or RetryPolicy()
-        self._record_deadline = record_deadline
+        self._on_refused = on_refused or _ignore
+        self.sender = Sender(
+            *(store.claims, api or VoiceInfraApi(account)),
+            retry=retry or RetryPolicy(),
+            record_deadline=record_deadline,
+            refusal=self.refusal,
+        )
 
     def place(
         self,
@@ -108,127 +83,66 @@ class Dialer:
         :raises KeyConflictError: the key belongs to a call that asked for something else.
         :raises StoreError: the store cannot be used.
         """
-        new = intent.new_call(self._account)
-        rules = rules_for(self._account.limits, intent.wishes, new.to_number)
+        asked, tell = self.ask(intent), on_call_id or _ignore
         while True:
-            taken = self._store.claims.take(new, rules)
+            taken = self._store.claims.take(asked.new, asked.rules)
             if isinstance(taken, Refused):
-                raise error_of(taken)
+                raise self.refusal(taken)
             if isinstance(taken, Claim):
-                return self._dial(_Dial(taken, intent.request, new, rules), on_call_id or _ignore)
-            call = self._settled(taken.ref, settle_wait)
-            if call.state in KEY_IS_FREE:
-                continue
-            self._check_same(call, intent, taken.reason)
-            return self._taken(call, on_call_id or _ignore)
+                return self._dial(Dial(taken, intent.request, asked), tell)
+            call = self.earlier(intent, taken, settle_wait)
+            if call is not None:
+                return self._found(call, tell)
 
-    def _dial(self, dial: _Dial, on_call_id: Callable[[str], None]) -> Call:
-        backoff, claim, request = Backoff(self._retry), dial.claim, dial.request
-        missed_turns = 0
-        while True:
-            send_time = self._fence(dial, missed_turns)
-            if send_time is None:
-                return self._taken(self._get(claim.ref), on_call_id)
-            try:
-                call_id = self._post(claim, request, send_time)
-            except CallNotSentError as error:
-                if isinstance(error, TooLateToSendError) and missed_turns < _MISSED_TURNS:
-                    missed_turns += 1
-                    continue
-                error.ref = claim.ref
-                pause = backoff.pause(error.retry_after)
-                if pause is None:
-                    self._record(lambda: self._store.claims.release(claim, "nothing was sent"))
-                    raise
-                log.warning("%s Trying again in %.1f s.", error, pause)
-                self._sleep(claim, pause)
-            else:
-                break
-        log.info("Call %s to %s is queued as %s.", claim.ref, mask(request.to_number), call_id)
+    def ask(self, intent: CallIntent) -> Asked:
+        """Say what the store is asked for: the call, and the rules that it is checked against."""
+        new = intent.new_call(self._account)
+        return Asked(new, rules_for(self._account.limits, intent.wishes, new.to_number))
+
+    def refusal(self, refused: Refused) -> GuardError:
+        """Give the error that tells a refusal."""
+        error = error_of(refused)
+        self._on_refused(error)
+        return error
+
+    def earlier(self, intent: CallIntent, held: Held, settle_wait: float) -> Call | None:
+        """Give the call that stands in the way of another.
+
+        :param settle_wait: seconds to wait for its answer.
+        :return: a call that VoiceInfra has taken; None where its key is free by now.
+        :raises CallUnknownError: it may have been placed.
+        :raises KeyConflictError: it asked for something else.
+        """
+        call = self._settled(held.ref, settle_wait)
+        if call.state in KEY_IS_FREE:
+            return None
+        self._check_same(call, intent, held.reason)
+        return _placed(call)
+
+    def _dial(self, dial: Dial, on_call_id: Callable[[str], None]) -> Call:
+        call_id = self.sender.send(dial)
+        if call_id is None:
+            return self._found(self.judged(dial.claim), on_call_id)
         try:
+            log.info("Call %s to %s is queued as %s.", dial.claim.ref, mask(dial.request.to_number), call_id)
             on_call_id(call_id)
         finally:
             # Whoever could not be told, and however it is stopped: the answer is not lost.
-            self._record(lambda: self._store.claims.record_queued(claim, call_id))
-        return self._get(claim.ref)
+            self.sender.record(lambda: self._store.claims.record_queued(dial.claim, call_id))
+        return self._get(dial.claim.ref)
 
-    def _fence(self, dial: _Dial, missed_turns: int) -> SendTime | None:
-        """Pass the fence.
+    def judged(self, claim: Claim) -> Call:
+        """Give the call of a claim that somebody else has judged meanwhile.
 
-        :return: when the POST may begin to be sent; None where the claim is not ours any more.
-        :raises GuardError: if the guard has changed its mind since the claim.
+        :raises CallUnknownError: it may have been placed.
         """
-        # Whoever is too slow for a turn gets a longer one, at the cost of the others: so that it comes to its end.
-        fence = self._pass_fence(dial, TURN_LENGTH * 2**missed_turns)
-        if fence is None:
-            return None
-        if isinstance(fence, Refused):
-            raise error_of(fence)
-        turn = fence.send_at
-        if turn is not None:
-            # The rest of the time is waited for with the connection made.
-            self._sleep(dial.claim, max(0.0, (turn - _CONNECT_TIME - datetime.now(UTC)).total_seconds()))
-        closes = dial.rules.closes_at(datetime.now(UTC))
-        ends = (fence.until - _ANSWER_TIME, fence.send_by, closes, dial.rules.not_after)
-        return SendTime(turn, min(filter(None, ends)))
+        return _placed(self._get(claim.ref))
 
-    def _pass_fence(self, dial: _Dial, turn_length: timedelta) -> Fence | Refused | None:
-        claim = dial.claim
-        try:
-            return self._store.claims.fence(claim, dial.new, dial.rules, turn_length=turn_length)
-        except StoreError:
-            # Nothing was sent: let a later try dial, if the store can still be told.
-            self._record(lambda: self._store.claims.release(claim, "the store was away"))
-            raise
-        except BaseException:
-            with contextlib.suppress(StoreError):
-                self._store.claims.release(claim, "it was stopped before dialling")
-            raise
-
-    def _post(self, claim: Claim, request: CallRequest, send_time: SendTime) -> str:
-        try:
-            return self._api.place_call(request, send_time=send_time)
-        except CallNotSentError:
-            raise
-        except CallRejectedError as error:
-            error.ref, code, message = claim.ref, error.code, error.message
-            self._record(lambda: self._store.claims.record_rejected(claim, code, message))
-            raise
-        except AnswerUnknownError as error:
-            why = str(error)
-            self._record(lambda: self._store.claims.record_unknown(claim, why))
-            raise CallUnknownError(claim.ref, why) from None
-        except BaseException:
-            # Stopped in the middle of the POST: by a timeout of the task, or by the worker's end.
-            with contextlib.suppress(StoreError):
-                self._store.claims.record_unknown(claim, "it was stopped while dialling")
-            raise
-
-    def _sleep(self, claim: Claim, seconds: float) -> None:
-        try:
-            time.sleep(seconds)
-        except BaseException:
-            with contextlib.suppress(StoreError):
-                self._store.claims.release(claim, "it was stopped between two attempts")
-            raise
-
-    def _record(self, write: Callable[[], object]) -> None:
-        end = time.monotonic() + self._record_deadline
-        while True:
-            try:
-                write()
-            except StoreError:
-                if time.monotonic() > end:
-                    raise
-                log.warning("The call store does not answer; trying to record what VoiceInfra said.")
-                time.sleep(1.0)
-            except BaseException:
-                # Stopped while writing: what is known is written all the same.
-                with contextlib.suppress(StoreError):
-                    write()
-                raise
-            else:
-                return
+    @staticmethod
+    def _found(call: Call, on_call_id: Callable[[str], None]) -> Call:
+        log.info("Call %s was placed already as %s (%s).", call.ref, call.call_id, call.state)
+        on_call_id(str(call.call_id))
+        return call
 
     def _settled(self, ref: str, seconds: float) -> Call:
         """Wait while another's claim may still lead to a POST or to its answer."""
@@ -243,13 +157,6 @@ class Dialer:
                 continue
             log.info("Call %s is being placed by another task or try; waiting for its answer.", ref)
             time.sleep(min(left + 0.1, 2.0))
-
-    def _taken(self, call: Call, on_call_id: Callable[[str], None]) -> Call:
-        if call.call_id is None:
-            raise CallUnknownError(call.ref, *_being_placed(call))
-        log.info("Call %s was placed already as %s (%s).", call.ref, call.call_id, call.state)
-        on_call_id(call.call_id)
-        return call
 
     def _check_same(self, call: Call, intent: CallIntent, reason: HeldBy) -> None:
         if not call.fingerprint:
@@ -272,9 +179,13 @@ class Dialer:
         return call
 
 
-def _being_placed(call: Call) -> tuple[str, ...]:
-    return ("another task or try is placing it at this moment",) if call.state == CallState.CLAIMED else ()
+def _placed(call: Call) -> Call:
+    """Make sure that VoiceInfra has taken a call."""
+    if call.call_id is None:
+        being_placed = ("another task or try is placing it at this moment",)
+        raise CallUnknownError(call.ref, *(being_placed if call.state == CallState.CLAIMED else ()))
+    return call
 
 
-def _ignore(_: str) -> None:
+def _ignore(_: object) -> None:
     pass

@@ -26,11 +26,13 @@ class Wishes:
     :param calling_hours: besides the connection's, which hold too.
     :param timezone: where the person is, such as ``Europe/London``; by default what her number tells.
     :param not_after: when the call is of no use any more.
+    :param calls_per_second: of its list, besides the connection's.
     """
 
     calling_hours: CallingHours | None = None
     timezone: str | None = None
     not_after: datetime | None = None
+    calls_per_second: float | None = None
 
     @classmethod
     def build(
@@ -72,6 +74,7 @@ def rules_for(limits: Limits, wishes: Wishes, to_number: str) -> Rules:
         days_of=zone_of(own_zone) if own_zone else UTC,
         max_in_flight=limits.max_in_flight,
         calls_per_second=limits.calls_per_second,
+        list_calls_per_second=wishes.calls_per_second,
     )
 
 

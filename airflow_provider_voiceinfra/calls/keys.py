@@ -67,7 +67,10 @@ def without_number(text: str, number: str) -> str:
     """
     digits = re.sub(r"\D", "", number)
     # The number with or without its country code, however it is written.
-    for start in range(min(4, len(digits) - 6)):
+    starts = range(min(4, len(digits) - 6))
+    if not starts or digits[starts[-1] :] not in re.sub(r"\D", "", text):
+        starts = range(0)
+    for start in starts:
         pattern = BETWEEN_DIGITS.join(digits[start:])
         text, found = re.subn(rf"\+?\(?{pattern}", mask(number), text)
         if found:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -15,7 +15,7 @@ from airflow_provider_voiceinfra.calls.intent import CallIntent
 from airflow_provider_voiceinfra.calls.keys import own_key
 from airflow_provider_voiceinfra.calls.numbers import hash_number, to_e164
 from airflow_provider_voiceinfra.calls.request import CallRequest, check_storable, plain_object
-from airflow_provider_voiceinfra.store.call_lists import ListRow, NewRow
+from airflow_provider_voiceinfra.store.list_rows import ListRow, NewRow
 from airflow_provider_voiceinfra.store.records import Source
 
 FIELDS = ("to_number", "agent_id", "from_number", "first_message", "context", "timezone", "not_after")
@@ -63,6 +63,7 @@ class Template:
     """What all calls of a list have in common; a row's own fields come before it.
 
     :param key_prefix: before each row's key, so that lists of different kinds do not meet.
+    :param give_up_at: when nobody is dialled any more.
     """
 
     account: Account
@@ -73,6 +74,8 @@ class Template:
     context: str | None = field(default=None, repr=False)
     default_region: str | None = None
     calling_hours: CallingHours | None = None
+    calls_per_second: float | None = None
+    give_up_at: datetime | None = None
 
     def read(self, position: int, row: Mapping[str, Any], columns: Columns) -> NewRow:
         """Check a row of the source; one that will not do is set aside, with the name of what is wrong."""
@@ -103,6 +106,8 @@ class Template:
         """Say which call a row asks for."""
         fields = dict(row.fields)
         wishes = Wishes.build(self.calling_hours, fields.pop("timezone"), fields.pop("not_after"))
+        until = min(filter(None, (wishes.not_after, self.give_up_at)), default=None)
+        wishes = replace(wishes, not_after=until, calls_per_second=self.calls_per_second)
         request = CallRequest(to_number=row.to_number, **fields)
         name = f"{list_id}/{hash_number(row.to_number)}" if row.key is None else f"{self.key_prefix}/{row.key}"
         key = own_key(name, to_number=row.to_number, attempt=row.attempt)

@@ -29,11 +29,11 @@ class StopWhen:
         """Say why a list is to stop now, if it is. What was before its last release does not count."""
         since = store.holds.last_release(Scope.LIST, list_id) or _EVER
         if self.consecutive_failed:
-            latest = store.lists.latest_results(list_id, since, self.consecutive_failed)
+            latest = store.list_rows.latest_results(list_id, since, self.consecutive_failed)
             if len(latest) == self.consecutive_failed and set(latest) <= {"failed", "rejected"}:
                 return f"the last {len(latest)} calls failed"
         for result, limit in (("unknown", self.unknown), ("overdue", self.overdue)):
-            if limit and store.lists.count_results(list_id, result, since) >= limit:
+            if limit and store.list_rows.count_results(list_id, result, since) >= limit:
                 return f"{limit} calls are {result}"
         return None
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,8 +12,12 @@ from typing import Any
 
 import requests
 from requests.adapters import HTTPAdapter
+from urllib3.exceptions import HTTPError
 
 MAX_ANSWER_BYTES = 1 << 16
+
+KEPT_FOR = 1.0
+"""Seconds for which an idle connection is used again: servers keep theirs for longer, and say when they do not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,58 +75,109 @@ class NoAnswerError(Exception):
     """The request was written, at least in part, and no status came back."""
 
 
-def post(
-    url: str, *, headers: Mapping[str, str], body: bytes, timeouts: Timeouts, send_time: SendTime = ANY_TIME
-) -> Answer:
-    """Send one POST: no redirect is followed, nothing is sent twice.
+class Transport:
+    """Sends POSTs: no redirect is followed, nothing is sent twice.
 
-    What was written is witnessed at the socket, because exceptions do not tell: ``requests`` raises the same
-    ``SSLError`` for a failed handshake and for a connection that broke after the server took the body.
-
-    :raises TooLateError: if ``send_time`` was over.
-    :raises NotWrittenError: if nobody can have taken the request.
-    :raises NoAnswerError: if somebody may have taken it.
+    Each thread has a connection of its own, which is used again only for as long as nobody can have closed it for
+    being idle: bytes that are written to a closed connection may or may not have been taken.
     """
-    witness = _WitnessAdapter(send_time)
-    with _Session() as session:
-        session.mount("https://", witness)
-        session.mount("http://", witness)
+
+    def __init__(self) -> None:
+        self._thread = threading.local()
+
+    def post(
+        self,
+        url: str,
+        *,
+        headers: Mapping[str, str],
+        body: bytes,
+        timeouts: Timeouts,
+        send_time: SendTime = ANY_TIME,
+    ) -> Answer:
+        """Send one POST.
+
+        What was written is witnessed at the socket, because exceptions do not tell: ``requests`` raises the same
+        ``SSLError`` for a failed handshake and for a connection that broke after the server took the body.
+
+        :raises TooLateError: if ``send_time`` was over.
+        :raises NotWrittenError: if nobody can have taken the request.
+        :raises NoAnswerError: if somebody may have taken it.
+        """
+        line = self._take()
         try:
-            response = session.post(
-                url,
-                data=body,
-                headers=dict(headers),
-                timeout=(timeouts.connect, timeouts.read),
-                allow_redirects=False,
-                stream=True,
-                # Without it, requests would add the user's ~/.netrc.
-                auth=_no_auth,
-                # Plain http is for this machine only, and a proxy is another one.
-                proxies={"http": ""},
-            )
+            answer = line.exchange(url, headers, body, timeouts, send_time)
+        except BaseException:
+            line.close()
+            raise
+        if answer.body is None:
+            # More of it may still come.
+            line.close()
+        else:
+            self._keep(line)
+        return answer
+
+    def _take(self) -> _Line:
+        """Give the thread's connection; until it is kept again, nobody else has it."""
+        kept: tuple[_Line, float, int] | None = self._thread.__dict__.pop("kept", None)
+        if kept is not None:
+            line, since, process = kept
+            if time.monotonic() - since < KEPT_FOR and process == os.getpid():
+                return line
+        return _Line()
+
+    def _keep(self, line: _Line) -> None:
+        # A forked child would share it.
+        self._thread.kept = (line, time.monotonic(), os.getpid())
+
+
+class _Line:
+    """A connection, and what the surroundings say of how to connect. It follows no redirect and keeps no cookie."""
+
+    def __init__(self) -> None:
+        self._adapter = _WitnessAdapter()
+        self._surroundings: Mapping[str, Any] = {}
+
+    def exchange(
+        self, url: str, headers: Mapping[str, str], body: bytes, timeouts: Timeouts, send_time: SendTime
+    ) -> Answer:
+        """Send one POST, see :meth:`Transport.post`."""
+        self._adapter.send_time, self._adapter.wrote = send_time, False
+        try:
+            # Prepared without a session, which would add the user's ~/.netrc.
+            request = requests.Request("POST", url, headers=dict(headers), data=body).prepare()
+            self._surroundings = self._surroundings or _surroundings(url)
+            timeout = (timeouts.connect, timeouts.read)
+            response = self._adapter.send(request, stream=True, timeout=timeout, **self._surroundings)
         except TooLateError:
             raise
         except Exception as error:  # noqa: BLE001 - whatever it is, the witness knows
             why = _kind(error)
-            raise (NoAnswerError(why) if witness.wrote else NotWrittenError(why)) from None
+            raise (NoAnswerError(why) if self._adapter.wrote else NotWrittenError(why)) from None
         return Answer(response.status_code, response.headers, _read(response, timeouts.body))
+
+    def close(self) -> None:
+        """Close it."""
+        self._adapter.close()
+
+
+def _surroundings(url: str) -> Mapping[str, Any]:
+    """Give the machine's proxies and certificates."""
+    # Plain http is for this machine only, and a proxy is another one.
+    found = requests.Session().merge_environment_settings(url, {"http": ""}, None, None, None)
+    return {name: found[name] for name in ("proxies", "verify", "cert")}
 
 
 def _read(response: requests.Response, seconds: float) -> bytes | None:
     end, content = time.monotonic() + seconds, b""
     try:
-        # Byte by byte (they are buffered): a greater chunk would be waited for, however slowly it comes.
-        for chunk in response.iter_content(1):
+        # What has come: a whole chunk would be waited for, however slowly it comes.
+        while chunk := response.raw.read1(MAX_ANSWER_BYTES, decode_content=True):
             content += chunk
             if len(content) > MAX_ANSWER_BYTES or time.monotonic() > end:
                 return None
-    except requests.RequestException:
+    except HTTPError:
         return None
     return content
-
-
-def _no_auth(request: requests.PreparedRequest) -> requests.PreparedRequest:
-    return request
 
 
 def _kind(error: BaseException) -> str:
@@ -129,22 +186,18 @@ def _kind(error: BaseException) -> str:
     return type(reason if reason is not None else error).__name__
 
 
-class _Session(requests.Session):
-    """Looks at no redirect: requests reads its whole body and parses its target, even to follow it nowhere."""
-
-    def get_redirect_target(self, resp: requests.Response) -> None:  # noqa: ARG002
-        """Find nowhere to go."""
-        return
+class _Witnessed:
+    """Marks classes of connections that tell the adapter when they write."""
 
 
 class _WitnessAdapter(HTTPAdapter):
     """Knows whether a byte of the request was written: TLS and a proxy's CONNECT come before that."""
 
     wrote = False
+    send_time = ANY_TIME
 
-    def __init__(self, send_time: SendTime) -> None:
+    def __init__(self) -> None:
         super().__init__(max_retries=0)
-        self._send_time = send_time
 
     def send(self, *args: Any, **kwargs: Any) -> requests.Response:
         # What nobody witnesses may have been written.
@@ -154,19 +207,20 @@ class _WitnessAdapter(HTTPAdapter):
     def get_connection_with_tls_context(self, *args: Any, **kwargs: Any) -> Any:
         self.wrote = False
         pool: Any = super().get_connection_with_tls_context(*args, **kwargs)
-        pool.ConnectionCls = self._witnessed(pool.ConnectionCls)
+        if not issubclass(pool.ConnectionCls, _Witnessed):
+            pool.ConnectionCls = self._witnessed(pool.ConnectionCls)
         return pool
 
     def begin_to_write(self) -> None:
         """Note that bytes go out from here on; or, where it is too late, that none does."""
         if not self.wrote:
-            self._send_time.wait()
+            self.send_time.wait()
         self.wrote = True
 
     def _witnessed(self, connection_class: type) -> type:
         adapter = self
 
-        class Witnessed(connection_class):  # type: ignore[misc]
+        class Witnessed(connection_class, _Witnessed):  # type: ignore[misc]
             _connecting = False
 
             def connect(self) -> None:

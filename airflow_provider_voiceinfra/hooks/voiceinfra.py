@@ -58,7 +58,7 @@ class VoiceInfraHook(BaseHook):
     @cached_property
     def dialer(self) -> Dialer:
         """What places calls: every call of this package goes through it."""
-        return Dialer(self.store, self.account)
+        return Dialer(self.store, self.account, on_refused=_count_refusal)
 
     def place_call(
         self,
@@ -113,12 +113,8 @@ class VoiceInfraHook(BaseHook):
         return self.place(CallIntent(key, request, _current_source(), kept, wishes=wishes))
 
     def place(self, intent: CallIntent, **options: Any) -> Call:
-        """Place a call as :meth:`~airflow_provider_voiceinfra.calls.dialing.Dialer.place` does, and count refusals."""
-        try:
-            return self.dialer.place(intent, **options)
-        except GuardError as error:
-            Stats.incr(f"voiceinfra.calls.refused.{error.rule}")
-            raise
+        """Place a call as :meth:`~airflow_provider_voiceinfra.calls.dialing.Dialer.place` does."""
+        return self.dialer.place(intent, **options)
 
     def get_call(self, ref_or_call_id: str) -> Call | None:
         """Find a call by its ref (``vc_…``) or its ``call_id``, with its completion once there is one."""
@@ -180,6 +176,10 @@ def read_account(connection: Connection) -> Account:
         default_region=extra.get("default_region") or None,
         limits=read_limits(extra, conn_id=conn_id),
     )
+
+
+def _count_refusal(error: GuardError) -> None:
+    Stats.incr(f"voiceinfra.calls.refused.{error.rule}")
 
 
 def _current_source() -> Source:

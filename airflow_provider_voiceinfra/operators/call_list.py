@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from airflow_provider_voiceinfra.hooks.voiceinfra import VoiceInfraHook
 
 _AT_ONCE = 500
+_NOT_REACHED = ("failed", "rejected", "overdue", "unknown")
+"""Results of rows that count as failed."""
 _PRIVATE = ("calls", "first_message", "context", "from_number")
 
 
@@ -50,9 +52,12 @@ class OutboundCallListOperator(BaseOperator):
     :param voiceinfra_conn_id: a connection of type ``voiceinfra``. (templated)
     :param default_region: the country, such as ``US``, of numbers without a country code.
     :param max_in_flight: calls of the list that may be going on at a time.
+    :param calls_per_second: at most, such as 5 or 0.2; the connection's limit holds too.
     :param calling_hours: when people may be called, by the clock where they are; the connection's hold too.
     :param redial: call again who was not reached.
     :param completion_timeout: after which a call is overdue, frees its line and is never redialled.
+    :param give_up_after: from the first try on, or from a clear; after it nobody is dialled any more, and rows that
+        were not called end as ``given_up``.
     :param max_invalid_fraction: of the rows that may be set aside; with more, nobody is called.
     :param max_failed_fraction: of the rows that may end without reaching anybody; with more, the task fails at its
         end.
@@ -100,9 +105,11 @@ class OutboundCallListOperator(BaseOperator):
         voiceinfra_conn_id: str = "voiceinfra_default",
         default_region: str | None = None,
         max_in_flight: int = 10,
+        calls_per_second: float | None = None,
         calling_hours: CallingHours | None = None,
         redial: Redial | None = None,
         completion_timeout: timedelta = DEFAULT_TIMEOUT,
+        give_up_after: timedelta | None = None,
         max_invalid_fraction: float = 0.05,
         max_failed_fraction: float | None = None,
         suppress_sql: str | None = None,
@@ -117,6 +124,8 @@ class OutboundCallListOperator(BaseOperator):
             raise ValueError("suppress_sql and still_due_sql need an sql_conn_id")
         if max_in_flight < 1:
             raise ValueError(f"max_in_flight must be 1 or more, not {max_in_flight!r}")
+        if calls_per_second is not None and not 0.001 <= calls_per_second <= 1_000:  # noqa: PLR2004 - as on the connection
+            raise ValueError(f"calls_per_second must be between 0.001 and 1000, not {calls_per_second!r}")
         self.sql = sql
         self.sql_conn_id = sql_conn_id
         self.calls = calls
@@ -132,9 +141,11 @@ class OutboundCallListOperator(BaseOperator):
         self.voiceinfra_conn_id = voiceinfra_conn_id
         self.default_region = default_region
         self.max_in_flight = max_in_flight
+        self.calls_per_second = calls_per_second
         self.calling_hours = calling_hours
         self.redial = redial
         self.completion_timeout = completion_timeout
+        self.give_up_after = give_up_after
         self.max_invalid_fraction = max_invalid_fraction
         self.max_failed_fraction = max_failed_fraction
         self.suppress_sql = suppress_sql
@@ -165,10 +176,13 @@ class OutboundCallListOperator(BaseOperator):
 
     def _template(self, context: Context) -> tuple[VoiceInfraHook, Template]:
         from airflow_provider_voiceinfra.calls.list_rows import Template
+        from airflow_provider_voiceinfra.context import task_source
         from airflow_provider_voiceinfra.hooks.voiceinfra import VoiceInfraHook
 
         hook, private = VoiceInfraHook(self.voiceinfra_conn_id), self._asked()
-        ti = context["ti"]
+        ti, give_up_at = context["ti"], None
+        if self.give_up_after is not None:
+            give_up_at = hook.store.waits.deadline(task_source(context), self.give_up_after)
         return hook, Template(
             hook.account,
             self.key_prefix or f"{ti.dag_id}.{ti.task_id}",
@@ -178,6 +192,8 @@ class OutboundCallListOperator(BaseOperator):
             context=private["context"],
             default_region=self.default_region,
             calling_hours=self.calling_hours,
+            calls_per_second=self.calls_per_second,
+            give_up_at=give_up_at,
         )
 
     def _read(self, hook: VoiceInfraHook, template: Template, list_id: str, clear: int) -> None:
@@ -212,27 +228,35 @@ class OutboundCallListOperator(BaseOperator):
         self.log.warning("%s", said)
 
     def _dial(self, context: Context, hook: VoiceInfraHook, template: Template, list_id: str) -> dict[str, Any]:
-        from airflow_provider_voiceinfra.calls.waves import ListStoppedError, Waves
+        from airflow_provider_voiceinfra.calls.progress import Progress, describe
+        from airflow_provider_voiceinfra.calls.stream import ListStoppedError
+        from airflow_provider_voiceinfra.calls.waves import Waves
         from airflow_provider_voiceinfra.context import task_source
         from airflow_provider_voiceinfra.triggers.call_list import CallListTrigger
 
         source = task_source(context)
+        rates = filter(None, (self.calls_per_second, hook.account.limits.calls_per_second))
         waves = Waves(
             hook.store,
-            hook.place,
+            hook.dialer,
             list_id,
             source,
             lambda row: template.intent(list_id, row, source, patience=self.completion_timeout),
+            Progress(
+                *(hook.store, list_id),
+                redial=self.redial,
+                stop_when=self.stop_when,
+                give_up_at=template.give_up_at,
+            ),
             max_in_flight=self.max_in_flight,
-            redial=self.redial,
-            stop_when=self.stop_when,
+            calls_per_second=min(rates, default=None),
         )
         self._drop_what_is_not_due(hook, template, list_id)
         try:
             nap = waves.run()
         except ListStoppedError as error:
             raise AirflowFailException(str(error)) from error
-        self._tell(hook, list_id)
+        self.log.info("%s", describe(hook.store, list_id))
         if nap is not None:
             self.defer(
                 trigger=CallListTrigger(list_id, nap.until.isoformat(), nap.lines, nap.hold_id),
@@ -243,25 +267,18 @@ class OutboundCallListOperator(BaseOperator):
 
     def _drop_what_is_not_due(self, hook: VoiceInfraHook, template: Template, list_id: str) -> None:
         """Ask again who is to be called: people cancel between the query and the call."""
-        lists = hook.store.lists
+        rows = hook.store.list_rows
         if self.suppress_sql is not None:
             ended = sum(
-                lists.end_named(list_id, batch, "suppressed")
+                rows.end_named(list_id, batch, "suppressed")
                 for batch in first_column(str(self.sql_conn_id), self.suppress_sql, template.name_of(self.key_column))
             )
             self.log.info("%d rows are suppressed.", ended)
         if self.still_due_sql is not None:
             batches = first_column(str(self.sql_conn_id), self.still_due_sql, template.name_of(self.key_column))
-            self.log.info("%d rows are not due any more.", lists.end_others(list_id, batches, "not_due"))
-
-    def _tell(self, hook: VoiceInfraHook, list_id: str) -> None:
-        counts = hook.store.lists.counts(list_id)
-        told = ", ".join(f"{count} {result or state}" for (state, result), count in sorted(counts.items()))
-        self.log.info("List %s: %s.", list_id, told or "no rows")
+            self.log.info("%d rows are not due any more.", rows.end_others(list_id, batches, "not_due"))
 
     def _finish(self, hook: VoiceInfraHook, list_id: str) -> dict[str, Any]:
-        from airflow_provider_voiceinfra.calls.waves import NOT_REACHED
-
         counts = hook.store.lists.counts(list_id)
         summary: dict[str, Any] = {"list_id": list_id, "rows": sum(counts.values())}
         for (state, result), count in sorted(counts.items()):
@@ -274,7 +291,7 @@ class OutboundCallListOperator(BaseOperator):
                 f"{', '.join(unknown)}. `airflow voiceinfra calls show {unknown[0]}` says what can be done. {summary}"
             )
         done = sum(count for (state, _), count in counts.items() if state == "done")
-        failed = sum(summary.get(result, 0) for result in NOT_REACHED)
+        failed = sum(summary.get(result, 0) for result in _NOT_REACHED)
         if self.max_failed_fraction is not None and failed > self.max_failed_fraction * done:
             raise AirflowFailException(
                 f"{failed} of {done} rows of list {list_id} reached nobody, more than max_failed_fraction="

@@ -1,9 +1,9 @@
-"""How much of its limits a connection has used: calls of a day, calls in flight, turns by the second."""
+"""How much of its limits a connection or a list has used: calls of a day, calls in flight, turns by the second."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
@@ -27,56 +27,58 @@ _budget, _call = tables.budget.c, tables.call.c
 
 
 class Budget:
-    """The limits of one connection, in one transaction. From the first question on, its row is held.
+    """What one connection or list has used, in one transaction, which holds its row from here on.
 
     :param environment: of the claims that count.
+    :param name: of the connection, or the list's id.
     """
 
-    def __init__(self, tx: sa.Connection, environment: str, conn_id: str) -> None:
+    def __init__(self, tx: sa.Connection, environment: str, name: str, now: datetime) -> None:
         self._tx = tx
         self._environment = environment
-        self._conn_id = conn_id
-        self._is = (_budget.environment == environment, _budget.conn_id == conn_id)
+        self._name = name
+        self._is = (_budget.environment == environment, _budget.name == name)
+        self._row = self._hold(now)
+        self._calls: int = self._row.calls
+        self._day: str = self._row.day
+        self._lines: int | None = None
+        self.next_at: datetime = self._row.next_at
 
     def count(self, rules: Rules, now: datetime) -> Refusal | str | None:
         """Count a call that is about to be claimed.
 
         :return: the limit that it would exceed; or the day on which it is counted, where days are counted.
         """
-        if rules.max_calls_per_day is None and rules.max_in_flight is None:
-            return None
-        row = self._hold_row(now)
-        if rules.max_in_flight is not None and self._in_flight(rules.max_in_flight, now) >= rules.max_in_flight:
-            return Refusal(Rule.IN_FLIGHT, now + LINES_INTERVAL, facts={"limit": str(rules.max_in_flight)})
-        if rules.max_calls_per_day is None:
-            return None
+        if rules.max_in_flight is not None:
+            if self._lines is None:
+                self._lines = self._in_flight(rules.max_in_flight, now)
+            if self._lines >= rules.max_in_flight:
+                return Refusal(Rule.IN_FLIGHT, now + LINES_INTERVAL, facts={"limit": str(rules.max_in_flight)})
+        day = None if rules.max_calls_per_day is None else self._count_day(rules.max_calls_per_day, rules, now)
+        if self._lines is not None and not isinstance(day, Refusal):
+            self._lines += 1
+        return day
+
+    def write(self) -> None:
+        """Write what was counted."""
+        used = {"calls": self._calls, "day": self._day, "next_at": self.next_at}
+        changed = {name: value for name, value in used.items() if value != self._row._mapping[name]}  # noqa: SLF001 - SQLAlchemy's public name
+        if changed:
+            self._tx.execute(sa.update(tables.budget).where(*self._is).values(changed))
+
+    def _count_day(self, limit: int, rules: Rules, now: datetime) -> Refusal | str:
         # A worker that waited over midnight, or whose clock is behind, counts on the new day.
-        today = max(now.astimezone(rules.days_of).date(), date.fromisoformat(row.day))
-        calls = row.calls if row.day == today.isoformat() else self._calls_since(_midnight(today, rules))
-        if calls >= rules.max_calls_per_day:
-            return Refusal(
-                Rule.PER_DAY, _midnight(today + timedelta(days=1), rules), facts={"limit": str(rules.max_calls_per_day)}
-            )
-        self._update(day=today.isoformat(), calls=calls + 1)
-        return today.isoformat()
+        today = max(now.astimezone(rules.days_of).date(), date.fromisoformat(self._day))
+        if self._day != today.isoformat():
+            self._day, self._calls = today.isoformat(), self._calls_since(_midnight(today, rules))
+        if self._calls >= limit:
+            until = _midnight(today + timedelta(days=1), rules)
+            return Refusal(Rule.PER_DAY, until, facts={"limit": str(limit)})
+        self._calls += 1
+        return self._day
 
-    def turn(self, rules: Rules, now: datetime, length: timedelta) -> datetime | Refusal | None:
-        """Take a turn to send.
-
-        :param length: how long it is to last; what is sent in it, no second sees more than the rate.
-        :return: when it is; or the limit, where it would be too far away; or None for at once.
-        """
-        if rules.calls_per_second is None:
-            return None
-        turn: datetime = max(now, self._hold_row(now).next_at)
-        if turn - now > LONGEST_TURN:
-            return Refusal(Rule.PACE, turn, facts={"limit": f"{rules.calls_per_second:g}"})
-        apart = timedelta(seconds=_MARGIN / rules.calls_per_second)
-        self._update(next_at=turn + apart + max(timedelta(0), length - TURN_LENGTH))
-        return turn
-
-    def _hold_row(self, now: datetime) -> Any:
-        key = {"environment": self._environment, "conn_id": self._conn_id}
+    def _hold(self, now: datetime) -> Any:
+        key = {"environment": self._environment, "name": self._name}
         row = {**key, "day": date.min.isoformat(), "calls": 0, "next_at": now}
         self._tx.execute(tables.insert(self._tx, tables.budget).values(row).on_conflict_do_nothing())
         return self._tx.execute(sa.select(tables.budget).where(*self._is).with_for_update()).one()
@@ -97,12 +99,24 @@ class Budget:
         return self._count(_call.state.in_(RANG), _call.claimed_at >= midnight)
 
     def _count(self, *where: sa.ColumnElement[bool], limit: int | None = None) -> int:
-        mine = (_call.environment == self._environment, _call.conn_id == self._conn_id)
+        mine = (_call.environment == self._environment, _call.conn_id == self._name)
         found = sa.select(sa.literal(1)).select_from(tables.call).where(*mine, *where).limit(limit)
         return self._tx.scalar(sa.select(sa.func.count()).select_from(found.subquery())) or 0
 
-    def _update(self, **values: Any) -> None:
-        self._tx.execute(sa.update(tables.budget).where(*self._is).values(**values))
+
+def take_turn(paced: Sequence[tuple[Budget, float]], now: datetime, length: timedelta) -> datetime | Refusal:
+    """Take a turn to send.
+
+    :param paced: who gives it, each with its calls per second.
+    :param length: how long it is to last; what is sent in it, no second sees more than the rate.
+    :return: when it is; or the limit, where it would be too far away.
+    """
+    turn: datetime = max(now, *(budget.next_at for budget, _ in paced))
+    if turn - now > LONGEST_TURN:
+        return Refusal(Rule.PACE, turn, facts={"limit": f"{min(rate for _, rate in paced):g}"})
+    for budget, rate in paced:
+        budget.next_at = turn + timedelta(seconds=_MARGIN / rate) + max(timedelta(0), length - TURN_LENGTH)
+    return turn
 
 
 def give_back(tx: sa.Connection, row_ids: Collection[int]) -> None:
@@ -116,7 +130,7 @@ def give_back(tx: sa.Connection, row_ids: Collection[int]) -> None:
         return
     tx.execute(sa.update(tables.call).where(*counted).values(counted_on=None))
     for (environment, conn_id, day), count in Counter(tuple(row) for row in rows).items():
-        same = (_budget.environment == environment, _budget.conn_id == conn_id, _budget.day == day)
+        same = (_budget.environment == environment, _budget.name == conn_id, _budget.day == day)
         update = sa.update(tables.budget).where(*same, _budget.calls >= count).values(calls=_budget.calls - count)
         update_last(tx, (environment, conn_id, day), update)
 

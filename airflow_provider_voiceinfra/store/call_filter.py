@@ -69,12 +69,14 @@ class Way:
 
     :param among: each of these gives calls in the order of an index; those of one page are merged.
     :param rest: must be true of them too.
-    :param in_order: whether the index has them in the order of time; if not, they are few.
+    :param in_order: whether the index has them in order; if not, they are few.
+    :param by_id: in the order in which they were asked for, not of their latest claim.
     """
 
     among: tuple[tuple[Condition, ...], ...]
     rest: tuple[Condition, ...]
     in_order: bool = True
+    by_id: bool = False
 
 
 def find_way(tx: sa.Connection, environment: str, wanted: CallFilter, dag_ids: Collection[str] | None) -> Way:
@@ -91,6 +93,8 @@ def find_way(tx: sa.Connection, environment: str, wanted: CallFilter, dag_ids: C
         of_run = (_call.dag_id == wanted.dag_id, _call.run.in_(wanted.runs))
         if _are_few(tx, *of_run):
             return Way((of_run,), rest, in_order=False)
+    if wanted.list_id is not None and not wanted.digits:
+        return Way(((_call.list_id == wanted.list_id,),), rest, by_id=True)
     return Way((_index(mine, wanted),), rest)
 
 
@@ -98,8 +102,6 @@ def _index(mine: Condition, wanted: CallFilter) -> tuple[Condition, ...]:
     """Say what the first columns of the best index are."""
     if wanted.digits:
         return (_number_end == wanted.digits[-END_LENGTH:],)
-    if wanted.list_id is not None:
-        return (_call.list_id == wanted.list_id,)
     if wanted.dag_id is not None:
         return (mine, _call.dag_id == wanted.dag_id)
     if wanted.state is not None:

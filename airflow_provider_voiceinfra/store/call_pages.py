@@ -7,7 +7,7 @@ looked through; the page then says how far, and can be continued.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -24,8 +24,6 @@ WINDOW = 10_000
 
 _call = tables.call.c
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_NEWEST_FIRST = (_call.claimed_at.desc(), _call.id.desc())
-_OLDEST_FIRST = (_call.claimed_at.asc(), _call.id.asc())
 _SHOWN = tuple(
     _call[name]
     for name in (
@@ -35,7 +33,7 @@ _SHOWN = tuple(
 )
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@dataclass(frozen=True, slots=True)
 class Edge:
     """Between two calls: where a page ends, and the next one begins."""
 
@@ -51,17 +49,14 @@ class Edge:
         match = re.fullmatch(r"(\d{1,17})-(\d{1,18})", text, re.ASCII)
         return match and cls(_EPOCH + timedelta(microseconds=int(match[1])), int(match[2]))
 
-    def older(self) -> Condition:
-        """Say in SQL what is older."""
-        return sa.and_(
-            _call.claimed_at <= self.claimed_at, sa.or_(_call.claimed_at < self.claimed_at, _call.id < self.id)
-        )
-
-    def newer(self) -> Condition:
-        """Say in SQL what is newer."""
-        return sa.and_(
-            _call.claimed_at >= self.claimed_at, sa.or_(_call.claimed_at > self.claimed_at, _call.id > self.id)
-        )
+    def beyond(self, way: Way, *, back: bool) -> Condition:
+        """Say in SQL what is older, or newer."""
+        by_id = _call.id < self.id if back else _call.id > self.id
+        if way.by_id:
+            return by_id
+        # The first of them is for the index.
+        first = _call.claimed_at <= self.claimed_at if back else _call.claimed_at >= self.claimed_at
+        return sa.and_(first, sa.or_(_call.claimed_at != self.claimed_at, by_id))
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,37 +170,39 @@ class CallPages:
         return ref
 
     def _page(self, wanted: CallFilter, dag_ids: Collection[str] | None, edge: Edge | None, *, back: bool) -> CallPage:
-        times = wanted.times()
-        if edge is not None:
-            times.append(edge.older() if back else edge.newer())
         with self._database.read() as tx:
             way = find_way(tx, self._environment, wanted, dag_ids)
-            found = sorted(
-                (key for among in way.among for key in _walk(tx, (*among, *times), way.rest, back=back)), reverse=back
-            )
+            times = wanted.times() + ([] if edge is None else [edge.beyond(way, back=back)])
+            found = [key for among in way.among for key in _walk(tx, way, (*among, *times), back=back)]
+            found.sort(key=_place(way), reverse=back)
             keys, end = found[:PAGE], None
             if len(found) <= PAGE and way.in_order:
                 end = _end_of_window(tx, way, times, back=back)
-            rows = _read(tx, [key.id for key in keys])
+            rows = _read(tx, keys)
+        rows.sort(key=_place(way), reverse=True)
         far = keys[-1] if len(found) > PAGE else end
         near = edge and (keys[0] if keys else edge)
         looked_to = end.claimed_at if end else None
         return CallPage(rows, near, far, looked_to) if back else CallPage(rows, far, near, looked_to)
 
 
-def _walk(
-    tx: sa.Connection, among: tuple[Condition, ...], rest: tuple[Condition, ...], *, back: bool
-) -> Iterator[Edge]:
+def _place(way: Way) -> Callable[[Edge | CallRow], tuple[datetime, int] | int]:
+    """Give what calls are sorted by."""
+    return (lambda each: each.id) if way.by_id else lambda each: (each.claimed_at, each.id)
+
+
+def _walk(tx: sa.Connection, way: Way, among: tuple[Condition, ...], *, back: bool) -> Iterator[Edge]:
     """Find the calls of a page, and one more, walking along an index. What is outside the window is not looked at."""
-    fits = sa.and_(sa.true(), *rest).label("fits")
-    window = _window(among, back=back).add_columns(fits).limit(WINDOW).subquery()
+    fits = sa.and_(sa.true(), *way.rest).label("fits")
+    window = _window(way, among, back=back).add_columns(fits).limit(WINDOW).subquery()
     # In the window's order, which sorting would have to read to its end.
     query = sa.select(window.c.claimed_at, window.c.id).where(window.c.fits).limit(PAGE + 1)
     return (Edge(*row) for row in tx.execute(query).all())
 
 
-def _window(among: tuple[Condition, ...], *, back: bool) -> sa.Select[tuple[datetime, int]]:
-    order = _NEWEST_FIRST if back else _OLDEST_FIRST
+def _window(way: Way, among: tuple[Condition, ...], *, back: bool) -> sa.Select[tuple[datetime, int]]:
+    columns = (_call.id,) if way.by_id else (_call.claimed_at, _call.id)
+    order = [column.desc() if back else column.asc() for column in columns]
     return sa.select(_call.claimed_at, _call.id).where(*among).order_by(*order)
 
 
@@ -214,10 +211,11 @@ def _end_of_window(tx: sa.Connection, way: Way, times: list[Condition], *, back:
     if len(way.among) != 1:
         # Of several, each gives a whole page.
         return None
-    row = tx.execute(_window((*way.among[0], *times), back=back).offset(WINDOW - 1).limit(1)).first()
+    window = _window(way, (*way.among[0], *times), back=back)
+    row = tx.execute(window.offset(WINDOW - 1).limit(1)).first()
     return None if row is None else Edge(row.claimed_at, row.id)
 
 
-def _read(tx: sa.Connection, ids: list[int]) -> list[CallRow]:
-    query = sa.select(*_SHOWN).where(_call.id.in_(ids)).order_by(*_NEWEST_FIRST)
+def _read(tx: sa.Connection, keys: list[Edge]) -> list[CallRow]:
+    query = sa.select(*_SHOWN).where(_call.id.in_([key.id for key in keys]))
     return [CallRow(**row | {"state": CallState(row["state"])}) for row in map(dict, tx.execute(query).mappings())]

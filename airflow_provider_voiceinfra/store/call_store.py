@@ -7,6 +7,7 @@ from collections.abc import Collection
 import sqlalchemy as sa
 
 from airflow_provider_voiceinfra.store import tables
+from airflow_provider_voiceinfra.store.attempts import Attempts
 from airflow_provider_voiceinfra.store.call_hours import CallHours
 from airflow_provider_voiceinfra.store.call_lists import CallLists
 from airflow_provider_voiceinfra.store.call_pages import CallPages
@@ -21,6 +22,7 @@ from airflow_provider_voiceinfra.store.glance import Glance
 from airflow_provider_voiceinfra.store.guard import Guard
 from airflow_provider_voiceinfra.store.holds import Holds
 from airflow_provider_voiceinfra.store.list_pages import ListPages
+from airflow_provider_voiceinfra.store.list_rows import ListRows
 from airflow_provider_voiceinfra.store.opt_out import OptOut
 from airflow_provider_voiceinfra.store.quarantine import Quarantine
 from airflow_provider_voiceinfra.store.refusals import Refusals
@@ -59,7 +61,9 @@ class CallStore:
         self.list_pages = ListPages(self.database, environment)
         self.hours = CallHours(self.database)
         self.glance = Glance(self.database, environment)
+        self.list_rows = ListRows(self.database)
         self.calls = Calls(self.database, environment, extracted_field)
+        self.attempts = Attempts(self.database, environment, self.calls)
         self.deliveries = Deliveries(
             self.database, forward_to, OptOut(opt_out_field, extracted_field, "hash" if hash_do_not_call else "number")
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -98,6 +98,14 @@ class Calls:
                 return
             page = query.where(columns.id < rows[-1]["id"])
 
+    def read(self, row_ids: Collection[int]) -> list[Call]:
+        """Read calls by their ``id``; those of other environments are left out."""
+        columns = tables.call.c
+        mine = (columns.id.in_(row_ids), columns.environment == self._environment)
+        query = _with_completion().where(*mine).order_by(columns.id)
+        with self._database.read() as tx:
+            return [self._call(row) for row in tx.execute(query).mappings()]
+
     def history(self, row_id: int) -> list[Event]:
         """Give the steps of a call, in order.
 
@@ -163,6 +171,7 @@ class Calls:
             list_id=row["list_id"],
             rule=row["rule"],
             wait_until=row["wait_until"],
+            purged_at=row["purged_at"],
             completion=self._completion(row),
         )
 

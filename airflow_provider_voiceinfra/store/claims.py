@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -13,7 +14,7 @@ from airflow_provider_voiceinfra.store import tables
 from airflow_provider_voiceinfra.store.budget import TURN_LENGTH, give_back
 from airflow_provider_voiceinfra.store.completions import lock_call_id, settle
 from airflow_provider_voiceinfra.store.database import Database
-from airflow_provider_voiceinfra.store.events import record_event
+from airflow_provider_voiceinfra.store.events import record_event, record_events
 from airflow_provider_voiceinfra.store.guard import Guard
 from airflow_provider_voiceinfra.store.holders import (
     asked_before,
@@ -21,17 +22,33 @@ from airflow_provider_voiceinfra.store.holders import (
     find_holder,
     find_undialled,
     hash_key,
-    lock_intent,
+    keys_in_use,
+    lock_intents,
 )
-from airflow_provider_voiceinfra.store.records import CallState, Claim, Held, NewCall
-from airflow_provider_voiceinfra.store.recovery import Party, lock_party, party_of_call, recover
-from airflow_provider_voiceinfra.store.rules import Fence, Refusal, Refused, Rule, Rules
+from airflow_provider_voiceinfra.store.list_rows import open_rows, refuse_row
+from airflow_provider_voiceinfra.store.records import CallState, Claim, Held, NewCall, Party
+from airflow_provider_voiceinfra.store.recovery import lock_party, party_of_call, recover, recover_all
+from airflow_provider_voiceinfra.store.rules import Asked, Fence, Refusal, Refused, Rule, Rules
 
 CLAIM_LIFETIME = timedelta(seconds=60)
 """How long after its last fence a claim may still lead to a POST or to its answer: longer than beginning to send,
 waiting for the answer and reading it may take together. Whoever finds an older claim lets it expire."""
 
 _NO_RULES = Rules()
+
+
+@dataclass(frozen=True, slots=True)
+class AtFence:
+    """A claimed call that is about to be dialled; see :meth:`Claims.fence`."""
+
+    claim: Claim
+    new: NewCall
+    rules: Rules = _NO_RULES
+    turn_length: timedelta = TURN_LENGTH
+
+    def fence(self, until: datetime, turn: object) -> Fence:
+        """Say when it may be sent."""
+        return Fence(until, turn, turn + self.turn_length) if isinstance(turn, datetime) else Fence(until)
 
 
 class Claims:
@@ -53,25 +70,46 @@ class Claims:
         :param rules: that the guard checks it against.
         :return: our claim; or another call, or the guard, and then nothing may be dialled.
         """
+        return self.take_all([Asked(new, rules)])[0]
+
+    def take_all(self, asked: Sequence[Asked]) -> list[Claim | Held | Refused]:
+        """Claim several calls in one transaction; see :meth:`take`.
+
+        :param asked: no two of one key, one task without keys of its own, or one number.
+        """
         now, owner = datetime.now(UTC), secrets.token_hex(16)
+        calls = [each.new for each in asked]
         with self._database.write() as tx:
-            lock_intent(tx, self._environment, new)
-            held = find_holder(tx, self._environment, new)
-            if held is not None:
-                return held
-            earlier = find_undialled(tx, self._environment, new)
-            if earlier is not None and earlier.state != CallState.WAITING:
-                return Refused(earlier.ref, CallState(earlier.state), Refusal(Rule(earlier.rule)))
-            checked = self._guard.check(tx, new, rules, now)
-            row = self._row(new, owner, now)
-            if isinstance(checked, Refusal):
-                row_id, ref = _put(tx, earlier, row | _refused_by(checked))
-                if not asked_before(earlier, new, checked.rule):
-                    record_event(tx, row_id, checked.rule.state, rule=checked.rule, asked_by=asker(new))
-                return Refused(ref, checked.rule.state, checked)
-            row_id, ref = _put(tx, earlier, row | {"state": CallState.CLAIMED, "counted_on": checked})
-            record_event(tx, row_id, "claimed")
-        return Claim(row_id, ref, owner)
+            lock_intents(tx, self._environment, calls)
+            known, look = keys_in_use(tx, self._environment, calls), self._guard.look(tx, asked)
+            look.lock_numbers()
+            claiming = _Claiming(tx, owner)
+            for each in asked:
+                earlier = None
+                if not each.new.own_key or hash_key(each.new.base_key) in known:
+                    earlier = self._earlier(tx, each.new)
+                if isinstance(earlier, Held | Refused):
+                    claiming.leave(each.new, earlier)
+                    continue
+                checked = look.check(each.new, each.rules, now)
+                row = self._row(each.new, owner, now)
+                if isinstance(checked, Refusal):
+                    claiming.refuse(each.new, earlier, row, checked)
+                else:
+                    claiming.claim(each.new, earlier, row | {"state": CallState.CLAIMED, "counted_on": checked})
+            claiming.write()
+            look.write()
+        return claiming.taken()
+
+    def _earlier(self, tx: sa.Connection, new: NewCall) -> Any:
+        """Find what stands in the way of a call, or the row of it that waits."""
+        held = find_holder(tx, self._environment, new)
+        if held is not None:
+            return held
+        earlier = find_undialled(tx, self._environment, new)
+        if earlier is not None and earlier.state != CallState.WAITING:
+            return Refused(earlier.ref, CallState(earlier.state), Refusal(Rule(earlier.rule)))
+        return earlier
 
     def _row(self, new: NewCall, owner: str, now: datetime) -> dict[str, Any]:
         source = new.source
@@ -120,29 +158,54 @@ class Claims:
         :param turn_length: for how long its turn to send is to last, where there are turns.
         :return: None where the claim is not ours any more; then, and where it is refused, nothing may be sent.
         """
+        return self.fence_all([AtFence(claim, new, rules, turn_length)])[0]
+
+    def fence_all(self, waiting: Sequence[AtFence]) -> list[Fence | Refused | None]:
+        """Let several calls pass the fence in one transaction; see :meth:`fence`."""
         now = datetime.now(UTC)
         with self._database.write() as tx:
-            refusal = self._guard.check_again(tx, new, rules, now)
-            lock_party(tx, Party.of(new))
-            turn = refusal or self._guard.turn(tx, new, rules, now, turn_length)
-            if isinstance(turn, Refusal):
-                return self._refuse(tx, claim, new, turn)
+            look = self._guard.look(tx, [Asked(each.new, each.rules) for each in waiting])
+            lock_party(tx, *(Party.of(each.new) for each in waiting))
+            met: dict[int, datetime | Refusal | None] = {
+                each.claim.id: look.check_again(each.new, each.rules, now) for each in waiting
+            }
+            refused = {each.claim.id: self._refuse(tx, each, met[each.claim.id]) for each in waiting}
+            for each in waiting:
+                if met[each.claim.id] is None:
+                    met[each.claim.id] = turn = look.turn(each.new, each.rules, now, each.turn_length)
+                    refused[each.claim.id] = self._refuse(tx, each, turn)
+            going = [each.claim for each in waiting if not isinstance(met[each.claim.id], Refusal)]
             until = now + CLAIM_LIFETIME
-            passed: dict[str, Any] = {"claim_expires_at": until, "fences": tables.call.c.fences + 1}
-            if not self._update_own(tx, claim, CallState.CLAIMED, **passed):
-                return None
-            record_event(tx, claim.id, "dialling")
-        return Fence(until) if turn is None else Fence(until, turn, turn + turn_length)
+            passed = self._pass(tx, going, until)
+            look.write()
+        return [
+            each.fence(until, met[each.claim.id]) if each.claim.id in passed else refused[each.claim.id]
+            for each in waiting
+        ]
 
-    def _refuse(self, tx: sa.Connection, claim: Claim, new: NewCall, refusal: Refusal) -> Refused | None:
-        party = Party.of(new)
-        if not self._let_go(tx, claim, CallState.CLAIMED, **_refused_by(refusal)):
+    @staticmethod
+    def _pass(tx: sa.Connection, claims: Sequence[Claim], until: datetime) -> set[int]:
+        """Note that these are about to be dialled.
+
+        :return: those whose claim is ours still.
+        """
+        columns = tables.call.c
+        ours = (*_these(claims), columns.state == CallState.CLAIMED)
+        update = sa.update(tables.call).where(*ours).values(claim_expires_at=until, fences=columns.fences + 1)
+        passed = set(tx.scalars(update.returning(columns.id))) if claims else set()
+        record_events(tx, "dialling", {row_id: {} for row_id in passed})
+        return passed
+
+    def _refuse(self, tx: sa.Connection, at: AtFence, met: object) -> Refused | None:
+        if not isinstance(met, Refusal) or not self._let_go(tx, at.claim, CallState.CLAIMED, **_refused_by(met)):
             return None
-        record_event(tx, claim.id, refusal.rule.state, rule=refusal.rule, asked_by=asker(new))
-        if refusal.rule is not Rule.PACE:
+        record_event(tx, at.claim.id, met.rule.state, rule=met.rule, asked_by=asker(at.new))
+        if met.rule is not Rule.PACE:
             # Who took a turn in vain holds the budget's row, after which nothing else is locked.
-            recover(tx, party)
-        return Refused(claim.ref, refusal.rule.state, refusal)
+            recover(tx, Party.of(at.new))
+        refused = Refused(at.claim.ref, met.rule.state, met)
+        refuse_row(tx, at.new, refused)
+        return refused
 
     def release(self, claim: Claim, why: str) -> bool:
         """Let the key go: nothing was sent.
@@ -150,12 +213,11 @@ class Claims:
         :return: False where the claim is not ours any more, and stays with whoever judged it.
         """
         with self._database.write() as tx:
-            party = party_of_call(tx, claim.id)
-            lock_party(tx, party)
+            lock_party(tx, claim.party)
             released = self._let_go(tx, claim, CallState.CLAIMED, state=CallState.RELEASED, holds_key=False)
             if released:
                 record_event(tx, claim.id, "released", why=why)
-                recover(tx, party)
+                recover(tx, claim.party)
         return released
 
     def record_queued(self, claim: Claim, call_id: str) -> None:
@@ -163,38 +225,44 @@ class Claims:
 
         Where the completion has come before it, the call is completed.
         """
+        self.record_all_queued([(claim, call_id)])
+
+    def record_all_queued(self, answers: Sequence[tuple[Claim, str]]) -> None:
+        """Record several answers in one transaction; see :meth:`record_queued`."""
+        columns, parties = tables.call.c, [claim.party for claim, _ in answers]
         with self._database.write() as tx:
-            party = party_of_call(tx, claim.id)
-            lock_party(tx, party)
-            lock_call_id(tx, call_id)
-            answer: dict[str, Any] = {"state": CallState.QUEUED, "call_id": call_id, "queued_at": datetime.now(UTC)}
-            if self._update_own(tx, claim, **_UNSETTLED, **answer):
-                record_event(tx, claim.id, "queued", call_id=call_id)
-                _take_back(tx, claim, call_id, party)
-                settle(tx, [call_id])
-                recover(tx, party)
+            lock_party(tx, *parties)
+            lock_call_id(tx, *(call_id for _, call_id in answers))
+            ours, others = _meant_by(tx, answers)
+            if not ours:
+                return
+            answer = {"state": CallState.QUEUED, "call_id": sa.bindparam("answer"), "queued_at": datetime.now(UTC)}
+            update = sa.update(tables.call).where(columns.id == sa.bindparam("row")).values(**_UNSETTLED, **answer)
+            tx.execute(update, [{"row": row_id, "answer": call_id} for row_id, call_id in ours.items()])
+            record_events(tx, "queued", {row_id: {"call_id": call_id} for row_id, call_id in ours.items()})
+            _take_back(tx, others)
+            settle(tx, set(ours.values()))
+            recover_all(tx, set(parties))
 
     def record_rejected(self, claim: Claim, code: str, message: str) -> None:
         """Record that VoiceInfra refused the call; its key is free for a mended request."""
         with self._database.write() as tx:
-            party = party_of_call(tx, claim.id)
-            lock_party(tx, party)
+            lock_party(tx, claim.party)
             answer: dict[str, Any] = {"state": CallState.REJECTED, "call_id": None, "holds_key": False}
             answer |= {"error_code": code[:64], "error_message": message}
             if self._let_go(tx, claim, **_UNSETTLED, **answer):
                 record_event(tx, claim.id, "rejected", code=code)
-                recover(tx, party)
+                recover(tx, claim.party)
 
     def record_unknown(self, claim: Claim, why: str) -> None:
         """Record that nobody knows whether the call was placed; if its completion has come, that settles it."""
         with self._database.write() as tx:
-            party = party_of_call(tx, claim.id)
-            lock_party(tx, party)
+            lock_party(tx, claim.party)
             # Its owner has given up: nothing is sent under this claim any more.
             over: dict[str, Any] = {"state": CallState.UNKNOWN, "claim_expires_at": datetime.now(UTC)}
             if self._update_own(tx, claim, CallState.CLAIMED, **over):
                 record_event(tx, claim.id, "unknown", why=why)
-                recover(tx, party)
+                recover(tx, claim.party)
 
     def record_overdue(self, call_id: str) -> None:
         """Record that a call's completion did not come in time; it completes the call still when it comes."""
@@ -255,15 +323,94 @@ class Claims:
         return tx.execute(sa.update(tables.call).where(*condition).values(**values)).rowcount == 1
 
 
-def _put(tx: sa.Connection, waiting: Any, row: dict[str, Any]) -> tuple[int, str]:
-    """Write the row of a call; one that waited goes on under its ref."""
-    if waiting is not None:
-        tx.execute(sa.update(tables.call).where(tables.call.c.id == waiting.id).values(row))
-        return waiting.id, waiting.ref
-    ref = f"vc_{secrets.token_hex(6)}"
-    row_id = tx.scalar(tables.call.insert().values(ref=ref, **row).returning(tables.call.c.id))
-    assert row_id is not None  # noqa: S101 - the insert gives it
-    return row_id, ref
+class _Claiming:
+    """Rows of calls that are about to be claimed or refused, in one transaction."""
+
+    def __init__(self, tx: sa.Connection, owner: str) -> None:
+        self._tx = tx
+        self._owner = owner
+        self._taken: list[Claim | Held | Refused | tuple[str, Party]] = []
+        # By ref: what is claimed anew is written together.
+        self._new: dict[str, dict[str, Any]] = {}
+        self._of_lists: dict[int, str] = {}
+        self._claimed: dict[str, int] = {}
+
+    def leave(self, new: NewCall, met: Held | Refused) -> None:
+        """Claim nothing: something stands in the way."""
+        if isinstance(met, Refused):
+            refuse_row(self._tx, new, met)
+        self._taken.append(met)
+
+    def refuse(self, new: NewCall, earlier: Any, row: dict[str, Any], refusal: Refusal) -> None:
+        """Write that the guard refuses a call."""
+        ref, row = self._ref(earlier), row | _refused_by(refusal)
+        row_id = self._go_on(earlier, row) if earlier is not None else self._insert([{"ref": ref, **row}])[ref]
+        if not asked_before(earlier, new, refusal.rule):
+            record_event(self._tx, row_id, refusal.rule.state, rule=refusal.rule, asked_by=asker(new))
+        self.leave(new, Refused(ref, refusal.rule.state, refusal))
+
+    def claim(self, new: NewCall, earlier: Any, row: dict[str, Any]) -> None:
+        """Claim a call; one that waited goes on under its ref."""
+        ref = self._ref(earlier)
+        if earlier is not None:
+            self._claimed[ref] = self._go_on(earlier, row)
+        else:
+            self._new[ref] = {"ref": ref, **row}
+        if new.list_row is not None:
+            self._of_lists[new.list_row] = ref
+        self._taken.append((ref, Party.of(new)))
+
+    def write(self) -> None:
+        """Write what is claimed."""
+        self._claimed |= self._insert(list(self._new.values()))
+        record_events(self._tx, "claimed", {row_id: {} for row_id in self._claimed.values()})
+        open_rows(self._tx, self._of_lists)
+
+    def taken(self) -> list[Claim | Held | Refused]:
+        """Give what became of each, in the order in which they were asked for."""
+        return [
+            Claim(self._claimed[each[0]], each[0], self._owner, each[1]) if isinstance(each, tuple) else each
+            for each in self._taken
+        ]
+
+    @staticmethod
+    def _ref(earlier: Any) -> str:
+        return f"vc_{secrets.token_hex(6)}" if earlier is None else str(earlier.ref)
+
+    def _go_on(self, earlier: Any, row: dict[str, Any]) -> int:
+        self._tx.execute(sa.update(tables.call).where(tables.call.c.id == earlier.id).values(row))
+        return int(earlier.id)
+
+    def _insert(self, rows: Sequence[dict[str, Any]]) -> dict[str, int]:
+        """Insert rows of calls; gives the number of each, by ref."""
+        if not rows:
+            return {}
+        self._tx.execute(tables.call.insert(), rows)
+        refs = [row["ref"] for row in rows]
+        found = self._tx.execute(sa.select(tables.call.c.ref, tables.call.c.id).where(tables.call.c.ref.in_(refs)))
+        return {row.ref: row.id for row in found}
+
+
+def _these(claims: Sequence[Claim]) -> tuple[sa.ColumnElement[bool], ...]:
+    """Say which rows of calls are those of our claims: by number, which is quick, and by owner."""
+    columns = tables.call.c
+    own = sa.tuple_(columns.id, columns.owner).in_([(claim.id, claim.owner) for claim in claims])
+    return columns.id.in_([claim.id for claim in claims]), own
+
+
+def _meant_by(tx: sa.Connection, answers: Sequence[tuple[Claim, str]]) -> tuple[dict[int, str], list[int]]:
+    """Look which claims are ours still, whatever became of them, and which other calls have the same ``call_id``.
+
+    :return: each ``call_id`` by the row of our call; and the rows of others, which were recovered by it.
+    """
+    columns, said = tables.call.c, {claim.id: call_id for claim, call_id in answers}
+    query = sa.select(columns.id, columns.owner, columns.call_id, columns.queued_at, columns.webhook_conn_id)
+    query = query.where(sa.or_(columns.id.in_(said), columns.call_id.in_(said.values()))).with_for_update()
+    rows = {row.id: row for row in tx.execute(query)}
+    ours = {claim.id: said[claim.id] for claim, _ in answers if rows[claim.id].owner == claim.owner}
+    accounts = {claim.party.webhook_conn_id for claim, _ in answers}
+    others = [row for row in rows.values() if row.id not in ours and row.call_id in ours.values()]
+    return ours, [row.id for row in others if row.queued_at is None and row.webhook_conn_id in accounts]
 
 
 def _refused_by(refusal: Refusal) -> dict[str, Any]:
@@ -280,15 +427,10 @@ def _refused_by(refusal: Refusal) -> dict[str, Any]:
 _UNSETTLED: dict[str, Any] = {"completion_id": None, "outcome": None, "completed_at": None}
 
 
-def _take_back(tx: sa.Connection, claim: Claim, call_id: str, party: Party) -> None:
-    """Undo the recovery of another call by this ``call_id``: the answer proves whose it is."""
-    columns = tables.call.c
-    of_account = columns.webhook_conn_id == party.webhook_conn_id
-    taken = tx.scalars(
-        sa.update(tables.call)
-        .where(columns.call_id == call_id, columns.id != claim.id, columns.queued_at.is_(None), of_account)
-        .values(**_UNSETTLED, state=CallState.UNKNOWN, call_id=None)
-        .returning(tables.call.c.id)
-    ).all()
-    for row_id in taken:
-        record_event(tx, row_id, "unknown", why="the completion that settled it is another call's")
+def _take_back(tx: sa.Connection, row_ids: Sequence[int]) -> None:
+    """Undo the recovery of calls by a ``call_id``: an answer proves that it is another call's."""
+    if row_ids:
+        undone = {**_UNSETTLED, "state": CallState.UNKNOWN, "call_id": None}
+        tx.execute(sa.update(tables.call).where(tables.call.c.id.in_(row_ids)).values(undone))
+        why = {"why": "the completion that settled it is another call's"}
+        record_events(tx, "unknown", dict.fromkeys(row_ids, why))

@@ -16,8 +16,8 @@ from airflow_provider_voiceinfra.store.forwards import add_forwards
 from airflow_provider_voiceinfra.store.notices import notify
 from airflow_provider_voiceinfra.store.opt_out import OptOut
 from airflow_provider_voiceinfra.store.quarantine import add_to_quarantine
-from airflow_provider_voiceinfra.store.records import Kept
-from airflow_provider_voiceinfra.store.recovery import Party, lock_party, recover_all
+from airflow_provider_voiceinfra.store.records import Kept, Party
+from airflow_provider_voiceinfra.store.recovery import lock_party, recover_all
 
 
 class Deliveries:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from airflow_provider_voiceinfra.store.completion_body import NotUnderstoodError, read_payload, text_of
-from airflow_provider_voiceinfra.store.recovery import Party
+from airflow_provider_voiceinfra.store.records import Party
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 
 import sqlalchemy as sa
@@ -17,6 +18,19 @@ def record_event(tx: sa.Connection, row_id: int, kind: str, *, actor: str | None
     :param actor: who did it, where a person did.
     :param detail: facts, without numbers, context or words of the call.
     """
-    tx.execute(
-        tables.call_event.insert().values(call=row_id, at=datetime.now(UTC), kind=kind, actor=actor, detail=detail)
-    )
+    record_events(tx, kind, {row_id: detail}, actor=actor)
+
+
+def record_events(
+    tx: sa.Connection, kind: str, details: Mapping[int, Mapping[str, str]], *, actor: str | None = None
+) -> None:
+    """Add the same step to the history of several calls.
+
+    :param details: by the call's row; see :func:`record_event`.
+    """
+    now = datetime.now(UTC)
+    if details:
+        rows = [
+            {"call": row_id, "at": now, "kind": kind, "actor": actor, "detail": details[row_id]} for row_id in details
+        ]
+        tx.execute(tables.call_event.insert(), rows)

@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
+from functools import cached_property
 
 import sqlalchemy as sa
 
 from airflow_provider_voiceinfra.store import tables
-from airflow_provider_voiceinfra.store.budget import Budget
+from airflow_provider_voiceinfra.store.budget import Budget, take_turn
 from airflow_provider_voiceinfra.store.do_not_call import DoNotCall, hash_number
 from airflow_provider_voiceinfra.store.holders import hash_key
-from airflow_provider_voiceinfra.store.holds import Scope, find_hold
-from airflow_provider_voiceinfra.store.locks import lock
+from airflow_provider_voiceinfra.store.holds import Scope, find_holds
+from airflow_provider_voiceinfra.store.locks import lock_all
 from airflow_provider_voiceinfra.store.records import RANG, CallState, NewCall
-from airflow_provider_voiceinfra.store.rules import Refusal, Rule, Rules
+from airflow_provider_voiceinfra.store.rules import Asked, Refusal, Rule, Rules
 
 _call = tables.call.c
 
 
 class Guard:
-    """Says whether a call may be dialled. What refuses for good is asked first, what only delays after it.
+    """Says whether calls may be dialled. What refuses for good is asked first, what only delays after it.
 
     :param environment: whose holds and calls count.
     """
@@ -28,39 +30,85 @@ class Guard:
         self._environment = environment
         self._do_not_call = do_not_call
 
-    def check(self, tx: sa.Connection, new: NewCall, rules: Rules, now: datetime) -> Refusal | str | None:
+    def look(self, tx: sa.Connection, asked: Sequence[Asked]) -> Look:
+        """Read at once what is to be known of some calls; no hold is placed before the transaction ends."""
+        return Look(tx, self._environment, self._do_not_call, asked)
+
+
+class Look:
+    """What the guard knows of some calls, in one transaction."""
+
+    def __init__(self, tx: sa.Connection, environment: str, do_not_call: DoNotCall, asked: Sequence[Asked]) -> None:
+        self._tx = tx
+        self._environment = environment
+        self._asked = asked
+        self._held = find_holds(tx, environment, [each.new for each in asked])
+        self._listed = do_not_call.among(tx, {each.new.to_number for each in asked})
+        self._budgets: dict[str, Budget] = {}
+
+    def check(self, new: NewCall, rules: Rules, now: datetime) -> Refusal | str | None:
         """Check a call that is to be claimed, and count it against its connection's limits.
 
         :return: what refuses it; or the day on which it is counted, where days are counted.
         """
-        refusal = self.check_again(tx, new, rules, now) or _cancelled(tx, new)
-        refusal = refusal or self._called_recently(tx, new, rules, now)
+        refusal = self.check_again(new, rules, now)
+        if refusal is None and new.list_row in self._cancelled:
+            refusal = Refusal(Rule.CANCELLED)
+        refusal = refusal or self._called_recently(new, rules, now)
         if refusal is not None:
             return refusal
-        counted = Budget(tx, self._environment, new.conn_id).count(rules, now)
+        if rules.max_calls_per_day is None and rules.max_in_flight is None:
+            return None
+        counted = self._budget(new.conn_id, now).count(rules, now)
         return _too_late(counted, rules) if isinstance(counted, Refusal) else counted
 
-    def check_again(self, tx: sa.Connection, new: NewCall, rules: Rules, now: datetime) -> Refusal | None:
+    def check_again(self, new: NewCall, rules: Rules, now: datetime) -> Refusal | None:
         """Check what may have changed since a call was claimed: right before each POST."""
         if rules.not_after is not None and now >= rules.not_after:
             return Refusal(Rule.NOT_AFTER)
-        if self._do_not_call.has(tx, new.to_number):
+        if new.to_number in self._listed:
             return Refusal(Rule.DO_NOT_CALL)
         by_time = rules.by_time(now)
         if by_time is not None and by_time.until is None:
             return by_time
-        held = self._held(tx, new, rules)
+        held = self._on_hold(new, rules)
         return held or (None if by_time is None else _too_late(by_time, rules))
 
-    def turn(
-        self, tx: sa.Connection, new: NewCall, rules: Rules, now: datetime, length: timedelta
-    ) -> datetime | Refusal | None:
-        """Take a turn to send; see :meth:`~airflow_provider_voiceinfra.store.budget.Budget.turn`."""
-        turn = Budget(tx, self._environment, new.conn_id).turn(rules, now, length)
+    def turn(self, new: NewCall, rules: Rules, now: datetime, length: timedelta) -> datetime | Refusal | None:
+        """Take a turn to send, which the connection and the list have to give; see :func:`.budget.take_turn`."""
+        rates = {new.conn_id: rules.calls_per_second, new.list_id: rules.list_calls_per_second}
+        paced = [(self._budget(name, now), rate) for name, rate in rates.items() if name is not None and rate]
+        if not paced:
+            return None
+        turn = take_turn(paced, now, length)
         return _too_late(turn, rules) if isinstance(turn, Refusal) else turn
 
-    def _held(self, tx: sa.Connection, new: NewCall, rules: Rules) -> Refusal | None:
-        hold = find_hold(tx, self._environment, new)
+    def write(self) -> None:
+        """Write what was counted. To be called last: whoever counts holds rows that many share."""
+        for budget in self._budgets.values():
+            budget.write()
+
+    def lock_numbers(self) -> None:
+        """Let nobody else call those to whom there must be an interval."""
+        to_lock = {each.new.to_number for each in self._asked if each.rules.min_interval is not None}
+        if to_lock:
+            lock_all(self._tx, (("number", self._environment, number) for number in to_lock))
+
+    def _budget(self, name: str, now: datetime) -> Budget:
+        if name not in self._budgets:
+            self._budgets[name] = Budget(self._tx, self._environment, name, now)
+        return self._budgets[name]
+
+    @cached_property
+    def _cancelled(self) -> set[int | None]:
+        """Rows of lists that were cancelled while a worker had them in its hands; no hold is released meanwhile."""
+        rows, ids = tables.call_list_row.c, [each.new.list_row for each in self._asked if each.new.list_row]
+        if not ids:
+            return set()
+        return set(self._tx.scalars(sa.select(rows.id).where(rows.id.in_(ids), rows.result == CallState.CANCELLED)))
+
+    def _on_hold(self, new: NewCall, rules: Rules) -> Refusal | None:
+        hold = next((each for each in self._held if each.stops(new)), None)
         if hold is None:
             return None
         what = "everything" if hold.scope is Scope.ALL else f"{hold.scope} {hold.name}"
@@ -68,10 +116,10 @@ class Guard:
             Rule.HOLD, rules.not_after, hold_id=hold.id, facts={"what": what, "who": hold.held_by, "why": hold.why}
         )
 
-    def _called_recently(self, tx: sa.Connection, new: NewCall, rules: Rules, now: datetime) -> Refusal | None:
+    def _called_recently(self, new: NewCall, rules: Rules, now: datetime) -> Refusal | None:
         if rules.min_interval is None:
             return None
-        lock(tx, "number", self._environment, new.to_number)
+        tx = self._tx
         others = (
             _call.claimed_at > now - rules.min_interval,
             # Not by an index of environments, which SQLite would take for the newest call of all.
@@ -88,15 +136,6 @@ class Guard:
             return None
         facts = {"last": f"{last:%Y-%m-%d %H:%M} UTC", "limit": str(rules.min_interval)}
         return Refusal(Rule.MIN_INTERVAL, facts=facts)
-
-
-def _cancelled(tx: sa.Connection, new: NewCall) -> Refusal | None:
-    """Look whether a list's row was cancelled while a worker had it in its hands; no hold is released meanwhile."""
-    if new.list_row is None:
-        return None
-    rows = tables.call_list_row.c
-    result = tx.scalar(sa.select(rows.result).where(rows.id == new.list_row))
-    return Refusal(Rule.CANCELLED) if result == CallState.CANCELLED else None
 
 
 def _too_late(refusal: Refusal, rules: Rules) -> Refusal:

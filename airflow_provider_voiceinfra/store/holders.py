@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from typing import Any
 
 import sqlalchemy as sa
 
 from airflow_provider_voiceinfra.store import tables
-from airflow_provider_voiceinfra.store.locks import lock
+from airflow_provider_voiceinfra.store.locks import lock_all
 from airflow_provider_voiceinfra.store.records import REFUSED, CallState, Held, HeldBy, NewCall
 
 _call = tables.call.c
@@ -19,10 +20,23 @@ def hash_key(key: str) -> str:
     return hashlib.sha256(key.encode()).hexdigest()
 
 
-def lock_intent(tx: sa.Connection, environment: str, new: NewCall) -> None:
-    """Let nobody else claim for the same key or the same task until the transaction ends."""
-    task = (new.source.dag_id, new.source.run, new.source.task_id)
-    lock(tx, "intent", environment, new.host, new.base_key if new.own_key else task)
+def lock_intents(tx: sa.Connection, environment: str, calls: Sequence[NewCall]) -> None:
+    """Let nobody else claim for the same keys or the same tasks until the transaction ends."""
+    lock_all(tx, (("intent", environment, new.host, _intent(new)) for new in calls))
+
+
+def _intent(new: NewCall) -> object:
+    return new.base_key if new.own_key else (new.source.dag_id, new.source.run, new.source.task_id)
+
+
+def keys_in_use(tx: sa.Connection, environment: str, calls: Sequence[NewCall]) -> set[str]:
+    """Find those of some base keys, as hashes, under which there is a call at all; the locks must be held."""
+    query = sa.select(_call.base_key_hash).where(
+        _call.environment == environment,
+        _call.host.in_({new.host for new in calls}),
+        _call.base_key_hash.in_({hash_key(new.base_key) for new in calls}),
+    )
+    return set(tx.scalars(query))
 
 
 def find_holder(tx: sa.Connection, environment: str, new: NewCall) -> Held | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -24,6 +24,7 @@ _LOOK_INTERVAL = 0.05
 
 _hold, _call = tables.hold.c, tables.call.c
 _IN_FORCE = _hold.released_at.is_(None)
+_COLUMNS = (_hold.id, _hold.scope, _hold.name, _hold.why, _hold.held_at, _hold.held_by)
 
 
 class Scope(StrEnum):
@@ -57,6 +58,10 @@ class Hold:
     why: str
     held_at: datetime
     held_by: str
+
+    def stops(self, new: NewCall) -> bool:
+        """Tell whether a call is in its scope."""
+        return _names(new).get(self.scope) == self.name
 
 
 class Holds:
@@ -112,8 +117,7 @@ class Holds:
 
     def in_force(self) -> list[Hold]:
         """List the holds in force, the oldest first."""
-        columns = (_hold.id, _hold.scope, _hold.name, _hold.why, _hold.held_at, _hold.held_by)
-        query = sa.select(*columns).where(_hold.environment == self._environment, _IN_FORCE).order_by(_hold.id)
+        query = sa.select(*_COLUMNS).where(_hold.environment == self._environment, _IN_FORCE).order_by(_hold.id)
         with self._database.read() as tx:
             return [Hold(row.id, Scope(row.scope), *row[2:]) for row in tx.execute(query)]
 
@@ -147,21 +151,28 @@ class Holds:
             fenced = {row_id: fences for row_id, fences in fenced.items() if now.get(row_id) == fences}
 
 
-def find_hold(tx: sa.Connection, environment: str, new: NewCall) -> Hold | None:
-    """Find a hold that stops a call. None is placed before the transaction ends."""
+def find_holds(tx: sa.Connection, environment: str, calls: Sequence[NewCall]) -> list[Hold]:
+    """Find the holds that stop any of some calls, the oldest first. None is placed before the transaction ends."""
     lock_shared(tx, "holds", environment)
+    names: dict[Scope, set[str]] = {}
+    for new in calls:
+        for scope, name in _names(new).items():
+            names.setdefault(scope, set()).add(name)
+    met = [sa.and_(_hold.scope == scope, _hold.name.in_(found)) for scope, found in names.items()]
+    query = sa.select(*_COLUMNS).where(_hold.environment == environment, _IN_FORCE, sa.or_(*met))
+    return [Hold(row.id, Scope(row.scope), *row[2:]) for row in tx.execute(query.order_by(_hold.id))]
+
+
+def _names(new: NewCall) -> dict[Scope, str]:
+    """Name what a call belongs to, by scope."""
     names = {
+        Scope.ALL: "",
         Scope.CONNECTION: new.conn_id,
         Scope.AGENT: new.agent_id,
         Scope.DAG: new.source.dag_id,
         Scope.LIST: new.list_id,
     }
-    met = [sa.and_(_hold.scope == scope, _hold.name == name) for scope, name in names.items() if name]
-    query = sa.select(tables.hold).where(
-        _hold.environment == environment, _IN_FORCE, sa.or_(_hold.scope == Scope.ALL, *met)
-    )
-    row = tx.execute(query.order_by(_hold.id).limit(1)).first()
-    return None if row is None else Hold(row.id, Scope(row.scope), row.name, row.why, row.held_at, row.held_by)
+    return {scope: name for scope, name in names.items() if name is not None}
 
 
 def _cancel(tx: sa.Connection, environment: str, scope: Scope, name: str, actor: str) -> int:

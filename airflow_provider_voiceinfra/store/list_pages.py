@@ -9,8 +9,8 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from airflow_provider_voiceinfra.store import tables
-from airflow_provider_voiceinfra.store.call_lists import RowState
 from airflow_provider_voiceinfra.store.database import Database
+from airflow_provider_voiceinfra.store.list_rows import RowState
 
 LISTS = 50
 """So many lists are shown."""

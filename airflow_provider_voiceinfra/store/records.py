@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 
 class CallState(StrEnum):
@@ -114,6 +114,20 @@ class NewCall:
     list_row: int | None = None
 
 
+class Party(NamedTuple):
+    """Who calls whom, by which account."""
+
+    webhook_conn_id: str
+    agent_id: str
+    from_number: str
+    to_number: str
+
+    @classmethod
+    def of(cls, row: Any) -> Party:
+        """Read it from a row of calls or of completions."""
+        return cls(row.webhook_conn_id, row.agent_id, row.from_number, row.to_number)
+
+
 @dataclass(frozen=True, slots=True)
 class Claim:
     """A call that we hold the claim on; ``owner`` proves it at each step."""
@@ -121,6 +135,7 @@ class Claim:
     id: int
     ref: str
     owner: str
+    party: Party = field(repr=False)
 
 
 class HeldBy(StrEnum):
@@ -193,6 +208,10 @@ class Completion:
     extracted: dict[str, Any] = field(default_factory=dict, repr=False)
     payload: dict[str, Any] = field(default_factory=dict, repr=False)
 
+    def field(self, name: str) -> Any:
+        """Give a field by our name (``extracted``), else by VoiceInfra's; None where there is none."""
+        return self.extracted if name == "extracted" else self.payload.get(name)
+
 
 @dataclass(frozen=True, slots=True)
 class Call:
@@ -210,6 +229,7 @@ class Call:
     :param rule: of the guard, which refuses it or lets it wait.
     :param wait_until: when it may be worth to ask again, where it waits and that is known.
     :param metadata: what the DAG asked to keep with the call; never sent.
+    :param purged_at: when its number and all words about it were removed, see ``[voiceinfra] retention_days``.
     :param completion: what was said, once the call is completed.
     """
 
@@ -238,4 +258,5 @@ class Call:
     list_id: str | None
     rule: str | None
     wait_until: datetime | None
+    purged_at: datetime | None
     completion: Completion | None

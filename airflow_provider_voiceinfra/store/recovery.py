@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, NamedTuple
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -19,7 +19,7 @@ from airflow_provider_voiceinfra.store.completion_body import parse_completion
 from airflow_provider_voiceinfra.store.do_not_call import add_person
 from airflow_provider_voiceinfra.store.events import record_event
 from airflow_provider_voiceinfra.store.locks import lock_all
-from airflow_provider_voiceinfra.store.records import CallState, Completion
+from airflow_provider_voiceinfra.store.records import CallState, Completion, Party
 
 TOLERANCE = timedelta(seconds=60)
 """By how much VoiceInfra's clock may be behind ours."""
@@ -29,22 +29,10 @@ _PARTY = tuple(tables.call.c[name] for name in ("webhook_conn_id", "agent_id", "
 _OPEN_PARTIES = (
     sa.select(*_PARTY)
     .distinct()
-    .where(tables.call.c.state.in_(_OPEN), tables.call.c.to_number.in_(sa.bindparam("numbers", expanding=True)))
+    # As the index says it.
+    .where(tables.call.c.state.in_([sa.literal_column(f"'{state}'") for state in _OPEN]))
+    .where(tables.call.c.to_number.in_(sa.bindparam("numbers", expanding=True)))
 )
-
-
-class Party(NamedTuple):
-    """Who calls whom, by which account."""
-
-    webhook_conn_id: str
-    agent_id: str
-    from_number: str
-    to_number: str
-
-    @classmethod
-    def of(cls, row: Any) -> Party:
-        """Read it from a row of calls or of completions."""
-        return cls(row.webhook_conn_id, row.agent_id, row.from_number, row.to_number)
 
 
 class _Unmatched:

@@ -12,8 +12,8 @@ from airflow_provider_voiceinfra.store.completions import lock_call_id, settle
 from airflow_provider_voiceinfra.store.database import Database
 from airflow_provider_voiceinfra.store.errors import StoreError
 from airflow_provider_voiceinfra.store.events import record_event
-from airflow_provider_voiceinfra.store.records import CallState
-from airflow_provider_voiceinfra.store.recovery import Party, candidates, lock_party, recover
+from airflow_provider_voiceinfra.store.records import CallState, Party
+from airflow_provider_voiceinfra.store.recovery import candidates, lock_party, recover
 
 
 class ResolutionError(StoreError):

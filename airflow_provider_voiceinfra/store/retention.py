@@ -15,9 +15,9 @@ from typing import Any
 import sqlalchemy as sa
 
 from airflow_provider_voiceinfra.store import tables
-from airflow_provider_voiceinfra.store.call_lists import RowState
 from airflow_provider_voiceinfra.store.database import Database
 from airflow_provider_voiceinfra.store.do_not_call import hash_number
+from airflow_provider_voiceinfra.store.list_rows import RowState
 from airflow_provider_voiceinfra.store.records import CallState
 
 _OPEN = (CallState.CLAIMED, CallState.QUEUED, CallState.UNKNOWN, CallState.OVERDUE)

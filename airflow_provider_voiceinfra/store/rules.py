@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, tzinfo
 from enum import StrEnum
 
-from airflow_provider_voiceinfra.store.records import CallState
+from airflow_provider_voiceinfra.store.records import CallState, NewCall
 
 
 class Rule(StrEnum):
@@ -84,6 +84,7 @@ class Rules:
     :param days_of: the zone of those days.
     :param max_in_flight: calls of a connection that may be going on at a time.
     :param calls_per_second: of a connection; below 1 for fewer.
+    :param list_calls_per_second: of the call's list.
     """
 
     by_time: Callable[[datetime], Refusal | None] = _always
@@ -94,6 +95,15 @@ class Rules:
     days_of: tzinfo = UTC
     max_in_flight: int | None = None
     calls_per_second: float | None = None
+    list_calls_per_second: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A call that somebody wants to dial, and the rules that it is checked against."""
+
+    new: NewCall
+    rules: Rules = Rules()
 
 
 @dataclass(frozen=True, slots=True)

@@ -160,7 +160,8 @@ call = sa.Table(
     sa.Index(
         "ix_voiceinfra_call_list_id",
         "list_id",
-        "claimed_at",
+        # In their order, page by page.
+        "id",
         sqlite_where=sa.text("list_id IS NOT NULL"),
         postgresql_where=sa.text("list_id IS NOT NULL"),
     ),
@@ -182,6 +183,8 @@ call_event = sa.Table(
     # Who did it, where a person did.
     sa.Column("actor", sa.String(255)),
     sa.Column("detail", Json, nullable=False),
+    # What has changed since a time; grows at its end only.
+    sa.Index(None, "at", "id"),
 )
 
 completion = sa.Table(
@@ -296,9 +299,9 @@ do_not_call_event = sa.Table(
 budget = sa.Table(
     "voiceinfra_budget",
     metadata,
-    # How much of its limits a connection has used. Who claims under a limit holds its row.
+    # How much of its limits a connection, or a list, has used. Who claims under a limit holds its row.
     sa.Column("environment", sa.String(64), primary_key=True),
-    sa.Column("conn_id", sa.String(250), primary_key=True),
+    sa.Column("name", sa.String(250), primary_key=True),
     sa.Column("day", sa.String(10), nullable=False),
     sa.Column("calls", sa.Integer, nullable=False),
     # The next turn, by calls_per_second.
@@ -357,6 +360,7 @@ call_list_row = sa.Table(
         postgresql_where=sa.text("state <> 'set_aside'"),
     ),
     sa.Index(None, "list_id", "state", "due_at"),
+    sa.Index(None, "list_id", "ended_at"),
 )
 
 call_hour = sa.Table(

@@ -61,7 +61,7 @@ class CallListTrigger(BaseTrigger):
 
     async def _ended(self) -> int:
         try:
-            return await asyncio.to_thread(call_store().lists.ended_calls, self.list_id)
+            return await asyncio.to_thread(call_store().list_rows.ended_calls, self.list_id)
         except StoreError as error:
             self.log.warning("%s", error)
             return 0

@@ -97,6 +97,7 @@ def airflow(
                 "AIRFLOW__VOICEINFRA__CALL_STORE": store_url,
                 "AIRFLOW__VOICEINFRA__RETENTION_DAYS": "90",
                 "AIRFLOW_CONN_VOICEINFRA_DEFAULT": connection(sandbox),
+                "AIRFLOW_CONN_WAREHOUSE": json.dumps({"conn_type": "sqlite", "host": str(home / "warehouse.db")}),
             },
         )
         sandbox.webhook_url = f"{standalone.url}/voiceinfra/webhook"

@@ -12,7 +12,13 @@ from airflow_provider_voiceinfra.store.delivery import Delivery
 from tests.system.conftest import ROOT
 from tests.unit.store.samples import body
 
-RUN_HERE = {"example_first_call", "example_appointment_reminders", "example_maintenance"}
+RUN_HERE = {
+    "example_first_call",
+    "example_appointment_reminders",
+    "example_call_list",
+    "example_follow_up",
+    "example_maintenance",
+}
 
 
 def run(airflow, dag_id, conf):
@@ -50,6 +56,49 @@ def test_reminders_call_each_person_once_and_write_back_how_it_ended(airflow, sa
     assert outcomes["Mary Anning"] == "failed"
     assert list(outcomes.values()).count("answered") == 4
     assert all(each.summary for each in written)
+
+
+def book(warehouse, day, people):
+    with closing(sqlite3.connect(warehouse)) as connection, connection:
+        connection.execute("CREATE TABLE IF NOT EXISTS appointments (id INTEGER PRIMARY KEY, phone, name, day, starts)")
+        connection.execute("CREATE TABLE IF NOT EXISTS front_desk (appointment INTEGER)")
+        rows = [(phone, name, day, "at ten") for name, phone in people.items()]
+        connection.executemany("INSERT INTO appointments (phone, name, day, starts) VALUES (?, ?, ?, ?)", rows)
+
+
+def ask(warehouse, sql):
+    with closing(sqlite3.connect(warehouse)) as connection, connection:
+        return connection.execute(sql).fetchall()
+
+
+def test_a_list_is_written_back_and_followed_up_until_people_take_over(airflow, sandbox):
+    warehouse = airflow.home / "warehouse.db"
+    people = {"Ada": "(503) 555-0100", "Hedy": "503 555 0101", "Mary": "503.555.0102"}
+    today = datetime.now(UTC).date()
+    book(warehouse, today + timedelta(days=2), people)
+    begun = len(sandbox.dials)
+
+    def called():
+        return sorted(dial.variables["name"] for dial in sandbox.dials[begun:] if "+1503555" in dial.to_number)
+
+    run(airflow, "example_call_list", {})
+    run(airflow, "example_call_list", {})
+    assert called() == ["Ada", "Hedy", "Mary"]
+    outcomes = """
+        SELECT name, outcome FROM voice_calls_latest JOIN appointments ON id = appointment
+        WHERE dag_id = 'example_call_list' ORDER BY name
+    """
+    assert ask(warehouse, outcomes) == [("Ada", "answered"), ("Hedy", "voicemail"), ("Mary", "failed")]
+
+    # A day passes, on which somebody books whom no list has called.
+    ask(warehouse, f"UPDATE appointments SET day = '{today + timedelta(days=1)}'")
+    book(warehouse, today + timedelta(days=1), {"Zoe": "503 555 0103"})
+    sandbox.outcome("+15035550101", "answered")
+    run(airflow, "example_follow_up", {})
+    run(airflow, "example_follow_up", {})
+    assert called() == ["Ada", "Hedy", "Hedy", "Mary", "Mary"]
+    left = "SELECT name FROM front_desk JOIN appointments ON id = appointment ORDER BY name"
+    assert ask(warehouse, left) == [("Mary",), ("Zoe",)]
 
 
 def test_maintenance_purges_what_is_old(airflow, store_url):

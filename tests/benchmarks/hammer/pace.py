@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from dataclasses import astuple
 
-from airflow_provider_voiceinfra.calls import dialing
+from airflow_provider_voiceinfra.calls import sending
 from airflow_provider_voiceinfra.calls.retry import RetryPolicy
 from airflow_provider_voiceinfra.calls.transport import Timeouts
 from airflow_provider_voiceinfra.store import claims
@@ -24,10 +24,10 @@ SLOW_ANSWER = 45.0 / SPEED
 LATE_WEBHOOK = 60.0 / SPEED
 RETRY = RetryPolicy(attempts=2, deadline=60.0 / SPEED, base=1.0 / SPEED, longest=20.0 / SPEED)
 
-_ANSWER_TIME = dialing._ANSWER_TIME / SPEED
+_ANSWER_TIME = sending._ANSWER_TIME / SPEED
 
 
 def quicken() -> None:
     """Shorten the times of this process."""
     claims.CLAIM_LIFETIME = LIFETIME
-    dialing._ANSWER_TIME = _ANSWER_TIME
+    sending._ANSWER_TIME = _ANSWER_TIME

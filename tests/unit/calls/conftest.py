@@ -13,7 +13,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from airflow_provider_voiceinfra.calls import dialing
+from airflow_provider_voiceinfra.calls import dialing, sending
 
 
 @pytest.fixture(autouse=True)
@@ -33,7 +33,8 @@ def naps(monkeypatch) -> list[float]:
         pauses.append(seconds)
         time.sleep(min(seconds, 0.02))
 
-    monkeypatch.setattr(dialing, "time", SimpleNamespace(monotonic=time.monotonic, sleep=nap))
+    for module in (dialing, sending):
+        monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=time.monotonic, sleep=nap))
     return pauses
 
 

@@ -21,7 +21,7 @@ from unittest import mock
 import sqlalchemy as sa
 from greenlet import GreenletExit, getcurrent, greenlet
 
-from airflow_provider_voiceinfra.calls import dialing
+from airflow_provider_voiceinfra.calls import dialing, sending
 from airflow_provider_voiceinfra.calls.dialing import Dialer
 from airflow_provider_voiceinfra.calls.errors import (
     AnswerUnknownError,
@@ -205,9 +205,9 @@ class World:
 def world(url: str) -> Iterator[World]:
     """Make a world whose clock stands."""
     with contextlib.ExitStack() as stack:
-        for module in (dialing, claims, events, recovery):
+        for module in (dialing, sending, claims, events, recovery):
             stack.enter_context(mock.patch.object(module, "datetime", Clock))
-        stack.enter_context(mock.patch.object(dialing.time, "sleep", return_value=None))
+        stack.enter_context(mock.patch.object(sending.time, "sleep", return_value=None))
         stack.enter_context(mock.patch.object(Clock, "at", Clock.at))
         made = World(url)
         try:

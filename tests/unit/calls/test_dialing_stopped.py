@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from airflow_provider_voiceinfra.calls import dialing
+from airflow_provider_voiceinfra.calls import sending
 from airflow_provider_voiceinfra.calls.errors import CallUnknownError, VoiceInfraError
 from airflow_provider_voiceinfra.store import database
 from airflow_provider_voiceinfra.store.errors import StoreError
@@ -34,8 +34,8 @@ def at_nap(monkeypatch, naps):
     """Let something happen at the next pause."""
 
     def set_up(happens) -> None:
-        nap = dialing.time.sleep
-        monkeypatch.setattr(dialing.time, "sleep", lambda seconds: (nap(seconds), happens()))
+        nap = sending.time.sleep
+        monkeypatch.setattr(sending.time, "sleep", lambda seconds: (nap(seconds), happens()))
 
     return set_up
 

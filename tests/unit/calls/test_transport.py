@@ -14,8 +14,8 @@ from airflow_provider_voiceinfra.calls.transport import (
     SendTime,
     Timeouts,
     TooLateError,
+    Transport,
     _WitnessAdapter,
-    post,
 )
 from tests.unit.calls.wire import Talk, Wire, hang_up, nonsense, queued, reset_at_once, until_the_client_goes, wire
 
@@ -25,7 +25,7 @@ QUICK = Timeouts(connect=0.2, read=0.2, body=0.2)
 
 def send(url: str, timeouts: Timeouts = PATIENT, send_time: SendTime = ANY_TIME, **headers: str):
     headers = {"X-API-Key": "key", **headers}
-    return post(url, headers=headers, body=b'{"a": 1}', timeouts=timeouts, send_time=send_time)
+    return Transport().post(url, headers=headers, body=b'{"a": 1}', timeouts=timeouts, send_time=send_time)
 
 
 def tls_server(wire: Wire) -> str:

@@ -6,7 +6,13 @@ import time
 
 import pytest
 
-from airflow_provider_voiceinfra.calls.transport import MAX_ANSWER_BYTES, NoAnswerError, NotWrittenError, Timeouts, post
+from airflow_provider_voiceinfra.calls.transport import (
+    MAX_ANSWER_BYTES,
+    NoAnswerError,
+    NotWrittenError,
+    Timeouts,
+    Transport,
+)
 from tests.unit.calls.wire import Talk, answer, queued, wire
 
 PATIENT = Timeouts(connect=20, read=20, body=20)
@@ -14,7 +20,7 @@ BRIEF = Timeouts(connect=20, read=20, body=0.1)
 
 
 def send(url: str, timeouts: Timeouts = PATIENT):
-    return post(url, headers={"X-API-Key": "key"}, body=b'{"a": 1}', timeouts=timeouts)
+    return Transport().post(url, headers={"X-API-Key": "key"}, body=b'{"a": 1}', timeouts=timeouts)
 
 
 def test_a_body_that_is_cut_off_is_none():

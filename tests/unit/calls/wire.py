@@ -35,10 +35,11 @@ class Talk:
         self.wire.requests.append((head.decode("latin-1"), body))
         return body
 
-    def send(self, status: str, *headers: str, body: bytes = b"", length: int | None = None) -> None:
-        """Answer."""
+    def send(self, status: str, *headers: str, body: bytes = b"", length: int | None = None, last: bool = True) -> None:
+        """Answer; the last answer of a connection says that it is."""
         size = f"Content-Length: {len(body) if length is None else length}"
-        self.sock.sendall("\r\n".join([f"HTTP/1.1 {status}", size, *headers, "", ""]).encode() + body)
+        close = ["Connection: close"] if last else []
+        self.sock.sendall("\r\n".join([f"HTTP/1.1 {status}", size, *close, *headers, "", ""]).encode() + body)
 
     def reset(self) -> None:
         """Break the connection off by a RST."""
@@ -128,6 +129,12 @@ def until_the_client_goes(talk: Talk) -> None:
     """Take the request, and say nothing."""
     talk.read()
     talk.sock.recv(1)
+
+
+def keep_alive(talk: Talk) -> None:
+    """Answer whatever comes, over one connection."""
+    while talk.read():
+        talk.send("200 OK", body=b"{}", last=False)
 
 
 queued = answer(200, {"call_id": "call-1", "status": "queued"})

@@ -14,7 +14,7 @@ from airflow_provider_voiceinfra.plugin.calls_page.calls import playable
 from airflow_provider_voiceinfra.plugin.calls_page.lists import _harmless
 from airflow_provider_voiceinfra.plugin.calls_page.rendering import duration
 from airflow_provider_voiceinfra.store import call_pages, tables
-from airflow_provider_voiceinfra.store.call_lists import NewRow
+from airflow_provider_voiceinfra.store.list_rows import NewRow
 from airflow_provider_voiceinfra.store.records import Source
 from tests.unit.plugin.conftest import BASE, NUMBER, claim, deliver, get, queued, rights
 
@@ -178,10 +178,10 @@ def called_list(store):
     aside = [NewRow(7, None, "", {}, {}, "invalid_number"), NewRow(8, "-x", NUMBER, {}, {}, "invalid_timezone")]
     store.lists.add(list_id, [*rows, *aside], 0)
     store.lists.finish_reading(list_id, 0)
-    due = store.lists.due(list_id, datetime.now(UTC), 10)
+    due = store.list_rows.due(list_id, datetime.now(UTC), 10)
     for row, result in zip(due, ["answered", "answered", "voicemail"], strict=False):
-        store.lists.done(row.id, result, "vc_1")
-    store.lists.called(due[3].id, "vc_2")
+        store.list_rows.done(row.id, result, "vc_1")
+    store.list_rows.called(due[3].id, "vc_2")
     return list_id
 
 
@@ -200,8 +200,8 @@ def test_a_list_is_sent_anew_only_where_it_has_changed(visit, store, called_list
     client = visit()
     version = re.search(r"seen=(\w+)", get(client, f"/lists/{called_list}").text)[1]
     assert get(client, f"/lists/{called_list}/now", seen=version).status_code == 204
-    [row, *_] = store.lists.due(called_list, datetime.now(UTC), 1)
-    store.lists.done(row.id, "failed")
+    [row, *_] = store.list_rows.due(called_list, datetime.now(UTC), 1)
+    store.list_rows.done(row.id, "failed", "vc_3")
     assert "4 of 6 done" in text(get(client, f"/lists/{called_list}/now", seen=version))
 
 

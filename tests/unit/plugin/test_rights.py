@@ -11,8 +11,8 @@ from fastapi.routing import APIRoute
 from starlette.routing import Mount
 
 from airflow_provider_voiceinfra.store import tables
-from airflow_provider_voiceinfra.store.call_lists import NewRow
 from airflow_provider_voiceinfra.store.holds import Scope
+from airflow_provider_voiceinfra.store.list_rows import NewRow
 from airflow_provider_voiceinfra.store.records import Source
 from tests.unit.plugin.conftest import BASE, NUMBER, OURS, SECRET, act, claim, deliver, get, queued, rights
 from tests.unit.store.samples import rows

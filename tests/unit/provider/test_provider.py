@@ -35,6 +35,8 @@ def test_every_module_and_class_it_names_exists():
         for entry in INFO[kind]:
             for module in entry["python-modules"]:
                 import_module(module)
+    for entry in INFO["transfers"]:
+        import_module(entry["python-module"])
     for name in (*INFO["extra-links"], *INFO["cli"], *(each["hook-class-name"] for each in INFO["connection-types"])):
         module, _, attribute = name.rpartition(".")
         assert callable(getattr(import_module(module), attribute))

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from airflow_provider_voiceinfra.store import tables
-from airflow_provider_voiceinfra.store.call_lists import NewRow, RowState
+from airflow_provider_voiceinfra.store.list_rows import NewRow, RowState
 from airflow_provider_voiceinfra.store.records import Source
 from tests.unit.store.samples import NUMBER, deliver, queued, rows
 
@@ -37,7 +37,7 @@ def counts(store, list_id):
 
 
 def due(store, list_id, count=100):
-    return store.lists.due(list_id, datetime.now(UTC) + timedelta(seconds=1), count)
+    return store.list_rows.due(list_id, datetime.now(UTC) + timedelta(seconds=1), count)
 
 
 def test_a_task_has_one_list_whatever_is_retried_or_cleared(store, open_store):
@@ -70,7 +70,7 @@ def test_reading_again_keeps_who_was_called_and_drops_who_is_gone(store, read):
     list_id = read(row(1, "a", name="old"), row(2, "b"), row(3, "c"), NewRow(4, None, "", {}, {}, wrong="bad"))
     called, *_ = due(store, list_id)
     queued(store, "call-1")
-    store.lists.called(called.id, store.calls.get("call-1").ref)
+    store.list_rows.called(called.id, store.calls.get("call-1").ref)
     assert read(row(1, "a", name="new"), row(2, "b", name="new"), row(4, "d"), clear=1) == list_id
     assert counts(store, list_id) == {("open", ""): 1, ("pending", ""): 2, ("dropped", ""): 1}
     assert {each.key: each.fields for each in due(store, list_id)} == {"b": {"name": "new"}, "d": {}}
@@ -83,17 +83,18 @@ def test_a_call_that_has_ended_is_a_line_that_is_free(store, read):
     list_id = read(row(1), row(2))
     for number, each in enumerate(due(store, list_id)):
         claim = queued(store, f"call-{number}")
-        store.lists.called(each.id, claim.ref)
-    assert store.lists.ended_calls(list_id) == 0
+        store.list_rows.called(each.id, claim.ref)
+    assert store.list_rows.ended_calls(list_id) == 0
     deliver(store, "call-0")
-    assert store.lists.ended_calls(list_id) == 1
-    assert sorted(str(each.state) for each in store.lists.open_calls(list_id)) == ["completed", "queued"]
+    assert store.list_rows.ended_calls(list_id) == 1
+    assert [str(each.state) for each in store.list_rows.over(list_id)] == ["completed"]
+    assert store.list_rows.count_open(list_id) == 2
 
 
 def test_purging_and_erasing_leave_no_row_of_a_person(store, read):
     list_id = read(row(1, number=NUMBER), row(2), row(3))
     open_row, *_ = due(store, list_id)[1:]
-    store.lists.called(open_row.id, queued(store, "call-1", to_number="+14155550177").ref)
+    store.list_rows.called(open_row.id, queued(store, "call-1", to_number="+14155550177").ref)
     store.retention.erase(NUMBER)
     assert NUMBER not in str(rows(store, tables.call_list_row))
     store.retention.purge(datetime.now(UTC) + LATER)

@@ -84,6 +84,15 @@ def test_pages_go_back_the_way_they_came_and_the_last_is_found_at_once(store):
     assert first.newer is None
 
 
+def test_calls_of_a_list_are_in_the_order_in_which_they_were_asked_for(store):
+    placed = [place(store, list_id="vl_1", at=START - timedelta(hours=number)) for number in range(8)]
+    pages = all_pages(lambda edge: store.pages.older(CallFilter(list_id="vl_1"), than=edge))
+    assert [refs(page) for page in pages] == [placed[7:4:-1], placed[4:1:-1], placed[1::-1]]
+    last = store.pages.newer(CallFilter(list_id="vl_1"))
+    assert refs(last) == placed[2::-1]
+    assert refs(store.pages.newer(CallFilter(list_id="vl_1"), than=last.newer)) == placed[5:2:-1]
+
+
 def test_what_comes_meanwhile_moves_no_page(store):
     for _ in range(5):
         place(store)

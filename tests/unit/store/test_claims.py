@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from airflow_provider_voiceinfra.store import tables
@@ -33,7 +35,7 @@ def test_of_many_processes_one_gets_the_key(open_store):
 def test_the_fence_opens_for_the_owner_only(store):
     ours = claim(store)
     assert store.claims.fence(ours, new_call())
-    assert not store.claims.fence(Claim(ours.id, ours.ref, "somebody else"), new_call())
+    assert not store.claims.fence(replace(ours, owner="somebody else"), new_call())
 
 
 @pytest.mark.parametrize("end", ["release", "record_queued", "record_rejected", "record_unknown"])

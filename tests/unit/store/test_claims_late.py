@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from airflow_provider_voiceinfra.store.records import Claim
 from tests.unit.store.race import in_threads
 from tests.unit.store.samples import (
     claim,
@@ -66,7 +67,7 @@ def test_the_owners_late_answer_counts_after_all(store, answer, after):
 
 def test_a_stranger_records_no_answer(store):
     ours = claim(store)
-    stranger = Claim(ours.id, ours.ref, "somebody else")
+    stranger = replace(ours, owner="somebody else")
     store.claims.record_queued(stranger, "call-1")
     store.claims.record_rejected(stranger, "invalid_phone", "no")
     store.claims.record_unknown(stranger, "test")

@@ -15,7 +15,7 @@ OTHER = "+14155550177"
 
 def is_listed(store, number=NUMBER):
     with store.database.read() as tx:
-        return store.do_not_call.has(tx, number)
+        return number in store.do_not_call.among(tx, [number])
 
 
 def test_a_number_on_the_list_is_not_dialled(store, open_store):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -86,7 +87,7 @@ def test_what_changed_since_the_claim_is_seen_before_the_post(store):
 
 def test_somebody_elses_claim_is_not_refused_by_us(store):
     claim = take(store)
-    assert store.claims.fence(Claim(claim.id, claim.ref, "another"), new_call(), CLOSED) is None
+    assert store.claims.fence(replace(claim, owner="another"), new_call(), CLOSED) is None
     assert state(store, claim.ref) == "claimed"
 
 
@@ -125,7 +126,9 @@ def test_around_midnight_each_day_has_its_calls_once(store):
     for now in (last, last, last, first, first, last, first, first):
         # A claim waits for others; so its time may be older than that of the one before it.
         with store.database.write() as tx:
-            counted.append(Budget(tx, "default", "conn").count(FEW, now))
+            budget = Budget(tx, "default", "conn", now)
+            counted.append(budget.count(FEW, now))
+            budget.write()
     days = [day for day in counted if isinstance(day, str)]
     assert days == ["2026-11-23"] * 2 + ["2026-11-24"] * 2
 

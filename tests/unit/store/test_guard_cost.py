@@ -1,13 +1,16 @@
-"""A claim under all rules reads no more in a store full of calls than in an empty one."""
+"""A call under all rules reads no more in a store full of calls than in an empty one."""
 
 from __future__ import annotations
 
+from collections import Counter
+from contextlib import contextmanager
 from datetime import timedelta
 
 import pytest
 
+from airflow_provider_voiceinfra.store.claims import AtFence
 from airflow_provider_voiceinfra.store.records import Claim
-from airflow_provider_voiceinfra.store.rules import Rules
+from airflow_provider_voiceinfra.store.rules import Asked, Rules
 from tests.benchmarks.guard.history import CONN_ID, fill
 from tests.unit.store.samples import new_call
 
@@ -20,21 +23,40 @@ def kind():
     return "sqlite"
 
 
-def steps(store, key, to_number):
-    """Claim, and count the steps of SQLite's machine."""
-    count = 0
+@contextmanager
+def counting(store):
+    """Count the steps of SQLite's machine."""
+    count = Counter()
 
     def one():
-        nonlocal count
-        count += 1
+        count["steps"] += 1
 
     with store.database.engine.connect() as connection:
-        connection.connection.dbapi_connection.set_progress_handler(one, 1)
-    new = new_call(key, conn_id=CONN_ID, to_number=to_number)
-    claim = store.claims.take(new, RULES)
-    assert isinstance(claim, Claim)
-    store.claims.fence(claim, new, RULES)
-    return count
+        sqlite = connection.connection.dbapi_connection
+    sqlite.set_progress_handler(one, 1)
+    yield count
+    sqlite.set_progress_handler(None, 1)
+
+
+def steps(store, key, to_number):
+    """Place a call; gives the steps that it took."""
+    with counting(store) as count:
+        new = new_call(key, conn_id=CONN_ID, to_number=to_number)
+        claim = store.claims.take(new, RULES)
+        assert isinstance(claim, Claim)
+        store.claims.fence(claim, new, RULES)
+        store.claims.record_queued(claim, f"call-{key}")
+    return count["steps"]
+
+
+def steps_together(store, first, count=10):
+    """Place calls together; gives the steps that they took."""
+    asked = [Asked(new_call(f"{n}", to_number=f"+44207946{n}")) for n in range(first, first + count)]
+    with counting(store) as counted:
+        claims = store.claims.take_all(asked)
+        store.claims.fence_all([AtFence(claim, each.new) for claim, each in zip(claims, asked, strict=True)])
+        store.claims.record_all_queued([(claim, f"call-{claim.id}") for claim in claims])
+    return counted["steps"]
 
 
 def test_many_past_calls_and_numbers_cost_hardly_anything(store):
@@ -45,3 +67,10 @@ def test_many_past_calls_and_numbers_cost_hardly_anything(store):
     assert empty > 500
     # Of the past, only the lines that are busy would be read: there are none here.
     assert full < 1.5 * empty
+
+
+def test_nor_do_many_calls_that_are_going_on_where_lines_are_not_counted(store):
+    steps_together(store, 1_000)
+    empty = steps_together(store, 2_000)
+    steps_together(store, 3_000, 3_000)
+    assert steps_together(store, 7_000) < 1.5 * empty

@@ -9,9 +9,9 @@ import pytest
 import sqlalchemy as sa
 
 from airflow_provider_voiceinfra.store import holds, tables
-from airflow_provider_voiceinfra.store.call_lists import NewRow
 from airflow_provider_voiceinfra.store.errors import StoreError
 from airflow_provider_voiceinfra.store.holds import Scope
+from airflow_provider_voiceinfra.store.list_rows import NewRow
 from airflow_provider_voiceinfra.store.records import Claim, Source
 from airflow_provider_voiceinfra.store.rules import Fence, Refused, Rule, Rules
 from tests.unit.store.samples import CONN, NUMBER, new_call, rows, state
@@ -134,7 +134,7 @@ def test_a_row_of_a_list_that_a_worker_has_in_its_hands_is_cancelled_too(store):
     list_id = store.lists.open(Source("dag", "run", "run", "call"))
     store.lists.add(list_id, [NewRow(1, None, NUMBER, {}, {})], 0)
     hold(store)
-    [row] = store.lists.due(list_id, datetime.now(UTC) + timedelta(seconds=1), 9)
+    [row] = store.list_rows.due(list_id, datetime.now(UTC) + timedelta(seconds=1), 9)
     assert store.holds.release(Scope.ALL, "", actor="bob", cancel=True) == 1
     taken = store.claims.take(new_call(list_id=list_id, list_row=row.id))
     assert (taken.state, taken.refusal.rule) == ("cancelled", Rule.CANCELLED)
@@ -169,7 +169,7 @@ def test_a_fence_that_is_being_passed_is_seen_by_a_hold_that_comes_at_that_momen
     fenced = {"fences": 1, "claim_expires_at": datetime.now(UTC) + timedelta(minutes=1)}
     with store.database.write() as tx:
         # A fence that found no hold, and is not committed yet.
-        holds.find_hold(tx, "default", new_call())
+        holds.find_holds(tx, "default", [new_call()])
         tx.execute(sa.update(tables.call).where(tables.call.c.id == claim.id).values(**fenced))
         holding = threading.Thread(target=lambda: (hold(other), returned.set()))
         holding.start()

@@ -166,11 +166,11 @@ def upgrade() -> None:
     op.create_table(
         "voiceinfra_budget",
         sa.Column("environment", sa.String(length=64), nullable=False),
-        sa.Column("conn_id", sa.String(length=250), nullable=False),
+        sa.Column("name", sa.String(length=250), nullable=False),
         sa.Column("day", sa.String(length=10), nullable=False),
         sa.Column("calls", sa.Integer, nullable=False),
         sa.Column("next_at", sa.DateTime(timezone=True), nullable=False),
-        sa.PrimaryKeyConstraint("environment", "conn_id", name="pk_voiceinfra_budget"),
+        sa.PrimaryKeyConstraint("environment", "name", name="pk_voiceinfra_budget"),
     )
     op.create_table(
         "voiceinfra_call_list",
@@ -224,6 +224,12 @@ def upgrade() -> None:
         "ix_voiceinfra_call_list_row_list_id_state_due_at",
         "voiceinfra_call_list_row",
         ["list_id", "state", "due_at"],
+        unique=False,
+    )
+    op.create_index(
+        "ix_voiceinfra_call_list_row_list_id_ended_at",
+        "voiceinfra_call_list_row",
+        ["list_id", "ended_at"],
         unique=False,
     )
     op.create_table(
@@ -307,7 +313,7 @@ def upgrade() -> None:
     op.create_index(
         "ix_voiceinfra_call_list_id",
         "voiceinfra_call",
-        ["list_id", "claimed_at"],
+        ["list_id", "id"],
         unique=False,
         sqlite_where=sa.text("list_id IS NOT NULL"),
         postgresql_where=sa.text("list_id IS NOT NULL"),
@@ -367,3 +373,4 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name="pk_voiceinfra_call_event"),
     )
     op.create_index("ix_voiceinfra_call_event_call", "voiceinfra_call_event", ["call"], unique=False)
+    op.create_index("ix_voiceinfra_call_event_at_id", "voiceinfra_call_event", ["at", "id"], unique=False)

@@ -1,0 +1,283 @@
+"""The rows of call lists: what is due, what is going on, and how each has ended."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any
+
+import sqlalchemy as sa
+
+from airflow_provider_voiceinfra.store import tables
+from airflow_provider_voiceinfra.store.database import Database
+from airflow_provider_voiceinfra.store.holders import hash_key
+from airflow_provider_voiceinfra.store.records import CallState, NewCall
+from airflow_provider_voiceinfra.store.rules import Refused
+
+_row, _call = tables.call_list_row.c, tables.call.c
+_OPEN_CALLS = (CallState.CLAIMED, CallState.QUEUED, CallState.UNKNOWN)
+
+
+class RowState(StrEnum):
+    """How far a row has come."""
+
+    PENDING = "pending"
+    """To be called when it is due."""
+    OPEN = "open"
+    """Its call is going on, or is unknown."""
+    DONE = "done"
+    """It has its end state, see ``result``."""
+    SET_ASIDE = "set_aside"
+    """It is not called, because something is wrong with it."""
+    DROPPED = "dropped"
+    """It was not in the source any more when that was read again."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewRow:
+    """A row as it was read and checked.
+
+    :param position: in the source, from 1.
+    :param key: the user's own, or None.
+    :param fields: of the call, and ``timezone`` and ``not_after``.
+    :param wrong: why it is set aside; None where nothing is wrong.
+    """
+
+    position: int
+    key: str | None = field(repr=False)
+    to_number: str = field(repr=False)
+    fields: Mapping[str, Any] = field(repr=False)
+    metadata: Mapping[str, Any] = field(repr=False)
+    wrong: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ListRow:
+    """A row of a list.
+
+    :param attempt: that is due next, or is going on.
+    :param call_ref: of its latest call.
+    """
+
+    id: int
+    position: int
+    key: str | None = field(repr=False)
+    to_number: str = field(repr=False)
+    fields: Mapping[str, Any] = field(repr=False)
+    metadata: Mapping[str, Any] = field(repr=False)
+    attempt: int
+    call_ref: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class RowCall:
+    """The call of a row that is open, as the store knows it now."""
+
+    row_id: int
+    attempt: int
+    ref: str
+    call_id: str | None
+    state: CallState
+    outcome: str | None
+    completed_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class RowStep:
+    """What becomes of a row.
+
+    :param until: when it is due again; None where it has ended.
+    :param attempt: that is due then.
+    :param result: how it has ended.
+    """
+
+    row_id: int
+    until: datetime | None = None
+    attempt: int = 1
+    result: str | None = None
+
+
+class ListRows:
+    """Knows how far the rows of lists have come.
+
+    :param database: the store's database.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def due(self, list_id: str, now: datetime, count: int) -> list[ListRow]:
+        """List the rows that are due, in the order of the source."""
+        columns = (_row.id, _row.position, _row.key, _row.to_number, _row.fields, _row.metadata, _row.attempt)
+        query = (
+            sa.select(*columns, _row.call_ref)
+            .where(_row.list_id == list_id, _row.state == RowState.PENDING, _row.due_at <= now)
+            .order_by(_row.due_at, _row.id)
+            .limit(count)
+        )
+        with self._database.read() as tx:
+            return [ListRow(*row) for row in tx.execute(query)]
+
+    def next_due(self, list_id: str) -> datetime | None:
+        """Tell when the next row is due; None where none is pending."""
+        pending = (_row.list_id == list_id, _row.state == RowState.PENDING)
+        with self._database.read() as tx:
+            due: datetime | None = tx.scalar(sa.select(sa.func.min(_row.due_at)).where(*pending))
+        return due
+
+    def count_open(self, list_id: str, besides: Collection[int] = ()) -> int:
+        """Count the rows whose call is going on, as far as was noted: lines that are busy.
+
+        :param besides: rows that are not counted.
+        """
+        mine = (_row.list_id == list_id, _row.state == RowState.OPEN, _row.id.not_in(besides))
+        query = sa.select(sa.func.count()).select_from(tables.call_list_row).where(*mine)
+        with self._database.read() as tx:
+            return tx.scalar(query) or 0
+
+    def over(self, list_id: str) -> list[RowCall]:
+        """Give the calls of open rows that have ended, or that should have by now."""
+        now = datetime.now(UTC)
+        dead_claim = sa.and_(_call.state == CallState.CLAIMED, _call.claim_expires_at < now)
+        is_over = sa.or_(_call.state.not_in(_OPEN_CALLS), _call.deadline < now, dead_claim)
+        columns = (_row.id, _row.attempt, _call.ref, _call.call_id, _call.state, _call.outcome, _call.completed_at)
+        with self._database.read() as tx:
+            return [RowCall(*row) for row in tx.execute(self._calls_of(list_id, *columns).where(is_over))]
+
+    def next_deadline(self, list_id: str) -> datetime | None:
+        """Tell when the next open call is overdue; None where none is going on."""
+        going_on = _call.state.in_(_OPEN_CALLS)
+        with self._database.read() as tx:
+            deadline: datetime | None = tx.scalar(self._calls_of(list_id, sa.func.min(_call.deadline)).where(going_on))
+        return deadline
+
+    def ended_calls(self, list_id: str) -> int:
+        """Count the rows that are open and whose call has ended: lines that are free."""
+        ended = _call.state.not_in(_OPEN_CALLS)
+        with self._database.read() as tx:
+            return tx.scalar(self._calls_of(list_id, sa.func.count()).where(ended)) or 0
+
+    def called(self, row_id: int, ref: str) -> None:
+        """Note that a row's call is going on, which was placed before."""
+        self._update(row_id, state=RowState.OPEN, call_ref=ref)
+
+    def wait(self, row_id: int, until: datetime) -> None:
+        """Let a row be due later."""
+        self._update(row_id, state=RowState.PENDING, due_at=until)
+
+    def done(self, row_id: int, result: str, ref: str) -> None:
+        """Note how a row has ended."""
+        self._update(row_id, state=RowState.DONE, result=result, ended_at=datetime.now(UTC), call_ref=ref)
+
+    def go_on(self, steps: Sequence[RowStep]) -> None:
+        """Note what becomes of several rows, in one transaction."""
+        now, row = datetime.now(UTC), _row.id == sa.bindparam("row")
+        again: dict[str, Any] = {"state": RowState.PENDING, "due_at": sa.bindparam("until")}
+        again["attempt"] = sa.bindparam("next")
+        ended: dict[str, Any] = {"state": RowState.DONE, "result": sa.bindparam("how"), "ended_at": now}
+        waiting = [{"row": step.row_id, "until": step.until, "next": step.attempt} for step in steps if step.until]
+        done = [{"row": step.row_id, "how": step.result} for step in steps if not step.until]
+        with self._database.write() as tx:
+            for values, rows in ((again, waiting), (ended, done)):
+                if rows:
+                    tx.execute(sa.update(tables.call_list_row).where(row).values(**values), rows)
+
+    def give_up(self, list_id: str) -> int:
+        """End all rows that are pending: who was called before, as that call ended; others as given up.
+
+        :return: how many.
+        """
+        last = sa.select(_call.outcome).where(_call.ref == _row.call_ref, _row.attempt > 1).scalar_subquery()
+        result = sa.func.coalesce(last, "given_up")
+        return self._end(_row.list_id == list_id, _row.state == RowState.PENDING, result=result)
+
+    def count_ended(self, list_id: str, since: datetime) -> int:
+        """Count the rows that ended at a time or later."""
+        query = sa.select(sa.func.count()).where(_row.list_id == list_id, _row.ended_at >= since)
+        with self._database.read() as tx:
+            return tx.scalar(query) or 0
+
+    def latest_results(self, list_id: str, since: datetime, count: int) -> list[str]:
+        """Give how the rows ended that ended last, the newest first.
+
+        :param since: only of those that ended at this time or later.
+        """
+        query = (
+            sa.select(_row.result)
+            .where(_row.list_id == list_id, _row.state == RowState.DONE, _row.ended_at >= since)
+            .order_by(_row.ended_at.desc(), _row.id.desc())
+            .limit(count)
+        )
+        with self._database.read() as tx:
+            return list(tx.scalars(query))
+
+    def count_results(self, list_id: str, result: str, since: datetime) -> int:
+        """Count the rows that ended in a way, at this time or later."""
+        ended = (_row.list_id == list_id, _row.state == RowState.DONE, _row.ended_at >= since, _row.result == result)
+        query = sa.select(sa.func.count()).select_from(tables.call_list_row).where(*ended)
+        with self._database.read() as tx:
+            return tx.scalar(query) or 0
+
+    def end_named(self, list_id: str, keys: Collection[str], result: str) -> int:
+        """End the pending rows that have one of these keys; or numbers, where rows have none.
+
+        :return: how many.
+        """
+        named = (_row.list_id == list_id, _row.state == RowState.PENDING, _row.key_hash.in_(map(hash_key, keys)))
+        return self._end(*named, result=result)
+
+    def end_others(self, list_id: str, keys: Iterable[Collection[str]], result: str) -> int:
+        """End the pending rows whose key is not among these; or number, where rows have none.
+
+        :param keys: in batches.
+        :return: how many.
+        """
+        pending = (_row.list_id == list_id, _row.state == RowState.PENDING)
+        look = secrets.token_hex(8)
+        for batch in keys:
+            with self._database.write() as tx:
+                named = _row.key_hash.in_(map(hash_key, batch))
+                tx.execute(sa.update(tables.call_list_row).where(*pending, named).values(seen_by=look))
+        return self._end(*pending, sa.func.coalesce(_row.seen_by, "") != look, result=result)
+
+    def _end(self, *where: sa.ColumnElement[bool], result: Any) -> int:
+        ended = {"state": RowState.DONE, "result": result, "ended_at": datetime.now(UTC)}
+        with self._database.write() as tx:
+            return int(tx.execute(sa.update(tables.call_list_row).where(*where).values(**ended)).rowcount)
+
+    @staticmethod
+    def _calls_of(list_id: str, *columns: Any) -> sa.Select[Any]:
+        """Select from the calls of the rows that are open."""
+        query = sa.select(*columns).join_from(tables.call_list_row, tables.call, _call.ref == _row.call_ref)
+        return query.where(_row.list_id == list_id, _row.state == RowState.OPEN)
+
+    def _update(self, row_id: int, **values: Any) -> None:
+        with self._database.write() as tx:
+            tx.execute(sa.update(tables.call_list_row).where(_row.id == row_id).values(**values))
+
+
+def open_rows(tx: sa.Connection, refs: Mapping[int, str]) -> None:
+    """Note that rows are being called, in the transaction that claims their calls.
+
+    :param refs: of the calls, by row.
+    """
+    if refs:
+        update = sa.update(tables.call_list_row).where(_row.id == sa.bindparam("row"))
+        update = update.values(state=RowState.OPEN, call_ref=sa.bindparam("its_ref"))
+        tx.execute(update, [{"row": row_id, "its_ref": ref} for row_id, ref in sorted(refs.items())])
+
+
+def refuse_row(tx: sa.Connection, new: NewCall, refused: Refused) -> None:
+    """Note that the guard does not let the call of a row be dialled, where it is one of a list."""
+    if new.list_row is None:
+        return
+    now = datetime.now(UTC)
+    if refused.state == CallState.WAITING:
+        values = {"state": RowState.PENDING, "due_at": refused.refusal.until or now}
+    else:
+        values = {"state": RowState.DONE, "result": refused.state, "ended_at": now}
+    update = sa.update(tables.call_list_row).where(_row.id == new.list_row)
+    tx.execute(update.values(**values, call_ref=refused.ref))

@@ -1,0 +1,1 @@
+"""The transfer: what became of calls, for the warehouse."""

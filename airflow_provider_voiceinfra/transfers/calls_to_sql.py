@@ -1,0 +1,103 @@
+"""Writes what became of calls to the warehouse."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import BaseHook, BaseOperator
+from airflow.sdk.exceptions import AirflowFailException
+
+from airflow_provider_voiceinfra.transfers.columns import columns_for
+from airflow_provider_voiceinfra.waiting import names
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+    from airflow_provider_voiceinfra.store.attempts import Attempt
+
+
+class CallsToSqlOperator(BaseOperator):
+    """Writes a row for each attempt to a table, and replaces what it wrote of them before.
+
+    All of it is one transaction: nobody reads half of it, and a rerun or an overlap changes nothing. Where there is no
+    such table it is made, and a view ``<table>_latest`` with the newest attempt at each call. Returns the number of
+    rows written.
+
+    :param list_id: the calls of this list, such as ``call_list.output["list_id"]``. (templated)
+    :param since: or all calls that have changed at this time or later: a time, or a text in ISO 8601, in UTC where it
+        names no zone, such as ``{{ prev_start_date_success or '2026-01-01' }}``. (templated)
+    :param sql_conn_id: a connection to any database of Airflow's common-sql. (templated)
+    :param table: its name, such as ``results`` or ``analytics.results``. (templated)
+    :param metadata_columns: what the DAG kept with the calls as ``metadata``, each as a column of its own.
+    :param completion_fields: what else of the completions, by VoiceInfra's name, such as ``transcript``, ``summary``,
+        ``recording_url`` or ``to_number``; ``extracted`` is the data that the agent extracted, as JSON. By default no
+        number and no word that was said leaves the call store.
+    """
+
+    template_fields: Sequence[str] = ("list_id", "since", "sql_conn_id", "table")
+
+    def __init__(
+        self,
+        *,
+        list_id: str | None = None,
+        since: datetime | str | None = None,
+        sql_conn_id: str,
+        table: str,
+        metadata_columns: Collection[str] = (),
+        completion_fields: Collection[str] = (),
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        if (list_id is None) == (since is None):
+            raise ValueError("give either list_id or since")
+        self.list_id = list_id
+        self.since = since
+        self.sql_conn_id = sql_conn_id
+        self.table = table
+        self.metadata_columns = names("metadata_columns", metadata_columns)
+        self.completion_fields = names("completion_fields", completion_fields)
+        columns_for(self.metadata_columns, self.completion_fields)
+
+    def execute(self, context: Context) -> int:  # noqa: ARG002 - Airflow's signature
+        """Write, some hundred calls at a time."""
+        from airflow_provider_voiceinfra.transfers.results_table import ResultsTable
+
+        pages = self._pages()
+        columns = columns_for(self.metadata_columns, self.completion_fields)
+        table = ResultsTable(BaseHook.get_hook(self.sql_conn_id), self.table, columns)
+        if table.make_if_missing():
+            self.log.info("Table %s and view %s_latest are made.", self.table, self.table)
+        written = purged = 0
+        with table.replacing() as replace:
+            for page in pages:
+                kept = [attempt for attempt in page if attempt.call.purged_at is None]
+                replace(kept)
+                written += len(kept)
+                purged += len(page) - len(kept)
+        self.log.info("%d rows are written to %s.", written, self.table)
+        if purged:
+            # What the call store has forgotten is not taken from the warehouse.
+            self.log.info("%d calls are purged here: their rows in %s stay as they are.", purged, self.table)
+        return written
+
+    def _pages(self) -> Iterator[list[Attempt]]:
+        from airflow_provider_voiceinfra.config import call_store
+
+        if self.since is not None:
+            return call_store().attempts.changed_since(_time(self.since))
+        if not isinstance(self.list_id, str) or not self.list_id:
+            raise AirflowFailException(
+                "list_id is missing: did the upstream task begin its list? Pass its XCom list_id, such as "
+                'call_list.output["list_id"].'
+            )
+        return call_store().attempts.of_list(self.list_id)
+
+
+def _time(given: datetime | str) -> datetime:
+    try:
+        time = datetime.fromisoformat(given.strip()) if isinstance(given, str) else given
+    except ValueError:
+        raise AirflowFailException(f"since is {given!r}, which is no time: write it like 2026-11-23T15:00Z.") from None
+    return time if time.tzinfo else time.replace(tzinfo=UTC)

@@ -1,0 +1,93 @@
+"""Every morning, calls again who was not reached yesterday, and hands the rest to the people at the front desk.
+
+1. writes back what became of yesterday's calls meanwhile: some end after their DAG
+2. calls again those whose reminder, by ``example_call_list``, reached a mailbox or nobody
+3. writes those results back too
+4. puts everybody whom no call has reached on the front desk's list
+
+Needs what ``example_call_list`` needs, and in the warehouse a table ``front_desk (appointment)``.
+"""
+
+from __future__ import annotations
+
+import pendulum
+from airflow.providers.common.sql.operators.sql import SQLExecuteQueryOperator
+from airflow.sdk import dag
+
+from airflow_provider_voiceinfra.operators.call_list import OutboundCallListOperator
+from airflow_provider_voiceinfra.transfers.calls_to_sql import CallsToSqlOperator
+
+RESULTS = {"sql_conn_id": "warehouse", "table": "voice_calls", "metadata_columns": ["appointment"]}
+
+
+@dag(
+    schedule="0 10 * * *",
+    start_date=pendulum.datetime(2026, 1, 1, tz="America/New_York"),
+    catchup=False,
+    # It calls people: a person says when it may begin.
+    is_paused_upon_creation=True,
+    # Two runs at once would only wait for each other's calls.
+    max_active_runs=1,
+    tags=["voiceinfra", "example"],
+)
+def example_follow_up():
+    refresh = CallsToSqlOperator(
+        task_id="refresh",
+        # More than a day: what was written before is only written again.
+        since="{{ (dag_run.run_after - macros.timedelta(days=2)) | ts }}",
+        **RESULTS,
+    )
+
+    calls = OutboundCallListOperator(
+        task_id="call_again",
+        sql_conn_id="warehouse",
+        # Every run has `run_after`, also one that is triggered by hand. Columns of metadata are texts. Only that
+        # DAG's calls: a follow-up is not followed up.
+        sql="""
+            SELECT a.id AS appointment, a.phone, a.name, a.starts
+            FROM appointments a
+            JOIN voice_calls_latest r ON r.appointment = CAST(a.id AS VARCHAR(20))
+            WHERE a.day = '{{ (dag_run.run_after + macros.timedelta(days=1)) | ds }}'
+            AND r.dag_id = 'example_call_list' AND r.outcome IN ('voicemail', 'failed')
+        """,
+        column_map={"to_number": "phone"},
+        default_region="US",
+        variable_columns=["name", "starts"],
+        metadata_columns=["appointment"],
+        # Another key than yesterday's reminder, so that it is another call; the same all day, so that no rerun of the
+        # day calls again.
+        key_prefix="follow-up-{{ dag_run.run_after | ds }}",
+        key_column="appointment",
+        max_in_flight=20,
+    )
+
+    write_back = CallsToSqlOperator(
+        task_id="write_back",
+        list_id=calls.output["list_id"],
+        # Also when the list has failed: the front desk needs to know who is left. The failed task alerts all the same.
+        trigger_rule="all_done",
+        **RESULTS,
+    )
+
+    hand_over = SQLExecuteQueryOperator(
+        task_id="hand_over",
+        conn_id="warehouse",
+        # By what is known rather than by what was tried: who was never called is among them, and nobody is twice.
+        # The table has the calls of other DAGs too, whose appointments may be others.
+        sql="""
+            INSERT INTO front_desk (appointment)
+            SELECT a.id FROM appointments a
+            WHERE a.day = '{{ (dag_run.run_after + macros.timedelta(days=1)) | ds }}'
+            AND NOT EXISTS (
+                SELECT 1 FROM voice_calls r
+                WHERE r.appointment = CAST(a.id AS VARCHAR(20)) AND r.outcome = 'answered'
+                AND r.dag_id IN ('example_call_list', 'example_follow_up')
+            )
+            AND NOT EXISTS (SELECT 1 FROM front_desk f WHERE f.appointment = a.id)
+        """,
+    )
+
+    refresh >> calls >> write_back >> hand_over
+
+
+example_follow_up()
