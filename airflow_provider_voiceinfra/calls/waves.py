@@ -22,6 +22,8 @@ _LOOK_INTERVAL = 2.0
 _AHEAD = 2.0
 """Seconds for which turns are taken ahead, where there is a rate."""
 _LONGEST_NAP = timedelta(minutes=10)
+_ASK_INTERVAL = 600.0
+"""Seconds after which it is asked again who is still to be called, where rows are dialled for that long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,7 @@ class Waves:
 
     :param intent: gives the call that a row asks for.
     :param progress: notes what became of the calls.
+    :param still_due: ends the rows that are not to be called any more; is called before each wave.
     :param max_in_flight: calls of the list that may be going on at a time.
     :param calls_per_second: at which it can dial at most; None for as fast as may be.
     """
@@ -55,6 +58,7 @@ class Waves:
         source: Source,
         intent: Callable[[ListRow], CallIntent],
         progress: Progress,
+        still_due: Callable[[], object],
         *,
         max_in_flight: int,
         calls_per_second: float | None = None,
@@ -62,6 +66,7 @@ class Waves:
         self._store = store
         self._list_id = list_id
         self._progress = progress
+        self._still_due = still_due
         self._max_in_flight = max_in_flight
         ahead = POSTS if calls_per_second is None else int(calls_per_second * _AHEAD)
         self._posts = max(1, min(POSTS, max_in_flight, ahead))
@@ -73,9 +78,12 @@ class Waves:
         :return: when to come back; None where every row has its end state.
         :raises ListStoppedError: if no call of the list can be placed.
         """
-        look_at = time.monotonic()
+        look_at = ask_at = time.monotonic()
         with self._stream() as stream:
             while True:
+                if time.monotonic() >= ask_at:
+                    self._still_due()
+                    ask_at = time.monotonic() + _ASK_INTERVAL
                 idle = stream.is_idle()
                 if idle or time.monotonic() >= look_at:
                     self._progress.look()

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowFailException
 
-from airflow_provider_voiceinfra.operators.list_source import first_column, query_rows, rows_of
 from airflow_provider_voiceinfra.waiting import DEFAULT_TIMEOUT, GRACE, left
 
 if TYPE_CHECKING:
@@ -18,14 +16,10 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from airflow_provider_voiceinfra.calls.calling_hours import CallingHours
-    from airflow_provider_voiceinfra.calls.list_rows import Template
     from airflow_provider_voiceinfra.calls.redial import Redial
     from airflow_provider_voiceinfra.calls.stop_when import StopWhen
-    from airflow_provider_voiceinfra.hooks.voiceinfra import VoiceInfraHook
+    from airflow_provider_voiceinfra.operators.list_run import ListRun
 
-_AT_ONCE = 500
-_NOT_REACHED = ("failed", "rejected", "overdue", "unknown")
-"""Results of rows that count as failed."""
 _PRIVATE = ("calls", "first_message", "context", "from_number")
 
 
@@ -65,6 +59,7 @@ class OutboundCallListOperator(BaseOperator):
         any more: by ``key_column``, else by number. An error there calls nobody. (templated)
     :param still_due_sql: the same, of rows that are still to be called; all others are not any more. (templated)
     :param stop_when: when the list puts itself on hold; default: ``StopWhen()``.
+    :param plan_only: call nobody, and return what would become of the rows, and when.
     """
 
     template_fields: Sequence[str] = (
@@ -115,6 +110,7 @@ class OutboundCallListOperator(BaseOperator):
         suppress_sql: str | None = None,
         still_due_sql: str | None = None,
         stop_when: StopWhen | None = None,
+        plan_only: bool = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -151,153 +147,40 @@ class OutboundCallListOperator(BaseOperator):
         self.suppress_sql = suppress_sql
         self.still_due_sql = still_due_sql
         self.stop_when = stop_when
+        self.plan_only = plan_only
 
     def execute(self, context: Context) -> dict[str, Any]:
-        """Read the rows, if they are not read yet, and dial."""
+        """Read the rows, if they are not read yet, and dial; or say what would happen."""
         from airflow_provider_voiceinfra.calls.errors import InvalidCallError
-        from airflow_provider_voiceinfra.context import clear_count, remember_store, task_source
+        from airflow_provider_voiceinfra.operators.list_run import ListRun
 
         try:
-            hook, template = self._template(context)
-            remember_store(context, hook.store.id())
-            list_id = hook.store.lists.open(task_source(context))
-            context["ti"].xcom_push(key="list_id", value=list_id)
-            if not hook.store.lists.is_read(list_id, clear_count(context)):
-                self._read(hook, template, list_id, clear_count(context))
+            run = ListRun(self, context, self._asked())
+            context["ti"].xcom_push(key="list_id", value=run.list_id)
+            if self.plan_only:
+                return run.plan()
+            run.read()
         except InvalidCallError as error:
             raise AirflowFailException(str(error)) from error
-        self._check_set_aside(hook, list_id)
-        return self._dial(context, hook, template, list_id)
+        return self._dial(run)
 
-    def execute_wave(self, context: Context, event: dict[str, Any]) -> dict[str, Any]:
+    def execute_wave(self, context: Context, event: dict[str, Any]) -> dict[str, Any]:  # noqa: ARG002 - Airflow gives it
         """Dial on: lines are free, or it is time."""
-        hook, template = self._template(context)
-        return self._dial(context, hook, template, event["list_id"])
+        from airflow_provider_voiceinfra.operators.list_run import ListRun
 
-    def _template(self, context: Context) -> tuple[VoiceInfraHook, Template]:
-        from airflow_provider_voiceinfra.calls.list_rows import Template
-        from airflow_provider_voiceinfra.context import task_source
-        from airflow_provider_voiceinfra.hooks.voiceinfra import VoiceInfraHook
+        return self._dial(ListRun(self, context, self._asked()))
 
-        hook, private = VoiceInfraHook(self.voiceinfra_conn_id), self._asked()
-        ti, give_up_at = context["ti"], None
-        if self.give_up_after is not None:
-            give_up_at = hook.store.waits.deadline(task_source(context), self.give_up_after)
-        return hook, Template(
-            hook.account,
-            self.key_prefix or f"{ti.dag_id}.{ti.task_id}",
-            agent_id=self.agent_id,
-            from_number=private["from_number"],
-            first_message=private["first_message"],
-            context=private["context"],
-            default_region=self.default_region,
-            calling_hours=self.calling_hours,
-            calls_per_second=self.calls_per_second,
-            give_up_at=give_up_at,
-        )
-
-    def _read(self, hook: VoiceInfraHook, template: Template, list_id: str, clear: int) -> None:
-        from airflow_provider_voiceinfra.calls.list_rows import Columns
-
-        columns = Columns(self.column_map or {}, self.variable_columns, self.metadata_columns, self.key_column)
-        if self.sql is None or self.sql_conn_id is None:
-            rows = rows_of(self._asked()["calls"], columns)
-        else:
-            rows = query_rows(self.sql_conn_id, self.sql, columns)
-        numbered = (template.read(position, row, columns) for position, row in enumerate(rows, 1))
-        count = 0
-        while batch := list(islice(numbered, _AT_ONCE)):
-            hook.store.lists.add(list_id, batch, clear)
-            count += len(batch)
-        hook.store.lists.finish_reading(list_id, clear)
-        self.log.info("%d rows are read into list %s.", count, list_id)
-
-    def _check_set_aside(self, hook: VoiceInfraHook, list_id: str) -> None:
-        counts = hook.store.lists.counts(list_id)
-        aside = {result: count for (state, result), count in counts.items() if state == "set_aside"}
-        total = sum(counts.values())
-        if not aside:
-            return
-        reasons = ", ".join(f"{count} {result}" for result, count in sorted(aside.items()))
-        said = f"{sum(aside.values())} of {total} rows of list {list_id} are set aside: {reasons}."
-        if sum(aside.values()) > self.max_invalid_fraction * total:
-            raise AirflowFailException(
-                f"{said} That is more than max_invalid_fraction={self.max_invalid_fraction:g}, so nobody was called. "
-                "Mend the source and clear the task, or allow more."
-            )
-        self.log.warning("%s", said)
-
-    def _dial(self, context: Context, hook: VoiceInfraHook, template: Template, list_id: str) -> dict[str, Any]:
-        from airflow_provider_voiceinfra.calls.progress import Progress, describe
-        from airflow_provider_voiceinfra.calls.stream import ListStoppedError
-        from airflow_provider_voiceinfra.calls.waves import Waves
-        from airflow_provider_voiceinfra.context import task_source
+    def _dial(self, run: ListRun) -> dict[str, Any]:
         from airflow_provider_voiceinfra.triggers.call_list import CallListTrigger
 
-        source = task_source(context)
-        rates = filter(None, (self.calls_per_second, hook.account.limits.calls_per_second))
-        waves = Waves(
-            hook.store,
-            hook.dialer,
-            list_id,
-            source,
-            lambda row: template.intent(list_id, row, source, patience=self.completion_timeout),
-            Progress(
-                *(hook.store, list_id),
-                redial=self.redial,
-                stop_when=self.stop_when,
-                give_up_at=template.give_up_at,
-            ),
-            max_in_flight=self.max_in_flight,
-            calls_per_second=min(rates, default=None),
-        )
-        self._drop_what_is_not_due(hook, template, list_id)
-        try:
-            nap = waves.run()
-        except ListStoppedError as error:
-            raise AirflowFailException(str(error)) from error
-        self.log.info("%s", describe(hook.store, list_id))
+        nap = run.dial()
         if nap is not None:
             self.defer(
-                trigger=CallListTrigger(list_id, nap.until.isoformat(), nap.lines, nap.hold_id),
+                trigger=CallListTrigger(run.list_id, nap.until.isoformat(), nap.lines, nap.hold_id),
                 method_name="execute_wave",
                 timeout=left(nap.until) + GRACE,
             )
-        return self._finish(hook, list_id)
-
-    def _drop_what_is_not_due(self, hook: VoiceInfraHook, template: Template, list_id: str) -> None:
-        """Ask again who is to be called: people cancel between the query and the call."""
-        rows = hook.store.list_rows
-        if self.suppress_sql is not None:
-            ended = sum(
-                rows.end_named(list_id, batch, "suppressed")
-                for batch in first_column(str(self.sql_conn_id), self.suppress_sql, template.name_of(self.key_column))
-            )
-            self.log.info("%d rows are suppressed.", ended)
-        if self.still_due_sql is not None:
-            batches = first_column(str(self.sql_conn_id), self.still_due_sql, template.name_of(self.key_column))
-            self.log.info("%d rows are not due any more.", rows.end_others(list_id, batches, "not_due"))
-
-    def _finish(self, hook: VoiceInfraHook, list_id: str) -> dict[str, Any]:
-        counts = hook.store.lists.counts(list_id)
-        summary: dict[str, Any] = {"list_id": list_id, "rows": sum(counts.values())}
-        for (state, result), count in sorted(counts.items()):
-            name = result if state == "done" else state.value
-            summary[name] = summary.get(name, 0) + count
-        unknown = hook.store.lists.refs(list_id, ["unknown"])
-        if unknown:
-            raise AirflowFailException(
-                f"Of {summary['unknown']} rows of list {list_id} nobody knows whether they were called: "
-                f"{', '.join(unknown)}. `airflow voiceinfra calls show {unknown[0]}` says what can be done. {summary}"
-            )
-        done = sum(count for (state, _), count in counts.items() if state == "done")
-        failed = sum(summary.get(result, 0) for result in _NOT_REACHED)
-        if self.max_failed_fraction is not None and failed > self.max_failed_fraction * done:
-            raise AirflowFailException(
-                f"{failed} of {done} rows of list {list_id} reached nobody, more than max_failed_fraction="
-                f"{self.max_failed_fraction:g}: {summary}"
-            )
-        return summary
+        return run.finish()
 
     def _asked(self) -> dict[str, Any]:
         return self._private or {name: getattr(self, name) for name in _PRIVATE}

@@ -45,6 +45,7 @@ class CallLists:
             "task_id": source.task_id or "",
             "map_index": source.map_index,
             "created_at": datetime.now(UTC),
+            "readings": 0,
         }
         with self._database.write() as tx:
             tx.execute(tables.insert(tx, tables.call_list).values(row).on_conflict_do_nothing())
@@ -62,22 +63,38 @@ class CallLists:
             read_by: int | None = tx.scalar(sa.select(_list.read_by).where(_list.id == list_id))
         return read_by is not None and read_by >= clear
 
-    def add(self, list_id: str, rows: Sequence[NewRow], clear: int) -> None:
-        """Keep rows that were read. A key or a number that was read before is set aside."""
+    def begin_reading(self, list_id: str) -> int:
+        """Begin to read the rows, for the first time or again.
+
+        :return: the number of this reading.
+        """
+        update = sa.update(tables.call_list).where(_list.id == list_id).values(readings=_list.readings + 1)
         with self._database.write() as tx:
-            batch = _Batch(tx, list_id, rows, clear)
+            reading: int = tx.execute(update.returning(_list.readings)).scalar_one()
+        return reading
+
+    def add(self, list_id: str, rows: Sequence[NewRow], reading: int) -> None:
+        """Keep rows that were read. A key or a number that has come before in the same reading is set aside."""
+        with self._database.write() as tx:
+            batch = _Batch(tx, list_id, rows, reading)
             for row in rows:
                 batch.add(row)
             batch.write()
 
-    def finish_reading(self, list_id: str, clear: int) -> None:
+    def finish_reading(self, list_id: str, reading: int, clear: int) -> None:
         """Note that all rows were read; what was there before, was not dialled and is gone now, is dropped."""
-        before = (_row.list_id == list_id, _row.read_by < clear)
+        before = (_row.list_id == list_id, _row.reading < reading)
         gone = (*before, _row.state == RowState.PENDING, _row.attempt == 1)
         with self._database.write() as tx:
             tx.execute(sa.update(tables.call_list_row).where(*gone).values(state=RowState.DROPPED))
             tx.execute(sa.delete(tables.call_list_row).where(*before, _row.state == RowState.SET_ASIDE))
             tx.execute(sa.update(tables.call_list).where(_list.id == list_id).values(read_by=clear))
+
+    def discard(self, list_id: str) -> None:
+        """Forget a list of which nobody was called."""
+        with self._database.write() as tx:
+            tx.execute(sa.delete(tables.call_list_row).where(_row.list_id == list_id))
+            tx.execute(sa.delete(tables.call_list).where(_list.id == list_id))
 
     def counts(self, list_id: str) -> Counter[tuple[RowState, str]]:
         """Count the rows by state and result."""
@@ -99,10 +116,10 @@ class CallLists:
 class _Batch:
     """Rows that are read together, beside those that were read before."""
 
-    def __init__(self, tx: sa.Connection, list_id: str, rows: Sequence[NewRow], clear: int) -> None:
+    def __init__(self, tx: sa.Connection, list_id: str, rows: Sequence[NewRow], reading: int) -> None:
         self._tx = tx
         self._list_id = list_id
-        self._clear = clear
+        self._reading = reading
         self._new: list[dict[str, Any]] = []
         self._read_again: dict[int, dict[str, Any]] = {}
         mine = _row.list_id == list_id
@@ -119,7 +136,7 @@ class _Batch:
         known = self._known.get(key_hash)
         if new.wrong is not None:
             self._set_aside(values, new.wrong)
-        elif key_hash in self._known and (known is None or known.read_by == self._clear):
+        elif key_hash in self._known and (known is None or known.reading == self._reading):
             self._set_aside(values, "duplicate_key")
         elif known is not None:
             self._read_again[known.id] = _changes(known, values)
@@ -151,12 +168,12 @@ class _Batch:
             "result": None,
             "attempt": 1,
             "due_at": datetime.now(UTC),
-            "read_by": self._clear,
+            "reading": self._reading,
         }
 
     def _set_aside(self, values: dict[str, Any], why: str) -> None:
         # Under a name of its own: the key is another row's, or is not known.
-        own = f"{values['key_hash']}/{values['position']}/{values['read_by']}"
+        own = f"{values['key_hash']}/{values['position']}/{values['reading']}"
         self._new.append(values | {"key_hash": hash_key(own), "state": RowState.SET_ASIDE, "result": why})
 
 
@@ -166,7 +183,7 @@ def _name(row: NewRow) -> str:
 
 def _changes(known: Any, values: Mapping[str, Any]) -> dict[str, Any]:
     """Take over what is new in a row that was not dialled; one that was stays as it is."""
-    names = ["read_by"]
+    names = ["reading"]
     if known.state == RowState.DROPPED or (known.state == RowState.PENDING and known.attempt == 1):
         names += ["position", "fields", "metadata", "state", "due_at"]
     return {name: values[name] for name in names}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -12,12 +12,12 @@ import sqlalchemy as sa
 
 from airflow_provider_voiceinfra.store import tables
 from airflow_provider_voiceinfra.store.budget import TURN_LENGTH, give_back
+from airflow_provider_voiceinfra.store.claiming import Claiming, refused_by
 from airflow_provider_voiceinfra.store.completions import lock_call_id, settle
 from airflow_provider_voiceinfra.store.database import Database
 from airflow_provider_voiceinfra.store.events import record_event, record_events
-from airflow_provider_voiceinfra.store.guard import Guard
+from airflow_provider_voiceinfra.store.guard import Guard, Look
 from airflow_provider_voiceinfra.store.holders import (
-    asked_before,
     asker,
     find_holder,
     find_undialled,
@@ -25,7 +25,7 @@ from airflow_provider_voiceinfra.store.holders import (
     keys_in_use,
     lock_intents,
 )
-from airflow_provider_voiceinfra.store.list_rows import open_rows, refuse_row
+from airflow_provider_voiceinfra.store.list_rows import refuse_row
 from airflow_provider_voiceinfra.store.records import CallState, Claim, Held, NewCall, Party
 from airflow_provider_voiceinfra.store.recovery import lock_party, party_of_call, recover, recover_all
 from airflow_provider_voiceinfra.store.rules import Asked, Fence, Refusal, Refused, Rule, Rules
@@ -78,16 +78,9 @@ class Claims:
         :param asked: no two of one key, one task without keys of its own, or one number.
         """
         now, owner = datetime.now(UTC), secrets.token_hex(16)
-        calls = [each.new for each in asked]
         with self._database.write() as tx:
-            lock_intents(tx, self._environment, calls)
-            known, look = keys_in_use(tx, self._environment, calls), self._guard.look(tx, asked)
-            look.lock_numbers()
-            claiming = _Claiming(tx, owner)
-            for each in asked:
-                earlier = None
-                if not each.new.own_key or hash_key(each.new.base_key) in known:
-                    earlier = self._earlier(tx, each.new)
+            look, claiming = self._look(tx, asked), Claiming(tx, owner)
+            for each, earlier in self._earlier_calls(tx, asked):
                 if isinstance(earlier, Held | Refused):
                     claiming.leave(each.new, earlier)
                     continue
@@ -100,6 +93,30 @@ class Claims:
             claiming.write()
             look.write()
         return claiming.taken()
+
+    def foresee(self, asked: Sequence[Asked]) -> list[Held | Refused | Refusal | None]:
+        """Say what stands in the way of several calls now, and claim none; see :meth:`take_all`."""
+        now = datetime.now(UTC)
+        with self._database.write() as tx:
+            look, met = self._look(tx, asked), []
+            for each, earlier in self._earlier_calls(tx, asked):
+                checked = earlier if isinstance(earlier, Held | Refused) else look.check(each.new, each.rules, now)
+                met.append(None if isinstance(checked, str) else checked)
+            tx.rollback()
+        return met
+
+    def _look(self, tx: sa.Connection, asked: Sequence[Asked]) -> Look:
+        lock_intents(tx, self._environment, [each.new for each in asked])
+        look = self._guard.look(tx, asked)
+        look.lock_numbers()
+        return look
+
+    def _earlier_calls(self, tx: sa.Connection, asked: Sequence[Asked]) -> Iterator[tuple[Asked, Any]]:
+        """Find what stands in the way of each call, or the row of it that waits."""
+        known = keys_in_use(tx, self._environment, [each.new for each in asked])
+        for each in asked:
+            may_be_known = not each.new.own_key or hash_key(each.new.base_key) in known
+            yield each, self._earlier(tx, each.new) if may_be_known else None
 
     def _earlier(self, tx: sa.Connection, new: NewCall) -> Any:
         """Find what stands in the way of a call, or the row of it that waits."""
@@ -197,7 +214,7 @@ class Claims:
         return passed
 
     def _refuse(self, tx: sa.Connection, at: AtFence, met: object) -> Refused | None:
-        if not isinstance(met, Refusal) or not self._let_go(tx, at.claim, CallState.CLAIMED, **_refused_by(met)):
+        if not isinstance(met, Refusal) or not self._let_go(tx, at.claim, CallState.CLAIMED, **refused_by(met)):
             return None
         record_event(tx, at.claim.id, met.rule.state, rule=met.rule, asked_by=asker(at.new))
         if met.rule is not Rule.PACE:
@@ -323,74 +340,6 @@ class Claims:
         return tx.execute(sa.update(tables.call).where(*condition).values(**values)).rowcount == 1
 
 
-class _Claiming:
-    """Rows of calls that are about to be claimed or refused, in one transaction."""
-
-    def __init__(self, tx: sa.Connection, owner: str) -> None:
-        self._tx = tx
-        self._owner = owner
-        self._taken: list[Claim | Held | Refused | tuple[str, Party]] = []
-        # By ref: what is claimed anew is written together.
-        self._new: dict[str, dict[str, Any]] = {}
-        self._of_lists: dict[int, str] = {}
-        self._claimed: dict[str, int] = {}
-
-    def leave(self, new: NewCall, met: Held | Refused) -> None:
-        """Claim nothing: something stands in the way."""
-        if isinstance(met, Refused):
-            refuse_row(self._tx, new, met)
-        self._taken.append(met)
-
-    def refuse(self, new: NewCall, earlier: Any, row: dict[str, Any], refusal: Refusal) -> None:
-        """Write that the guard refuses a call."""
-        ref, row = self._ref(earlier), row | _refused_by(refusal)
-        row_id = self._go_on(earlier, row) if earlier is not None else self._insert([{"ref": ref, **row}])[ref]
-        if not asked_before(earlier, new, refusal.rule):
-            record_event(self._tx, row_id, refusal.rule.state, rule=refusal.rule, asked_by=asker(new))
-        self.leave(new, Refused(ref, refusal.rule.state, refusal))
-
-    def claim(self, new: NewCall, earlier: Any, row: dict[str, Any]) -> None:
-        """Claim a call; one that waited goes on under its ref."""
-        ref = self._ref(earlier)
-        if earlier is not None:
-            self._claimed[ref] = self._go_on(earlier, row)
-        else:
-            self._new[ref] = {"ref": ref, **row}
-        if new.list_row is not None:
-            self._of_lists[new.list_row] = ref
-        self._taken.append((ref, Party.of(new)))
-
-    def write(self) -> None:
-        """Write what is claimed."""
-        self._claimed |= self._insert(list(self._new.values()))
-        record_events(self._tx, "claimed", {row_id: {} for row_id in self._claimed.values()})
-        open_rows(self._tx, self._of_lists)
-
-    def taken(self) -> list[Claim | Held | Refused]:
-        """Give what became of each, in the order in which they were asked for."""
-        return [
-            Claim(self._claimed[each[0]], each[0], self._owner, each[1]) if isinstance(each, tuple) else each
-            for each in self._taken
-        ]
-
-    @staticmethod
-    def _ref(earlier: Any) -> str:
-        return f"vc_{secrets.token_hex(6)}" if earlier is None else str(earlier.ref)
-
-    def _go_on(self, earlier: Any, row: dict[str, Any]) -> int:
-        self._tx.execute(sa.update(tables.call).where(tables.call.c.id == earlier.id).values(row))
-        return int(earlier.id)
-
-    def _insert(self, rows: Sequence[dict[str, Any]]) -> dict[str, int]:
-        """Insert rows of calls; gives the number of each, by ref."""
-        if not rows:
-            return {}
-        self._tx.execute(tables.call.insert(), rows)
-        refs = [row["ref"] for row in rows]
-        found = self._tx.execute(sa.select(tables.call.c.ref, tables.call.c.id).where(tables.call.c.ref.in_(refs)))
-        return {row.ref: row.id for row in found}
-
-
 def _these(claims: Sequence[Claim]) -> tuple[sa.ColumnElement[bool], ...]:
     """Say which rows of calls are those of our claims: by number, which is quick, and by owner."""
     columns = tables.call.c
@@ -411,17 +360,6 @@ def _meant_by(tx: sa.Connection, answers: Sequence[tuple[Claim, str]]) -> tuple[
     accounts = {claim.party.webhook_conn_id for claim, _ in answers}
     others = [row for row in rows.values() if row.id not in ours and row.call_id in ours.values()]
     return ours, [row.id for row in others if row.queued_at is None and row.webhook_conn_id in accounts]
-
-
-def _refused_by(refusal: Refusal) -> dict[str, Any]:
-    state = refusal.rule.state
-    return {
-        "state": state,
-        "holds_key": state == CallState.WAITING,
-        "rule": refusal.rule,
-        "wait_until": refusal.until,
-        "hold_id": refusal.hold_id,
-    }
 
 
 _UNSETTLED: dict[str, Any] = {"completion_id": None, "outcome": None, "completed_at": None}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -111,15 +111,23 @@ class ListRows:
 
     def due(self, list_id: str, now: datetime, count: int) -> list[ListRow]:
         """List the rows that are due, in the order of the source."""
-        columns = (_row.id, _row.position, _row.key, _row.to_number, _row.fields, _row.metadata, _row.attempt)
-        query = (
-            sa.select(*columns, _row.call_ref)
-            .where(_row.list_id == list_id, _row.state == RowState.PENDING, _row.due_at <= now)
-            .order_by(_row.due_at, _row.id)
-            .limit(count)
-        )
+        due = self._pending(list_id).where(_row.due_at <= now).order_by(_row.due_at, _row.id).limit(count)
         with self._database.read() as tx:
-            return [ListRow(*row) for row in tx.execute(query)]
+            return [ListRow(*row) for row in tx.execute(due)]
+
+    def pending(self, list_id: str, count: int) -> Iterator[list[ListRow]]:
+        """List all rows that are still to be called, in batches.
+
+        :param count: of rows in a batch.
+        """
+        query, after = self._pending(list_id).order_by(_row.id).limit(count), 0
+        while True:
+            with self._database.read() as tx:
+                rows = [ListRow(*row) for row in tx.execute(query.where(_row.id > after))]
+            if not rows:
+                return
+            yield rows
+            after = rows[-1].id
 
     def next_due(self, list_id: str) -> datetime | None:
         """Tell when the next row is due; None where none is pending."""
@@ -247,6 +255,11 @@ class ListRows:
         ended = {"state": RowState.DONE, "result": result, "ended_at": datetime.now(UTC)}
         with self._database.write() as tx:
             return int(tx.execute(sa.update(tables.call_list_row).where(*where).values(**ended)).rowcount)
+
+    @staticmethod
+    def _pending(list_id: str) -> sa.Select[Any]:
+        columns = (_row.id, _row.position, _row.key, _row.to_number, _row.fields, _row.metadata, _row.attempt)
+        return sa.select(*columns, _row.call_ref).where(_row.list_id == list_id, _row.state == RowState.PENDING)
 
     @staticmethod
     def _calls_of(list_id: str, *columns: Any) -> sa.Select[Any]:

@@ -319,7 +319,8 @@ call_list = sa.Table(
     sa.Column("task_id", sa.String(250), nullable=False),
     sa.Column("map_index", sa.Integer, nullable=False),
     sa.Column("created_at", UtcDateTime, nullable=False),
-    # The clear that has read the rows to their end; none before.
+    # How often reading the rows was begun, and the clear that has read them to their end; none before.
+    sa.Column("readings", sa.Integer, nullable=False),
     sa.Column("read_by", sa.Integer),
     sa.Index(None, "environment", "created_at"),
 )
@@ -348,8 +349,8 @@ call_list_row = sa.Table(
     sa.Column("ended_at", UtcDateTime),
     # The look at what is still due that has seen it last.
     sa.Column("seen_by", sa.String(16)),
-    # The clear that has read it.
-    sa.Column("read_by", sa.Integer, nullable=False),
+    # The reading that has seen it last.
+    sa.Column("reading", sa.Integer, nullable=False),
     sa.UniqueConstraint("list_id", "key_hash"),
     sa.Index(
         "uq_voiceinfra_call_list_row_number",

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 from datetime import datetime
 from typing import Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
+from airflow_provider_voiceinfra.calls.progress import TELL_INTERVAL, describe
 from airflow_provider_voiceinfra.config import call_store
 from airflow_provider_voiceinfra.store.errors import StoreError
 from airflow_provider_voiceinfra.store.watcher import wait_until_released
@@ -41,6 +43,7 @@ class CallListTrigger(BaseTrigger):
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Wait; yields ``{"list_id": …}``."""
+        telling = asyncio.create_task(self._tell())
         waits = [asyncio.create_task(self._lines_free())] if self.lines else []
         if self.hold_id is not None:
             waits.append(asyncio.create_task(wait_until_released(call_store(), self.hold_id)))
@@ -51,13 +54,20 @@ class CallListTrigger(BaseTrigger):
             else:
                 await asyncio.sleep(seconds)
         finally:
-            for wait in waits:
-                wait.cancel()
+            for task in (telling, *waits):
+                task.cancel()
         yield TriggerEvent({"list_id": self.list_id})
 
     async def _lines_free(self) -> None:
         while await self._ended() < self.lines:  # noqa: ASYNC110 - what ends them is another process
             await asyncio.sleep(LOOK_INTERVAL)
+
+    async def _tell(self) -> None:
+        """Say in the task's log how far the list has come, at a steady pace."""
+        while True:
+            await asyncio.sleep(TELL_INTERVAL)
+            with contextlib.suppress(StoreError):
+                self.log.info("%s", await asyncio.to_thread(describe, call_store(), self.list_id))
 
     async def _ended(self) -> int:
         try:

@@ -20,11 +20,12 @@ from airflow_provider_voiceinfra.calls.waves import Waves
 from airflow_provider_voiceinfra.sandbox import Sandbox
 from airflow_provider_voiceinfra.store.call_store import CallStore
 from airflow_provider_voiceinfra.store.records import Source
+from tests.benchmarks.receiver.webhooks import SECRET
 
 ANSWER_SECONDS = 0.1
 PATIENCE = timedelta(seconds=90)
 TASK = Source("benchmark", "run", "run", "call")
-SECRET = "benchmark-secret"
+CONN_ID = "voiceinfra_default"
 CONTEXT = multiprocessing.get_context("spawn")
 
 
@@ -82,7 +83,7 @@ def _run_sandbox(pipe: Connection, webhook_url: str | None) -> None:
 
 def account(url: str) -> Account:
     """Describe the sandbox's account."""
-    return Account("bench", url, "sandbox-key", "bench", agent_id="agent_sandbox", from_number="+14155550199")
+    return Account(CONN_ID, url, "sandbox-key", CONN_ID, agent_id="agent_sandbox", from_number="+14155550199")
 
 
 def read(store: CallStore, template: Template, rows: int) -> str:
@@ -92,9 +93,10 @@ def read(store: CallStore, template: Template, rows: int) -> str:
         return list_id
     people = ({"to_number": number_of(row), "name": f"Person {row}"} for row in range(rows))
     numbered = (template.read(position, row, columns) for position, row in enumerate(people, 1))
+    reading = store.lists.begin_reading(list_id)
     while batch := list(islice(numbered, 500)):
-        store.lists.add(list_id, batch, 0)
-    store.lists.finish_reading(list_id, 0)
+        store.lists.add(list_id, batch, reading)
+    store.lists.finish_reading(list_id, reading, 0)
     return list_id
 
 
@@ -113,6 +115,7 @@ def work(url: str, store_url: str, rows: int, calls_per_second: float | None, *,
         TASK,
         lambda row: template.intent(list_id, row, TASK, patience=PATIENCE),
         Progress(store, list_id, stop_when=StopWhen(unknown=0, overdue=0)),
+        lambda: None,
         max_in_flight=rows,
         calls_per_second=calls_per_second,
     )

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import multiprocessing
+import re
 import time
 from collections import Counter
 from datetime import UTC, datetime, timedelta
+
+import sqlalchemy as sa
 
 from airflow_provider_voiceinfra.calls import progress, sending
 from airflow_provider_voiceinfra.calls.account import Account
@@ -14,7 +17,7 @@ from airflow_provider_voiceinfra.calls.list_rows import Columns, Template
 from airflow_provider_voiceinfra.calls.progress import Progress
 from airflow_provider_voiceinfra.calls.stop_when import StopWhen
 from airflow_provider_voiceinfra.calls.waves import Waves
-from airflow_provider_voiceinfra.store import claims
+from airflow_provider_voiceinfra.store import claims, tables
 from airflow_provider_voiceinfra.store.call_store import CallStore
 from airflow_provider_voiceinfra.store.records import Source
 
@@ -35,15 +38,14 @@ def read(store, account):
     template, list_id = Template(account, "test"), store.lists.open(TASK)
     if not store.lists.is_read(list_id, 0):
         people = ({"to_number": f"+1212555{1000 + number}"} for number in range(ROWS))
-        store.lists.add(list_id, [template.read(position, row, Columns()) for position, row in enumerate(people, 1)], 0)
-        store.lists.finish_reading(list_id, 0)
+        rows, reading = enumerate(people, 1), store.lists.begin_reading(list_id)
+        store.lists.add(list_id, [template.read(position, row, Columns()) for position, row in rows], reading)
+        store.lists.finish_reading(list_id, reading, 0)
     return list_id
 
 
-def work(sandbox_url, store_url):
-    """Dial the list to its end, as one worker after another does."""
-    hurry()
-    store = CallStore(store_url)
+def waves(store, sandbox_url, still_due=lambda: None):
+    """Give a worker's waves, and the id of the list."""
     account = Account(
         "voiceinfra_default",
         sandbox_url,
@@ -53,18 +55,30 @@ def work(sandbox_url, store_url):
         from_number="+14155550199",
     )
     template, list_id = Template(account, "test"), read(store, account)
-    waves = Waves(
+    ours = Waves(
         store,
         Dialer(store, account),
         list_id,
         TASK,
         lambda row: template.intent(list_id, row, TASK, patience=PATIENCE),
         Progress(store, list_id, stop_when=StopWhen(unknown=0)),
+        still_due,
         max_in_flight=LINES,
     )
-    while (nap := waves.run()) is not None:
-        time.sleep(min(0.05, max(0.0, (nap.until - datetime.now(UTC)).total_seconds())))
+    return ours, list_id
+
+
+def work(sandbox_url, store_url):
+    """Dial the list to its end, as one worker after another does."""
+    hurry()
+    store = CallStore(store_url)
+    to_the_end(waves(store, sandbox_url)[0])
     store.close()
+
+
+def to_the_end(ours):
+    while (nap := ours.run()) is not None:
+        time.sleep(min(0.05, max(0.0, (nap.until - datetime.now(UTC)).total_seconds())))
 
 
 def test_a_worker_that_is_killed_again_and_again_calls_nobody_twice(voiceinfra):
@@ -90,3 +104,43 @@ def test_a_worker_that_is_killed_again_and_again_calls_nobody_twice(voiceinfra):
     # One of which nobody learned the answer is told by its own webhook; one that was about to be sent is reported.
     assert {result for _, result in results} <= {"answered", "unknown"}
     assert results["done", "answered"] == len(voiceinfra.dials) >= ROWS - KILLS * LINES
+
+
+def test_who_is_still_to_be_called_is_asked_again_while_rows_are_dialled(voiceinfra, monkeypatch):
+    monkeypatch.setattr("airflow_provider_voiceinfra.calls.waves._ASK_INTERVAL", 0.0)
+    store, asked = voiceinfra.store, []
+
+    def still_due():
+        asked.append(len(voiceinfra.dials))
+        if len(asked) == 3:
+            # Who is in hands already is called.
+            store.list_rows.end_others(list_id, [], "not_due")
+
+    ours, list_id = waves(store, voiceinfra.sandbox.url, still_due)
+    ours.run()
+    assert asked[0] == 0
+    assert len(asked) >= 3
+    assert 0 < len(voiceinfra.dials) < ROWS
+
+
+def test_how_far_it_has_come_is_told_at_a_steady_pace(voiceinfra, monkeypatch, caplog):
+    caplog.set_level("INFO")
+    monkeypatch.setattr(progress, "TELL_INTERVAL", 0.0)
+    ours, list_id = waves(voiceinfra.store, voiceinfra.sandbox.url)
+    ours.run()
+    told = [record.getMessage() for record in caplog.records if record.name == progress.__name__]
+    assert told[0] == f"List {list_id}: {ROWS} of {ROWS} rows left, 0 calls going on."
+    said = re.compile(rf"List {list_id}: (\d+) of {ROWS} rows left, (\d+) calls going on.*")
+    assert all(said.fullmatch(each) for each in told)
+    assert not any("+1212" in each for each in told)
+
+
+def test_the_rate_and_the_end_are_told_once_rows_have_ended(voiceinfra):
+    store = voiceinfra.store
+    ours, list_id = waves(store, voiceinfra.sandbox.url)
+    to_the_end(ours)
+    with store.database.read() as tx:
+        row = tx.scalar(sa.select(tables.call_list_row.c.id).limit(1))
+    store.list_rows.wait(row, datetime.now(UTC))
+    told = progress.describe(store, list_id)
+    assert re.search(r"1 of 60 rows left, .*59 answered, \d+\.\d rows a minute, at which it is done at 20", told)

@@ -6,11 +6,13 @@ import json
 import sqlite3
 from collections import Counter
 from contextlib import closing
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from airflow_provider_voiceinfra import config
+from airflow_provider_voiceinfra.calls.calling_hours import WEEKDAYS, CallingHours
 from airflow_provider_voiceinfra.calls.redial import Redial
 from airflow_provider_voiceinfra.calls.stop_when import StopWhen
 from airflow_provider_voiceinfra.store.holds import Scope
@@ -61,6 +63,8 @@ OF_WAREHOUSE = {
     "metadata_columns": ["id"],
     "key_column": "id",
 }
+SHORT = timedelta(seconds=1)
+NIGHT = CallingHours(time(22), time(23), timezone="UTC")
 
 
 def numbers(voiceinfra):
@@ -97,12 +101,12 @@ def test_a_rerun_or_an_overlapping_list_calls_nobody_again(run_list, voiceinfra,
     assert numbers(voiceinfra) == ["+12125550101", "+12125550102"]
 
 
-def test_bad_and_double_rows_are_set_aside_with_a_reason(run_list, voiceinfra, capfd):
+def test_bad_and_double_rows_are_set_aside_with_a_reason(run_list, voiceinfra, capfd, caplog):
     rows = [*people(3), {"to_number": "12"}, {"to_number": None}, people(1)[0]]
     run = run_list(calls=[{"name": "", **row} for row in rows], max_invalid_fraction=0.5)
     assert run.state == "success"
     assert run.xcom("call") == {"list_id": run.xcom("call", "list_id"), "rows": 6, "answered": 3, "set_aside": 3}
-    output = "".join(capfd.readouterr())
+    output = "".join(capfd.readouterr()) + caplog.text
     assert "1 duplicate_key, 2 invalid_to_number" in output
     assert "2125551000" not in output
 
@@ -272,6 +276,61 @@ def test_so_does_one_of_which_nobody_knows_what_becomes_of_its_calls(run_list, v
     assert results["cancelled"] >= 2
 
 
+def test_after_give_up_after_nobody_is_dialled_any_more(run_list, voiceinfra, caplog):
+    late = {**people(2)[1], "timezone": "UTC"}
+    closed = CallingHours(time(0), time(1), timezone="UTC") if datetime.now(UTC).hour > 1 else NIGHT
+    voiceinfra.outcome("+12125551000", "voicemail")
+    run = run_list(calls=people(1), redial=Redial(attempts=2, wait=timedelta(days=1)), give_up_after=SHORT)
+    # Who was called before ends as that call did.
+    assert run.xcom("call") | {"list_id": ""} == {"list_id": "", "rows": 1, "voicemail": 1}
+    run = run_list(calls=[late], calling_hours=closed, give_up_after=SHORT)
+    assert run.xcom("call")["rows"] == 1
+    assert {"given_up", "expired"} & set(run.xcom("call"))
+    assert len(voiceinfra.dials) == 1
+    assert "are not dialled any more: give_up_after ended at" in caplog.text
+
+
+def test_no_faster_than_calls_per_second(run_list, voiceinfra):
+    run = run_list(calls=people(12), max_in_flight=12, calls_per_second=10)
+    assert run.xcom("call")["answered"] == 12
+    times = sorted(dial.at for dial in voiceinfra.dials)
+    assert min(b - a for a, b in zip(times, times[10:], strict=False)) >= timedelta(seconds=1)
+
+
+def test_a_plan_calls_nobody_and_says_what_would_happen_and_when(run_list, voiceinfra, warehouse):
+    rows = [(number, f"+1212555010{number}", "Ada", "America/New_York") for number in range(6)]
+    warehouse([*rows[:1], (9, "12", "Bob", None)])
+    run_list(**OF_WAREHOUSE, max_invalid_fraction=0.5)
+    warehouse([*rows, (9, "12", "Bob", None)])
+    voiceinfra.store.do_not_call.add(["+12125550102"], actor="ada", why="asked")
+    now = datetime.now(ZoneInfo("America/New_York"))
+    opens = (now.hour + 2) % 24 if now.hour != 21 else 0
+    hours = CallingHours(time(opens), time(opens, 59), WEEKDAYS)
+    planned = run_list(
+        **OF_WAREHOUSE,
+        calling_hours=hours,
+        suppress_sql="SELECT id FROM people WHERE id = 1",
+        plan_only=True,
+        max_invalid_fraction=0.5,
+    ).xcom("call")
+    assert planned | {"list_id": "", "when": 0} == {
+        "list_id": "", "rows": 7, "set_aside": 1, "suppressed": 1, "already_called": 1, "do_not_call": 1,
+        "to_call": 3, "when": 0,
+    }  # fmt: skip
+    assert list(planned["when"].values()) == [3]
+    assert datetime.fromisoformat(next(iter(planned["when"]))).astimezone(now.tzinfo).hour == opens
+    assert len(voiceinfra.dials) == 1
+    # Nothing is left of it: whoever clears the task without plan_only begins anew.
+    assert set(voiceinfra.store.lists.counts(planned["list_id"])) == set()
+    again = run_list(**OF_WAREHOUSE, plan_only=True, max_invalid_fraction=0.5).xcom("call")
+    assert again["when"] == {"now": 4}
+
+
+def test_and_what_a_hold_would_stop(run_list, voiceinfra):
+    voiceinfra.store.holds.place(Scope.ALL, "", why="holiday", actor="ada")
+    assert run_list(calls=people(2), plan_only=True).xcom("call")["when"] == {"after release": 2}
+
+
 def source_of(run):
     from airflow_provider_voiceinfra.store.records import Source
 
@@ -285,6 +344,7 @@ def test_what_makes_no_sense_is_told_when_the_dag_is_parsed():
         {"sql": "SELECT 1"},
         {"calls": [], "sql": "x", "sql_conn_id": "y"},
         {"calls": [], "max_in_flight": 0},
+        {"calls": [], "calls_per_second": 0},
     ):
-        with pytest.raises(ValueError, match=r"either sql|must be 1 or more"):
+        with pytest.raises(ValueError, match=r"either sql|must be 1 or more|between 0.001 and 1000"):
             call_lists.make_dag(call_lists.of_rows, **wrong)

@@ -25,8 +25,9 @@ def read(store):
 
     def read_rows(*new, clear=0):
         list_id = store.lists.open(TASK)
-        store.lists.add(list_id, new, clear)
-        store.lists.finish_reading(list_id, clear)
+        reading = store.lists.begin_reading(list_id)
+        store.lists.add(list_id, new, reading)
+        store.lists.finish_reading(list_id, reading, clear)
         return list_id
 
     return read_rows
@@ -64,6 +65,21 @@ def test_what_comes_twice_is_set_aside_with_the_reason(store, read):
         ("set_aside", "duplicate_number"): 1,
         ("set_aside", "invalid_to_number"): 1,
     }
+
+
+def test_a_reading_that_was_cut_off_sets_nobody_aside_when_it_is_begun_again(store, read):
+    list_id = store.lists.open(TASK)
+    store.lists.add(list_id, [row(1, "a"), row(2, "b")], store.lists.begin_reading(list_id))
+    assert not store.lists.is_read(list_id, 0)
+    read(row(1, "a"), row(2, "b"), row(3, "c"))
+    assert counts(store, list_id) == {("pending", ""): 3}
+
+
+def test_a_list_that_was_only_planned_leaves_nothing(store, read):
+    list_id = read(row(1), row(2))
+    store.lists.discard(list_id)
+    assert not rows(store, tables.call_list_row)
+    assert not rows(store, tables.call_list)
 
 
 def test_reading_again_keeps_who_was_called_and_drops_who_is_gone(store, read):

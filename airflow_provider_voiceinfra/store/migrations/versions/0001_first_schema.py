@@ -181,6 +181,7 @@ def upgrade() -> None:
         sa.Column("task_id", sa.String(length=250), nullable=False),
         sa.Column("map_index", sa.Integer, nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("readings", sa.Integer, nullable=False),
         sa.Column("read_by", sa.Integer),
         sa.PrimaryKeyConstraint("id", name="pk_voiceinfra_call_list"),
     )
@@ -207,7 +208,7 @@ def upgrade() -> None:
         sa.Column("call_ref", sa.String(length=32)),
         sa.Column("ended_at", sa.DateTime(timezone=True)),
         sa.Column("seen_by", sa.String(length=16)),
-        sa.Column("read_by", sa.Integer, nullable=False),
+        sa.Column("reading", sa.Integer, nullable=False),
         sa.ForeignKeyConstraint(["list_id"], ["voiceinfra_call_list.id"], name="fk_voiceinfra_call_list_row_list_id"),
         sa.PrimaryKeyConstraint("id", name="pk_voiceinfra_call_list_row"),
         sa.UniqueConstraint("list_id", "key_hash", name="uq_voiceinfra_call_list_row_list_id_key_hash"),

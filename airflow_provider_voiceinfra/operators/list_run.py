@@ -1,0 +1,212 @@
+"""One execution of a call list's task: what is read, planned or dialled, and what is said of it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from functools import cached_property
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk.exceptions import AirflowFailException
+
+from airflow_provider_voiceinfra.calls.intent import CallIntent
+from airflow_provider_voiceinfra.calls.list_rows import Columns, Template
+from airflow_provider_voiceinfra.calls.plan import plan
+from airflow_provider_voiceinfra.calls.progress import Progress, describe
+from airflow_provider_voiceinfra.calls.stream import ListStoppedError
+from airflow_provider_voiceinfra.calls.waves import Nap, Waves
+from airflow_provider_voiceinfra.context import clear_count, remember_store, task_source
+from airflow_provider_voiceinfra.hooks.voiceinfra import VoiceInfraHook
+from airflow_provider_voiceinfra.operators.list_source import first_column, query_rows, rows_of
+from airflow_provider_voiceinfra.store.list_rows import ListRow, NewRow
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+    from airflow_provider_voiceinfra.operators.call_list import OutboundCallListOperator
+
+log = logging.getLogger(__name__)
+
+_AT_ONCE = 500
+"""Rows that are read or planned together."""
+_NOT_REACHED = ("failed", "rejected", "overdue", "unknown")
+"""Results of rows that count as failed."""
+
+
+class ListRun:
+    """A list in the hands of its task.
+
+    :param task: what is asked for.
+    :param private: its fields that are not shown: rows, numbers and words.
+    :raises InvalidCallError: if the connection will not do.
+    """
+
+    def __init__(self, task: OutboundCallListOperator, context: Context, private: Mapping[str, Any]) -> None:
+        self._task = task
+        self._private = private
+        self._source = task_source(context)
+        self._clear = clear_count(context)
+        self._hook = VoiceInfraHook(task.voiceinfra_conn_id)
+        self._store = self._hook.store
+        self._template = self._make_template()
+        remember_store(context, self._store.id())
+        self.list_id = self._store.lists.open(self._source)
+
+    def read(self) -> None:
+        """Read the rows, if they are not read yet, and see that there are not too many bad ones."""
+        if not self._store.lists.is_read(self.list_id, self._clear):
+            self._read_into(self.list_id)
+        self._check_set_aside(self.list_id)
+
+    def plan(self) -> dict[str, Any]:
+        """Say what would become of the rows, and when; calls nobody, and leaves nothing in the store."""
+        lists = self._store.lists
+        aside = replace(self._source, task_id=f"{self._source.task_id} (plan)")
+        lists.discard(lists.open(aside))
+        plan_id = lists.open(aside)
+        try:
+            self._read_into(plan_id)
+            self._drop_what_is_not_due(plan_id)
+            summary = self._summary(plan_id)
+            summary.pop("pending", None)
+            found = plan(
+                self._store,
+                self._hook.dialer,
+                self._store.list_rows.pending(plan_id, _AT_ONCE),
+                self._intent,
+            )
+        finally:
+            lists.discard(plan_id)
+        planned = summary | {"list_id": self.list_id} | found.summary()
+        log.info("Nobody was called (plan_only). If the list were called now: %s", planned)
+        return planned
+
+    def dial(self) -> Nap | None:
+        """Dial while lines are free and rows are due.
+
+        :return: when to come back; None where every row has its end state.
+        """
+        task, limits = self._task, self._hook.account.limits
+        waves = Waves(
+            self._store,
+            self._hook.dialer,
+            self.list_id,
+            self._source,
+            self._intent,
+            Progress(
+                self._store,
+                self.list_id,
+                redial=task.redial,
+                stop_when=task.stop_when,
+                give_up_at=self._template.give_up_at,
+            ),
+            lambda: self._drop_what_is_not_due(self.list_id),
+            max_in_flight=task.max_in_flight,
+            calls_per_second=min(filter(None, (task.calls_per_second, limits.calls_per_second)), default=None),
+        )
+        try:
+            nap = waves.run()
+        except ListStoppedError as error:
+            raise AirflowFailException(str(error)) from error
+        log.info("%s", describe(self._store, self.list_id))
+        return nap
+
+    def finish(self) -> dict[str, Any]:
+        """Give the summary of a list whose rows all have their end state.
+
+        :raises AirflowFailException: if a row is unknown, or too many reached nobody.
+        """
+        summary, list_id = self._summary(self.list_id), self.list_id
+        unknown = self._store.lists.refs(list_id, ["unknown"])
+        if unknown:
+            raise AirflowFailException(
+                f"Of {summary['unknown']} rows of list {list_id} nobody knows whether they were called: "
+                f"{', '.join(unknown)}. `airflow voiceinfra calls show {unknown[0]}` says what can be done. {summary}"
+            )
+        done = summary["rows"] - summary.get("set_aside", 0) - summary.get("dropped", 0)
+        failed, most = sum(summary.get(result, 0) for result in _NOT_REACHED), self._task.max_failed_fraction
+        if most is not None and failed > most * done:
+            raise AirflowFailException(
+                f"{failed} of {done} rows of list {list_id} reached nobody, more than max_failed_fraction={most:g}: "
+                f"{summary}"
+            )
+        return summary
+
+    def _make_template(self) -> Template:
+        task, give_up_at = self._task, None
+        if task.give_up_after is not None:
+            give_up_at = self._store.waits.deadline(self._source, task.give_up_after)
+        return Template(
+            self._hook.account,
+            task.key_prefix or f"{self._source.dag_id}.{self._source.task_id}",
+            agent_id=task.agent_id,
+            from_number=self._private["from_number"],
+            first_message=self._private["first_message"],
+            context=self._private["context"],
+            default_region=task.default_region,
+            calling_hours=task.calling_hours,
+            calls_per_second=task.calls_per_second,
+            give_up_at=give_up_at,
+        )
+
+    def _intent(self, row: ListRow) -> CallIntent:
+        return self._template.intent(self.list_id, row, self._source, patience=self._task.completion_timeout)
+
+    @cached_property
+    def _columns(self) -> Columns:
+        task = self._task
+        return Columns(task.column_map or {}, task.variable_columns, task.metadata_columns, task.key_column)
+
+    def _rows(self) -> Iterator[NewRow]:
+        task = self._task
+        if task.sql is None or task.sql_conn_id is None:
+            rows = rows_of(self._private["calls"], self._columns)
+        else:
+            rows = query_rows(task.sql_conn_id, task.sql, self._columns)
+        return (self._template.read(position, row, self._columns) for position, row in enumerate(rows, 1))
+
+    def _read_into(self, list_id: str) -> None:
+        lists, rows, count = self._store.lists, self._rows(), 0
+        reading = lists.begin_reading(list_id)
+        while batch := list(islice(rows, _AT_ONCE)):
+            lists.add(list_id, batch, reading)
+            count += len(batch)
+        lists.finish_reading(list_id, reading, self._clear)
+        log.info("%d rows are read into list %s.", count, list_id)
+
+    def _check_set_aside(self, list_id: str) -> None:
+        counts = self._store.lists.counts(list_id)
+        aside = {result: count for (state, result), count in counts.items() if state == "set_aside"}
+        total, most = sum(counts.values()), self._task.max_invalid_fraction
+        if not aside:
+            return
+        reasons = ", ".join(f"{count} {result}" for result, count in sorted(aside.items()))
+        said = f"{sum(aside.values())} of {total} rows of list {list_id} are set aside: {reasons}."
+        if sum(aside.values()) > most * total:
+            raise AirflowFailException(
+                f"{said} That is more than max_invalid_fraction={most:g}, so nobody was called. Mend the source and "
+                "clear the task, or allow more."
+            )
+        log.warning("%s", said)
+
+    def _drop_what_is_not_due(self, list_id: str) -> None:
+        """Ask again who is to be called: people cancel between the query and the call."""
+        task, rows = self._task, self._store.list_rows
+        name_of, conn_id = self._template.name_of(task.key_column), str(task.sql_conn_id)
+        if task.suppress_sql is not None:
+            named = first_column(conn_id, task.suppress_sql, name_of)
+            log.info("%d rows are suppressed.", sum(rows.end_named(list_id, batch, "suppressed") for batch in named))
+        if task.still_due_sql is not None:
+            named = first_column(conn_id, task.still_due_sql, name_of)
+            log.info("%d rows are not due any more.", rows.end_others(list_id, named, "not_due"))
+
+    def _summary(self, list_id: str) -> dict[str, Any]:
+        """Count the rows by their result, else by their state."""
+        counts = self._store.lists.counts(list_id)
+        summary: dict[str, Any] = {"list_id": list_id, "rows": sum(counts.values())}
+        for (state, result), count in sorted(counts.items()):
+            name = result if state == "done" else state.value
+            summary[name] = summary.get(name, 0) + count
+        return summary
