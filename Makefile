@@ -3,12 +3,12 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null && echo $$p && break; done)
 BIN := .venv/bin
 
-.PHONY: demo test lint format types constraints clean
+.PHONY: demo test lint format types constraints vendor browser clean
 
 demo: .venv/ready  ## a real Airflow calls people, none of whom is real
 	@$(BIN)/python -m airflow_provider_voiceinfra demo $(ARGS)
 
-test: lint types  ## everything CI checks
+test: lint types browser  ## everything CI checks
 	@$(BIN)/pytest tests/unit --numprocesses 3
 	@$(BIN)/pytest tests/system
 
@@ -28,6 +28,15 @@ constraints: .venv/ready  ## resolve anew what the other commands install
 	@$(BIN)/pip install -q uv
 	@$(BIN)/uv pip compile pyproject.toml --all-extras --universal --upgrade --quiet \
 		--no-header --no-annotate --no-emit-index-url -o constraints.txt
+
+browser:  ## Chromium for the tests of the Calls page, where this machine has none
+	@{ command -v chromium || command -v chromium-browser || command -v google-chrome; } >/dev/null || \
+		{ [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && echo "Installing Chromium" && apt-get update -qq && \
+		DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium fonts-dejavu-core >/dev/null; } || \
+		{ echo "The tests of the Calls page need Chromium: install it, such as by apt-get install chromium"; exit 1; }
+
+vendor: .venv/ready  ## fetch the scripts of the Calls page anew, by npm
+	@$(BIN)/python tools/vendor.py
 
 .venv/ready: pyproject.toml constraints.txt
 	@test -n "$(PYTHON)" || { echo "Python 3.11, 3.12 or 3.13 is needed: install one, or name it: make PYTHON=/path/to/python"; exit 1; }

@@ -28,6 +28,7 @@ def get_provider_info() -> dict[str, Any]:
         "triggers": [
             _modules("triggers.call_allowed", "triggers.call_completion", "triggers.call_list", "triggers.call_settled")
         ],
+        "extra-links": [f"airflow_provider_voiceinfra.plugin.links.{name}" for name in ("CallLink", "CallListLink")],
         "transfers": [
             {
                 "source-integration-name": _INTEGRATION,

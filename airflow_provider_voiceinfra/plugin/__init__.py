@@ -1,4 +1,4 @@
-"""The Airflow plugin: mounts the receiver in the API server."""
+"""The Airflow plugin: mounts the receiver and the Calls page in the API server, and links to the page."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from airflow.plugins_manager import AirflowPlugin
 
 
 class VoiceInfraPlugin(AirflowPlugin):
-    """Mounts the receiver at ``/voiceinfra``.
+    """Mounts the receiver at ``/voiceinfra`` and the Calls page at ``/voiceinfra/calls``.
 
     This module is loaded in every component of Airflow, the application is made in the API server only.
     """
@@ -21,3 +21,28 @@ class VoiceInfraPlugin(AirflowPlugin):
         from airflow_provider_voiceinfra.plugin.api_server import create_api_server_app
 
         return [{"name": "VoiceInfra", "url_prefix": "/voiceinfra", "app": create_api_server_app()}]
+
+    @property
+    def external_views(self) -> list[dict[str, Any]]:  # type: ignore[override]
+        """The entry Calls of Airflow's navigation."""
+        from airflow_provider_voiceinfra.plugin.paths import calls_path
+
+        icon = f"{calls_path()}/static/phone"
+        return [
+            {
+                "name": "Calls",
+                "href": f"{calls_path()}/",
+                "destination": "nav",
+                "url_route": "calls",
+                "nav_top_level": True,
+                "icon": f"{icon}.svg",
+                "icon_dark_mode": f"{icon}-dark.svg",
+            }
+        ]
+
+    @property
+    def operator_extra_links(self) -> list[Any]:  # type: ignore[override]
+        """The links from a task instance to its call or its list."""
+        from airflow_provider_voiceinfra.plugin.links import CallLink, CallListLink
+
+        return [CallLink(), CallListLink()]

@@ -1,7 +1,8 @@
-"""The receiver inside Airflow's API server."""
+"""The receiver and the Calls page inside Airflow's API server."""
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -10,8 +11,10 @@ from airflow.observability.stats import Stats
 from airflow.sdk import BaseHook, conf
 from fastapi import FastAPI
 from starlette.concurrency import run_in_threadpool
+from starlette.routing import Mount
 
-from airflow_provider_voiceinfra.config import receiver_settings
+from airflow_provider_voiceinfra.config import call_store, receiver_settings
+from airflow_provider_voiceinfra.plugin.calls_page.app import count_calls, create_calls_page
 from airflow_provider_voiceinfra.store.call_store import CallStore
 from airflow_provider_voiceinfra.store.errors import StoreError
 from airflow_provider_voiceinfra.webhook.app import Receiver
@@ -21,6 +24,8 @@ log = logging.getLogger(__name__)
 
 def create_api_server_app() -> FastAPI:
     """Make the receiver, with its secrets from Airflow's connections and its figures in Airflow's metrics.
+
+    Beside it is the Calls page, for those who are signed in.
 
     Airflow runs the lifespan of what it mounts only where that is a FastAPI application. Its generated pages are
     left out: nobody would have to sign in to see them.
@@ -32,11 +37,16 @@ def create_api_server_app() -> FastAPI:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         await run_in_threadpool(_prepare, store)
+        counting = asyncio.create_task(count_calls(store))
         async with receiver.running():
             yield
+        counting.cancel()
+        await asyncio.gather(counting, return_exceptions=True)
         store.close()
 
-    return FastAPI(routes=receiver.routes, lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
+    pages = Mount("/calls", app=create_calls_page(call_store()))
+    routes = [*receiver.routes, pages]
+    return FastAPI(routes=routes, lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
 
 
 class AirflowMetrics:

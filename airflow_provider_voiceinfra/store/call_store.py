@@ -8,7 +8,9 @@ import sqlalchemy as sa
 
 from airflow_provider_voiceinfra.store import tables
 from airflow_provider_voiceinfra.store.attempts import Attempts
+from airflow_provider_voiceinfra.store.call_hours import CallHours
 from airflow_provider_voiceinfra.store.call_lists import CallLists
+from airflow_provider_voiceinfra.store.call_pages import CallPages
 from airflow_provider_voiceinfra.store.calls import Calls
 from airflow_provider_voiceinfra.store.claims import Claims
 from airflow_provider_voiceinfra.store.completions import Completions
@@ -16,8 +18,10 @@ from airflow_provider_voiceinfra.store.database import Database
 from airflow_provider_voiceinfra.store.deliveries import Deliveries
 from airflow_provider_voiceinfra.store.do_not_call import DoNotCall
 from airflow_provider_voiceinfra.store.forwards import Forwards
+from airflow_provider_voiceinfra.store.glance import Glance
 from airflow_provider_voiceinfra.store.guard import Guard
 from airflow_provider_voiceinfra.store.holds import Holds
+from airflow_provider_voiceinfra.store.list_pages import ListPages
 from airflow_provider_voiceinfra.store.list_rows import ListRows
 from airflow_provider_voiceinfra.store.opt_out import OptOut
 from airflow_provider_voiceinfra.store.quarantine import Quarantine
@@ -53,6 +57,10 @@ class CallStore:
         self.holds = Holds(self.database, environment)
         self.claims = Claims(self.database, environment, Guard(environment, self.do_not_call))
         self.lists = CallLists(self.database, environment)
+        self.pages = CallPages(self.database, environment)
+        self.list_pages = ListPages(self.database, environment)
+        self.hours = CallHours(self.database)
+        self.glance = Glance(self.database, environment)
         self.list_rows = ListRows(self.database)
         self.calls = Calls(self.database, environment, extracted_field)
         self.attempts = Attempts(self.database, environment, self.calls)

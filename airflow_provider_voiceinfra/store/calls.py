@@ -33,12 +33,15 @@ class Calls:
 
     def get(self, ref_or_call_id: str) -> Call | None:
         """Find a call by its ref or its ``call_id``."""
-        query = self._select().where(
-            sa.or_(tables.call.c.ref == ref_or_call_id, tables.call.c.call_id == ref_or_call_id)
-        )
-        with self._database.read() as tx:
-            row = tx.execute(query).mappings().first()
-        return None if row is None else self._call(row)
+        columns = tables.call.c
+        # One by one, each by its index: asked for either, SQLite looks through all calls of the environment.
+        for is_it in (columns.ref == ref_or_call_id, columns.call_id == ref_or_call_id):
+            with self._database.read() as tx:
+                rows = tx.execute(_with_completion().where(is_it)).mappings().all()
+            for row in rows:
+                if row["environment"] == self._environment:
+                    return self._call(row)
+        return None
 
     def completion(self, call_id: str) -> Completion | None:
         """Find the completion of a call, whether or not it was placed here."""
@@ -69,7 +72,8 @@ class Calls:
         :param until: claimed before this time.
         """
         columns = tables.call.c
-        query = self._select().order_by(columns.id.desc()).limit(_PAGE)
+        mine = columns.environment == self._environment
+        query = _with_completion().where(mine).order_by(columns.id.desc()).limit(_PAGE)
         wishes = (
             (columns.list_id, list_id),
             (columns.dag_id, dag_id),
@@ -96,7 +100,9 @@ class Calls:
 
     def read(self, row_ids: Collection[int]) -> list[Call]:
         """Read calls by their ``id``; those of other environments are left out."""
-        query = self._select().where(tables.call.c.id.in_(row_ids)).order_by(tables.call.c.id)
+        columns = tables.call.c
+        mine = (columns.id.in_(row_ids), columns.environment == self._environment)
+        query = _with_completion().where(*mine).order_by(columns.id)
         with self._database.read() as tx:
             return [self._call(row) for row in tx.execute(query).mappings()]
 
@@ -138,14 +144,6 @@ class Calls:
             oldest: datetime | None = tx.scalar(query)
         return oldest
 
-    def _select(self) -> sa.Select[Any]:
-        call, completion = tables.call, tables.completion
-        return (
-            sa.select(call, completion.c.body)
-            .select_from(call.outerjoin(completion, call.c.completion_id == completion.c.id))
-            .where(call.c.environment == self._environment)
-        )
-
     def _call(self, row: sa.RowMapping) -> Call:
         return Call(
             id=row["id"],
@@ -184,3 +182,8 @@ class Calls:
             # Purged: that it ended, and how, stays known.
             return Completion(row["call_id"], row["outcome"])
         return parse_completion(row["body"], extracted_field=self._extracted_field)
+
+
+def _with_completion() -> sa.Select[Any]:
+    call, completion = tables.call, tables.completion
+    return sa.select(call, completion.c.body).outerjoin_from(call, completion, call.c.completion_id == completion.c.id)

@@ -13,6 +13,9 @@ SCHEMA_VERSION = "0001"
 
 VERSION_TABLE = "voiceinfra_schema_version"
 
+NUMBER_END = "substr(to_number, length(to_number) - 3)"
+"""The last four digits of a number, as their index has them."""
+
 
 class UtcDateTime(sa.TypeDecorator[datetime]):
     """An aware datetime; SQLite, which knows no zones, keeps it as UTC."""
@@ -143,6 +146,8 @@ call = sa.Table(
         postgresql_where=sa.text("state IN ('claimed', 'queued', 'unknown')"),
     ),
     sa.Index(None, "to_number", "claimed_at"),
+    # People look for a number by its last digits.
+    sa.Index("ix_voiceinfra_call_number_end", sa.text(NUMBER_END), "claimed_at"),
     sa.Index(
         "ix_voiceinfra_call_number_hash",
         "number_hash",
@@ -150,6 +155,8 @@ call = sa.Table(
         sqlite_where=sa.text("number_hash IS NOT NULL"),
         postgresql_where=sa.text("number_hash IS NOT NULL"),
     ),
+    sa.Index(None, "environment", "claimed_at"),
+    sa.Index(None, "environment", "dag_id", "claimed_at"),
     sa.Index(
         "ix_voiceinfra_call_list_id",
         "list_id",
@@ -315,6 +322,7 @@ call_list = sa.Table(
     # How often reading the rows was begun, and the clear that has read them to their end; none before.
     sa.Column("readings", sa.Integer, nullable=False),
     sa.Column("read_by", sa.Integer),
+    sa.Index(None, "environment", "created_at"),
 )
 
 call_list_row = sa.Table(
@@ -354,6 +362,34 @@ call_list_row = sa.Table(
     ),
     sa.Index(None, "list_id", "state", "due_at"),
     sa.Index(None, "list_id", "ended_at"),
+)
+
+call_hour = sa.Table(
+    "voiceinfra_call_hour",
+    metadata,
+    # How the calls of an hour ended: what a glance at a year of calls reads instead of them.
+    sa.Column("environment", sa.String(64), primary_key=True),
+    sa.Column("hour", UtcDateTime, primary_key=True),
+    # Empty for calls of no DAG.
+    sa.Column("dag_id", sa.String(250), primary_key=True),
+    sa.Column("outcome", sa.String(64), primary_key=True),
+    sa.Column("calls", sa.Integer, nullable=False),
+    sa.Column("talk_seconds", sa.BigInteger, nullable=False),
+)
+
+counted = sa.Table(
+    "voiceinfra_counted",
+    metadata,
+    # Up to which completion the hours are counted; one row, which whoever counts holds.
+    sa.Column("id", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("completion", BigId, nullable=False),
+)
+
+unmatched = sa.Table(
+    "voiceinfra_unmatched",
+    metadata,
+    # Completions that were counted when no call had them yet.
+    sa.Column("completion", BigId, primary_key=True, autoincrement=False),
 )
 
 wait = sa.Table(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from importlib import import_module
@@ -15,6 +16,9 @@ import pytest
 import airflow_provider_voiceinfra
 from airflow_provider_voiceinfra.cli import COMMANDS
 from airflow_provider_voiceinfra.config import call_store
+from airflow_provider_voiceinfra.plugin import VoiceInfraPlugin
+from airflow_provider_voiceinfra.plugin.calls_page.rendering import STATIC
+from tools import vendor as vendoring
 
 INFO = airflow_provider_voiceinfra.get_provider_info()
 AIRFLOW = Path(airflow.__file__).parent
@@ -33,7 +37,7 @@ def test_every_module_and_class_it_names_exists():
                 import_module(module)
     for entry in INFO["transfers"]:
         import_module(entry["python-module"])
-    for name in (*INFO["cli"], *(each["hook-class-name"] for each in INFO["connection-types"])):
+    for name in (*INFO["extra-links"], *INFO["cli"], *(each["hook-class-name"] for each in INFO["connection-types"])):
         module, _, attribute = name.rpartition(".")
         assert callable(getattr(import_module(module), attribute))
 
@@ -46,6 +50,26 @@ def test_airflow_lists_provider_hook_and_plugin():
     assert "airflow-provider-voiceinfra" in ProvidersManager().providers
     assert ProvidersManagerTaskRuntime().hooks["voiceinfra"].hook_name == "VoiceInfra"
     assert "/voiceinfra" in {app["url_prefix"] for app in get_fastapi_plugins()[0]}
+
+
+@pytest.mark.parametrize(
+    ("base_url", "path"), [("http://localhost:8080", ""), ("https://example.com/air/flow/", "/air/flow")]
+)
+def test_airflows_navigation_leads_to_the_calls_page(monkeypatch, base_url, path):
+    monkeypatch.setenv("AIRFLOW__API__BASE_URL", base_url)
+    [view] = VoiceInfraPlugin().external_views
+    assert (view["name"], view["href"], view["destination"]) == ("Calls", f"{path}/voiceinfra/calls/", "nav")
+
+
+def test_what_the_calls_page_loads_is_in_the_package_with_its_licence():
+    vendor = STATIC / "vendor"
+    scripts = {path.name.removesuffix(".min.js") for path in vendor.glob("*.js")}
+    assert scripts == {f"{package.name.split('.')[0]}-{package.version}" for package in vendoring.PACKAGES}
+    assert all((vendor / f"{name}.LICENSE.txt").read_text() for name in scripts)
+    for file in (*STATIC.glob("*.*"), *(STATIC.parent / "templates").glob("*.html")):
+        assert not re.search(
+            r"(?:https?:)?//(?!www\.w3\.org/2000/svg)[a-z]", re.sub(r"(?m)^\s*//.*$", "", file.read_text())
+        ), file
 
 
 def test_the_connection_form_has_our_fields_and_hides_secrets():

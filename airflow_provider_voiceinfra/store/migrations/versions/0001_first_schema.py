@@ -78,6 +78,27 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name="pk_voiceinfra_store"),
     )
     op.create_table(
+        "voiceinfra_call_hour",
+        sa.Column("environment", sa.String(length=64), nullable=False),
+        sa.Column("hour", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("dag_id", sa.String(length=250), nullable=False),
+        sa.Column("outcome", sa.String(length=64), nullable=False),
+        sa.Column("calls", sa.Integer, nullable=False),
+        sa.Column("talk_seconds", sa.BigInteger, nullable=False),
+        sa.PrimaryKeyConstraint("environment", "hour", "dag_id", "outcome", name="pk_voiceinfra_call_hour"),
+    )
+    op.create_table(
+        "voiceinfra_counted",
+        sa.Column("id", sa.Integer, autoincrement=False, nullable=False),
+        sa.Column("completion", _BIG_ID, nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_voiceinfra_counted"),
+    )
+    op.create_table(
+        "voiceinfra_unmatched",
+        sa.Column("completion", _BIG_ID, autoincrement=False, nullable=False),
+        sa.PrimaryKeyConstraint("completion", name="pk_voiceinfra_unmatched"),
+    )
+    op.create_table(
         "voiceinfra_wait",
         sa.Column("environment", sa.String(length=64), nullable=False),
         sa.Column("dag_id", sa.String(length=250), nullable=False),
@@ -163,6 +184,12 @@ def upgrade() -> None:
         sa.Column("readings", sa.Integer, nullable=False),
         sa.Column("read_by", sa.Integer),
         sa.PrimaryKeyConstraint("id", name="pk_voiceinfra_call_list"),
+    )
+    op.create_index(
+        "ix_voiceinfra_call_list_environment_created_at",
+        "voiceinfra_call_list",
+        ["environment", "created_at"],
+        unique=False,
     )
     op.create_table(
         "voiceinfra_call_list_row",
@@ -304,12 +331,27 @@ def upgrade() -> None:
         "ix_voiceinfra_call_to_number_claimed_at", "voiceinfra_call", ["to_number", "claimed_at"], unique=False
     )
     op.create_index(
+        "ix_voiceinfra_call_number_end",
+        "voiceinfra_call",
+        [sa.text("substr(to_number, length(to_number) - 3)"), "claimed_at"],
+        unique=False,
+    )
+    op.create_index(
         "ix_voiceinfra_call_waiting",
         "voiceinfra_call",
         ["environment"],
         unique=False,
         sqlite_where=sa.text("state = 'waiting'"),
         postgresql_where=sa.text("state = 'waiting'"),
+    )
+    op.create_index(
+        "ix_voiceinfra_call_environment_claimed_at", "voiceinfra_call", ["environment", "claimed_at"], unique=False
+    )
+    op.create_index(
+        "ix_voiceinfra_call_environment_dag_id_claimed_at",
+        "voiceinfra_call",
+        ["environment", "dag_id", "claimed_at"],
+        unique=False,
     )
     op.create_index("ix_voiceinfra_call_state_claimed_at", "voiceinfra_call", ["state", "claimed_at"], unique=False)
     op.create_index(

@@ -1,0 +1,119 @@
+"""The list of calls, and one call."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+from urllib.parse import urlsplit
+
+from fastapi import APIRouter, HTTPException
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from airflow_provider_voiceinfra.calls.transcript import conversation
+from airflow_provider_voiceinfra.loopback import is_loopback
+from airflow_provider_voiceinfra.plugin import paths
+from airflow_provider_voiceinfra.plugin.calls_page.rendering import render
+from airflow_provider_voiceinfra.plugin.calls_page.search import FIELDS, Search, SearchDep
+from airflow_provider_voiceinfra.plugin.calls_page.store import StoreDep
+from airflow_provider_voiceinfra.plugin.calls_page.visitor import Visitor, VisitorDep
+from airflow_provider_voiceinfra.store.call_pages import CallPage
+from airflow_provider_voiceinfra.store.call_store import CallStore
+from airflow_provider_voiceinfra.store.records import Call, CallState
+
+OUTCOMES = ("answered", "voicemail", "failed")
+_LONGEST_URL = 4_000
+
+router = APIRouter()
+
+
+@router.get("/")
+def list_calls(request: Request, store: StoreDep, visitor: VisitorDep, search: SearchDep) -> Response:
+    """Show calls, newest first."""
+    page = search.read(store.pages, visitor)
+    dag_ids = [dag_id for dag_id in store.pages.dag_ids() if visitor.may_read(dag_id)]
+    form = dict.fromkeys(FIELDS, "") | dict(search.given)
+    shown: dict[str, Any] = {"form": form, "states": list(CallState), "outcomes": OUTCOMES, "dag_ids": dag_ids}
+    return render(request, "calls.html", visitor, **_found(page, search), **shown)
+
+
+@router.get("/rows")
+def list_rows(request: Request, store: StoreDep, visitor: VisitorDep, search: SearchDep) -> Response:
+    """Show the list itself anew; nothing where it is as the reader has it."""
+    found = _found(search.read(store.pages, visitor), search)
+    if request.query_params.get("seen") == found["version"]:
+        return Response(status_code=204)
+    return render(request, "rows.html", visitor, **found)
+
+
+@router.get("/{ref}")
+def show_call(request: Request, store: StoreDep, visitor: VisitorDep, ref: str) -> Response:
+    """Show a call, found by its ref; by its ``call_id``, lead there."""
+    call = find_call(store, visitor, ref)
+    if call.ref != ref:
+        return RedirectResponse(f"{paths.calls_path()}/{call.ref}", status_code=303)
+    return render(request, "call.html", visitor, **_shown(store, visitor, call))
+
+
+@router.get("/{ref}/now")
+def show_call_now(request: Request, store: StoreDep, visitor: VisitorDep, ref: str) -> Response:
+    """Show what may have changed of a call; nothing where it is as the reader has it."""
+    shown = _shown(store, visitor, find_call(store, visitor, ref))
+    if request.query_params.get("seen") == shown["version"]:
+        return Response(status_code=204)
+    return render(request, "call_now.html", visitor, **shown)
+
+
+def find_call(store: CallStore, visitor: Visitor, ref: str) -> Call:
+    """Find a call that they may see.
+
+    :raises HTTPException: 404, if there is none.
+    """
+    call = store.calls.get(ref)
+    if call is None:
+        raise HTTPException(404, "There is no such call, or you may not see it.")
+    visitor.must_read(call.source.dag_id)
+    return call
+
+
+def _found(page: CallPage, search: Search) -> dict[str, Any]:
+    # Of every row, also those that look the same: what they link to may not be.
+    version = hashlib.sha256(repr(page).encode()).hexdigest()[:16]
+    return {"page": page, "search": search, "version": version}
+
+
+def _shown(store: CallStore, visitor: Visitor, call: Call) -> dict[str, Any]:
+    """Give what is shown of a call; numbers and words only to those who may hear them."""
+    dag_id, said = call.source.dag_id, call.completion
+    hears = visitor.may_hear(dag_id)
+    unknown = call.state == CallState.UNKNOWN
+    rivals, completions = store.resolutions.candidates(call.ref) if unknown else ([], [])
+    history = store.calls.history(call.id)
+    deliveries = store.pages.deliveries(call.call_id) if call.call_id else []
+    version = hashlib.sha256(repr((call, history, deliveries, completions, rivals)).encode()).hexdigest()[:16]
+    return {
+        "call": call,
+        "hears": hears,
+        "may_act": visitor.may_act(dag_id),
+        "history": history,
+        "deliveries": deliveries,
+        "rivals": rivals,
+        "completions": completions,
+        "said": said if hears else None,
+        "turns": conversation(said.transcript) if hears and said and said.transcript else [],
+        "recording": playable(said.recording_url) if hears and said else None,
+        "version": version,
+    }
+
+
+def playable(url: str | None) -> str | None:
+    """Give the address of a recording where a browser may go: by https, or on this machine."""
+    if not url or len(url) > _LONGEST_URL or not url.isprintable():
+        return None
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname or ""
+    except ValueError:
+        return None
+    safe = parts.scheme == "https" or (parts.scheme == "http" and is_loopback(host))
+    return url if safe and host else None

@@ -1,0 +1,132 @@
+"""Call lists while they are called: how far, with what outcomes, and what was set aside."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import re
+from collections import Counter
+from collections.abc import Iterator
+from itertools import islice
+from typing import Any
+
+from fastapi import APIRouter, HTTPException
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+
+from airflow_provider_voiceinfra.plugin.calls_page.rendering import render, shown_number
+from airflow_provider_voiceinfra.plugin.calls_page.store import StoreDep
+from airflow_provider_voiceinfra.plugin.calls_page.visitor import Visitor, VisitorDep
+from airflow_provider_voiceinfra.store.call_store import CallStore
+from airflow_provider_voiceinfra.store.list_pages import KnownList, WatchedRow
+from airflow_provider_voiceinfra.store.list_rows import RowState
+
+SET_ASIDE_SHOWN = 200
+"""So many rows that were set aside are on the page; all of them are in the CSV file."""
+_CSV_COLUMNS = ("position", "key", "number", "state", "result", "attempt", "due_at", "call", "ended_at")
+# What a spreadsheet would calculate; but a number is just a number.
+_FORMULA = re.compile(r"[=+\-@\t\r\n]")
+_NUMBER = re.compile(r"\+[\d•]+", re.ASCII)
+
+router = APIRouter()
+
+
+@router.get("/lists")
+def show_lists(request: Request, store: StoreDep, visitor: VisitorDep) -> Response:
+    """Show the newest lists."""
+    return render(request, "lists.html", visitor, lists=store.list_pages.newest(visitor.dag_ids))
+
+
+@router.get("/lists/{list_id}")
+def show_list(request: Request, store: StoreDep, visitor: VisitorDep, list_id: str) -> Response:
+    """Show how far a list is."""
+    return render(request, "list.html", visitor, **_shown(store, visitor, list_id))
+
+
+@router.get("/lists/{list_id}/now")
+def show_list_now(request: Request, store: StoreDep, visitor: VisitorDep, list_id: str) -> Response:
+    """Show it anew; nothing where it is as the reader has it."""
+    shown = _shown(store, visitor, list_id)
+    if request.query_params.get("seen") == shown["version"]:
+        return Response(status_code=204)
+    return render(request, "list_now.html", visitor, **shown)
+
+
+@router.get("/lists/{list_id}/rows.csv")
+def download_rows(store: StoreDep, visitor: VisitorDep, list_id: str, state: RowState | None = None) -> Response:
+    """Give the rows as CSV: all of them, or those that are in one state."""
+    known = find_list(store, visitor, list_id)
+    rows = store.list_pages.rows(list_id, *([] if state is None else [state]))
+    name = f"{list_id}{f'-{state}' if state else ''}.csv"
+    return StreamingResponse(
+        _csv(rows, visitor, known.dag_id),
+        media_type="text/csv; charset=utf-8",
+        headers={"Content-Disposition": f'attachment; filename="{name}"'},
+    )
+
+
+def find_list(store: CallStore, visitor: Visitor, list_id: str) -> KnownList:
+    """Find a list that they may see.
+
+    :raises HTTPException: 404, if there is none.
+    """
+    known = store.list_pages.get(list_id)
+    if known is None or not visitor.may_read(known.dag_id or None):
+        raise HTTPException(404, "There is no such list, or you may not see it.")
+    return known
+
+
+def _shown(store: CallStore, visitor: Visitor, list_id: str) -> dict[str, Any]:
+    known, counts = find_list(store, visitor, list_id), store.lists.counts(list_id)
+    states, results, reasons = Counter[RowState](), Counter[str](), Counter[str]()
+    for (state, result), count in counts.items():
+        states[state] += count
+        if state is RowState.DONE:
+            results[result] += count
+        if state is RowState.SET_ASIDE:
+            reasons[result] += count
+    aside = list(islice(store.list_pages.rows(list_id, RowState.SET_ASIDE), SET_ASIDE_SHOWN))
+    version = hashlib.sha256(repr((known, sorted(counts.items()), aside)).encode()).hexdigest()[:16]
+    return {
+        "known": known,
+        "states": states,
+        "results": results,
+        "reasons": reasons,
+        # What is on the list still; what was set aside or dropped is not.
+        "rows": states[RowState.PENDING] + states[RowState.OPEN] + states[RowState.DONE],
+        "aside": aside,
+        "may_act": visitor.may_act(known.dag_id or None),
+        "version": version,
+    }
+
+
+def _csv(rows: Iterator[WatchedRow], visitor: Visitor, dag_id: str) -> Iterator[str]:
+    yield _line(_CSV_COLUMNS)
+    hears = visitor.may_hear(dag_id or None)
+    for row in rows:
+        cells = (
+            row.position,
+            # Keys are the user's own words, which may name a person.
+            (row.key or "") if hears else "",
+            shown_number(row.to_number, visitor, dag_id or None),
+            row.state,
+            row.result or "",
+            row.attempt,
+            row.due_at.isoformat(),
+            row.call_ref or "",
+            row.ended_at.isoformat() if row.ended_at else "",
+        )
+        yield _line(tuple(map(_harmless, cells)))
+
+
+def _line(cells: tuple[str, ...]) -> str:
+    line = io.StringIO()
+    csv.writer(line).writerow(cells)
+    return line.getvalue()
+
+
+def _harmless(cell: object) -> str:
+    """Write a cell so that no spreadsheet takes it for a formula."""
+    text = str(cell)
+    return f"'{text}" if _FORMULA.match(text) and not _NUMBER.fullmatch(text) else text

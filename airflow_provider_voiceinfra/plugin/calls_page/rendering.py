@@ -1,0 +1,113 @@
+"""From what the store knows to what people see. Everything is escaped, whoever wrote it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import jinja2
+from markupsafe import Markup
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+
+from airflow_provider_voiceinfra import __version__
+from airflow_provider_voiceinfra.calls.numbers import mask
+from airflow_provider_voiceinfra.plugin import paths
+from airflow_provider_voiceinfra.plugin.calls_page.visitor import Visitor
+
+STATIC = Path(__file__).parent / "static"
+ZONE_COOKIE = "voiceinfra_zone"
+
+
+def render(request: Request, template: str, visitor: Visitor, /, *, status: int = 200, **shown: Any) -> Response:
+    """Answer with a page, or with a part of one.
+
+    :param template: its name.
+    :param shown: what the template shows.
+    """
+    zone = zone_of(request)
+    shown |= {
+        "base": paths.calls_path(),
+        "airflow": paths.airflow_path(),
+        "path": request.url.path,
+        "visitor": visitor,
+        "zone": zone.key,
+        "when": lambda time, short=False: _when(time, zone, short=short),
+        "number": lambda number, dag_id: shown_number(number, visitor, dag_id),
+    }
+    return HTMLResponse(templates().get_template(template).render(shown), status_code=status)
+
+
+def told(sentence: str) -> Response:
+    """Answer an act: the page says what was done, and everything on it is read again."""
+    said = json.dumps({"voiceinfra-told": sentence, "voiceinfra-changed": True})
+    return Response(status_code=204, headers={"HX-Trigger": said})
+
+
+def shown_number(number: str, visitor: Visitor, dag_id: str | None) -> str:
+    """Show a number as far as they may see it."""
+    if not number:
+        return "removed"
+    return number if visitor.may_hear(dag_id) else mask(number)
+
+
+def zone_of(request: Request) -> ZoneInfo:
+    """Give the zone of the reader's clock, which the page's script tells in a cookie; UTC before that."""
+    try:
+        return ZoneInfo(unquote(request.cookies.get(ZONE_COOKIE, "UTC")))
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return ZoneInfo("UTC")
+
+
+@cache
+def templates() -> jinja2.Environment:
+    """Give the templates; whatever they show is escaped."""
+    made = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    vendor = {path.name.split("-")[0]: f"vendor/{path.name}" for path in (STATIC / "vendor").glob("*.js")}
+    made.globals |= {"vendor": vendor, "version": __version__, "task_path": paths.task_path, "run_path": paths.run_path}
+    made.filters |= {"duration": duration, "label": label, "plainly": plainly}
+    return made
+
+
+def _when(time: datetime | None, zone: ZoneInfo, *, short: bool) -> Markup:
+    """Show a time by the reader's clock."""
+    if time is None:
+        return Markup("")
+    local = time.astimezone(zone)
+    text = f"{local:%H:%M:%S}" if short else f"{local:%d %b %Y, %H:%M:%S}"
+    return Markup('<time datetime="{}" title="{}">{}</time>').format(
+        time.astimezone(UTC).isoformat(), f"{local:%A, %d %B %Y, %H:%M:%S %Z}", text
+    )
+
+
+def duration(seconds: float | None) -> str:
+    """Show a time span: 65 becomes ``1:05``, 3,700 becomes ``1 h 01``."""
+    if seconds is None:
+        return ""
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours:,} h {minutes:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def label(name: str) -> str:
+    """Show a word of ours as people write it."""
+    return name.replace("_", " ")
+
+
+def plainly(value: Any) -> str:
+    """Show an extracted value: a text as it is, anything else as JSON."""
+    if isinstance(value, Mapping | list):
+        return json.dumps(value, ensure_ascii=False, indent=2)
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

@@ -1,0 +1,133 @@
+"""What a reader looks for, from the address of a page and back."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Annotated
+from urllib.parse import urlencode
+from zoneinfo import ZoneInfo
+
+from fastapi import Depends, HTTPException
+from starlette.requests import Request
+
+from airflow_provider_voiceinfra.plugin.calls_page.rendering import zone_of
+from airflow_provider_voiceinfra.plugin.calls_page.visitor import Visitor
+from airflow_provider_voiceinfra.plugin.runs import names_of_run
+from airflow_provider_voiceinfra.store.call_filter import END_LENGTH, CallFilter
+from airflow_provider_voiceinfra.store.call_pages import CallPage, CallPages, Edge
+from airflow_provider_voiceinfra.store.records import CallState
+
+FIELDS = ("state", "outcome", "dag", "run", "list", "digits", "since", "until")
+_PLACES = ("before", "after", "last")
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """What a reader looks for.
+
+    :param given: the fields of the form that are filled in.
+    :param wanted: what they mean, but for who may see it.
+    :param place: where in the list, by ``before``, ``after`` or ``last``.
+    """
+
+    given: Mapping[str, str] = field(repr=False)
+    wanted: CallFilter
+    place: Mapping[str, str]
+
+    def query(self, **place: object) -> str:
+        """Say it, at a place of the list, as the query of an address."""
+        return urlencode(dict(self.given) | {name: str(value) for name, value in place.items()})
+
+    @property
+    def here(self) -> str:
+        """Say it, at this place of the list."""
+        return self.query(**self.place)
+
+    def read(self, pages: CallPages, visitor: Visitor) -> CallPage:
+        """Read the page."""
+        calling = pages.dag_ids()
+        dag_ids = None if visitor.dag_ids is None else visitor.dag_ids.intersection(calling)
+        if self.wanted.digits and len(self.wanted.digits) > END_LENGTH:
+            dag_ids = _whose_numbers_are_seen(visitor, calling)
+        if "after" in self.place:
+            page = pages.newer(self.wanted, dag_ids, than=_edge(self.place["after"]))
+            # The newest are a whole page.
+            return page if page.newer or page.looked_to else pages.older(self.wanted, dag_ids)
+        if "last" in self.place:
+            return pages.newer(self.wanted, dag_ids)
+        return pages.older(self.wanted, dag_ids, than=_edge(self.place.get("before")))
+
+
+def _whose_numbers_are_seen(visitor: Visitor, calling: Collection[str]) -> frozenset[str] | None:
+    """Give the DAGs whose numbers are shown whole: who looks for more digits than are shown would learn them."""
+    heard = frozenset(filter(visitor.may_hear, calling))
+    return None if visitor.may_hear(None) and len(heard) == len(calling) else heard
+
+
+def read_search(request: Request) -> Search:
+    """Read what is looked for from a page's address.
+
+    :raises HTTPException: 400, if something in it cannot be.
+    """
+    query = request.query_params
+    given = {name: query[name].strip() for name in FIELDS if query.get(name, "").strip()}
+    zone = zone_of(request)
+    wanted = CallFilter(
+        state=_state(given.get("state")),
+        outcome=given.get("outcome"),
+        dag_id=given.get("dag"),
+        runs=_runs(given.get("dag"), given.get("run")),
+        list_id=given.get("list"),
+        digits=_digits(given.get("digits")),
+        since=_time(given.get("since"), zone),
+        until=_time(given.get("until"), zone),
+    )
+    return Search(given, wanted, {name: query[name] for name in _PLACES if query.get(name)})
+
+
+SearchDep = Annotated[Search, Depends(read_search)]
+
+
+def _state(text: str | None) -> CallState | None:
+    if text is None:
+        return None
+    try:
+        return CallState(text)
+    except ValueError:
+        raise HTTPException(400, "There is no such state of a call.") from None
+
+
+def _digits(text: str | None) -> str | None:
+    if text is None:
+        return None
+    digits = "".join(filter(str.isdecimal, text))
+    if len(digits) < END_LENGTH or not digits.isascii():
+        raise HTTPException(400, "Give the last four digits of a number, or more.")
+    return digits
+
+
+def _time(text: str | None, zone: ZoneInfo) -> datetime | None:
+    if text is None:
+        return None
+    try:
+        time = datetime.fromisoformat(text)
+        return (time if time.tzinfo else time.replace(tzinfo=zone)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise HTTPException(400, "Write a time like 2026-11-23T15:00.") from None
+
+
+def _edge(text: str | None) -> Edge | None:
+    if text is None:
+        return None
+    edge = Edge.parse(text)
+    if edge is None:
+        raise HTTPException(400, "There is no such page.")
+    return edge
+
+
+def _runs(dag_id: str | None, run_id: str | None) -> tuple[str, ...]:
+    if run_id is None:
+        return ()
+    return (run_id,) if dag_id is None else names_of_run(dag_id, run_id)

@@ -1,0 +1,116 @@
+// What the pages do beyond htmx: dialogs, pictures, and ways out of Airflow's frame.
+(() => {
+  "use strict";
+  const root = document.documentElement;
+  const dialog = document.getElementById("dialog");
+  const asked = document.getElementById("asked");
+  const told = document.getElementById("told");
+  let opener = null;
+  let fading = 0;
+
+  const say = (sentence) => {
+    told.textContent = sentence;
+    told.classList.add("shown");
+    clearTimeout(fading);
+    fading = setTimeout(() => told.classList.remove("shown"), 8000);
+  };
+
+  // A form that asks once more opens as a dialog, and closes when it was answered.
+  const opensDialog = (event) => event.detail.target === asked;
+  document.body.addEventListener("htmx:afterSwap", (event) => {
+    if (!opensDialog(event)) return;
+    if (!dialog.open) {
+      opener = document.activeElement;
+      dialog.showModal();
+    }
+    asked.querySelector("[data-first], input:not([type=hidden]), select, button")?.focus();
+  });
+  document.body.addEventListener("voiceinfra-told", (event) => {
+    dialog.close();
+    say(event.detail.value);
+  });
+  dialog.addEventListener("close", () => {
+    asked.replaceChildren();
+    if (opener?.isConnected) opener.focus();
+  });
+  dialog.addEventListener("click", (event) => {
+    if (event.target === dialog || event.target.closest("[data-close]")) dialog.close();
+  });
+  // What is wrong is said as long as it is: nobody takes what is old for what is so now.
+  document.body.addEventListener("htmx:sendError", () => say("Airflow does not answer: this may be old."));
+  document.body.addEventListener("htmx:responseError", (event) => {
+    const answer = new DOMParser().parseFromString(event.detail.xhr.responseText, "text/html");
+    say(answer.querySelector("main p")?.textContent ?? "That did not work.");
+  });
+
+  // What nobody looks at is not asked for, and what somebody is reading in a form is not taken away.
+  document.body.addEventListener("htmx:beforeRequest", (event) => {
+    if (document.hidden && event.detail.elt.matches("[data-live]")) event.preventDefault();
+  });
+
+  // Airflow's frame lets nothing out; but what is clicked in Airflow's own document goes there.
+  const outOfFrame = (link) => {
+    try {
+      const anchor = parent.document.createElement("a");
+      anchor.href = link.href;
+      parent.document.body.append(anchor);
+      anchor.click();
+      anchor.remove();
+      return true;
+    } catch {
+      return false;
+    }
+  };
+  document.addEventListener("click", (event) => {
+    const link = event.target.closest("a[data-airflow]");
+    if (!link || parent === window || event.ctrlKey || event.metaKey || event.shiftKey) return;
+    if (outOfFrame(link)) event.preventDefault();
+  });
+
+  // Pictures are drawn from the tables beneath them, which are there for everybody.
+  const colour = (name) => getComputedStyle(root).getPropertyValue(`--${name}`).trim();
+  const pictures = new Map();
+
+  const read = (table) => ({
+    labels: [...table.tBodies[0].rows].map((row) => row.cells[0].textContent),
+    series: [...table.tHead.rows[0].cells].slice(1).map((head, column) => ({
+      name: head.textContent,
+      kind: head.dataset.series,
+      values: [...table.tBodies[0].rows].map((row) => Number(row.cells[column + 1].textContent)),
+    })),
+  });
+
+  const draw = (canvas) => {
+    const { labels, series } = read(document.getElementById(canvas.dataset.chart));
+    const datasets = series.map(({ name, kind, values }) => ({
+      label: name,
+      data: values,
+      backgroundColor: colour(kind),
+      borderRadius: 2,
+      maxBarThickness: 28,
+    }));
+    const axis = { stacked: true, border: { display: false }, ticks: { color: colour("faint"), maxRotation: 0 } };
+    const options = {
+      animation: false,
+      responsive: true,
+      maintainAspectRatio: false,
+      interaction: { mode: "index", intersect: false },
+      scales: {
+        x: { ...axis, grid: { display: false } },
+        y: { ...axis, beginAtZero: true, grid: { color: colour("line") }, ticks: { ...axis.ticks, maxTicksLimit: 5 } },
+      },
+      plugins: {
+        legend: { display: series.length > 1, labels: { color: colour("text"), boxWidth: 10, boxHeight: 10 } },
+      },
+    };
+    pictures.get(canvas.id)?.destroy();
+    pictures.set(canvas.id, new Chart(canvas, { type: "bar", data: { labels, datasets }, options }));
+  };
+  const drawAll = () => document.querySelectorAll("canvas[data-chart]").forEach(draw);
+  if (window.Chart) {
+    Chart.defaults.font.family = getComputedStyle(document.body).fontFamily;
+    drawAll();
+    document.body.addEventListener("htmx:afterSettle", (event) => event.detail.elt.querySelector("canvas") && drawAll());
+    root.addEventListener("voiceinfra-painted", drawAll);
+  }
+})();

@@ -1,0 +1,150 @@
+"""How calling goes: what is going on now, how calls have ended, and whether webhooks come."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import sqlalchemy as sa
+
+from airflow_provider_voiceinfra.store import tables
+from airflow_provider_voiceinfra.store.call_hours import counted_to
+from airflow_provider_voiceinfra.store.completions import Completions
+from airflow_provider_voiceinfra.store.database import Database
+from airflow_provider_voiceinfra.store.quarantine import Quarantine
+from airflow_provider_voiceinfra.store.records import CallState
+from airflow_provider_voiceinfra.store.refusals import Refusals
+
+MOST = 5_000
+"""So many calls of a state are counted; more are told as so many."""
+TAIL = 5_000
+"""So many completions that are not in their hours yet are counted one by one."""
+
+_call, _completion, _hour = tables.call.c, tables.completion.c, tables.call_hour.c
+_GOING_ON = (CallState.CLAIMED, CallState.QUEUED)
+
+
+@dataclass(frozen=True, slots=True)
+class HourCount:
+    """How many calls that began in an hour ended in a way, and for how long people talked."""
+
+    hour: datetime
+    outcome: str
+    calls: int
+    talk_seconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class Hours:
+    """How calls have ended.
+
+    :param behind: whether past completions are still being counted.
+    """
+
+    counts: list[HourCount]
+    behind: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Webhooks:
+    """Whether webhooks come.
+
+    :param newest: when the newest completion arrived.
+    :param refused: in the last day, because nobody we know had signed them.
+    :param unmatched: completions of calls that nobody placed here.
+    """
+
+    newest: datetime | None
+    refused: int
+    quarantined: int
+    unmatched: int
+
+
+class Glance:
+    """Takes a glance at calling.
+
+    :param database: the store's database.
+    :param environment: the calls of others are not counted.
+    """
+
+    def __init__(self, database: Database, environment: str) -> None:
+        self._database = database
+        self._environment = environment
+
+    def hours(self, since: datetime, dag_ids: Collection[str] | None = None) -> Hours:
+        """Count how the calls of the hours since a time have ended.
+
+        :param dag_ids: only calls of these DAGs; None for all calls, also of no DAG.
+        """
+        seen = [] if dag_ids is None else [_hour.dag_id.in_(dag_ids)]
+        query = (
+            sa.select(_hour.hour, _hour.outcome, sa.func.sum(_hour.calls), sa.func.sum(_hour.talk_seconds))
+            .where(_hour.environment == self._environment, _hour.hour >= since, *seen)
+            .group_by(_hour.hour, _hour.outcome)
+            .order_by(_hour.hour, _hour.outcome)
+        )
+        with self._database.read() as tx:
+            counts = [HourCount(*row[:2], int(row[2]), int(row[3])) for row in tx.execute(query)]
+            tail, behind = self._tail(tx, since, dag_ids)
+        return Hours(counts + tail, behind)
+
+    def count(self, dag_ids: Collection[str] | None = None) -> dict[str, int]:
+        """Count the calls that are going on, wait, are unknown and are overdue, each up to a limit."""
+        now = datetime.now(UTC)
+        with self._database.read() as tx:
+            return {
+                "going_on": sum(self._count(tx, state, dag_ids, _call.deadline > now) for state in _GOING_ON),
+                **{
+                    state.value: self._count(tx, state, dag_ids)
+                    for state in (CallState.WAITING, CallState.UNKNOWN, CallState.OVERDUE)
+                },
+            }
+
+    def webhooks(self) -> Webhooks:
+        """Look whether webhooks come."""
+        with self._database.read() as tx:
+            unmatched = tx.scalar(sa.select(sa.func.count()).select_from(tables.unmatched)) or 0
+        return Webhooks(
+            newest=Completions(self._database).newest_arrival(),
+            refused=Refusals(self._database).since(datetime.now(UTC) - timedelta(days=1)),
+            quarantined=Quarantine(self._database).count(),
+            unmatched=unmatched,
+        )
+
+    def _count(
+        self, tx: sa.Connection, state: CallState, dag_ids: Collection[str] | None, *more: sa.ColumnElement[bool]
+    ) -> int:
+        """Count calls of a state among the newest of them."""
+        fits = sa.and_(_call.environment == self._environment, *self._seen(dag_ids), *more).label("fits")
+        newest = sa.select(fits).where(_call.state == state).order_by(_call.claimed_at.desc()).limit(MOST).subquery()
+        return tx.scalar(sa.select(sa.func.count()).select_from(newest).where(newest.c.fits)) or 0
+
+    def _tail(
+        self, tx: sa.Connection, since: datetime, dag_ids: Collection[str] | None
+    ) -> tuple[list[HourCount], bool]:
+        """Count the completions that are in no hour yet."""
+        uncounted = (
+            sa.select(_completion.id, _completion.call_id, _completion.outcome, _completion.received_at)
+            .where(_completion.id > counted_to(tx), _completion.first)
+            .order_by(_completion.id)
+            .limit(TAIL + 1)
+            .subquery()
+        )
+        of_call = sa.and_(_call.call_id == uncounted.c.call_id, _call.completion_id == uncounted.c.id)
+        ours = sa.and_(_call.environment == self._environment, *self._seen(dag_ids))
+        query = sa.select(uncounted.c.received_at, uncounted.c.outcome, sa.and_(_call.id.is_not(None), ours))
+        rows = tx.execute(query.select_from(uncounted.outerjoin(tables.call, of_call))).all()
+        if len(rows) > TAIL:
+            return [], True
+        counts = Counter(
+            (received_at.replace(minute=0, second=0, microsecond=0), outcome)
+            for received_at, outcome, fits in rows
+            if fits and received_at >= since
+        )
+        return [HourCount(hour, outcome, calls, 0) for (hour, outcome), calls in sorted(counts.items())], False
+
+    @staticmethod
+    def _seen(dag_ids: Collection[str] | None) -> list[sa.ColumnElement[bool]]:
+        return [] if dag_ids is None else [_call.dag_id.in_(dag_ids)]

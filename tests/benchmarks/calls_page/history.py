@@ -1,0 +1,120 @@
+"""A store that has seen much, as the Calls page reads it: calls with their completions, in lists, of every outcome."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import sqlalchemy as sa
+
+from airflow_provider_voiceinfra.store import call_hours, tables
+from airflow_provider_voiceinfra.store.call_hours import CallHours
+from airflow_provider_voiceinfra.store.call_store import CallStore
+from tests.benchmarks.guard.history import CONN_ID, _rows
+
+AT_ONCE = 10_000
+RARE_CALLS = 60
+"""The oldest calls have an outcome that no later one has."""
+LIST_ID, LIST_ROWS = "vl_1", 20_000
+DORMANT = "dag_dormant"
+"""A DAG of the oldest tenth of the calls."""
+
+
+def fill(store: CallStore, calls: int) -> None:
+    """Write calls of the last 90 days; the newest 500 are going on, all others have ended."""
+    for start in range(0, calls, AT_ONCE):
+        rows = [
+            _told(row, number, calls) for number, row in enumerate(_rows(start, start + AT_ONCE, calls, 500), start)
+        ]
+        with store.database.write() as tx:
+            tx.execute(tables.completion.insert(), list(_completions(rows)))
+            tx.execute(tables.call.insert(), rows)
+    _fill_list(store)
+    analyze(store)
+
+
+def analyze(store: CallStore) -> None:
+    """Let the database know what is in it."""
+    with store.database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.execute(sa.text("ANALYZE"))
+
+
+def count(store: CallStore) -> None:
+    """Count the past into its hours, as the API server does."""
+    clock = [0.0]
+    hours = CallHours(store.database, lambda: clock[0])
+    hours.count()
+    clock[0] = call_hours.SETTLED + 1
+    while hours.count():
+        pass
+
+
+def _told(row: dict[str, Any], number: int, calls: int) -> dict[str, Any]:
+    row |= {"list_id": f"vl_{number // 20_000}" if number % 3 else None, "completion_id": None}
+    if number < calls // 10:
+        row["dag_id"] = DORMANT
+    if row["state"] == "completed":
+        outcome = "busy" if number < RARE_CALLS else ("answered", "answered", "voicemail", "failed")[number % 4]
+        row |= {"outcome": outcome, "completion_id": number + 1}
+    if number % 50_000 == 7:
+        row |= {"state": "unknown", "outcome": None, "completed_at": None, "completion_id": None}
+    return row
+
+
+def _completions(rows: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    for row in rows:
+        if row["completion_id"] is None:
+            continue
+        start = row["claimed_at"] + timedelta(seconds=5)
+        said = {
+            "event": "call.completed",
+            "call_id": row["call_id"],
+            "call_outcome": row["outcome"],
+            "duration_seconds": row["completion_id"] % 300,
+            "start_time": start.isoformat(),
+            "transcript": "Agent: Hello.\nCaller: Hello.\n" * 10,
+            "summary": "x" * 100,
+        }
+        body = json.dumps(said).encode()
+        yield {
+            "id": row["completion_id"],
+            "webhook_conn_id": CONN_ID,
+            "call_id": row["call_id"],
+            "digest": hashlib.sha256(body).digest(),
+            "first": True,
+            "received_at": row["claimed_at"] + timedelta(minutes=3),
+            "outcome": row["outcome"],
+            "opt_out": None,
+            "to_number": row["to_number"],
+            "body": body,
+        }
+
+
+def _fill_list(store: CallStore) -> None:
+    with store.database.write() as tx:
+        now = tx.scalar(sa.select(sa.func.max(tables.call.c.claimed_at)))
+        row = {"id": LIST_ID, "environment": "default", "dag_id": "dag_1", "run_id": "run_1", "task_id": "call"}
+        tx.execute(tables.call_list.insert(), row | {"map_index": -1, "created_at": now, "read_by": 0})
+        tx.execute(tables.call_list_row.insert(), [_list_row(number, now) for number in range(LIST_ROWS)])
+
+
+def _list_row(number: int, now: Any) -> dict[str, Any]:
+    state, result = ("done", ("answered", "voicemail", "failed")[number % 3]) if number % 5 else ("pending", None)
+    if number % 100 == 0:
+        state, result = "set_aside", "invalid_number"
+    return {
+        "list_id": LIST_ID,
+        "position": number,
+        "key_hash": str(number),
+        "to_number": f"+1415{number:07}",
+        "fields": {},
+        "metadata": {},
+        "state": state,
+        "result": result,
+        "attempt": 1,
+        "due_at": now,
+        "read_by": 0,
+    }

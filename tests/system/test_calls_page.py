@@ -1,0 +1,316 @@
+"""The Calls page of a real Airflow in a real Chromium."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+import requests
+from playwright.sync_api import expect
+
+from airflow_provider_voiceinfra.store.holds import Scope
+from airflow_provider_voiceinfra.store.records import Source
+from tests.benchmarks.receiver.webhooks import sign
+from tests.system.conftest import SECRET
+from tests.system.web import chromium, keep_screenshot, sign_in, web_of
+from tests.unit.store.samples import CALLER, claim, queued
+
+# A busy machine is no failure.
+expect.set_options(timeout=20_000)
+PHONE = {"width": 390, "height": 800}
+TALK = (
+    "Agent: Hello Sarah, does your appointment tomorrow at ten still suit you?\n"
+    "Caller: Half past eleven would be better.\nAgent: It is moved to half past eleven. See you tomorrow!"
+)
+EVIL = "<img src=x onerror=\"window.pwned='img'\"><script>window.pwned='script'</script>{{ 7*7 }}"
+
+
+@pytest.fixture(scope="module")
+def web(airflow, tmp_path_factory):
+    """The URL of an API server where people sign in."""
+    with web_of(airflow, tmp_path_factory.mktemp("web")) as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with chromium() as browser:
+        yield browser
+
+
+@pytest.fixture(scope="module")
+def cookies(web, browser):
+    """The sessions of the users, by name."""
+    found = {}
+    for name in ("eve", "ada"):
+        context = browser.new_context()
+        sign_in(context.new_page(), web, name)
+        found[name] = context.cookies()
+        context.close()
+    return found
+
+
+@pytest.fixture
+def visit(web, browser, cookies):
+    """Open the page as somebody who is signed in; whatever goes wrong in it fails the test."""
+    contexts, wrong = [], []
+
+    def as_user(name="eve", path="/", **options):
+        context = browser.new_context(**options)
+        context.add_cookies(cookies[name])
+        contexts.append(context)
+        page = context.new_page()
+        page.on("pageerror", lambda error: wrong.append(str(error)))
+        page.on("dialog", lambda dialog: wrong.append(dialog.message))
+        page.on("console", lambda said: wrong.append(said.text) if "Content Security Policy" in said.text else None)
+        page.goto(f"{web}/voiceinfra/calls{path}")
+        return page
+
+    yield as_user
+    for context in contexts:
+        context.close()
+    assert wrong == []
+
+
+@pytest.fixture
+def place(call_store, request):
+    """Place a call of this test's own DAG, and let its webhook come."""
+    dag_id = f"calls_page_{request.node.name.split('[')[0][-40:]}"
+
+    def in_dag(number, *, call_id=None, **changes):
+        call_id = call_id or f"{dag_id}_{number[-4:]}"
+        source = Source(dag_id, "run", "run", "call")
+        return queued(call_store, call_id, source=source, to_number=number, **changes).ref, call_id
+
+    in_dag.dag_id = dag_id
+    return in_dag
+
+
+@pytest.fixture
+def complete(airflow):
+    def deliver(call_id, number, **said):
+        body = {"event": "call.completed", "call_id": call_id, "call_outcome": "answered", "duration_seconds": 61}
+        content = json.dumps(body | {"to_number": number, "from_number": CALLER, "agent_id": "agent"} | said).encode()
+        headers = {"X-VoiceInfra-Signature": sign(content, SECRET)}
+        answer = requests.post(f"{airflow.url}/voiceinfra/webhook", data=content, headers=headers, timeout=30)
+        assert answer.status_code == 200
+
+    return deliver
+
+
+def test_who_is_signed_in_finds_calls_in_airflows_navigation(web, browser, visit, place):
+    place("+13105550101")
+    page = browser.new_context().new_page()
+    assert page.goto(f"{web}/voiceinfra/calls/").status == 401
+    page.get_by_role("link", name="Sign in to Airflow").click()
+    page.wait_for_url(re.compile("/auth/login"))
+    page.context.close()
+    page = visit(viewport={"width": 1280, "height": 860})
+    page.goto(web)
+    page.get_by_role("link", name="Calls", exact=True).click()
+    frame = page.frame_locator("iframe")
+    expect(frame.locator("tr", has_text=place.dag_id)).to_contain_text("queued")
+    keep_screenshot(page, "in_airflow")
+    # Out of the frame, to the task in Airflow itself.
+    frame.locator("tr", has_text=place.dag_id).get_by_role("link", name="call", exact=True).click()
+    page.wait_for_url(re.compile(f"/dags/{place.dag_id}/runs/run/tasks/call"))
+
+
+def test_calls_are_found_by_what_is_known_of_them(visit, place, complete):
+    answered, call_id = place("+13105550201")
+    waiting, _ = place("+13105550202")
+    complete(call_id, "+13105550201")
+    page = visit(viewport={"width": 1280, "height": 860})
+    page.get_by_label("DAG").fill(place.dag_id)
+    page.get_by_label("DAG").press("Enter")
+    rows = page.locator("#rows tbody tr")
+    expect(rows).to_have_count(2)
+    keep_screenshot(page, "list")
+    page.get_by_label("State").select_option("completed")
+    expect(rows).to_have_count(1)
+    expect(rows).to_contain_text("+13105550201")
+    page.get_by_role("link", name="Clear").click()
+    page.get_by_label("Number ends with").fill("5550202")
+    page.get_by_label("Number ends with").press("Enter")
+    expect(page.locator(f"#{waiting}")).to_be_visible()
+    expect(page.locator(f"#{answered}")).to_have_count(0)
+
+
+def test_a_completion_appears_by_itself_and_takes_nobody_from_their_place(visit, place, complete):
+    refs = [place(f"+1310555{3000 + number}") for number in range(40)]
+    page = visit(path=f"/?dag={place.dag_id}", viewport={"width": 1280, "height": 500})
+    ref, call_id = refs[5]
+    row = page.locator(f"#{ref}")
+    row.scroll_into_view_if_needed()
+    row.get_by_role("link", name=ref).focus()
+    before = row.bounding_box()["y"]
+    complete(call_id, "+13105553005", call_outcome="voicemail")
+    new, _ = place("+13105553999")
+    expect(row).to_contain_text("voicemail")
+    expect(page.locator(f"#{new}")).to_have_count(1)
+    assert abs(row.bounding_box()["y"] - before) < 2
+    expect(row.get_by_role("link", name=ref)).to_be_focused()
+
+
+def test_a_call_is_told_from_its_claim_to_its_last_webhook(visit, place, complete):
+    ref, call_id = place("+13105550401", request={"first_message": "Hello Sarah"})
+    page = visit(path=f"/{ref}", viewport={"width": 1280, "height": 860})
+    for _ in range(2):
+        complete(
+            call_id,
+            "+13105550401",
+            transcript=TALK,
+            summary="It is moved to half past eleven.",
+            extracted_data={"new_time": "11:30"},
+            recording_url="https://recordings.voiceinfra.example/one.mp3",
+        )
+    expect(page.locator("#timeline")).to_contain_text("delivered 2 times")
+    expect(page.locator("#timeline")).to_contain_text(re.compile("claimed.*queued.*completed", re.DOTALL))
+    expect(page.locator("#transcript li")).to_have_count(3)
+    expect(page.locator("#transcript li.caller")).to_have_text(re.compile("Caller.*Half past eleven would be better"))
+    expect(page.locator("#summary")).to_have_text("It is moved to half past eleven.")
+    expect(page.locator("#extracted")).to_contain_text("11:30")
+    expect(page.locator("#recording")).to_have_attribute("src", "https://recordings.voiceinfra.example/one.mp3")
+    expect(page.locator("#recording")).to_have_attribute("preload", "none")
+    expect(page.locator("#main")).to_contain_text("Hello Sarah")
+    keep_screenshot(page, "call")
+
+
+@pytest.mark.parametrize("url", ["javascript:window.pwned='url'", "data:text/html,<script>window.pwned=1</script>"])
+def test_markup_and_script_in_what_was_said_do_nothing(visit, place, complete, url):
+    number = f"+1310555050{len(url) % 10}"
+    ref, call_id = place(number)
+    complete(
+        call_id,
+        number,
+        call_outcome=EVIL[:60],
+        transcript=f"Agent: {EVIL}\nCaller: {EVIL}\n{EVIL}",
+        summary=EVIL,
+        extracted_data={EVIL: EVIL, "items": [EVIL]},
+        recording_url=url,
+    )
+    for path in (f"/{ref}", f"/?dag={place.dag_id}", "/glance"):
+        page = visit(path=path)
+        page.wait_for_load_state("networkidle")
+        assert page.evaluate("window.pwned") is None
+        assert page.locator("main script, main img, main audio, main [onerror], main a[href^=javascript]").count() == 0
+    page = visit(path=f"/{ref}")
+    for part in ("#summary", "#transcript", "#extracted"):
+        expect(page.locator(part)).to_contain_text(EVIL)
+
+
+def test_an_admin_holds_and_releases_a_dag_by_keyboard_and_is_recorded(visit, place, call_store):
+    ref, _ = place("+13105550601")
+    page = visit(path=f"/{ref}")
+    opener = page.get_by_role("button", name="Hold this DAG…")
+    opener.focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("dialog")).to_contain_text(place.dag_id)
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    expect(opener).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.get_by_label("Why, for those who meet it")).to_be_focused()
+    keep_screenshot(page, "hold")
+    page.keyboard.type("it says the wrong date")
+    page.keyboard.press("Enter")
+    expect(page.locator("#told")).to_contain_text(f"DAG {place.dag_id} is held")
+    expect(page.locator(".held")).to_contain_text("on hold")
+    [hold] = [each for each in call_store.holds.in_force() if each.name == place.dag_id]
+    assert (hold.scope, hold.held_by, hold.why) == (Scope.DAG, "eve", "it says the wrong date")
+    page.locator(".held a").click()
+    page.get_by_role("button", name=f"Release DAG {place.dag_id}").click()
+    page.get_by_role("button", name="Release", exact=True).click()
+    expect(page.locator("#holds")).not_to_contain_text(place.dag_id)
+    assert place.dag_id not in {each.name for each in call_store.holds.in_force()}
+
+
+def test_an_unknown_call_is_resolved_and_a_person_called_no_more(visit, place, call_store):
+    ours = claim(
+        call_store, "calls-page-unknown", source=Source(place.dag_id, "run", "run", "call"), to_number="+13105550701"
+    )
+    call_store.claims.record_unknown(ours, "the connection was reset")
+    page = visit(path=f"/{ours.ref}")
+    expect(page.locator("#main")).to_contain_text("Nobody knows whether this call was placed")
+    page.get_by_role("button", name="Resolve…").click()
+    page.get_by_label("It was placed, as").check()
+    page.get_by_role("button", name="Resolve", exact=True).click()
+    expect(page.get_by_role("alert")).to_contain_text("Give the call_id")
+    page.get_by_label("It was not placed").check()
+    page.get_by_role("button", name="Resolve", exact=True).click()
+    expect(page.locator("#timeline")).to_contain_text("resolved by eve")
+    assert call_store.calls.get(ours.ref).state == "not_placed"
+    page.get_by_role("button", name="Do not call again…").click()
+    page.get_by_role("button", name="Do not call again", exact=True).click()
+    expect(page.locator("#told")).to_contain_text("not called any more")
+    assert [event.actor for event in call_store.do_not_call.history("+13105550701")] == ["eve"]
+
+
+def test_a_viewer_is_offered_no_act(visit, place):
+    ref, _ = place("+13105550801")
+    page = visit("ada", f"/{ref}")
+    expect(page.locator("#timeline")).to_contain_text("queued")
+    assert page.get_by_role("button").count() == 0
+
+
+def brightness(page):
+    """How bright the page's ground is, from 0 to 255."""
+    colour = page.evaluate("getComputedStyle(document.documentElement).backgroundColor")
+    return sum(map(int, re.findall(r"\d+", colour)[:3])) / 3
+
+
+def test_it_is_dark_where_the_reader_or_airflow_is(visit, place, complete):
+    ref, call_id = place("+13105550901")
+    complete(call_id, "+13105550901", transcript=TALK, summary="Moved.")
+    assert brightness(visit(path="/glance", color_scheme="light")) > 200
+    page = visit(path="/glance", color_scheme="dark")
+    assert brightness(page) < 60
+    page.wait_for_timeout(300)
+    keep_screenshot(page, "glance_dark")
+    page.goto(re.sub("/glance", f"/{ref}", page.url))
+    keep_screenshot(page, "call_dark")
+    page.evaluate("localStorage.setItem('theme', 'light')")
+    page.reload()
+    assert brightness(page) > 200
+
+
+def test_a_phone_shows_it_without_scrolling_sideways(visit, place, complete):
+    ref, call_id = place("+13105551001")
+    complete(call_id, "+13105551001", transcript=TALK, summary="x" * 200, extracted_data={"k" * 90: "v" * 300})
+    for name, path in {
+        "list": "/",
+        "lists": "/lists",
+        "glance": "/glance",
+        "holds": "/holds",
+        "call": f"/{ref}",
+    }.items():
+        page = visit(path=path, viewport=PHONE)
+        assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"], name
+        keep_screenshot(page, f"phone_{name}")
+
+
+def test_a_glance_shows_pictures_and_the_same_as_tables(visit, place, complete):
+    _, call_id = place("+13105551101")
+    complete(call_id, "+13105551101")
+    page = visit(path="/glance", viewport={"width": 1280, "height": 860})
+    expect(page.locator("canvas")).to_have_count(3)
+    assert page.evaluate("document.querySelector('canvas').toDataURL().length") > 2_000
+    for canvas in page.locator("canvas").all():
+        assert page.locator(f"#{canvas.get_attribute('aria-labelledby')}").inner_text()
+    page.locator("summary").first.click()
+    expect(page.locator("#outcomes-table")).to_contain_text("answered")
+    keep_screenshot(page, "glance")
+
+
+def test_task_instances_lead_to_their_calls(airflow, sandbox, visit, call_store):
+    number = "+13105551201"
+    run_id = airflow.trigger_dag("fault_deferring", conf={"to_number": number})
+    airflow.wait_for_run("fault_deferring", run_id, timeout=60)
+    [call] = call_store.calls.iterate(number=number)
+    path = f"api/v2/dags/fault_deferring/dagRuns/{run_id}/taskInstances/call/links"
+    links = airflow._api.call("GET", path)["extra_links"]
+    assert links == {"Call": f"/voiceinfra/calls/{call.ref}"}
+    page = visit(path=links["Call"].removeprefix("/voiceinfra/calls"))
+    expect(page.locator("#timeline")).to_contain_text("completed")
+    assert number[1:] not in str(links)

@@ -1,0 +1,243 @@
+"""Nobody sees or does anything without a session, and everybody only what Airflow's auth manager lets them."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import quote
+
+import pytest
+from airflow.api_fastapi.auth.managers.simple.user import SimpleAuthManagerUser
+from fastapi.routing import APIRoute
+from starlette.routing import Mount
+
+from airflow_provider_voiceinfra.store import tables
+from airflow_provider_voiceinfra.store.holds import Scope
+from airflow_provider_voiceinfra.store.list_rows import NewRow
+from airflow_provider_voiceinfra.store.records import Source
+from tests.unit.plugin.conftest import BASE, NUMBER, OURS, SECRET, act, claim, deliver, get, queued, rights
+from tests.unit.store.samples import rows
+
+MASKED = "+1415•••0100"
+TRICKS = ("", "?user=admin", "?user={}", "?visitor=admin", "?token=x", "?_token=x&user[name]=admin")
+
+
+@pytest.fixture
+def busy(store):
+    """A store with something behind every route: gives what the routes' parameters stand for."""
+    ours = queued(store, "call-1", source=Source("one", "run", "run", "task"))
+    deliver(store, "call-1", summary=f"summary {SECRET}", data={"policy": SECRET})
+    unknown = claim(store, "unknown", source=Source("one", "run", "run", "other"), to_number=NUMBER)
+    store.claims.record_unknown(unknown, "no answer")
+    list_id = store.lists.open(Source("one", "run", "run", "list"))
+    store.lists.add(list_id, [NewRow(1, "her key", NUMBER, {}, {}), NewRow(2, None, NUMBER, {}, {}, "invalid")], 0)
+    store.holds.place(Scope.DAG, "one", why="it says the wrong date", actor="ada")
+    return {"ref": ours.ref, "unknown": unknown.ref, "list_id": list_id}
+
+
+def page_of(app):
+    [mount] = [route for route in app.routes if isinstance(route, Mount)]
+    return mount.app
+
+
+def every_route(app, busy):
+    """All routes of the page: method and path, with something that is there."""
+    for route in page_of(app).routes:
+        if isinstance(route, Mount):
+            assert route.name == "static"
+            continue
+        assert isinstance(route, APIRoute), route
+        path = BASE + re.sub(r"\{(\w+)\}", lambda match: quote(busy[match[1]]), route.path)
+        yield from ((method, path) for method in route.methods)
+
+
+def test_without_a_session_every_route_answers_401_whatever_is_said(app, visit, busy):
+    routes = list(every_route(app, busy))
+    assert len(routes) > 15
+    for method, path in routes:
+        for trick in TRICKS:
+            answer = visit(None).request(method, path + trick, headers=OURS)
+            assert answer.status_code == 401, (method, path, trick)
+            assert SECRET not in answer.text
+            assert NUMBER not in answer.text
+
+
+def test_so_does_a_route_that_asks_nobody_who_they_are(app, visit):
+    page_of(app).get("/some/new/route")(lambda: "data")
+    assert visit(None).get(f"{BASE}/some/new/route").status_code == 401
+    assert visit().get(f"{BASE}/some/new/route").json() == "data"
+
+
+def test_a_session_that_nobody_has_signed_is_none(app, visit, busy, auth_manager, monkeypatch):
+    token = auth_manager.generate_jwt(SimpleAuthManagerUser(username="admin", role="admin"))
+    client = visit(None)
+    client.cookies.set("_token", token[:-4] + "AAAA")
+    for method, path in every_route(app, busy):
+        assert client.request(method, path, headers=OURS).status_code in {401, 403}, path
+
+
+def test_what_is_public_holds_no_data(app, visit):
+    [static] = [route for route in page_of(app).routes if isinstance(route, Mount)]
+    assert static.path == "/static"
+    answer = visit(None).get(f"{BASE}/static/calls.css")
+    assert answer.status_code == 200
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    for path in ("../templates/call.html", "%2e%2e/templates/call.html", "..%2fapp.py"):
+        assert visit(None).get(f"{BASE}/static/{path}").status_code in {401, 404}
+
+
+def test_reading_changes_nothing(app, visit, busy, store):
+    def everything():
+        return {table.name: rows(store, table) for table in tables.metadata.sorted_tables}
+
+    before, client = everything(), visit()
+    for method, path in every_route(app, busy):
+        if method == "GET":
+            query = "?scope=dag&name=one" if path.endswith("/holds/release") else ""
+            assert client.get(path + query).status_code == 200, path
+    assert everything() == before
+
+
+def test_every_answer_lets_browsers_run_only_our_own_scripts(app, visit, busy):
+    for name in (None, "admin"):
+        for method, path in every_route(app, busy):
+            headers = visit(name).request(method, path).headers
+            policy = headers["Content-Security-Policy"]
+            assert "default-src 'none'" in policy
+            assert "script-src 'self';" in policy
+            assert "unsafe" not in policy
+            assert "frame-ancestors 'self'" in policy
+            assert headers["X-Content-Type-Options"] == "nosniff"
+            assert headers["Referrer-Policy"] == "same-origin"
+            assert headers["Cache-Control"] == "no-store"
+
+
+def test_a_user_sees_the_calls_of_the_dags_that_they_may_see(visit, store):
+    refs = {
+        dag_id: claim(store, str(dag_id), source=Source(dag_id, "run", "run", "task")).ref
+        for dag_id in ("one", "two", "gone", None)
+    }
+    for may, seen in (
+        (rights(read="one"), {"one"}),
+        (rights(read="one two", hear="*", edit="*"), {"one", "two"}),
+        (rights(), set()),
+        (rights(read="*"), set(refs)),
+    ):
+        client = visit("ada", may)
+        shown = get(client).text
+        assert {dag_id for dag_id, ref in refs.items() if ref in shown} == seen
+        assert {dag_id for dag_id, ref in refs.items() if get(client, f"/{ref}").status_code == 200} == seen
+        for dag_id, ref in refs.items():
+            if dag_id not in seen:
+                assert get(client, f"/{ref}").status_code == 404
+                assert ref not in get(client, "/rows", dag=str(dag_id)).text
+
+
+def test_what_a_user_may_not_see_is_not_told_from_what_is_not_there(visit, busy):
+    client = visit("ada", rights(read="two"))
+    for path in (f"/{busy['ref']}", f"/{busy['ref']}/now", f"/lists/{busy['list_id']}/rows.csv"):
+        hidden, missing = get(client, path), get(client, re.sub(r"v[cl]_\w+", "vc_none", path))
+        assert (hidden.status_code, hidden.text) == (missing.status_code, missing.text)
+        assert hidden.status_code == 404
+    assert "one" not in re.sub(r"<head>.*</head>", "", get(client, "/holds").text.split("<main")[1])
+
+
+def test_numbers_and_words_are_for_those_who_may_read_xcoms(visit, busy):
+    paths = ["/", "/rows", f"/{busy['ref']}", f"/{busy['unknown']}", f"/lists/{busy['list_id']}"]
+    paths += [f"/lists/{busy['list_id']}/rows.csv", f"/{busy['ref']}/now", "/glance"]
+    for path in paths:
+        shown = get(visit("ada", rights(read="one", edit="one")), path).text
+        assert SECRET not in shown, path
+        assert "4155550100" not in shown, path
+        assert "her key" not in shown, path
+    assert MASKED in get(visit("ada"), "/").text
+    hearing = visit("bob", rights(read="one", hear="one"))
+    assert NUMBER in get(hearing, "/").text
+    shown = get(hearing, f"/{busy['ref']}").text
+    assert shown.count(SECRET) >= 3
+    assert "her key" in get(hearing, f"/lists/{busy['list_id']}/rows.csv").text
+
+
+def test_nobody_learns_a_number_by_looking_for_it_digit_by_digit(visit, busy):
+    masked, hearing = visit("ada", rights(read="one")), visit("bob", rights(read="one", hear="one"))
+    assert busy["ref"] in get(masked, digits="0100").text
+    assert busy["ref"] not in get(masked, digits="50100").text
+    assert busy["ref"] in get(hearing, digits="50100").text
+
+
+def test_acts_take_the_right_to_edit_the_dag(visit, busy, store):
+    acts = [
+        ("/holds/place", {"scope": "dag", "name": "one", "why": "x"}),
+        ("/holds/place", {"scope": "list", "name": busy["list_id"], "why": "x"}),
+        ("/holds/release", {"scope": "dag", "name": "one"}),
+        (f"/{busy['unknown']}/resolve", {"found": "not_placed"}),
+        (f"/{busy['ref']}/do-not-call", {}),
+    ]
+    reader = visit("ada", rights(read="one two", hear="one two", edit="two"))
+    before = rows(store, tables.hold)
+    for path, form in acts:
+        assert act(reader, path, **form).status_code == 403, path
+        if path.endswith(("resolve", "do-not-call")):
+            assert get(reader, path).status_code == 403
+    assert rows(store, tables.hold) == before
+    assert "Resolve…" not in get(reader, f"/{busy['unknown']}").text
+    editor = visit("eve", rights(read="one", edit="one"))
+    assert "Resolve…" in get(editor, f"/{busy['unknown']}").text
+    for path, form in acts:
+        assert act(editor, path, **form).status_code == 204, path
+
+
+@pytest.mark.parametrize("scope", ["all", "connection", "agent"])
+def test_what_stops_more_than_a_dag_takes_the_right_to_edit_all(visit, store, scope):
+    editor = visit("eve", rights(read="one two", hear="one two", edit="one two"))
+    form = {"scope": scope, "name": "" if scope == "all" else "x", "why": "x"}
+    assert act(editor, "/holds/place", **form).status_code == 403
+    assert store.holds.in_force() == []
+    assert act(visit(), "/holds/place", **form).status_code == 204
+    assert "Release…" not in get(editor, "/holds").text
+    assert act(editor, "/holds/release", scope=scope, name=form["name"]).status_code == 403
+    assert "Release…" in get(visit(), "/holds").text
+
+
+FORGED = [
+    {},
+    {"Sec-Fetch-Site": "same-origin"},
+    {"HX-Request": "true"},
+    {"HX-Request": "true", "Sec-Fetch-Site": "cross-site"},
+    {"HX-Request": "true", "Sec-Fetch-Site": "same-site"},
+    {"HX-Request": "true", "Sec-Fetch-Site": "none"},
+    {"HX-Request": "true", "Origin": "https://evil.example"},
+    {"HX-Request": "true", "Origin": "null"},
+    {"HX-Request": "true", "Sec-Fetch-Site": "cross-site", "Origin": "https://airflow.example.com"},
+]
+
+
+@pytest.mark.parametrize("headers", FORGED)
+def test_no_other_site_can_make_a_browser_act(app, visit, busy, store, headers):
+    before = rows(store, tables.hold), rows(store, tables.do_not_call), rows(store, tables.call_event)
+    posts = [path for method, path in every_route(app, busy) if method == "POST"]
+    assert len(posts) == 4
+    for path in posts:
+        answer = visit().post(path, data={"scope": "all", "why": "x", "found": "not_placed"}, headers=headers)
+        assert answer.status_code == 403, path
+    assert (rows(store, tables.hold), rows(store, tables.do_not_call), rows(store, tables.call_event)) == before
+
+
+def test_where_browsers_do_not_tell_the_site_its_origin_is_enough(visit, store):
+    headers = {"HX-Request": "true", "Origin": "https://airflow.example.com"}
+    assert act(visit(), "/holds/place", headers, scope="all", why="x").status_code == 204
+
+
+def test_a_store_that_is_away_is_told_without_words_of_it(visit, busy, store, tmp_path):
+    store.close()
+    store.database.path.rename(tmp_path / "away.db")
+    answer = get(visit(), "/")
+    assert answer.status_code == 503
+    assert str(store.database.path) not in answer.text
+
+
+def test_the_names_of_an_attacker_are_shown_as_text(visit, store):
+    evil = "<script>alert(1)</script>"
+    ours = claim(store, "evil", source=Source(evil, evil, evil, evil), agent_id=evil, key_label=evil)
+    for path in ("/", f"/{ours.ref}", "/glance", "/holds/place"):
+        assert evil not in get(visit(), path).text
+    assert evil not in get(visit(), "/", dag=evil, run=evil, list=evil, outcome=evil).text

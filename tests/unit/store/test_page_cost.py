@@ -1,0 +1,103 @@
+"""The Calls page reads no more in a store full of calls than in one with few."""
+
+from __future__ import annotations
+
+import shutil
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from airflow_provider_voiceinfra.store import call_pages, glance
+from airflow_provider_voiceinfra.store.call_filter import CallFilter
+from airflow_provider_voiceinfra.store.call_store import CallStore
+from tests.benchmarks.calls_page.history import DORMANT, analyze, count, fill
+
+CALLS = 8_000
+
+
+@pytest.fixture
+def kind():
+    # Whose steps can be counted; what PostgreSQL takes is measured in tests/benchmarks/calls_page.
+    return "sqlite"
+
+
+@pytest.fixture(scope="module")
+def full(migrated_sqlite, tmp_path_factory):
+    """A store with many calls, counted into their hours."""
+    path = tmp_path_factory.mktemp("full") / "voiceinfra.db"
+    shutil.copy(migrated_sqlite, path)
+    store = CallStore(f"sqlite:///{path}")
+    fill(store, CALLS)
+    count(store)
+    analyze(store)
+    yield store
+    store.close()
+
+
+def steps(store, read):
+    """Read, and count the steps of SQLite's machine, in hundreds."""
+    taken = 0
+
+    def hundred():
+        nonlocal taken
+        taken += 1
+
+    with store.database.engine.connect() as connection:
+        connection.connection.dbapi_connection.set_progress_handler(hundred, 100)
+    read()
+    return taken
+
+
+NOW = datetime.now(UTC)
+MIDDLE = NOW - timedelta(days=45)
+SEARCHES = {
+    "everything": CallFilter(),
+    "few of a state": CallFilter(state="queued"),
+    "hardly any of a state": CallFilter(state="unknown"),
+    "none of a state": CallFilter(state="waiting"),
+    "nearly all of a state": CallFilter(state="completed"),
+    "a DAG": CallFilter(dag_id="dag_3"),
+    "an old DAG": CallFilter(dag_id=DORMANT),
+    "no DAG that there is": CallFilter(dag_id="none"),
+    "a run": CallFilter(dag_id="dag_3", runs=("run_3",)),
+    "a list": CallFilter(list_id="vl_0"),
+    "no list that there is": CallFilter(list_id="none"),
+    "last digits": CallFilter(digits="0100"),
+    "much at once": CallFilter(digits="0100", dag_id="dag_3", state="completed"),
+    "an hour": CallFilter(since=MIDDLE - timedelta(hours=1), until=MIDDLE),
+}
+
+
+@pytest.mark.parametrize("name", SEARCHES)
+@pytest.mark.parametrize("last", [False, True])
+def test_a_page_of_calls_reads_little_whatever_is_looked_for(full, name, last):
+    read = full.pages.newer if last else full.pages.older
+    # A look through all calls takes 1,000 and more.
+    assert steps(full, lambda: read(SEARCHES[name])) < 250
+
+
+@pytest.mark.parametrize("dag_ids", [{DORMANT}, {"dag_1", "dag_2"}, {f"dag_{number}" for number in range(19)}])
+def test_so_does_one_of_some_dags(full, dag_ids):
+    assert steps(full, lambda: full.pages.older(CallFilter(), dag_ids)) < 400
+
+
+@pytest.mark.parametrize("outcome", ["busy", "never"])
+def test_what_no_index_knows_is_looked_for_no_further_than_the_window(full, monkeypatch, outcome):
+    monkeypatch.setattr(call_pages, "WINDOW", 500)
+    page = full.pages.older(CallFilter(outcome=outcome))
+    assert page.looked_to
+    assert steps(full, lambda: full.pages.older(CallFilter(outcome=outcome))) < 250
+
+
+def test_a_glance_reads_hours_and_no_past_calls(full, monkeypatch):
+    monkeypatch.setattr(glance, "MOST", 50)
+    reads = (
+        lambda: full.glance.hours(NOW - timedelta(days=1)),
+        lambda: full.glance.count({"dag_1"}),
+        full.glance.webhooks,
+        full.pages.dag_ids,
+        lambda: full.calls.get("vc_000000000017"),
+        lambda: full.calls.get("call_000000000017"),
+        lambda: full.pages.ref_of_task("dag_3", ("run_3",), "call", 3),
+    )
+    assert [steps(full, read) < 400 for read in reads] == [True] * len(reads)

@@ -1,0 +1,96 @@
+"""Bring what the Calls page needs from npm into the package: these versions, and nothing else.
+
+``make vendor``. To update one, write its new version and the integrity that ``npm view NAME@VERSION dist.integrity``
+tells, run it, and run the tests of the page.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import subprocess
+import tarfile
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+TARGET = Path(__file__).parent.parent / "airflow_provider_voiceinfra" / "plugin" / "calls_page" / "static" / "vendor"
+
+
+@dataclass(frozen=True, slots=True)
+class Pinned:
+    """A package of npm.
+
+    :param integrity: of the whole package, as npm tells it.
+    :param script: the file that is served.
+    """
+
+    name: str
+    version: str
+    integrity: str
+    script: str
+    licence: str = "LICENSE"
+
+
+PACKAGES = (
+    Pinned(
+        "htmx.org",
+        "2.0.11",
+        "sha512-Thx/WtpeOQqSrqBCw/A1cwGJGg4UrVa3+sW0GmrM3p4gJgO89ecH4qtbnyzDDWFvBTqjnIMCgELTNt636dtamA==",
+        "dist/htmx.min.js",
+    ),
+    Pinned(
+        "idiomorph",
+        "0.8.0",
+        "sha512-R47JBL+6jHDQvcnbppIUtXXcxi5h6+wuCEEZXnRhUltsgzPFKzThL5PuHppP9ypJuy+7WawcY1TsSBD/iQbMhw==",
+        "dist/idiomorph-ext.min.js",
+    ),
+    Pinned(
+        "chart.js",
+        "4.6.1",
+        "sha512-hJyniucsFmq//EvXYvJ6c6mahPoI3kaxdjVH8awTaJ/fDNWeSqqqArixMJWkWNN6fcYvPU3HneSANFNYtRi61g==",
+        "dist/chart.umd.min.js",
+        "LICENSE.md",
+    ),
+)
+
+
+def main() -> None:
+    """Fetch each package, check it, and write its script and licence."""
+    TARGET.mkdir(parents=True, exist_ok=True)
+    for file in TARGET.iterdir():
+        file.unlink()
+    for package in PACKAGES:
+        with tempfile.TemporaryDirectory() as folder:
+            archive = fetch(package, Path(folder))
+            check(package, archive.read_bytes())
+            unpack(package, archive)
+
+
+def fetch(package: Pinned, folder: Path) -> Path:
+    """Let npm bring the package as it was published; none of its scripts is run."""
+    named = f"{package.name}@{package.version}"
+    subprocess.run(["npm", "pack", "--silent", "--ignore-scripts", named], cwd=folder, check=True)  # noqa: S603, S607
+    return next(folder.glob("*.tgz"))
+
+
+def check(package: Pinned, content: bytes) -> None:
+    """Make sure that it is the package that somebody has looked at."""
+    found = "sha512-" + base64.b64encode(hashlib.sha512(content).digest()).decode()
+    if found != package.integrity:
+        raise SystemExit(f"{package.name}@{package.version} is not what was pinned: its integrity is {found}.")
+
+
+def unpack(package: Pinned, archive: Path) -> None:
+    """Write the script, named by its version, and its licence beside it."""
+    name = f"{package.name.removesuffix('.org').removesuffix('.js')}-{package.version}"
+    with tarfile.open(archive) as files:
+        for member, suffix in ((package.script, ".min.js"), (package.licence, ".LICENSE.txt")):
+            file = files.extractfile(f"package/{member}")
+            if file is None:
+                raise SystemExit(f"{package.name}@{package.version} has no file {member}.")
+            (TARGET / f"{name}{suffix}").write_bytes(file.read())
+
+
+if __name__ == "__main__":
+    main()
