@@ -97,7 +97,7 @@ def _fill_list(store: CallStore) -> None:
     with store.database.write() as tx:
         now = tx.scalar(sa.select(sa.func.max(tables.call.c.claimed_at)))
         row = {"id": LIST_ID, "environment": "default", "dag_id": "dag_1", "run_id": "run_1", "task_id": "call"}
-        tx.execute(tables.call_list.insert(), row | {"map_index": -1, "created_at": now, "read_by": 0})
+        tx.execute(tables.call_list.insert(), row | {"map_index": -1, "created_at": now, "readings": 1, "read_by": 0})
         tx.execute(tables.call_list_row.insert(), [_list_row(number, now) for number in range(LIST_ROWS)])
 
 
@@ -116,5 +116,5 @@ def _list_row(number: int, now: Any) -> dict[str, Any]:
         "result": result,
         "attempt": 1,
         "due_at": now,
-        "read_by": 0,
+        "reading": 1,
     }
