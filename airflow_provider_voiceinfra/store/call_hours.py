@@ -130,7 +130,7 @@ def _hours(rows: Sequence[Any]) -> list[dict[str, Any]]:
     calls: Counter[tuple[str, datetime, str, str]] = Counter()
     seconds: Counter[tuple[str, datetime, str, str]] = Counter()
     for row in rows:
-        start, talked = _said(row)
+        start, talked = what_was_said(row)
         hour = (row.environment, start.replace(minute=0, second=0, microsecond=0), row.dag_id or "", row.outcome)
         calls[hour] += 1
         seconds[hour] += talked
@@ -147,8 +147,11 @@ def _add(tx: sa.Connection, hours: list[dict[str, Any]]) -> None:
         tx.execute(insert.on_conflict_do_update(index_elements=_HOUR, set_=more), hours)
 
 
-def _said(row: Any) -> tuple[datetime, int]:
-    """Read when a call began, and for how long people talked."""
+def what_was_said(row: Any) -> tuple[datetime, int]:
+    """Read when a call began, and for how many seconds people talked.
+
+    :param row: of its completion.
+    """
     received_at: datetime = row.received_at
     try:
         said = parse_completion(row.body)

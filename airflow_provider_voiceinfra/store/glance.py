@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 import sqlalchemy as sa
 
 from airflow_provider_voiceinfra.store import tables
-from airflow_provider_voiceinfra.store.call_hours import counted_to
+from airflow_provider_voiceinfra.store.call_hours import counted_to, what_was_said
 from airflow_provider_voiceinfra.store.completions import Completions
 from airflow_provider_voiceinfra.store.database import Database
 from airflow_provider_voiceinfra.store.quarantine import Quarantine
@@ -22,7 +22,11 @@ MOST = 5_000
 TAIL = 5_000
 """So many completions that are not in their hours yet are counted one by one."""
 
+READ = 300
+"""So many of them are read for how long people talked; where there are more, that is told a minute later."""
+
 _call, _completion, _hour = tables.call.c, tables.completion.c, tables.call_hour.c
+_Ended = tuple[datetime, str]
 _GOING_ON = (CallState.CLAIMED, CallState.QUEUED)
 
 
@@ -134,17 +138,25 @@ class Glance:
         )
         of_call = sa.and_(_call.call_id == uncounted.c.call_id, _call.completion_id == uncounted.c.id)
         ours = sa.and_(_call.environment == self._environment, *self._seen(dag_ids))
-        query = sa.select(uncounted.c.received_at, uncounted.c.outcome, sa.and_(_call.id.is_not(None), ours))
+        fits = sa.and_(_call.id.is_not(None), ours).label("fits")
+        query = sa.select(uncounted.c.id, uncounted.c.received_at, uncounted.c.outcome, fits)
         rows = tx.execute(query.select_from(uncounted.outerjoin(tables.call, of_call))).all()
         if len(rows) > TAIL:
             return [], True
-        counts = Counter(
-            (received_at.replace(minute=0, second=0, microsecond=0), outcome)
-            for received_at, outcome, fits in rows
-            if fits and received_at >= since
-        )
-        return [HourCount(hour, outcome, calls, 0) for (hour, outcome), calls in sorted(counts.items())], False
+        rows = [row for row in rows if row.fits and row.received_at >= since]
+        talked, calls, seconds = _talked(tx, [row.id for row in rows[:READ]]), Counter[_Ended](), Counter[_Ended]()
+        for row in rows:
+            ended = row.received_at.replace(minute=0, second=0, microsecond=0), row.outcome
+            calls[ended] += 1
+            seconds[ended] += talked.get(row.id, 0)
+        return [HourCount(*ended, calls[ended], seconds[ended]) for ended in sorted(calls)], False
 
     @staticmethod
     def _seen(dag_ids: Collection[str] | None) -> list[sa.ColumnElement[bool]]:
         return [] if dag_ids is None else [_call.dag_id.in_(dag_ids)]
+
+
+def _talked(tx: sa.Connection, ids: Collection[int]) -> dict[int, int]:
+    """Read for how many seconds people talked, by completion."""
+    query = sa.select(_completion.id, _completion.received_at, _completion.body).where(_completion.id.in_(ids))
+    return {row.id: what_was_said(row)[1] for row in tx.execute(query)}

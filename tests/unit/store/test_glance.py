@@ -50,14 +50,23 @@ def totals(store, dag_ids=None):
 
 def test_each_call_is_counted_once_whether_it_came_now_or_long_ago(store, hours, clock):
     complete(store, "one", duration_seconds=60)
-    assert totals(store) == {"answered": (1, 0)}
+    assert totals(store) == {"answered": (1, 60)}
     let_count(hours, clock)
     assert totals(store) == {"answered": (1, 60)}
     complete(store, "two", "voicemail", duration_seconds=5)
-    assert totals(store) == {"answered": (1, 60), "voicemail": (1, 0)}
+    assert totals(store) == {"answered": (1, 60), "voicemail": (1, 5)}
     let_count(hours, clock)
     let_count(hours, clock)
     assert totals(store) == {"answered": (1, 60), "voicemail": (1, 5)}
+
+
+def test_where_many_came_just_now_how_long_people_talked_is_told_a_minute_later(store, hours, clock, monkeypatch):
+    monkeypatch.setattr(glance, "READ", 1)
+    complete(store, "one", duration_seconds=60)
+    complete(store, "two", duration_seconds=30)
+    assert totals(store) == {"answered": (2, 60)}
+    let_count(hours, clock)
+    assert totals(store) == {"answered": (2, 90)}
 
 
 def test_what_came_less_than_a_minute_ago_is_left_because_a_lower_id_may_be_committed_yet(store, hours, clock):
@@ -95,7 +104,7 @@ def test_two_processes_that_count_at_once_count_each_call_once(store, open_store
 def test_a_second_body_is_not_counted(store, hours, clock):
     complete(store, "one", duration_seconds=60)
     deliver(store, "one", duration_seconds=99)
-    assert totals(store) == {"answered": (1, 0)}
+    assert totals(store) == {"answered": (1, 60)}
     let_count(hours, clock)
     assert totals(store) == {"answered": (1, 60)}
     assert store.glance.webhooks().unmatched == 0
