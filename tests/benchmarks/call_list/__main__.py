@@ -150,10 +150,11 @@ def _kills(rows: int) -> bool:
         store.close()
     twice, ended = sum(count > 1 for count in dials.values()), sum(results.values())
     unknown = results["done", "unknown"]
-    print(f"\n| killed {KILLS} times | rows | dialled twice | answered | unknown, reported | not ended |")
-    print(f"|---|---|---|---|---|---|\n| while dialling | {ended} | {twice} | {results['done', 'answered']} ", end="")
-    not_ended = sum(count for (state, _), count in results.items() if state != "done")
-    print(f"| {unknown} | {not_ended} |", flush=True)
+    answered, overdue = results["done", "answered"], results["done", "overdue"]
+    not_ended = ended - answered - overdue - unknown
+    print(f"\n| killed {KILLS} times | rows | dialled twice | answered | overdue | unknown, reported | not ended |")
+    print(f"|---|---|---|---|---|---|---|\n| while dialling | {ended} | {twice} | {answered} ", end="")
+    print(f"| {overdue} | {unknown} | {not_ended} |", flush=True)
     return not twice and not not_ended and ended == rows and len(dials) + unknown >= rows
 
 
