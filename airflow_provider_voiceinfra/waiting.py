@@ -170,15 +170,15 @@ def unknown_for_good(store: CallStore, call: Call) -> AirflowFailException:
 """VoiceInfra's outcomes."""
 
 
-def outcomes(value: object) -> tuple[str, ...]:
-    """Check ``fail_on_outcomes`` when the DAG is parsed: an outcome that there is not would never fail anything.
+def outcomes(value: object, argument: str = "fail_on_outcomes") -> tuple[str, ...]:
+    """Check outcomes when the DAG is parsed: one that there is not would never fail, or start, anything.
 
     :raises ValueError: if it names another one.
     """
-    named = names("fail_on_outcomes", value)
+    named = names(argument, value)
     unknown = [name for name in named if name not in OUTCOMES]
     if unknown:
-        raise ValueError(f"fail_on_outcomes names {unknown[0]!r}; the outcomes are {', '.join(OUTCOMES)}")
+        raise ValueError(f"{argument} names {unknown[0]!r}; the outcomes are {', '.join(OUTCOMES)}")
     return named
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from datetime import datetime
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import AbstractContextManager
+from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
 
@@ -24,7 +25,10 @@ from airflow_provider_voiceinfra.calls.request import CallRequest, plain_object
 from airflow_provider_voiceinfra.config import call_store
 from airflow_provider_voiceinfra.context import task_source
 from airflow_provider_voiceinfra.store.call_store import CallStore
-from airflow_provider_voiceinfra.store.records import Call, CallState, Source
+from airflow_provider_voiceinfra.store.completed_calls import Wanted
+from airflow_provider_voiceinfra.store.cursors import NEW_CURSOR
+from airflow_provider_voiceinfra.store.records import Call, CallState, Completion, Source
+from airflow_provider_voiceinfra.waiting import outcomes as checked_outcomes
 
 
 class VoiceInfraHook(BaseHook):
@@ -138,6 +142,44 @@ class VoiceInfraHook(BaseHook):
         :param since: claimed at this time or later.
         """
         return self.store.calls.iterate(list_id=list_id, dag_id=dag_id, state=state, outcome=outcome, since=since)
+
+    def completed_calls(
+        self,
+        *,
+        cursor: str,
+        agent_id: str | None = None,
+        outcomes: Collection[str] = (),
+        since: datetime | None = None,
+    ) -> AbstractContextManager[Iterator[Call]]:
+        """Read the calls that have ended since they were read last: each at least once, and none skipped.
+
+        ``with hook.completed_calls(cursor="follow_up") as calls:``, and then ``for call in calls:`` do what is to be
+        done. When the block ends without error, the cursor moves past the calls that were taken; otherwise they come
+        again, as they do to another task that reads at the same time: let what you do be told apart by ``call_id``.
+
+        :param cursor: a name of your own for one reader, such as ``follow_up``; its place is kept in the call store.
+        :param agent_id: only this agent's; the cursor passes the rest.
+        :param outcomes: only those with one of these outcomes; the cursor passes the rest.
+        :param since: where a cursor begins when it is used for the first time; by default a day before.
+        :return: in the order in which they became completed, the same for all cursors.
+        """
+        wanted = Wanted(agent_id, checked_outcomes(outcomes, "outcomes"))
+        return self.store.cursors.calls(cursor, wanted, since or datetime.now(UTC) - NEW_CURSOR)
+
+    def foreign_completions(
+        self,
+        *,
+        cursor: str,
+        agent_id: str | None = None,
+        outcomes: Collection[str] = (),
+        since: datetime | None = None,
+    ) -> AbstractContextManager[Iterator[Completion]]:
+        """Read what was said in calls that nobody placed from here, as :meth:`completed_calls` reads the others.
+
+        Webhooks bring them too: an account has one URL for all its calls. Let the cursor be another one.
+        """
+        wanted = Wanted(agent_id, checked_outcomes(outcomes, "outcomes"), placed_here=False, foreign=True)
+        return self.store.cursors.completions(cursor, wanted, since or datetime.now(UTC) - NEW_CURSOR)
 
     def test_connection(self) -> tuple[bool, str]:
         """Find out whether the API key is good. Sends no number, so that no phone can ring."""

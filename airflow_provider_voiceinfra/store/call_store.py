@@ -13,7 +13,9 @@ from airflow_provider_voiceinfra.store.call_lists import CallLists
 from airflow_provider_voiceinfra.store.call_pages import CallPages
 from airflow_provider_voiceinfra.store.calls import Calls
 from airflow_provider_voiceinfra.store.claims import Claims
+from airflow_provider_voiceinfra.store.completed_calls import CompletedCalls
 from airflow_provider_voiceinfra.store.completions import Completions
+from airflow_provider_voiceinfra.store.cursors import Cursors
 from airflow_provider_voiceinfra.store.database import Database
 from airflow_provider_voiceinfra.store.deliveries import Deliveries
 from airflow_provider_voiceinfra.store.do_not_call import DoNotCall
@@ -71,6 +73,8 @@ class CallStore:
         self.forwards = Forwards(self.database)
         self.retention = Retention(self.database)
         self.completions = Completions(self.database)
+        self.completed_calls = CompletedCalls(self.database, environment, extracted_field)
+        self.cursors = Cursors(self.database, environment, self.completed_calls, self.calls)
         self.resolutions = Resolutions(self.database, environment)
         self.refusals = Refusals(self.database)
         self.waits = Waits(self.database, environment)

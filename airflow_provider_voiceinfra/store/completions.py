@@ -11,7 +11,7 @@ from airflow_provider_voiceinfra.store import tables
 from airflow_provider_voiceinfra.store.database import Database
 from airflow_provider_voiceinfra.store.locks import lock_all
 from airflow_provider_voiceinfra.store.records import CallState
-from airflow_provider_voiceinfra.store.recovery import complete
+from airflow_provider_voiceinfra.store.recovery import complete_all
 
 _IDS_PER_QUERY = 500
 
@@ -103,8 +103,7 @@ def settle(tx: sa.Connection, call_ids: Collection[str]) -> set[str]:
     """
     found = tx.execute(_ENDED, {"call_ids": list(call_ids)}).all()
     ended = [row for row in found if row.state in {CallState.QUEUED, CallState.OVERDUE}]
-    for row in ended:
-        complete(tx, row.row_id, row, "completed")
+    complete_all(tx, {row.row_id: row for row in ended}, "completed")
     return {row.call_id for row in ended}
 
 

@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterator, Sequence
 import sqlalchemy as sa
 
 from airflow_provider_voiceinfra.store.bodies import Bodies
+from airflow_provider_voiceinfra.store.completed_calls import add_foreign
 from airflow_provider_voiceinfra.store.completions import lock_call_id, settle
 from airflow_provider_voiceinfra.store.database import Database
 from airflow_provider_voiceinfra.store.delivery import Delivery
@@ -84,5 +85,7 @@ def _complete(tx: sa.Connection, completions: Sequence[tuple[Delivery, Party]], 
     notify(tx, [each.call_id for each, _ in new])
     if new:
         settled = settle(tx, {each.call_id for each, _ in new})
-        recover_all(tx, {party for each, party in new if each.call_id not in settled})
+        others = [(each, party) for each, party in new if each.call_id not in settled]
+        recover_all(tx, {party for _, party in others})
+        add_foreign(tx, {each.call_id for each, _ in others})
     return iter(brought)

@@ -7,7 +7,7 @@ the other and nothing else: the same agent and numbers, a start between the clai
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -15,9 +15,10 @@ import sqlalchemy as sa
 
 from airflow_provider_voiceinfra.store import tables
 from airflow_provider_voiceinfra.store.budget import give_back
+from airflow_provider_voiceinfra.store.completed_calls import add_completed
 from airflow_provider_voiceinfra.store.completion_body import parse_completion
 from airflow_provider_voiceinfra.store.do_not_call import add_person
-from airflow_provider_voiceinfra.store.events import record_event
+from airflow_provider_voiceinfra.store.events import record_event, record_events
 from airflow_provider_voiceinfra.store.locks import lock_all
 from airflow_provider_voiceinfra.store.records import CallState, Completion, Party
 
@@ -33,6 +34,19 @@ _OPEN_PARTIES = (
     .where(tables.call.c.state.in_([sa.literal_column(f"'{state}'") for state in _OPEN]))
     .where(tables.call.c.to_number.in_(sa.bindparam("numbers", expanding=True)))
 )
+
+_COMPLETE = (
+    sa.update(tables.call)
+    .where(tables.call.c.id == sa.bindparam("row"))
+    .values(
+        state=CallState.COMPLETED,
+        call_id=sa.bindparam("its_call_id"),
+        completion_id=sa.bindparam("its_completion"),
+        outcome=sa.bindparam("its_outcome"),
+        completed_at=sa.bindparam("at"),
+    )
+)
+_NUMBER = sa.select(tables.call.c.to_number).where(tables.call.c.id == sa.bindparam("row"))
 
 
 class _Unmatched:
@@ -148,21 +162,32 @@ def _unmatched(tx: sa.Connection, party: Party, calls: Sequence[Any]) -> list[_U
 
 
 def complete(tx: sa.Connection, row_id: int, completion: Any, kind: str, **detail: str) -> None:
-    """Complete a call.
+    """Complete a call; see :func:`complete_all`."""
+    complete_all(tx, {row_id: completion}, kind, **detail)
 
-    :param completion: the row of its completion.
+
+def complete_all(tx: sa.Connection, completions: Mapping[int, Any], kind: str, **detail: str) -> None:
+    """Complete calls.
+
+    :param completions: the rows of their completions, by the call's row.
     :param kind: of the event: by its ``call_id``, or recovered.
     """
-    values = {
-        "state": CallState.COMPLETED,
-        "call_id": completion.call_id,
-        "completion_id": completion.id,
-        "outcome": completion.outcome,
-        "completed_at": completion.received_at,
+    if not completions:
+        return
+    tx.execute(_COMPLETE, [_completed(row_id, each) for row_id, each in completions.items()])
+    record_events(tx, kind, {row_id: {"outcome": each.outcome, **detail} for row_id, each in completions.items()})
+    add_completed(tx, completions)
+    for row_id, each in completions.items():
+        if each.opt_out and (number := tx.scalar(_NUMBER, {"row": row_id})):
+            # Whoever was called, whatever number the webhook names.
+            add_person(tx, number, each.opt_out, each.call_id)
+
+
+def _completed(row_id: int, completion: Any) -> dict[str, Any]:
+    return {
+        "row": row_id,
+        "its_call_id": completion.call_id,
+        "its_completion": completion.id,
+        "its_outcome": completion.outcome,
+        "at": completion.received_at,
     }
-    update = sa.update(tables.call).where(tables.call.c.id == row_id).values(**values)
-    number = tx.scalar(update.returning(tables.call.c.to_number))
-    record_event(tx, row_id, kind, outcome=completion.outcome, **detail)
-    if completion.opt_out and number:
-        # Whoever was called, whatever number the webhook names.
-        add_person(tx, number, completion.opt_out, completion.call_id)

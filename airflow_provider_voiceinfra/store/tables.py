@@ -407,6 +407,43 @@ wait = sa.Table(
 )
 
 
+completed_call = sa.Table(
+    "voiceinfra_completed_call",
+    metadata,
+    # One row whenever a call becomes completed, or a completion comes that is of no call here.
+    sa.Column("id", BigId, primary_key=True, autoincrement=True),
+    # One of the two. Neither is ever deleted: keeping watch over that would cost each completion something.
+    sa.Column("call", BigId),
+    sa.Column("completion", BigId),
+    sa.Column("at", UtcDateTime, nullable=False),
+    # Given by whoever reads it first, after the commit: the same order for all.
+    sa.Column("place", sa.BigInteger),
+    sa.Index(
+        "ix_voiceinfra_completed_call_new",
+        "id",
+        sqlite_where=sa.text("place IS NULL"),
+        postgresql_where=sa.text("place IS NULL"),
+    ),
+    sa.Index(
+        "uq_voiceinfra_completed_call_place",
+        "place",
+        unique=True,
+        sqlite_where=sa.text("place IS NOT NULL"),
+        postgresql_where=sa.text("place IS NOT NULL"),
+    ),
+)
+
+cursor = sa.Table(
+    "voiceinfra_cursor",
+    metadata,
+    # How far somebody has read completed calls.
+    sa.Column("environment", sa.String(64), primary_key=True),
+    sa.Column("name", sa.String(250), primary_key=True),
+    sa.Column("place", sa.BigInteger, nullable=False),
+    sa.Column("moved_at", UtcDateTime, nullable=False),
+)
+
+
 def insert(tx: sa.Connection, table: sa.Table) -> sqlite.Insert | postgresql.Insert:
     """Insert with ``ON CONFLICT``, which both databases spell the same."""
     return sqlite.insert(table) if tx.dialect.name == "sqlite" else postgresql.insert(table)

@@ -375,3 +375,36 @@ def upgrade() -> None:
     )
     op.create_index("ix_voiceinfra_call_event_call", "voiceinfra_call_event", ["call"], unique=False)
     op.create_index("ix_voiceinfra_call_event_at_id", "voiceinfra_call_event", ["at", "id"], unique=False)
+    op.create_table(
+        "voiceinfra_completed_call",
+        sa.Column("id", _BIG_ID, autoincrement=True, nullable=False),
+        sa.Column("call", _BIG_ID),
+        sa.Column("completion", _BIG_ID),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("place", sa.BigInteger),
+        sa.PrimaryKeyConstraint("id", name="pk_voiceinfra_completed_call"),
+    )
+    op.create_index(
+        "ix_voiceinfra_completed_call_new",
+        "voiceinfra_completed_call",
+        ["id"],
+        unique=False,
+        sqlite_where=sa.text("place IS NULL"),
+        postgresql_where=sa.text("place IS NULL"),
+    )
+    op.create_index(
+        "uq_voiceinfra_completed_call_place",
+        "voiceinfra_completed_call",
+        ["place"],
+        unique=True,
+        sqlite_where=sa.text("place IS NOT NULL"),
+        postgresql_where=sa.text("place IS NOT NULL"),
+    )
+    op.create_table(
+        "voiceinfra_cursor",
+        sa.Column("environment", sa.String(length=64), nullable=False),
+        sa.Column("name", sa.String(length=250), nullable=False),
+        sa.Column("place", sa.BigInteger, nullable=False),
+        sa.Column("moved_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("environment", "name", name="pk_voiceinfra_cursor"),
+    )
