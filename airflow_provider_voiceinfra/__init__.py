@@ -26,7 +26,22 @@ def get_provider_info() -> dict[str, Any]:
         "operators": [_modules("operators.call_list", "operators.outbound_call")],
         "sensors": [_modules("sensors.call_completion")],
         "triggers": [
-            _modules("triggers.call_allowed", "triggers.call_completion", "triggers.call_list", "triggers.call_settled")
+            _modules(
+                "triggers.call_allowed",
+                "triggers.call_completed_event",
+                "triggers.call_completion",
+                "triggers.call_list",
+                "triggers.call_settled",
+            )
+        ],
+        "asset-uris": [
+            {
+                "schemes": ["voiceinfra"],
+                "handler": "airflow_provider_voiceinfra.assets.voiceinfra.sanitize_uri",
+                "to_openlineage_converter": (
+                    "airflow_provider_voiceinfra.assets.voiceinfra.convert_asset_to_openlineage"
+                ),
+            }
         ],
         "extra-links": [f"airflow_provider_voiceinfra.plugin.links.{name}" for name in ("CallLink", "CallListLink")],
         "transfers": [

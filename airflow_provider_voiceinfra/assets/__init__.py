@@ -1,0 +1,1 @@
+"""``voiceinfra://`` as a scheme of Airflow's assets."""

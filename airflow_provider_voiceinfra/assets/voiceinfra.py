@@ -1,0 +1,30 @@
+"""The assets of VoiceInfra: ``voiceinfra://calls/completed``, the calls that have ended."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from urllib.parse import SplitResult, urlsplit
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.openlineage.facet import Dataset
+    from airflow.sdk import Asset
+
+HOST = "calls"
+
+
+def sanitize_uri(uri: SplitResult) -> SplitResult:
+    """Refuse an address under which nobody would find anything.
+
+    :raises ValueError: if it is not ``voiceinfra://calls/…``; a part of your own, such as an agent, may follow.
+    """
+    if uri.netloc != HOST or uri.path in {"", "/"}:
+        raise ValueError("URI format voiceinfra:// must be voiceinfra://calls/…, such as voiceinfra://calls/completed")
+    return uri
+
+
+def convert_asset_to_openlineage(asset: Asset, lineage_context: object) -> Dataset:  # noqa: ARG001 - as Airflow calls it
+    """Name the asset as OpenLineage does."""
+    from airflow.providers.common.compat.openlineage.facet import Dataset
+
+    parsed = urlsplit(asset.uri)
+    return Dataset(namespace=f"{parsed.scheme}://{parsed.netloc}", name=parsed.path.strip("/"))

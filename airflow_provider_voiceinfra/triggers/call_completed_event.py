@@ -1,0 +1,54 @@
+"""Tells Airflow's assets that a call has ended."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Collection
+from typing import Any
+
+from airflow.triggers.base import BaseEventTrigger, TriggerEvent
+
+from airflow_provider_voiceinfra.waiting import outcomes as checked_outcomes
+
+
+class CallCompletedEventTrigger(BaseEventTrigger):
+    """Fires for every call that becomes completed, as the trigger of an ``AssetWatcher``.
+
+    An event is a wake-up: in a burst, Airflow does not hand each of them to a run. What is to be done for every call is
+    done by :meth:`~airflow_provider_voiceinfra.hooks.voiceinfra.VoiceInfraHook.completed_calls`, which skips none.
+
+    All triggers of a triggerer share one look at the call store. When one starts, it fires for the newest call of the
+    last day: that may have ended while no triggerer ran.
+
+    :param agent_id: only calls of this agent.
+    :param outcomes: only calls with one of these outcomes, such as ``["voicemail", "failed"]``.
+    :param include_foreign: calls that nobody placed from here too, whose webhooks come all the same.
+    """
+
+    def __init__(
+        self, agent_id: str | None = None, outcomes: Collection[str] = (), *, include_foreign: bool = False
+    ) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.agent_id = agent_id
+        # In one order: to Airflow, another one would be another trigger.
+        self.outcomes = sorted(checked_outcomes(outcomes, "outcomes"))
+        self.include_foreign = include_foreign
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        """Tell how to make this trigger again elsewhere."""
+        fields = {"agent_id": self.agent_id, "outcomes": self.outcomes, "include_foreign": self.include_foreign}
+        return f"{type(self).__module__}.{type(self).__qualname__}", fields
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        """Follow; yields ``{"call_id": …, "ref": …, "outcome": …}`` for each, ``ref`` only of calls placed from here.
+
+        Nothing of what was said: Airflow logs it, and keeps it with the asset's event.
+        """
+        from airflow_provider_voiceinfra.config import call_store
+        from airflow_provider_voiceinfra.store.completed_calls import Wanted
+        from airflow_provider_voiceinfra.store.stream import following
+
+        wanted = Wanted(self.agent_id, self.outcomes, foreign=self.include_foreign)
+        async with following(call_store(), wanted) as calls:
+            while True:
+                call = await calls.next()
+                yield TriggerEvent({"call_id": call.call_id, "ref": call.ref, "outcome": call.outcome})

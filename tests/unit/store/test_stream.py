@@ -1,0 +1,182 @@
+"""Everybody who follows is told of each call that becomes completed, by one look for all."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import AsyncExitStack
+
+import pytest
+import sqlalchemy as sa
+
+from airflow_provider_voiceinfra.store import stream
+from airflow_provider_voiceinfra.store.completed_calls import Wanted
+from airflow_provider_voiceinfra.store.errors import StoreUnavailableError
+from airflow_provider_voiceinfra.store.stream import following
+from tests.unit.store.samples import claim, deliver, queued
+
+ANY = Wanted()
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch):
+    monkeypatch.setattr(stream, "SPACING", 0.02)
+    monkeypatch.setattr(stream, "INTERVAL", 0.1)
+
+
+def run(main):
+    async def in_time():
+        async with asyncio.timeout(30):
+            return await main
+
+    return asyncio.run(in_time())
+
+
+def complete(store, call_id, **changes):
+    outcome = changes.pop("call_outcome", "answered")
+    queued(store, call_id, **changes)
+    deliver(store, call_id, call_outcome=outcome)
+
+
+async def joined(shared):
+    """Wait until the first look of a stream is over."""
+    while any(follower.is_new for follower in shared._followers):
+        await asyncio.sleep(0.01)
+
+
+async def next_of(calls):
+    return (await calls.next()).call_id
+
+
+def test_each_call_that_becomes_completed_comes_once_in_order(store, open_store):
+    async def main():
+        async with following(store, ANY) as calls:
+            await joined(stream._stream(store))
+            for number in range(5):
+                await asyncio.to_thread(complete, open_store(), f"call-{number}")
+            came = [await next_of(calls) for _ in range(5)]
+            await asyncio.sleep(0.3)
+            assert calls.queue.empty()
+            return came
+
+    assert run(main()) == [f"call-{number}" for number in range(5)]
+
+
+def test_so_does_one_whose_answer_is_recorded_after_its_completion(store, open_store):
+    ours = claim(store)
+    deliver(store, "call-1")
+
+    async def main():
+        async with following(store, ANY) as calls:
+            await joined(stream._stream(store))
+            await asyncio.to_thread(open_store().claims.record_queued, ours, "call-1")
+            return await next_of(calls)
+
+    assert run(main()) == "call-1"
+
+
+def test_only_what_is_wanted_comes(store, open_store):
+    async def main():
+        async with AsyncExitStack() as stack:
+            wishes = [
+                Wanted(outcomes=["voicemail"]),
+                Wanted(agent_id="other"),
+                Wanted(foreign=True),
+                Wanted(foreign=True, placed_here=False),
+            ]
+            followers = [await stack.enter_async_context(following(store, wanted)) for wanted in wishes]
+            await joined(stream._stream(store))
+            other = open_store()
+            await asyncio.to_thread(complete, other, "a", call_outcome="voicemail")
+            await asyncio.to_thread(complete, other, "b", agent_id="other")
+            await asyncio.to_thread(deliver, other, "c")
+            counts = (1, 1, 3, 1)
+            came = [[await next_of(each) for _ in range(count)] for each, count in zip(followers, counts, strict=True)]
+            assert all(each.queue.empty() for each in followers)
+            return came
+
+    assert run(main()) == [["a"], ["b"], ["a", "b", "c"], ["c"]]
+
+
+def test_the_newest_that_ended_while_nobody_followed_comes_first(store):
+    for call_id, outcome in (("a", "answered"), ("b", "voicemail"), ("c", "answered")):
+        complete(store, call_id, call_outcome=outcome)
+
+    async def main():
+        async with (
+            following(store, ANY) as calls,
+            following(store, Wanted(outcomes=["voicemail"])) as voicemails,
+            following(store, Wanted(outcomes=["failed"])) as failed,
+        ):
+            await joined(stream._stream(store))
+            return await next_of(calls), await next_of(voicemails), failed.queue.empty()
+
+    assert run(main()) == ("c", "b", True)
+
+
+def test_many_followers_share_one_look(store):
+    complete(store, "a")
+
+    async def looks(followers):
+        asked = []
+        listen = (store.database.engine, "before_cursor_execute", lambda *_: asked.append(1))
+        async with AsyncExitStack() as stack:
+            for _ in range(followers):
+                await stack.enter_async_context(following(store, ANY))
+            await joined(stream._stream(store))
+            sa.event.listen(*listen)
+            await asyncio.sleep(1)
+            sa.event.remove(*listen)
+        return len(asked)
+
+    one, many = run(looks(1)), run(looks(200))
+    assert many < 2 * one
+
+
+def test_a_store_that_is_away_for_a_while_ends_nothing(store, open_store, monkeypatch, caplog):
+    last_place, away = store.completed_calls.last_place, [True]
+
+    def sometimes():
+        if away[0]:
+            raise StoreUnavailableError("url", "gone")
+        return last_place()
+
+    monkeypatch.setattr(store.completed_calls, "last_place", sometimes)
+
+    async def main():
+        async with following(store, ANY) as calls:
+            await asyncio.sleep(0.3)
+            await asyncio.to_thread(complete, open_store(), "call-1")
+            away[0] = False
+            assert await next_of(calls) == "call-1"
+            away[0] = True
+            await asyncio.sleep(0.3)
+            for number in (2, 3):
+                await asyncio.to_thread(complete, open_store(), f"call-{number}")
+            away[0] = False
+            return [await next_of(calls), await next_of(calls)]
+
+    assert run(main()) == ["call-2", "call-3"]
+    assert caplog.text.count("The call store is away") == 2
+
+
+def test_following_again_after_nobody_followed_works(store, open_store):
+    async def main():
+        for number in range(3):
+            async with following(store, Wanted(agent_id=f"agent-{number}")) as calls:
+                await joined(stream._stream(store))
+                await asyncio.to_thread(complete, open_store(), f"call-{number}", agent_id=f"agent-{number}")
+                assert await next_of(calls) == f"call-{number}"
+            await asyncio.sleep(0.05)
+
+    run(main())
+
+
+def test_what_ends_the_stream_is_told(store, monkeypatch):
+    monkeypatch.setattr(store.completed_calls, "last_place", lambda: 1 / 0)
+
+    async def main():
+        async with following(store, ANY) as calls:
+            await calls.next()
+
+    with pytest.raises(ZeroDivisionError):
+        run(main())
