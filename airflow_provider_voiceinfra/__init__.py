@@ -25,6 +25,7 @@ def get_provider_info() -> dict[str, Any]:
         "hooks": [_modules("hooks.voiceinfra")],
         "operators": [_modules("operators.call_list", "operators.outbound_call")],
         "sensors": [_modules("sensors.call_completion")],
+        "notifications": ["airflow_provider_voiceinfra.notifications.voiceinfra.VoiceInfraNotifier"],
         "triggers": [
             _modules(
                 "triggers.call_allowed",

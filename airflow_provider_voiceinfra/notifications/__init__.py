@@ -1,0 +1,1 @@
+"""The notifier: phones the person on call."""

@@ -1,0 +1,188 @@
+"""Phones a person when a task or a DAG has failed, or a deadline has passed."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import logging
+from collections.abc import Mapping, Sequence
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import BaseNotifier
+from airflow.sdk.exceptions import AirflowNotFoundException
+
+if TYPE_CHECKING:
+    import jinja2
+    from airflow.sdk import Context
+
+    from airflow_provider_voiceinfra.calls.intent import CallIntent
+    from airflow_provider_voiceinfra.hooks.voiceinfra import VoiceInfraHook
+    from airflow_provider_voiceinfra.store.records import Source
+
+log = logging.getLogger(__name__)
+
+_SETTLE_SECONDS = 5.0
+
+
+class VoiceInfraNotifier(BaseNotifier):
+    """Phones the person on call, at most once for a run: ``on_failure_callback=VoiceInfraNotifier(to_number=…, …)``.
+
+    The call passes guard and claim like any other one, and does not wait for the guard: outside calling hours, on hold,
+    or over a limit of the connection nobody is phoned. So give those on call a connection of their own. Whatever goes
+    wrong is logged, without the call's words, and does not fail the callback.
+
+    :param to_number: who is phoned: E.164, or as people write it with ``default_region``. (templated)
+    :param first_message: the agent's opening line, such as ``{{ dag.dag_id }} has failed``. (templated)
+    :param call_context: is added to the agent's system prompt; the API's ``context``, which is something else in
+        Airflow's notifiers. (templated)
+    :param agent_id: the AI agent; default: the connection's. (templated)
+    :param from_number: the caller ID, one of the account's numbers; default: the connection's. (templated)
+    :param variables: an object that fills the agent's prompt template. (templated)
+    :param voiceinfra_conn_id: a connection of type ``voiceinfra``. (templated)
+    :param idempotency_key: your name for this call: one key, at most one call. Default: DAG, run and how often it was
+        cleared, number, and the words before they were rendered; so a hundred failing mapped tasks make one call, and
+        a run that fails again after a clear makes another. (templated)
+    :param default_region: the country, such as ``US``, of a number without a country code. (templated)
+    """
+
+    template_fields: Sequence[str] = (
+        "to_number",
+        "first_message",
+        "call_context",
+        "agent_id",
+        "from_number",
+        "variables",
+        "voiceinfra_conn_id",
+        "idempotency_key",
+        "default_region",
+    )
+    # A DAG that renders native objects would make an integer of +14155550100.
+    render_template_as_native_obj = False
+
+    def __init__(
+        self,
+        *,
+        to_number: str,
+        first_message: str | None = None,
+        call_context: str | None = None,
+        agent_id: str | None = None,
+        from_number: str | None = None,
+        variables: Mapping[str, Any] | None = None,
+        voiceinfra_conn_id: str = "voiceinfra_default",
+        idempotency_key: str | None = None,
+        default_region: str | None = None,
+        context: Context | None = None,
+    ) -> None:
+        self.to_number = to_number
+        self.first_message = first_message
+        self.call_context = call_context
+        self.agent_id = agent_id
+        self.from_number = from_number
+        self.variables = variables
+        self.voiceinfra_conn_id = voiceinfra_conn_id
+        self.idempotency_key = idempotency_key
+        self.default_region = default_region
+        # As they were given: one notifier may be called for several runs.
+        self._templates = {name: getattr(self, name) for name in self.template_fields}
+        self._failed: Exception | None = None
+        super().__init__(context)
+
+    def render_template_fields(self, context: Context, jinja_env: jinja2.Environment | None = None) -> None:
+        """Render, without an error and without Airflow's logging of a template that fails."""
+        env = jinja_env or self.get_template_env(dag=context.get("dag"))
+        known: Any = {"dag": SimpleNamespace(dag_id=_run(context)["dag_id"]), **context}
+        self._failed = None
+        try:
+            for name, template in self._templates.items():
+                setattr(self, name, self.render_template(template, known, env))
+        except Exception as error:  # noqa: BLE001 - a callback must not fail
+            self._failed = error
+
+    def notify(self, context: Context) -> None:
+        """Phone."""
+        from airflow_provider_voiceinfra.hooks.voiceinfra import VoiceInfraHook
+
+        try:
+            self._phone(VoiceInfraHook(self.voiceinfra_conn_id), context)
+        except Exception as error:  # noqa: BLE001 - a callback must not fail
+            self._say_why(error)
+
+    async def async_notify(self, context: Context) -> None:
+        """Phone, from the triggerer."""
+        from airflow_provider_voiceinfra.hooks.voiceinfra import VoiceInfraHook, read_account
+
+        try:
+            hook = VoiceInfraHook(self.voiceinfra_conn_id)
+            # Airflow's way to its connections is tied to the triggerer's own loop.
+            hook.account = read_account(await hook.aget_connection(self.voiceinfra_conn_id))
+            await asyncio.to_thread(self._phone, hook, context)
+        except Exception as error:  # noqa: BLE001 - a callback must not fail
+            self._say_why(error)
+
+    def _phone(self, hook: VoiceInfraHook, context: Context) -> None:
+        if self._failed is not None:
+            raise self._failed
+        call = hook.place(self._intent(hook, context), settle_wait=_SETTLE_SECONDS)
+        log.info("The person on call is phoned: %s.", call.ref)
+
+    def _intent(self, hook: VoiceInfraHook, context: Context) -> CallIntent:
+        from airflow_provider_voiceinfra.calls.intent import CallIntent
+        from airflow_provider_voiceinfra.calls.keys import own_key
+        from airflow_provider_voiceinfra.calls.request import CallRequest
+
+        request = CallRequest.build(
+            hook.account,
+            to_number=self.to_number,
+            agent_id=self.agent_id,
+            from_number=self.from_number,
+            first_message=self.first_message,
+            context=self.call_context,
+            variables=self.variables,
+            default_region=self.default_region,
+        )
+        key = self.idempotency_key
+        if key is None:
+            key = self._default_key(context, request.to_number)
+        return CallIntent(own_key(key, to_number=request.to_number), request, _source(context))
+
+    def _default_key(self, context: Context, number: str) -> str:
+        from airflow_provider_voiceinfra.calls.numbers import hash_number
+
+        run = _run(context)
+        words = json.dumps([self._templates[name] for name in ("first_message", "call_context")], default=str)
+        which = hashlib.sha256(words.encode()).hexdigest()[:16]
+        return "/".join(("notify", run["dag_id"], run["run_id"], run["clear_number"], hash_number(number), which))
+
+    def _say_why(self, error: Exception) -> None:
+        """Log why nobody is phoned. Errors of calls and of the store hold no words; others may."""
+        from airflow_provider_voiceinfra.calls.errors import KeyConflictError, VoiceInfraError
+        from airflow_provider_voiceinfra.store.errors import StoreError
+
+        if isinstance(error, KeyConflictError) and self.idempotency_key is None:
+            log.info("The person on call was phoned about this run already: %s.", error.ref)
+        elif isinstance(error, VoiceInfraError | StoreError | AirflowNotFoundException):
+            log.error("Nobody was phoned. %s", error)
+        else:
+            log.error("Nobody was phoned: %s, while the notifier was rendered or called.", type(error).__name__)
+
+
+def _run(context: Context) -> dict[str, str]:
+    """Name the run, as far as the context does: a task's, a DAG's, and a deadline's are different."""
+    run: Any = context.get("dag_run") or {}
+    found = run if isinstance(run, Mapping) else vars(run)
+    dag: Any = context.get("dag")
+    return {
+        "dag_id": str(found.get("dag_id") or getattr(dag, "dag_id", "")),
+        # A deadline's run is as the REST API shows it.
+        "run_id": str(found.get("run_id") or found.get("dag_run_id") or context.get("run_id") or ""),
+        "clear_number": str(found.get("clear_number") or 0),
+    }
+
+
+def _source(context: Context) -> Source:
+    from airflow_provider_voiceinfra.store.records import Source
+
+    run = _run(context)
+    return Source(dag_id=run["dag_id"] or None, run_id=run["run_id"] or None)
