@@ -25,6 +25,12 @@ def get_provider_info() -> dict[str, Any]:
         "hooks": [_modules("hooks.voiceinfra")],
         "operators": [_modules("operators.call_list", "operators.outbound_call")],
         "sensors": [_modules("sensors.call_completion")],
+        "task-decorators": [
+            {
+                "name": "outbound_call",
+                "class-name": "airflow_provider_voiceinfra.decorators.outbound_call.outbound_call_task",
+            }
+        ],
         "notifications": ["airflow_provider_voiceinfra.notifications.voiceinfra.VoiceInfraNotifier"],
         "triggers": [
             _modules(

@@ -1,0 +1,1 @@
+"""``@task.outbound_call``: a function that says whom to call."""
