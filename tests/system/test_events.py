@@ -14,7 +14,8 @@ CALLS = 150
 
 
 def wait_until(ready, seconds):
-    end = time.monotonic() + seconds
+    # A busy machine is no failure.
+    end = time.monotonic() + 3 * seconds
     while not ready():
         assert time.monotonic() < end
         time.sleep(0.5)
