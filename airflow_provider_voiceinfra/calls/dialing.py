@@ -41,6 +41,7 @@ class Dialer:
     :param retry: for requests that VoiceInfra did not take.
     :param record_deadline: seconds to try to record an answer while the store does not answer.
     :param on_refused: is told what the guard does not let be dialled.
+    :param on_placed: is told of every call that VoiceInfra has taken.
     """
 
     def __init__(
@@ -52,6 +53,7 @@ class Dialer:
         retry: RetryPolicy | None = None,
         record_deadline: float = RECORD_DEADLINE,
         on_refused: Callable[[GuardError], object] | None = None,
+        on_placed: Callable[[], object] | None = None,
     ) -> None:
         self._store = store
         self._account = account
@@ -61,6 +63,7 @@ class Dialer:
             retry=retry or RetryPolicy(),
             record_deadline=record_deadline,
             refusal=self.refusal,
+            on_placed=on_placed or (lambda: None),
         )
 
     def place(

@@ -62,7 +62,7 @@ class VoiceInfraHook(BaseHook):
     @cached_property
     def dialer(self) -> Dialer:
         """What places calls: every call of this package goes through it."""
-        return Dialer(self.store, self.account, on_refused=_count_refusal)
+        return Dialer(self.store, self.account, on_refused=_count_refusal, on_placed=_count_call)
 
     def place_call(
         self,
@@ -222,6 +222,10 @@ def read_account(connection: Connection) -> Account:
 
 def _count_refusal(error: GuardError) -> None:
     Stats.incr(f"voiceinfra.calls.refused.{error.rule}")
+
+
+def _count_call() -> None:
+    Stats.incr("voiceinfra.calls.placed")
 
 
 def _current_source() -> Source:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowFailException
 
+from airflow_provider_voiceinfra.operators.lineage import CallLineage
 from airflow_provider_voiceinfra.waiting import DEFAULT_TIMEOUT, GRACE, left
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 _PRIVATE = ("calls", "first_message", "context", "from_number")
 
 
-class OutboundCallListOperator(BaseOperator):
+class OutboundCallListOperator(BaseOperator, CallLineage):
     """Calls everybody on a list, each at most once, and succeeds when every row has its end state.
 
     The rows are read once and kept in the call store. While lines are free a worker dials; while people talk the task

@@ -131,6 +131,20 @@ class Calls:
         with self._database.read() as tx:
             return {CallState(state): count for state, count in tx.execute(query)}
 
+    def count_of_task(self, source: Source) -> dict[str, int]:
+        """Count the calls of a task, in one run: those that have ended by their outcome, the others by their state."""
+        columns = tables.call.c
+        kind = sa.func.coalesce(columns.outcome, columns.state).label("kind")
+        query = (
+            sa.select(kind, sa.func.count())
+            .where(columns.environment == self._environment, columns.dag_id == source.dag_id)
+            .where(columns.run == source.run, columns.task_id == source.task_id)
+            .where(columns.map_index == source.map_index)
+            .group_by(kind)
+        )
+        with self._database.read() as tx:
+            return dict(tx.execute(query).tuples().all())
+
     def oldest_open(self) -> datetime | None:
         """Tell since when a call has waited for its completion, in any environment.
 

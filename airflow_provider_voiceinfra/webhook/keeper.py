@@ -11,7 +11,7 @@ from airflow_provider_voiceinfra.store.call_store import CallStore
 from airflow_provider_voiceinfra.store.delivery import Delivery
 from airflow_provider_voiceinfra.store.errors import StoreError
 from airflow_provider_voiceinfra.store.records import Kept
-from airflow_provider_voiceinfra.webhook.metrics import PREFIX, Metrics
+from airflow_provider_voiceinfra.webhook.metrics import CALLS, OUTCOMES, PREFIX, Metrics
 from airflow_provider_voiceinfra.webhook.spool import Spool, SpoolError
 from airflow_provider_voiceinfra.webhook.writers import Writer
 
@@ -131,6 +131,10 @@ class Keeper:
     def _report(self, deliveries: Sequence[Delivery], brought: Sequence[Kept]) -> None:
         for what, count in Counter(brought).items():
             self._metrics.incr(f"{PREFIX}.{what}", count)
+        ended = Counter(each.outcome for each, what in zip(deliveries, brought, strict=True) if what is Kept.NEW)
+        for outcome, count in ended.items():
+            # Anything else would be a name that others choose.
+            self._metrics.incr(f"{CALLS}.completed.{outcome if outcome in OUTCOMES else 'other'}", count)
         for delivery, what in zip(deliveries, brought, strict=True):
             if what is Kept.QUARANTINED:
                 log.warning("A signed webhook is in quarantine: %s.", delivery.reason or "the store refuses it")

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Protocol
 
 PREFIX = "voiceinfra.webhooks"
+CALLS = "voiceinfra.calls"
+OUTCOMES = frozenset({"answered", "voicemail", "failed"})
 
 
 class Metrics(Protocol):

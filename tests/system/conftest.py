@@ -19,6 +19,7 @@ from tests.conftest import new_database
 
 ROOT = Path(__file__).parent.parent.parent
 SECRET = "system-test-secret"
+ON_CALL = "+12075550199"
 
 
 def connection(sandbox: Sandbox, **changes: object) -> str:
@@ -97,6 +98,8 @@ def airflow(
                 "AIRFLOW__VOICEINFRA__CALL_STORE": store_url,
                 "AIRFLOW__VOICEINFRA__RETENTION_DAYS": "90",
                 "AIRFLOW_CONN_VOICEINFRA_DEFAULT": connection(sandbox),
+                "AIRFLOW_CONN_VOICEINFRA_ON_CALL": connection(sandbox),
+                "AIRFLOW_VAR_ON_CALL": ON_CALL,
                 "AIRFLOW_CONN_WAREHOUSE": json.dumps({"conn_type": "sqlite", "host": str(home / "warehouse.db")}),
             },
         )

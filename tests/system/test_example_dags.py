@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import sqlite3
-from contextlib import closing
+import threading
+import time
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from airflow_provider_voiceinfra.demo.clinic import Clinic
 from airflow_provider_voiceinfra.store.call_store import CallStore
 from airflow_provider_voiceinfra.store.delivery import Delivery
-from tests.system.conftest import ROOT
-from tests.unit.store.samples import body
+from tests.system.conftest import ON_CALL, ROOT
+from tests.unit.store.samples import body, deliver, queued
 
 RUN_HERE = {
     "example_first_call",
@@ -18,6 +21,11 @@ RUN_HERE = {
     "example_call_list",
     "example_follow_up",
     "example_maintenance",
+    "example_call_events",
+    "example_on_call",
+    "example_recordings",
+    "example_say_whom_to_call",
+    "example_webhooks_stopped",
 }
 
 
@@ -108,3 +116,84 @@ def test_maintenance_purges_what_is_old(airflow, store_url):
     run(airflow, "example_maintenance", {})
     assert store.calls.completion("of_long_ago").transcript is None
     store.close()
+
+
+def wait_until(ready):
+    end = time.monotonic() + 120
+    while not ready():
+        assert time.monotonic() < end
+        time.sleep(0.5)
+
+
+def pause(airflow, dag_id):
+    airflow._api.call("PATCH", f"api/v2/dags/{dag_id}", json={"is_paused": True})
+
+
+def test_a_call_that_ends_opens_a_ticket_for_who_wants_a_person(airflow, call_store):
+    warehouse = airflow.home / "warehouse.db"
+    ask(warehouse, "CREATE TABLE tickets (call_id, appointment)")
+    run(airflow, "example_call_events", {})
+    for call_id, wants in (("wants", True), ("wants_not", False)):
+        queued(call_store, call_id, metadata={"appointment": 7})
+        deliver(call_store, call_id, extracted_data={"wants_a_person": wants})
+    # By its event: nobody starts it.
+    wait_until(lambda: ask(warehouse, "SELECT * FROM tickets WHERE call_id = 'wants'"))
+    run(airflow, "example_call_events", {})
+    pause(airflow, "example_call_events")
+    tickets = ask(warehouse, "SELECT * FROM tickets WHERE call_id IN ('wants', 'wants_not')")
+    assert tickets == [("wants", 7)]
+
+
+def test_a_function_says_whom_to_call(airflow, sandbox):
+    sandbox.outcome("+16175550101", "answered", extracted_data={"cancel": True})
+    order = {"id": 1, "phone": "617 555 0101", "name": "Ada", "late_days": 1}
+    run_id = run(airflow, "example_say_whom_to_call", {"order": order})
+    [dial] = [dial for dial in sandbox.dials if dial.to_number == "+16175550101"]
+    assert "Hello Ada, your order will come a day later" in dial.first_message
+    assert airflow.xcom("example_say_whom_to_call", run_id, "cancel_if_asked_to") is True
+
+
+def test_the_person_on_call_is_phoned_once_for_a_run_that_fails(airflow, sandbox):
+    for fails, state in ((False, "success"), (True, "failed")):
+        run_id = airflow.trigger_dag("example_on_call", conf={"fails": fails})
+        assert airflow.wait_for_run("example_on_call", run_id, timeout=120) == state
+    [dial] = [dial for dial in sandbox.dials if dial.to_number == ON_CALL]
+    assert dial.first_message.startswith("example_on_call has failed at load")
+
+
+def test_recordings_are_copied(airflow, call_store, tmp_path):
+    with serving_files({"/one.mp3": b"voice"}) as url:
+        for call_id, path in (("one", "/one.mp3"), ("gone", "/gone.mp3")):
+            queued(call_store, f"recorded_{call_id}", agent_id="recorder")
+            deliver(call_store, f"recorded_{call_id}", recording_url=f"{url}{path}")
+        conf = {"folder": f"file://{tmp_path}/recordings", "agent_id": "recorder"}
+        run_id = run(airflow, "example_recordings", conf)
+    pause(airflow, "example_recordings")
+    ref = call_store.calls.get("recorded_one").ref
+    assert {path.name: path.read_bytes() for path in (tmp_path / "recordings").iterdir()} == {f"{ref}.mp3": b"voice"}
+    assert airflow.xcom("example_recordings", run_id, "copy") == {"copied": 1, "gone": 1}
+
+
+def test_webhooks_that_have_stopped_are_told(airflow, call_store):
+    run(airflow, "example_webhooks_stopped", {})
+    pause(airflow, "example_webhooks_stopped")
+
+
+@contextmanager
+def serving_files(files):
+    """Serve some files, as VoiceInfra serves recordings."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self):
+            content = files.get(self.path)
+            self.send_response(404 if content is None else 200)
+            self.end_headers()
+            self.wfile.write(content or b"")
+
+        def log_message(self, *_):
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()

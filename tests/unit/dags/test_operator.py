@@ -106,3 +106,19 @@ def test_a_template_that_fails_does_not_tell_its_text(run_dag, voiceinfra, capfd
     output = "".join(capfd.readouterr())
     assert "gout" not in output
     assert not voiceinfra.dials
+
+
+def test_calls_that_are_placed_are_counted_and_a_count_that_fails_costs_nothing(run_dag, voiceinfra, monkeypatch):
+    from airflow_provider_voiceinfra.hooks import voiceinfra as hook
+
+    counted = []
+
+    def incr(name):
+        counted.append(name)
+        raise OSError
+
+    monkeypatch.setattr(hook.Stats, "incr", incr)
+    for _ in range(2):
+        run_dag(one_call.plain, idempotency_key="reminder-4711")
+    assert counted == ["voiceinfra.calls.placed"]
+    assert len(voiceinfra.dials) == 1

@@ -52,6 +52,7 @@ def test_what_comes_while_the_store_is_away_is_in_it_when_it_is_back(serving, sp
         assert store.calls.completion("call_9")
     assert figures["voiceinfra.webhooks.spooled"] >= 5
     assert figures["voiceinfra.webhooks.new"] == 6
+    assert figures["voiceinfra.calls.completed.answered"] == 6
 
 
 def test_the_first_truth_stays_the_first_through_the_spool(serving, spool, database):

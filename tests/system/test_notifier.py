@@ -1,0 +1,29 @@
+"""The person on call is phoned from wherever a real Airflow runs callbacks."""
+
+from __future__ import annotations
+
+import time
+
+from tests.dags.deadlines import NUMBER
+
+
+def wait_for_dials(sandbox, number, count=1):
+    end = time.monotonic() + 90
+    while len(found := [dial for dial in sandbox.dials if dial.to_number == number]) < count:
+        assert time.monotonic() < end
+        time.sleep(0.2)
+    return found
+
+
+def test_a_deadline_phones_from_the_triggerer(airflow, sandbox):
+    run_id = airflow.trigger_dag("late")
+    [dial] = wait_for_dials(sandbox, NUMBER)
+    assert dial.first_message == "late is late"
+    assert airflow.wait_for_run("late", run_id, timeout=90) == "success"
+
+
+def test_a_failed_dag_phones_from_the_dag_processor(airflow, sandbox):
+    run_id = airflow.trigger_dag("failing_dag")
+    assert airflow.wait_for_run("failing_dag", run_id, timeout=90) == "failed"
+    [dial] = wait_for_dials(sandbox, "+12075550101")
+    assert dial.first_message == "failing_dag failed"
