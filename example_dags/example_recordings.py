@@ -9,9 +9,8 @@ from __future__ import annotations
 
 from typing import Any
 
-import pendulum
 import requests
-from airflow.sdk import ObjectStoragePath, Param, dag, task
+from airflow.sdk import CronTriggerTimetable, ObjectStoragePath, Param, dag, task
 
 from airflow_provider_voiceinfra.hooks.voiceinfra import VoiceInfraHook
 
@@ -19,8 +18,8 @@ GONE = {403, 404, 410}
 
 
 @dag(
-    schedule="@hourly",
-    start_date=pendulum.datetime(2026, 1, 1, tz="UTC"),
+    # Without a start date: it begins with the next hour.
+    schedule=CronTriggerTimetable("0 * * * *", timezone="UTC"),
     catchup=False,
     is_paused_upon_creation=True,
     # Two at once would both be given the same calls.

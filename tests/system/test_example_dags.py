@@ -131,7 +131,7 @@ def pause(airflow, dag_id):
 
 def test_a_call_that_ends_opens_a_ticket_for_who_wants_a_person(airflow, call_store):
     warehouse = airflow.home / "warehouse.db"
-    ask(warehouse, "CREATE TABLE tickets (call_id, appointment)")
+    ask(warehouse, "CREATE TABLE tickets (call_id TEXT, appointment INTEGER)")
     run(airflow, "example_call_events", {})
     for call_id, wants in (("wants", True), ("wants_not", False)):
         queued(call_store, call_id, metadata={"appointment": 7})
