@@ -10,7 +10,7 @@ import pytest
 from tests.dags.events import AGENT
 from tests.unit.store.samples import deliver, queued
 
-CALLS = 150
+CALLS = 1_000
 
 
 def wait_until(ready, seconds):
@@ -49,8 +49,13 @@ def test_a_burst_while_runs_overlap_and_are_killed_misses_none(airflow, call_sto
     wait_until(lambda: runs_by_events(airflow), 60)
     for call_id in ids[1:]:
         deliver(call_store, call_id)
-    journal = airflow.home / "burst"
-    wait_until(lambda: journal.exists() and set(ids) <= set(journal.read_text().split()), 150)
+
+    def read(journal):
+        file = airflow.home / journal
+        return file.read_text().split("\n") if file.exists() else []
+
+    wait_until(lambda: set(ids) <= set(read("burst")), 150)
+    assert read("burst_killed")
 
 
 def test_an_event_shows_ids_and_outcome_only(airflow):
