@@ -1,33 +1,34 @@
-"""DAGs of the system tests: runs that are late, and who is told from the triggerer and from the executor."""
+"""DAGs of the system tests: runs that are late or fail, and who is phoned from wherever Airflow runs callbacks."""
 
 from __future__ import annotations
 
 import time
 from datetime import timedelta
 
-from airflow.sdk import DAG, AsyncCallback, DeadlineAlert, DeadlineReference, task
+from airflow.sdk import DAG, AsyncCallback, DeadlineAlert, DeadlineReference, SyncCallback, task
 
 from airflow_provider_voiceinfra.notifications.voiceinfra import VoiceInfraNotifier
 
-NUMBER = "+12075550100"
+CALLBACKS = {"late_async": (AsyncCallback, "+12075550100"), "late_sync": (SyncCallback, "+12075550102")}
 
-with DAG(
-    "late",
-    schedule=None,
-    deadline=DeadlineAlert(
-        reference=DeadlineReference.DAGRUN_QUEUED_AT,
-        interval=timedelta(seconds=1),
-        callback=AsyncCallback(
-            VoiceInfraNotifier, kwargs={"to_number": NUMBER, "first_message": "{{ dag.dag_id }} is late"}
+for dag_id, (callback, number) in CALLBACKS.items():
+    with DAG(
+        dag_id,
+        schedule=None,
+        deadline=DeadlineAlert(
+            reference=DeadlineReference.DAGRUN_QUEUED_AT,
+            interval=timedelta(seconds=1),
+            callback=callback(
+                VoiceInfraNotifier, kwargs={"to_number": number, "first_message": "{{ dag.dag_id }} is late"}
+            ),
         ),
-    ),
-):
+    ):
 
-    @task
-    def take_long() -> None:
-        time.sleep(15)
+        @task
+        def take_long() -> None:
+            time.sleep(15)
 
-    take_long()
+        take_long()
 
 with DAG(
     "failing_dag",

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import time
 
-from tests.dags.deadlines import NUMBER
+import pytest
+
+from tests.dags.deadlines import CALLBACKS
 
 
 def wait_for_dials(sandbox, number, count=1):
@@ -15,11 +17,11 @@ def wait_for_dials(sandbox, number, count=1):
     return found
 
 
-def test_a_deadline_phones_from_the_triggerer(airflow, sandbox):
-    run_id = airflow.trigger_dag("late")
-    [dial] = wait_for_dials(sandbox, NUMBER)
-    assert dial.first_message == "late is late"
-    assert airflow.wait_for_run("late", run_id, timeout=90) == "success"
+@pytest.mark.parametrize("dag_id", CALLBACKS)
+def test_a_deadline_phones_from_the_triggerer_and_from_the_executor(airflow, sandbox, dag_id):
+    airflow.trigger_dag(dag_id)
+    [dial] = wait_for_dials(sandbox, CALLBACKS[dag_id][1])
+    assert dial.first_message == f"{dag_id} is late"
 
 
 def test_a_failed_dag_phones_from_the_dag_processor(airflow, sandbox):
