@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
-from airflow_provider_voiceinfra.operators.lineage import CallLineage
+from airflow_provider_voiceinfra.lineage import CallLineage
 from airflow_provider_voiceinfra.operators.private_fields import WORDS, PrivateFieldsOperator
 from airflow_provider_voiceinfra.waiting import GRACE, left, unknown_for_good
 

@@ -143,7 +143,7 @@ class Calls:
             .group_by(kind)
         )
         with self._database.read() as tx:
-            return dict(tx.execute(query).tuples().all())
+            return {str(kind): count for kind, count in tx.execute(query)}
 
     def oldest_open(self) -> datetime | None:
         """Tell since when a call has waited for its completion, in any environment.

@@ -13,6 +13,7 @@ from airflow_provider_voiceinfra.transfers.columns import columns_for
 from airflow_provider_voiceinfra.waiting import names
 
 if TYPE_CHECKING:
+    from airflow.providers.openlineage.extractors import OperatorLineage
     from airflow.sdk import Context
 
     from airflow_provider_voiceinfra.store.attempts import Attempt
@@ -81,6 +82,12 @@ class CallsToSqlOperator(BaseOperator):
             # What the call store has forgotten is not taken from the warehouse.
             self.log.info("%d calls are purged here: their rows in %s stay as they are.", purged, self.table)
         return written
+
+    def get_openlineage_facets_on_complete(self, task_instance: Any) -> OperatorLineage[Any, Any]:  # noqa: ARG002
+        """Name the table that was written."""
+        from airflow_provider_voiceinfra.lineage import lineage_of_results
+
+        return lineage_of_results(BaseHook.get_hook(self.sql_conn_id), self.sql_conn_id, self.table)
 
     def _pages(self) -> Iterator[list[Attempt]]:
         from airflow_provider_voiceinfra.config import call_store

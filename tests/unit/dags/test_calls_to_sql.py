@@ -364,3 +364,15 @@ def test_a_list_that_never_began_is_told(voiceinfra, given):
 def test_what_makes_no_sense_is_told_when_the_dag_is_parsed(fields, why):
     with pytest.raises(ValueError, match=why):
         CallsToSqlOperator(task_id="write_back", sql_conn_id="warehouse", table="results", **fields)
+
+
+def test_openlineage_is_told_the_table_as_other_operators_name_it(store, warehouse, request):
+    operator = CallsToSqlOperator(task_id="write_back", sql_conn_id="warehouse", table="results", since=LONG_AGO)
+    lineage = operator.get_openlineage_facets_on_complete(None)
+    assert [(each.namespace, each.name) for each in lineage.inputs] == [("voiceinfra://calls", "completed")]
+    if "postgres" in request.node.name:
+        [table] = lineage.outputs
+        assert table.namespace.startswith("postgres://")
+        assert table.name.endswith(".public.results")
+    else:
+        assert not lineage.outputs

@@ -73,11 +73,21 @@ def test_rendered_fields_hide_who_is_called_and_what_the_function_was_given(run,
     for people in (None, [NUMBER]):
         rendered = run(fields, people=people).rendered("call", -1 if people is None else 0)
         assert rendered.keys() >= {"op_args", "op_kwargs", "to_number"}
+        # By us: Airflow's own masking of secrets is a second net.
+        assert "•••" in str(rendered["op_kwargs"])
+        assert "***" not in str(rendered)
         assert "2125550100" not in str(rendered)
         assert WORDS not in str(rendered)
 
 
-@pytest.mark.parametrize("returned", [None, "+12125550100", {"to": NUMBER}, {}])
+def test_callbacks_see_the_task_with_its_fields_hidden(run, voiceinfra):
+    seen = []
+    run(fields, on_success_callback=lambda context: seen.append(context["task"]))
+    [task] = seen
+    assert (task.to_number, task.context, task.variables) == ("+1212•••0100", "•••", {"task": "•••", "tier": "•••"})
+
+
+@pytest.mark.parametrize("returned", [None, "+12125550100", {"to_number": NUMBER, "mesage": "Hi"}, {}])
 def test_what_is_no_call_fails_and_calls_nobody(run, voiceinfra, returned):
     assert run(returned).state == "failed"
     assert not voiceinfra.dials

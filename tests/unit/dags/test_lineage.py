@@ -9,7 +9,7 @@ from airflow.providers.openlineage.utils.utils import translate_airflow_asset
 from airflow.sdk import Asset
 from openlineage.client.serde import Serde
 
-from airflow_provider_voiceinfra.operators.lineage import CallLineage
+from airflow_provider_voiceinfra.lineage import CallLineage
 from tests.dags import one_call
 
 WORDS = "owes us 4711 dollars"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 
@@ -10,6 +11,7 @@ import sqlalchemy as sa
 
 from airflow_provider_voiceinfra.store import completed_calls, deliveries, tables
 from airflow_provider_voiceinfra.store.completed_calls import Wanted
+from airflow_provider_voiceinfra.store.locks import lock
 from airflow_provider_voiceinfra.store.opt_out import OptOut
 from tests.unit.store.race import in_threads
 from tests.unit.store.samples import body, claim, deliver, delivery, queued, rows, state
@@ -254,6 +256,22 @@ class TestAtOnce:
         assert read(store, "another cursor") == ["early", "late"]
         written = [store.calls.read([row.call])[0].call_id for row in rows(store, tables.completed_call)]
         assert written == ["late", "early"]
+
+    @pytest.mark.parametrize("kind", ["postgresql"])
+    def test_one_at_a_time_gives_places(self, store, open_store):
+        """Two who see different rows as new would give one place twice, and move a row behind who has read on."""
+        complete(store, "a")
+        other, waiting = (
+            open_store(),
+            sa.text("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"),
+        )
+        with ThreadPoolExecutor(1) as pool:
+            with other.database.write() as tx:
+                lock(tx, "completed calls")
+                place = pool.submit(store.completed_calls.last_place)
+                while not tx.scalar(waiting):
+                    assert not place.done()
+            assert place.result() == 1
 
 
 class TestCost:
