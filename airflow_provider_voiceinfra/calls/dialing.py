@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import time
 from collections.abc import Callable
@@ -41,7 +42,7 @@ class Dialer:
     :param retry: for requests that VoiceInfra did not take.
     :param record_deadline: seconds to try to record an answer while the store does not answer.
     :param on_refused: is told what the guard does not let be dialled.
-    :param on_placed: is told of every call that VoiceInfra has taken.
+    :param on_placed: is told how many calls VoiceInfra has taken.
     """
 
     def __init__(
@@ -53,17 +54,17 @@ class Dialer:
         retry: RetryPolicy | None = None,
         record_deadline: float = RECORD_DEADLINE,
         on_refused: Callable[[GuardError], object] | None = None,
-        on_placed: Callable[[], object] | None = None,
+        on_placed: Callable[[int], object] | None = None,
     ) -> None:
         self._store = store
         self._account = account
         self._on_refused = on_refused or _ignore
+        self._on_placed = on_placed or _ignore
         self.sender = Sender(
             *(store.claims, api or VoiceInfraApi(account)),
             retry=retry or RetryPolicy(),
             record_deadline=record_deadline,
             refusal=self.refusal,
-            on_placed=on_placed or (lambda: None),
         )
 
     def place(
@@ -132,7 +133,13 @@ class Dialer:
         finally:
             # Whoever could not be told, and however it is stopped: the answer is not lost.
             self.sender.record(lambda: self._store.claims.record_queued(dial.claim, call_id))
+            self.count(1)
         return self._get(dial.claim.ref)
+
+    def count(self, placed: int) -> None:
+        """Tell how many calls VoiceInfra has taken whose answers are recorded."""
+        with contextlib.suppress(Exception):
+            self._on_placed(placed)
 
     def judged(self, claim: Claim) -> Call:
         """Give the call of a claim that somebody else has judged meanwhile.

@@ -58,7 +58,6 @@ class Sender:
     :param retry: for requests that VoiceInfra did not take.
     :param record_deadline: seconds to try to record an answer while the store does not answer.
     :param refusal: gives the error that tells a refusal.
-    :param on_placed: is told of every call that VoiceInfra has taken.
     """
 
     def __init__(
@@ -69,14 +68,12 @@ class Sender:
         retry: RetryPolicy,
         record_deadline: float,
         refusal: Callable[[Refused], GuardError],
-        on_placed: Callable[[], object],
     ) -> None:
         self._claims = claims
         self._api = api
         self._retry = retry
         self._record_deadline = record_deadline
         self._refusal = refusal
-        self._on_placed = on_placed
 
     def send(self, dial: Dial, fence: Fence | None = None) -> str | None:
         """Dial until VoiceInfra has answered; all but its ``call_id`` is recorded.
@@ -93,7 +90,7 @@ class Sender:
                 return None
             fence = None
             try:
-                call_id = self._post(claim, dial.request, self._send_time(dial, passed))
+                return self._post(claim, dial.request, self._send_time(dial, passed))
             except CallNotSentError as error:
                 if isinstance(error, TooLateToSendError) and missed_turns < _MISSED_TURNS:
                     missed_turns += 1
@@ -105,11 +102,6 @@ class Sender:
                     raise
                 log.warning("%s Trying again in %.1f s.", error, pause)
                 self._sleep(claim, pause)
-            else:
-                # What is counted must not cost the answer.
-                with contextlib.suppress(Exception):
-                    self._on_placed()
-                return call_id
 
     def release(self, claim: Claim, why: str) -> None:
         """Let the key of a call go that is not sent after all, if the store can be told."""

@@ -142,6 +142,8 @@ class Stream:
         passed: list[Fence | Refused | None] = []
         if queued or at_fence:
             self._dialer.sender.record(lambda: passed.extend(self._store.claims.advance(queued, at_fence)))
+            if queued:
+                self._dialer.count(len(queued))
         for each, its in zip(going, passed, strict=True):
             self._passed(each, its)
         for each, answer in answers:

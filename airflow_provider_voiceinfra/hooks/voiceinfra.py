@@ -62,7 +62,7 @@ class VoiceInfraHook(BaseHook):
     @cached_property
     def dialer(self) -> Dialer:
         """What places calls: every call of this package goes through it."""
-        return Dialer(self.store, self.account, on_refused=_count_refusal, on_placed=_count_call)
+        return Dialer(self.store, self.account, on_refused=_count_refusal, on_placed=_count_placed)
 
     def place_call(
         self,
@@ -224,8 +224,8 @@ def _count_refusal(error: GuardError) -> None:
     Stats.incr(f"voiceinfra.calls.refused.{error.rule}")
 
 
-def _count_call() -> None:
-    Stats.incr("voiceinfra.calls.placed")
+def _count_placed(calls: int) -> None:
+    Stats.incr("voiceinfra.calls.placed", calls)
 
 
 def _current_source() -> Source:

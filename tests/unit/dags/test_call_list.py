@@ -15,6 +15,7 @@ from airflow_provider_voiceinfra import config
 from airflow_provider_voiceinfra.calls.calling_hours import WEEKDAYS, CallingHours
 from airflow_provider_voiceinfra.calls.redial import Redial
 from airflow_provider_voiceinfra.calls.stop_when import StopWhen
+from airflow_provider_voiceinfra.hooks import voiceinfra as hook
 from airflow_provider_voiceinfra.store.holds import Scope
 from airflow_provider_voiceinfra.triggers import call_list
 from tests.dags import call_lists
@@ -78,6 +79,13 @@ def test_everybody_is_called_once_and_a_summary_is_returned(run_list, voiceinfra
     summary = run.xcom("call")
     assert summary == {"list_id": run.xcom("call", "list_id"), "rows": 25, "answered": 25}
     assert len(list(voiceinfra.store.calls.iterate(list_id=summary["list_id"]))) == 25
+
+
+def test_its_calls_are_counted(run_list, voiceinfra, monkeypatch):
+    counted = Counter()
+    monkeypatch.setattr(hook.Stats, "incr", lambda name, count=1: counted.update({name: count}))
+    run_list(calls=people(5))
+    assert counted["voiceinfra.calls.placed"] == 5
 
 
 def test_a_query_is_read_and_only_named_columns_leave_the_warehouse(run_list, voiceinfra, warehouse):

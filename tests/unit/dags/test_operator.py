@@ -108,17 +108,17 @@ def test_a_template_that_fails_does_not_tell_its_text(run_dag, voiceinfra, capfd
     assert not voiceinfra.dials
 
 
-def test_calls_that_are_placed_are_counted_and_a_count_that_fails_costs_nothing(run_dag, voiceinfra, monkeypatch):
+def test_calls_that_are_placed_are_counted_when_they_are_on_disk(run_dag, voiceinfra, monkeypatch):
     from airflow_provider_voiceinfra.hooks import voiceinfra as hook
 
     counted = []
 
-    def incr(name):
-        counted.append(name)
-        raise OSError
+    def incr(name, count):
+        counted.append((name, count, [call.call_id is not None for call in voiceinfra.store.calls.iterate()]))
+        raise OSError("a count that fails costs nothing")
 
     monkeypatch.setattr(hook.Stats, "incr", incr)
     for _ in range(2):
-        run_dag(one_call.plain, idempotency_key="reminder-4711")
-    assert counted == ["voiceinfra.calls.placed"]
+        assert run_dag(one_call.plain, idempotency_key="reminder-4711").state == "success"
+    assert counted == [("voiceinfra.calls.placed", 1, [True])]
     assert len(voiceinfra.dials) == 1
