@@ -66,10 +66,12 @@ def test_a_list_is_led_to(airflow_database, voiceinfra):
     assert link(run, "call", CallListLink) == f"{CALLS}/lists/{run.xcom('call', 'list_id')}"
 
 
-def test_airflow_finds_the_links_of_our_operators(airflow_database):
+def test_airflow_finds_the_links_of_our_operators(airflow_database, monkeypatch):
     from airflow.plugins_manager import get_operator_extra_links
     from airflow.serialization.serialized_objects import DagSerialization
 
+    # As Airflow's API server sets it; what acts as its scheduler in other tests turns it off, for the whole process.
+    monkeypatch.setattr(DagSerialization, "_load_operator_extra_links", True)
     assert {type(each).__name__ for each in get_operator_extra_links()} >= {"CallLink", "CallListLink"}
     for dag, task_id, names in (
         (one_call.make_dag(one_call.plain), "call", ["Call"]),
