@@ -11,6 +11,7 @@ from airflow.sdk.bases.decorator import DecoratedOperator, determine_kwargs, tas
 from airflow.sdk.exceptions import AirflowFailException
 
 from airflow_provider_voiceinfra.operators.outbound_call import OutboundCallOperator
+from airflow_provider_voiceinfra.operators.private import Private
 
 if TYPE_CHECKING:
     import jinja2
@@ -55,7 +56,7 @@ class OutboundCallDecoratedOperator(DecoratedOperator, OutboundCallOperator):
     }
     custom_operator_name: str = "@task.outbound_call"
 
-    _given: tuple[Collection[Any], Mapping[str, Any]] | None = None
+    _given: Private[tuple[Collection[Any], Mapping[str, Any]]] | None = None
 
     def __init__(
         self,
@@ -72,17 +73,11 @@ class OutboundCallDecoratedOperator(DecoratedOperator, OutboundCallOperator):
 
     def place(self, context: Context, attempt: int = 1) -> str:
         """Ask the function for the call, and place it."""
-        fields = self._ask(context)
-        asked = self.asked() | fields
-        for name in OutboundCallOperator.template_fields:
-            setattr(self, name, asked[name])
-        self._mask_in_logs()
-        self._rendered = asked
-        self._mask_fields()
+        self.hide(self.asked() | self._ask(context))
         return super().place(context, attempt)
 
     def _ask(self, context: Context) -> dict[str, Any]:
-        args, kwargs = self._given or (self.op_args, self.op_kwargs)
+        args, kwargs = self._given.reveal() if self._given else (self.op_args, self.op_kwargs)
         known = {**context, **kwargs}
         fields = self.python_callable(*args, **determine_kwargs(self.python_callable, args, known))
         names = CallFields.__annotations__
@@ -109,10 +104,12 @@ class OutboundCallDecoratedOperator(DecoratedOperator, OutboundCallOperator):
     ) -> None:
         """Render the arguments too, and hide them: they tell who is called, and Airflow stores and shows them."""
         if parent is self and self._given is None:
-            BaseOperator._do_render_template_fields(self, self, _ARGUMENTS, context, jinja_env, seen_oids)  # noqa: SLF001
-            self._given = tuple(self.op_args), dict(self.op_kwargs)
-            self.op_args = ["•••" for _ in self.op_args]
-            self.op_kwargs = dict.fromkeys(self.op_kwargs, "•••")
+            try:
+                BaseOperator._do_render_template_fields(self, self, _ARGUMENTS, context, jinja_env, seen_oids)  # noqa: SLF001
+            finally:
+                self._given = Private((tuple(self.op_args), dict(self.op_kwargs)))
+                self.op_args = ["•••" for _ in self.op_args]
+                self.op_kwargs = dict.fromkeys(self.op_kwargs, "•••")
         super()._do_render_template_fields(parent, template_fields, context, jinja_env, seen_oids)
 
 

@@ -10,6 +10,7 @@ from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowFailException
 
 from airflow_provider_voiceinfra.lineage import CallLineage
+from airflow_provider_voiceinfra.operators.private import Private
 from airflow_provider_voiceinfra.waiting import DEFAULT_TIMEOUT, GRACE, left
 
 if TYPE_CHECKING:
@@ -81,7 +82,7 @@ class OutboundCallListOperator(BaseOperator, CallLineage):
     template_ext: Sequence[str] = (".sql",)
     template_fields_renderers = {"sql": "sql", "suppress_sql": "sql", "still_due_sql": "sql"}  # noqa: RUF012 - as Airflow declares it
 
-    _private: dict[str, Any] | None = None
+    _private: Private[dict[str, Any]] | None = None
 
     def __init__(
         self,
@@ -184,7 +185,7 @@ class OutboundCallListOperator(BaseOperator, CallLineage):
         return run.finish()
 
     def _asked(self) -> dict[str, Any]:
-        return self._private or {name: getattr(self, name) for name in _PRIVATE}
+        return self._private.reveal() if self._private else {name: getattr(self, name) for name in _PRIVATE}
 
     def _do_render_template_fields(
         self,
@@ -195,10 +196,18 @@ class OutboundCallListOperator(BaseOperator, CallLineage):
         seen_oids: set[int],
     ) -> None:
         """Render, and keep numbers and words out of Airflow's database."""
-        super()._do_render_template_fields(parent, template_fields, context, jinja_env, seen_oids)
-        if parent is self and self._private is None:
-            self._private = {name: getattr(self, name) for name in _PRIVATE}
-            calls = self._private["calls"]
-            self.calls = None if calls is None else f"{len(list(calls))} rows"
-            for name in _PRIVATE[1:]:
-                setattr(self, name, self._private[name] and "•••")
+        rendered = False
+        try:
+            super()._do_render_template_fields(parent, template_fields, context, jinja_env, seen_oids)
+            rendered = True
+        finally:
+            if parent is self and self._private is None:
+                self._hide(rendered=rendered)
+
+    def _hide(self, *, rendered: bool) -> None:
+        asked = self._asked()
+        self._private = Private(asked)
+        # Where a template has failed, they may not have been read.
+        shown = {"calls": f"{len(list(asked['calls']))} rows"} if rendered and asked["calls"] is not None else {}
+        for name in _PRIVATE:
+            setattr(self, name, shown.get(name, asked[name] and "•••"))

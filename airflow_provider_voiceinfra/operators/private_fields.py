@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
 
+from airflow_provider_voiceinfra.operators.private import Private
+
 if TYPE_CHECKING:
     import jinja2
     from airflow.sdk import Context
@@ -25,6 +27,7 @@ TEXTS = (
 )
 OBJECTS = ("variables", "metadata")
 WORDS = ("first_message", "context", "variables")
+_HIDDEN = (*WORDS, "metadata")
 
 
 class PrivateFieldsOperator(BaseOperator):
@@ -37,12 +40,25 @@ class PrivateFieldsOperator(BaseOperator):
     first_message: str | None
     context: str | None
     variables: Mapping[str, Any] | None
+    metadata: Mapping[str, Any] | None
 
-    _rendered: dict[str, Any] | None = None
+    _rendered: Private[dict[str, Any]] | None = None
 
     def asked(self) -> dict[str, Any]:
         """Give the fields as they were rendered, or as they were given where nothing was rendered."""
-        return self._rendered or {name: getattr(self, name) for name in self.template_fields}
+        return self._rendered.reveal() if self._rendered else self._shown()
+
+    def hide(self, asked: dict[str, Any]) -> None:
+        """Keep the fields of the call, and show as little of them as tells calls apart."""
+        for name in self.template_fields:
+            if name in asked:
+                setattr(self, name, asked[name])
+        self._mask_in_logs()
+        self._rendered = Private(asked)
+        self._mask_fields(asked)
+
+    def _shown(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in self.template_fields}
 
     def _do_render_template_fields(
         self,
@@ -58,13 +74,14 @@ class PrivateFieldsOperator(BaseOperator):
         elif self._rendered is None:
             # Before too: a template that fails is logged with its text.
             self._mask_in_logs()
-            super()._do_render_template_fields(self, OBJECTS, context, jinja_env, seen_oids)
-            # A DAG that renders native objects would make an integer of +14155550100, and lose who is meant.
-            self.render_template_as_native_obj = False
-            super()._do_render_template_fields(self, TEXTS, context, self.get_template_env(), seen_oids)
-            self._mask_in_logs()
-            self._rendered = {name: getattr(self, name) for name in self.template_fields}
-            self._mask_fields()
+            try:
+                super()._do_render_template_fields(self, OBJECTS, context, jinja_env, seen_oids)
+                # A DAG that renders native objects would make an integer of +14155550100, and lose who is meant.
+                self.render_template_as_native_obj = False
+                super()._do_render_template_fields(self, TEXTS, context, self.get_template_env(), seen_oids)
+            finally:
+                # What was rendered before another template failed is shown to callbacks and listeners too.
+                self.hide(self._shown())
 
     def _mask_in_logs(self) -> None:
         from airflow.sdk.log import mask_secret
@@ -74,13 +91,12 @@ class PrivateFieldsOperator(BaseOperator):
             if isinstance(value, str):
                 mask_secret(value)
 
-    def _mask_fields(self) -> None:
+    def _mask_fields(self, asked: Mapping[str, Any]) -> None:
         from airflow_provider_voiceinfra.calls.keys import without_number
         from airflow_provider_voiceinfra.calls.numbers import mask
 
-        asked = self.asked()
         number = str(asked["to_number"])
-        masked = {name: _hidden(asked[name]) for name in WORDS} | {
+        masked = {name: _hidden(asked[name]) for name in _HIDDEN} | {
             "to_number": mask(number),
             "from_number": asked["from_number"] and mask(str(asked["from_number"])),
         }

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 
 import pytest
-from airflow.providers.openlineage.utils.utils import translate_airflow_asset
+from airflow.providers.openlineage.utils.utils import TaskInfoComplete, translate_airflow_asset
 from airflow.sdk import Asset
 from openlineage.client.serde import Serde
 
 from airflow_provider_voiceinfra.lineage import CallLineage
-from tests.dags import one_call
+from airflow_provider_voiceinfra.operators.call_list import OutboundCallListOperator
+from airflow_provider_voiceinfra.operators.private_fields import PrivateFieldsOperator
+from tests.dags import call_lists, decorated, one_call
 
 WORDS = "owes us 4711 dollars"
 
@@ -47,9 +49,42 @@ def test_a_mapped_task_tells_of_its_own_calls_only(run_dag, voiceinfra, emitted)
     assert [sum(lineage.run_facets["voiceinfra_calls"].calls.values()) for lineage in emitted] == [1, 1, 1]
 
 
-def test_lists_have_it_too():
-    from airflow_provider_voiceinfra.operators.call_list import OutboundCallListOperator
+@pytest.fixture
+def whole_tasks(monkeypatch):
+    """What OpenLineage tells of each task whose fields were rendered, where it is to include all of a task."""
+    tasks = []
 
+    def noting(render):
+        def run(self, *args):
+            try:
+                render(self, *args)
+            finally:
+                tasks.append(self)
+
+        return run
+
+    for operator in (PrivateFieldsOperator, OutboundCallListOperator):
+        render = operator._do_render_template_fields
+        monkeypatch.setattr(operator, "_do_render_template_fields", noting(render))
+    return lambda: [json.dumps(Serde.remove_nulls_and_enums(TaskInfoComplete(task)), default=str) for task in tasks]
+
+
+@pytest.mark.parametrize("first_message", [WORDS, WORDS + "{{ 1 / 0 }}"])
+def test_nor_where_it_is_told_all_of_a_task_whether_or_not_its_templates_fail(
+    airflow_database, voiceinfra, whole_tasks, first_message
+):
+    asked = {"first_message": first_message, "context": WORDS}
+    row, objects = {"to_number": "+12125550100"} | asked, {"metadata": {"why": WORDS}, "variables": {"why": WORDS}}
+    one_call.make_dag(one_call.plain, **asked, **objects).test()
+    decorated.make_dag({"to_number": decorated.NUMBER} | objects, people=[decorated.NUMBER], **asked).test()
+    call_lists.make_dag(call_lists.of_rows, calls=[row], **asked).test()
+    told = "".join(whole_tasks())
+    assert "task_id" in told
+    assert "2125550100" not in told
+    assert "4711" not in told
+
+
+def test_lists_have_it_too():
     assert issubclass(OutboundCallListOperator, CallLineage)
 
 

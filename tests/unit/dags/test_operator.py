@@ -51,10 +51,11 @@ def test_an_outcome_that_fails_the_task_is_no_reason_to_call_again(run_dag, voic
 
 
 def test_rendered_fields_hide_who_is_called_and_what_is_said(run_dag, voiceinfra):
-    run = run_dag(one_call.plain, idempotency_key="reminder-+12125550100-monday", **WORDS)
+    run = run_dag(one_call.plain, idempotency_key="reminder-+12125550100-monday", metadata={"for": NAME}, **WORDS)
     rendered = run.rendered("call")
     assert rendered["to_number"] == "+1212•••0100"
     assert rendered["variables"].keys() == {"name", "tier", "nested"}
+    assert rendered["metadata"] == {"for": "•••"}
     assert "monday" in rendered["idempotency_key"]
     for secret in ("+12125550100", "2125550100", NAME, SECRET_WORDS, "4711"):
         assert secret not in str(rendered)
