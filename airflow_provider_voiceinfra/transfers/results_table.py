@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 from sqlalchemy.sql.elements import quoted_name
 
+from airflow_provider_voiceinfra.sql_errors import kind
 from airflow_provider_voiceinfra.transfers.columns import Column, Kind, is_name
 
 if TYPE_CHECKING:
@@ -156,7 +157,7 @@ class ResultsTable:
             yield
         except Exception as error:  # noqa: BLE001 - each driver has errors of its own
             raise ResultsTableError(
-                f"The database refuses to write {self._name}: {_kind(error)}. Its message is not repeated, because it "
+                f"The database refuses to write {self._name}: {kind(error)}. Its message is not repeated, because it "
                 "may hold what people said. Nothing was changed, and a retry may write everything."
             ) from None
 
@@ -164,10 +165,3 @@ class ResultsTable:
 def _unquoted(name: str) -> quoted_name:
     # As in the statements of ours: a database folds both in the same way.
     return quoted_name(name, quote=False)
-
-
-def _kind(error: Exception) -> str:
-    codes = [getattr(error, name, None) for name in ("sqlstate", "pgcode", "sqlite_errorname")]
-    codes += [argument for argument in error.args[:1] if isinstance(argument, int)]
-    known = [str(code) for code in codes if code]
-    return f"{type(error).__name__} ({known[0]})" if known else type(error).__name__
