@@ -44,18 +44,22 @@ class Bodies:
         length = headers.get(b"content-length", b"")
         if length.isdigit() and int(length[:20]) > self._limit:
             raise BodyError(413, "too_large")
-        message = await receive()
-        if not message.get("more_body") and message["type"] == "http.request":
-            # All of it came at once, as nearly always.
-            body: bytes = message.get("body", b"")
-            if len(body) > self._limit:
-                raise BodyError(413, "too_large")
-            return body
         try:
+            # From before the first byte on: whoever sends none at all is not waited for either.
             async with asyncio.timeout(BODY_TIMEOUT):
-                return await self._rest(message, receive)
+                return await self._read(receive)
         except TimeoutError:
             raise BodyError(408, "too_slow") from None
+
+    async def _read(self, receive: Receive) -> bytes:
+        message = await receive()
+        if message.get("more_body") or message["type"] != "http.request":
+            return await self._rest(message, receive)
+        # All of it came at once, as nearly always.
+        body: bytes = message.get("body", b"")
+        if len(body) > self._limit:
+            raise BodyError(413, "too_large")
+        return body
 
     async def _rest(self, message: Message, receive: Receive) -> bytes:
         body = bytearray()
