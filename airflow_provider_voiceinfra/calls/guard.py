@@ -43,13 +43,17 @@ class Wishes:
         :param not_after: with its zone; ISO 8601 where it is a text. An empty text is none, as for ``timezone``.
         :raises InvalidCallError: for one that cannot be understood: nobody is called at a time that was guessed.
         """
+        zone = timezone.strip() if timezone else None
+        # What was given is not repeated: from a wrong column, it may be a person's.
         try:
-            zone = timezone.strip() if timezone else None
             if zone:
                 zone_of(zone)
+        except ValueError:
+            raise InvalidCallError("timezone is no time zone: write it like America/New_York.") from None
+        try:
             time = datetime.fromisoformat(not_after.strip()) if isinstance(not_after, str) and not_after else not_after
-        except ValueError as error:
-            raise InvalidCallError(f"timezone or not_after cannot be understood: {error}.") from None
+        except ValueError:
+            raise InvalidCallError("not_after is no time: write it like 2026-11-23T15:00+01:00.") from None
         if isinstance(time, datetime) and time.tzinfo is None:
             raise InvalidCallError("not_after has no time zone: write it like 2026-11-23T15:00+01:00.")
         return cls(calling_hours, zone or None, time or None)
