@@ -14,6 +14,7 @@ from typing import Any
 from airflow_provider_voiceinfra.calls.numbers import mask
 from airflow_provider_voiceinfra.commands import say, telling_errors
 from airflow_provider_voiceinfra.config import call_store
+from airflow_provider_voiceinfra.spreadsheet import harmless
 from airflow_provider_voiceinfra.store.errors import StoreError
 from airflow_provider_voiceinfra.store.records import Call, CallState
 
@@ -91,7 +92,8 @@ def export(arguments: argparse.Namespace) -> None:
         if writer is None:
             writer = csv.DictWriter(sys.stdout, row.keys())
             writer.writeheader()
-        writer.writerow(row | {"detail": json.dumps(row["detail"])})
+        cells = row | {"detail": json.dumps(row["detail"])}
+        writer.writerow({name: harmless(cell) if isinstance(cell, str) else cell for name, cell in cells.items()})
 
 
 def _found(arguments: argparse.Namespace) -> Iterator[Call]:

@@ -12,6 +12,7 @@ from airflow_provider_voiceinfra.calls.errors import InvalidCallError
 from airflow_provider_voiceinfra.calls.numbers import mask, to_e164
 from airflow_provider_voiceinfra.commands import say, telling_errors
 from airflow_provider_voiceinfra.config import call_store
+from airflow_provider_voiceinfra.spreadsheet import harmless
 from airflow_provider_voiceinfra.store.errors import StoreError
 
 _ROW = "{:<16} {:<20} {:<16} {}"
@@ -72,7 +73,7 @@ def export(_: argparse.Namespace) -> None:
     for each in call_store().do_not_call.iterate():
         hashed += each.number is None
         if each.number is not None:
-            writer.writerow((each.number, each.added_at.isoformat(), each.added_by, each.why))
+            writer.writerow(map(harmless, (each.number, each.added_at.isoformat(), each.added_by, each.why)))
     if hashed:
         sys.stderr.write(f"{hashed} numbers are kept as hashes, and cannot be exported.\n")
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
-import re
 from collections import Counter
 from collections.abc import Iterator
 from itertools import islice
@@ -18,6 +17,7 @@ from starlette.responses import Response, StreamingResponse
 from airflow_provider_voiceinfra.plugin.calls_page.rendering import render, shown_number
 from airflow_provider_voiceinfra.plugin.calls_page.store import StoreDep
 from airflow_provider_voiceinfra.plugin.calls_page.visitor import Visitor, VisitorDep
+from airflow_provider_voiceinfra.spreadsheet import harmless
 from airflow_provider_voiceinfra.store.call_store import CallStore
 from airflow_provider_voiceinfra.store.list_pages import KnownList, WatchedRow
 from airflow_provider_voiceinfra.store.list_rows import RowState
@@ -25,9 +25,6 @@ from airflow_provider_voiceinfra.store.list_rows import RowState
 SET_ASIDE_SHOWN = 200
 """So many rows that were set aside are on the page; all of them are in the CSV file."""
 _CSV_COLUMNS = ("position", "key", "number", "state", "result", "attempt", "due_at", "call", "ended_at")
-# What a spreadsheet would calculate; but a number is just a number.
-_FORMULA = re.compile(r"[=+\-@\t\r\n]")
-_NUMBER = re.compile(r"\+[\d•]+", re.ASCII)
 
 router = APIRouter()
 
@@ -117,16 +114,10 @@ def _csv(rows: Iterator[WatchedRow], visitor: Visitor, dag_id: str) -> Iterator[
             row.call_ref or "",
             row.ended_at.isoformat() if row.ended_at else "",
         )
-        yield _line(tuple(map(_harmless, cells)))
+        yield _line(tuple(map(harmless, cells)))
 
 
 def _line(cells: tuple[str, ...]) -> str:
     line = io.StringIO()
     csv.writer(line).writerow(cells)
     return line.getvalue()
-
-
-def _harmless(cell: object) -> str:
-    """Write a cell so that no spreadsheet takes it for a formula."""
-    text = str(cell)
-    return f"'{text}" if _FORMULA.match(text) and not _NUMBER.fullmatch(text) else text

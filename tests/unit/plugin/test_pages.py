@@ -11,7 +11,6 @@ import pytest
 import sqlalchemy as sa
 
 from airflow_provider_voiceinfra.plugin.calls_page.calls import playable
-from airflow_provider_voiceinfra.plugin.calls_page.lists import _harmless
 from airflow_provider_voiceinfra.plugin.calls_page.rendering import duration
 from airflow_provider_voiceinfra.store import call_pages, tables
 from airflow_provider_voiceinfra.store.list_rows import NewRow
@@ -221,16 +220,6 @@ def test_a_lists_rows_come_as_csv_that_no_spreadsheet_calculates(visit, called_l
     assert get(visit(), f"/lists/{called_list}/rows.csv", state="nonsense").status_code == 422
     masked = read_csv(get(visit("ada", rights(read="one")), f"/lists/{called_list}/rows.csv"))
     assert {row["number"] for row in masked if row["position"] == "1"} == {"+1415•••0101"}
-
-
-@pytest.mark.parametrize("cell", ["=1+1", "+cmd|' /C calc'!A0", "-2", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "+1 415"])
-def test_a_cell_that_would_be_calculated_is_text(cell):
-    assert _harmless(cell) == f"'{cell}"
-
-
-@pytest.mark.parametrize("cell", ["+14155550100", "+1415•••0100", "plain", "1", ""])
-def test_other_cells_are_as_they_were(cell):
-    assert _harmless(cell) == cell
 
 
 def test_a_glance_shows_pictures_whose_numbers_are_beside_them(visit, store):

@@ -10,6 +10,7 @@ import pytest
 
 from airflow_provider_voiceinfra import config
 from airflow_provider_voiceinfra.cli import main
+from airflow_provider_voiceinfra.store.records import Source
 from tests.unit.store.samples import NUMBER, SECRET, claim, deliver, new_call, state
 from tests.unit.store.test_recovery import started, unknown
 
@@ -113,6 +114,14 @@ def test_the_export_has_every_step_and_every_refusal_with_its_rule(cli, store, f
     ]
     assert rows[1]["detail"] == {"code": "invalid_phone"}
     assert rows[-1]["detail"] == {"rule": "idempotency_key", "fields": "context"}
+
+
+def test_no_cell_of_the_export_is_calculated_by_a_spreadsheet(cli, store):
+    claim(store, "key", key_label="=HYPERLINK(1)", source=Source("+dag", "@run", "run", "-1+1"))
+    _, output, _ = cli("calls", "export", "--format", "csv")
+    [row, *_] = csv.DictReader(io.StringIO(output))
+    assert (row["idempotency_key"], row["dag_id"], row["run_id"]) == ("'=HYPERLINK(1)", "'+dag", "'@run")
+    assert (row["task_id"], row["map_index"], row["number"]) == ("'-1+1", "-1", "+1415•••0100")
 
 
 def test_a_store_that_is_missing_is_said_in_a_sentence(cli, monkeypatch):
