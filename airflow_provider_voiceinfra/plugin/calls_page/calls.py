@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -14,7 +15,7 @@ from airflow_provider_voiceinfra.calls.transcript import conversation
 from airflow_provider_voiceinfra.loopback import is_loopback
 from airflow_provider_voiceinfra.plugin import paths
 from airflow_provider_voiceinfra.plugin.calls_page.rendering import render
-from airflow_provider_voiceinfra.plugin.calls_page.search import FIELDS, Search, SearchDep
+from airflow_provider_voiceinfra.plugin.calls_page.search import FIELDS, Search, SearchDep, address_of
 from airflow_provider_voiceinfra.plugin.calls_page.store import StoreDep
 from airflow_provider_voiceinfra.plugin.calls_page.visitor import Visitor, VisitorDep
 from airflow_provider_voiceinfra.store.call_pages import CallPage
@@ -32,9 +33,18 @@ def list_calls(request: Request, store: StoreDep, visitor: VisitorDep, search: S
     """Show calls, newest first."""
     page = search.read(store.pages, visitor)
     dag_ids = [dag_id for dag_id in store.pages.dag_ids() if visitor.may_read(dag_id)]
-    form = dict.fromkeys(FIELDS, "") | dict(search.given)
+    form = dict.fromkeys(FIELDS, "") | dict(search.given) | {"digits": search.wanted.digits or ""}
     shown: dict[str, Any] = {"form": form, "states": list(CallState), "outcomes": OUTCOMES, "dag_ids": dag_ids}
     return render(request, "calls.html", visitor, **_found(page, search), **shown)
+
+
+@router.post("/find")
+async def find_calls(request: Request) -> Response:
+    """Lead to what the form asks for: its fields are posted, because servers log addresses, and a number is private."""
+    form = {name: str(value) for name, value in (await request.form()).items()}
+    found = {"target": "#found", "select": "#found", "swap": "outerHTML"}
+    location = {"path": f"{paths.calls_path()}/?{address_of(form)}"} | found
+    return Response(status_code=204, headers={"HX-Location": json.dumps(location)})
 
 
 @router.get("/rows")

@@ -13,6 +13,7 @@ from fastapi import Depends, HTTPException
 from starlette.requests import Request
 
 from airflow_provider_voiceinfra.plugin.calls_page.rendering import zone_of
+from airflow_provider_voiceinfra.plugin.calls_page.sealed import is_sealed, seal, unseal
 from airflow_provider_voiceinfra.plugin.calls_page.visitor import Visitor
 from airflow_provider_voiceinfra.plugin.runs import names_of_run
 from airflow_provider_voiceinfra.store.call_filter import END_LENGTH, CallFilter
@@ -99,12 +100,23 @@ def _state(text: str | None) -> CallState | None:
         raise HTTPException(400, "There is no such state of a call.") from None
 
 
+def address_of(form: Mapping[str, str]) -> str:
+    """Give the query of the address under which that is found which a form asks for."""
+    given = {name: form[name].strip() for name in FIELDS if form.get(name, "").strip()}
+    if len(given.get("digits", "")) > END_LENGTH:
+        given["digits"] = seal(given["digits"])
+    return urlencode(given)
+
+
 def _digits(text: str | None) -> str | None:
     if text is None:
         return None
-    digits = "".join(filter(str.isdecimal, text))
+    found = unseal(text) if is_sealed(text) else text
+    digits = "".join(filter(str.isdecimal, found or ""))
     if len(digits) < END_LENGTH or not digits.isascii():
         raise HTTPException(400, "Give the last four digits of a number, or more.")
+    if len(digits) > END_LENGTH and not is_sealed(text):
+        raise HTTPException(400, "Look for more than four digits by the form: it keeps them out of the address.")
     return digits
 
 

@@ -113,6 +113,13 @@ def get(client: TestClient, path: str = "/", **query: str):
     return client.get(f"{BASE}{path}" + (f"?{urlencode(query)}" if query else ""))
 
 
+def find(client: TestClient, **form: str) -> str:
+    """Give the address to which the form leads."""
+    answer = act(client, "/find", **form)
+    assert answer.status_code == 204, answer.text
+    return json.loads(answer.headers["HX-Location"])["path"]
+
+
 def act(client: TestClient, path: str, headers=None, **form: str):
     """Do something, as the page does."""
     return client.post(f"{BASE}{path}", data=form, headers=OURS if headers is None else headers)

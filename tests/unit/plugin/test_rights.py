@@ -14,7 +14,7 @@ from airflow_provider_voiceinfra.store import tables
 from airflow_provider_voiceinfra.store.holds import Scope
 from airflow_provider_voiceinfra.store.list_rows import NewRow
 from airflow_provider_voiceinfra.store.records import Source
-from tests.unit.plugin.conftest import BASE, NUMBER, OURS, SECRET, act, claim, deliver, get, queued, rights
+from tests.unit.plugin.conftest import BASE, NUMBER, OURS, SECRET, act, claim, deliver, find, get, queued, rights
 from tests.unit.store.samples import rows
 
 MASKED = "+1415•••0100"
@@ -160,8 +160,23 @@ def test_numbers_and_words_are_for_those_who_may_read_xcoms(visit, busy):
 def test_nobody_learns_a_number_by_looking_for_it_digit_by_digit(visit, busy):
     masked, hearing = visit("ada", rights(read="one")), visit("bob", rights(read="one", hear="one"))
     assert busy["ref"] in get(masked, digits="0100").text
-    assert busy["ref"] not in get(masked, digits="50100").text
-    assert busy["ref"] in get(hearing, digits="50100").text
+    assert busy["ref"] not in masked.get(find(masked, digits="50100")).text
+    assert busy["ref"] in hearing.get(find(hearing, digits="50100")).text
+
+
+def test_a_number_that_is_looked_for_is_in_no_address(visit, busy):
+    client = visit()
+    where = find(client, digits="+1 (415) 555-0100", dag="one")
+    assert "dag=one" in where
+    shown = client.get(where).text
+    assert busy["ref"] in shown
+    assert 'value="14155550100"' in shown
+    for address in (where, *re.findall(r'(?:href|hx-get|action)="([^"]*)"', shown)):
+        assert "0100" not in address, address
+    assert get(client, digits="14155550100").status_code == 400
+    assert get(client, digits=f"~{where[-40:]}").status_code == 400
+    # Four of them are shown to everybody.
+    assert "digits=0100" in find(client, digits="0100")
 
 
 def test_acts_take_the_right_to_edit_the_dag(visit, busy, store):
@@ -215,7 +230,7 @@ FORGED = [
 def test_no_other_site_can_make_a_browser_act(app, visit, busy, store, headers):
     before = rows(store, tables.hold), rows(store, tables.do_not_call), rows(store, tables.call_event)
     posts = [path for method, path in every_route(app, busy) if method == "POST"]
-    assert len(posts) == 4
+    assert len(posts) == 5
     for path in posts:
         answer = visit().post(path, data={"scope": "all", "why": "x", "found": "not_placed"}, headers=headers)
         assert answer.status_code == 403, path
