@@ -90,7 +90,10 @@ class Retention:
         )
         called = self._in_steps(tables.call, sa.and_(calls, ended, _call.purged_at.is_(None)), _purge_calls)
         strange = self._delete(tables.quarantine, quarantined)
-        self._delete(tables.call_list_row, sa.and_(rows, _row.state != RowState.OPEN))
+        # Also where the list itself has not looked since: its task may have failed, and a person settled the call.
+        goes_on = sa.exists().where(_call.ref == _row.call_ref, _call.state.in_(_OPEN))
+        ended_row = sa.or_(_row.state != RowState.OPEN, sa.and_(_row.call_ref.is_not(None), ~goes_on))
+        self._delete(tables.call_list_row, sa.and_(rows, ended_row))
         if forwards is not None:
             self._delete(tables.forward, forwards)
         with self._database.read() as tx:

@@ -8,7 +8,8 @@ import pytest
 import sqlalchemy as sa
 
 from airflow_provider_voiceinfra.store import retention, tables
-from airflow_provider_voiceinfra.store.records import Held, Kept
+from airflow_provider_voiceinfra.store.list_rows import NewRow
+from airflow_provider_voiceinfra.store.records import Held, Kept, Source
 from tests.unit.store.samples import (
     NUMBER,
     SECRET,
@@ -91,6 +92,22 @@ def test_only_what_is_older_goes(store):
     assert store.calls.get("old").to_number == ""
     assert store.calls.get("new").to_number == NUMBER
     assert store.calls.completion("new").transcript
+
+
+def test_a_row_of_a_list_goes_with_its_call_though_the_list_has_not_looked_since(store):
+    list_id = store.lists.open(Source("dag", "run", "run", "list"))
+    numbers = (NUMBER, OTHER)
+    new = [NewRow(at, None, number, {"context": SECRET}, {"why": SECRET}) for at, number in enumerate(numbers)]
+    store.lists.add(list_id, new, store.lists.begin_reading(list_id))
+    unknown = [claim(store, f"key {at}", to_number=number) for at, number in enumerate(numbers)]
+    for row, ours in zip(store.list_rows.due(list_id, datetime.now(UTC), 2), unknown, strict=True):
+        store.claims.record_unknown(ours, "no answer")
+        store.list_rows.called(row.id, ours.ref)
+    store.resolutions.not_placed(unknown[0].ref, actor="ada")
+    purge_all(store)
+    # The other one goes on: nobody knows whether it was placed.
+    assert [row.call_ref for row in rows(store, tables.call_list_row)] == [unknown[1].ref]
+    assert NUMBER not in everything(store)
 
 
 def test_old_quarantine_goes(store):
