@@ -156,10 +156,11 @@ class ListRows:
             return [RowCall(*row) for row in tx.execute(self._calls_of(list_id, *columns).where(is_over))]
 
     def next_deadline(self, list_id: str) -> datetime | None:
-        """Tell when the next open call is overdue; None where none is going on."""
+        """Tell when the next open call is overdue, or too old for a claim; None where none is going on."""
         going_on = _call.state.in_(_OPEN_CALLS)
+        over_at = sa.case((_call.state == CallState.CLAIMED, _call.claim_expires_at), else_=_call.deadline)
         with self._database.read() as tx:
-            deadline: datetime | None = tx.scalar(self._calls_of(list_id, sa.func.min(_call.deadline)).where(going_on))
+            deadline: datetime | None = tx.scalar(self._calls_of(list_id, sa.func.min(over_at)).where(going_on))
         return deadline
 
     def ended_calls(self, list_id: str) -> int:

@@ -107,6 +107,18 @@ def test_a_worker_that_is_killed_again_and_again_calls_nobody_twice(voiceinfra):
     assert results["done", "answered"] == len(voiceinfra.dials) >= ROWS - KILLS * LINES
 
 
+def test_what_a_killed_worker_had_in_its_hands_is_looked_at_as_soon_as_it_may_be_judged(voiceinfra, monkeypatch):
+    monkeypatch.setitem(globals(), "PATIENCE", timedelta(hours=1))
+    store = voiceinfra.store
+    ours, list_id = waves(store, voiceinfra.sandbox.url)
+    # As a worker leaves it that was killed right after its claims.
+    ours._stream().go_on(store.list_rows.due(list_id, datetime.now(UTC), 2), wait=0)
+    claimed = list(store.calls.iterate(list_id=list_id, state="claimed"))
+    assert len(claimed) == 2
+    nap = ours.run()
+    assert nap.until <= min(call.claim_expires_at for call in claimed)
+
+
 def test_who_is_still_to_be_called_is_asked_again_while_rows_are_dialled(voiceinfra, monkeypatch):
     monkeypatch.setattr("airflow_provider_voiceinfra.calls.waves._ASK_INTERVAL", 0.0)
     store, asked = voiceinfra.store, []
