@@ -3,7 +3,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null && echo $$p && break; done)
 BIN := .venv/bin
 
-.PHONY: demo test lint format types constraints vendor browser clean
+.PHONY: demo test lint format types constraints vendor browser scale-out servers clean
 
 demo: .venv/ready  ## a real Airflow calls people, none of whom is real
 	@$(BIN)/python -m airflow_provider_voiceinfra demo $(ARGS)
@@ -34,6 +34,16 @@ browser:  ## Chromium for the tests of the Calls page, where this machine has no
 		{ [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && echo "Installing Chromium" && apt-get update -qq && \
 		DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium fonts-dejavu-core >/dev/null; } || \
 		{ echo "The tests of the Calls page need Chromium: install it, such as by apt-get install chromium"; exit 1; }
+
+scale-out: .venv/ready servers  ## an Airflow of two of everything calls a list, while one of each is killed
+	@$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,postgres,scale-out]'
+	@$(BIN)/python -m tests.scale_out $(ARGS)
+
+servers:  ## Redis and nginx for scale-out, where this machine has none
+	@{ PATH="$$PATH:/usr/sbin" && command -v redis-server && command -v nginx; } >/dev/null || \
+		{ [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && echo "Installing Redis and nginx" && apt-get update -qq && \
+		DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends redis-server nginx-light >/dev/null; } || \
+		{ echo "scale-out needs Redis and nginx: install them, such as by apt-get install redis-server nginx-light"; exit 1; }
 
 vendor: .venv/ready  ## fetch the scripts of the Calls page anew, by npm
 	@$(BIN)/python tools/vendor.py
