@@ -106,16 +106,20 @@ class Retention:
     def _in_steps(
         self, table: sa.Table, which: sa.ColumnElement[bool], change: Callable[[sa.Connection, Sequence[int]], object]
     ) -> int:
-        """Change rows a few at a time, so that a claim does not wait for all of them."""
-        query = sa.select(table.c.id).where(which).limit(_AT_ONCE).with_for_update(skip_locked=True)
-        changed = 0
+        """Change rows a few at a time, so that a claim does not wait for all of them.
+
+        In the order of their ids: what was purged long ago is passed once, not once for each step.
+        """
+        query = sa.select(table.c.id).where(which).order_by(table.c.id).limit(_AT_ONCE)
+        query = query.with_for_update(skip_locked=True)
+        changed = last = 0
         while True:
             with self._database.write() as tx:
-                ids = tx.scalars(query).all()
+                ids = tx.scalars(query.where(table.c.id > last)).all()
                 if not ids:
                     return changed
                 change(tx, ids)
-                changed += len(ids)
+                changed, last = changed + len(ids), ids[-1]
 
     def _contains(self, column: sa.Column[bytes], part: bytes) -> sa.ColumnElement[bool]:
         if self._database.is_sqlite:
