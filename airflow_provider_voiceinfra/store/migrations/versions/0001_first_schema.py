@@ -222,9 +222,9 @@ def upgrade() -> None:
         postgresql_where=sa.text("state <> 'set_aside'"),
     )
     op.create_index(
-        "ix_voiceinfra_call_list_row_list_id_state_due_at",
+        "ix_voiceinfra_call_list_row_list_id_state_due_at_id",
         "voiceinfra_call_list_row",
-        ["list_id", "state", "due_at"],
+        ["list_id", "state", "due_at", "id"],
         unique=False,
     )
     op.create_index(

@@ -1,0 +1,43 @@
+"""A list of which very many rows are due at one moment, as when calling hours open, is read a few at a time."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+import sqlalchemy as sa
+
+from airflow_provider_voiceinfra.store import tables
+from tests.benchmarks.calls_page.history import analyze
+from tests.unit.store.test_call_lists import TASK, row
+
+
+@pytest.fixture
+def kind():
+    # SQLite's indexes end with the row's id anyway.
+    return "postgresql"
+
+
+def plan_of(store, read):
+    """Give PostgreSQL's plan of the last query of a reading."""
+    asked = []
+
+    def note(_connection, _cursor, statement, parameters, *_):
+        asked.append((statement, parameters))
+
+    sa.event.listen(store.database.engine, "before_cursor_execute", note)
+    read()
+    with store.database.read() as tx:
+        statement, parameters = asked[-1]
+        return "\n".join(tx.exec_driver_sql(f"EXPLAIN {statement}", parameters).scalars())
+
+
+def test_the_next_few_are_read_without_looking_at_all_that_are_due(store):
+    list_id = store.lists.open(TASK)
+    store.lists.add(list_id, [row(number) for number in range(1, 2_001)], store.lists.begin_reading(list_id))
+    with store.database.write() as tx:
+        tx.execute(sa.update(tables.call_list_row).values(due_at=datetime.now(UTC)))
+    analyze(store)
+    plan = plan_of(store, lambda: store.list_rows.due(list_id, datetime.now(UTC), 10))
+    assert "Index" in plan
+    assert "Sort" not in plan
