@@ -3,7 +3,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null && echo $$p && break; done)
 BIN := .venv/bin
 
-.PHONY: demo test lint format types constraints vendor browser scale-out servers clean
+.PHONY: demo test lint format types matrix constraints vendor browser scale-out servers clean
 
 demo: .venv/ready  ## a real Airflow calls people, none of whom is real
 	@$(BIN)/python -m airflow_provider_voiceinfra demo $(ARGS)
@@ -16,6 +16,7 @@ lint: .venv/ready
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/lint-imports
+	@$(BIN)/deptry .
 
 format: .venv/ready
 	@$(BIN)/ruff check --fix .
@@ -24,10 +25,14 @@ format: .venv/ready
 types: .venv/ready
 	@$(BIN)/mypy
 
-constraints: .venv/ready  ## resolve anew what the other commands install
-	@$(BIN)/pip install -q uv
+matrix: .venv/ready  ## the wheel alone, in the lowest and the newest Airflow, in each Python that is here
+	@rm -rf dist && $(BIN)/hatchling build
+	@PYENV_VERSION=$$(pyenv versions --bare 2>/dev/null | paste -sd: -) $(BIN)/nox
+
+constraints: .venv/ready  ## resolve anew what the other commands install, and the lowest that is supported
 	@$(BIN)/uv pip compile pyproject.toml --all-extras --universal --upgrade --quiet \
 		--no-header --no-annotate --no-emit-index-url -o constraints.txt
+	@$(BIN)/nox --session lowest
 
 browser:  ## Chromium for the tests of the Calls page, where this machine has none
 	@{ command -v chromium || command -v chromium-browser || command -v google-chrome; } >/dev/null || \
@@ -56,4 +61,4 @@ vendor: .venv/ready  ## fetch the scripts of the Calls page anew, by npm
 	@touch $@
 
 clean:
-	rm -rf .venv
+	rm -rf .venv .nox dist

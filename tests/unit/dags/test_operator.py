@@ -114,9 +114,11 @@ def test_calls_that_are_placed_are_counted_when_they_are_on_disk(run_dag, voicei
 
     counted = []
 
-    def incr(name, count):
-        counted.append((name, count, [call.call_id is not None for call in voiceinfra.store.calls.iterate()]))
-        raise OSError("a count that fails costs nothing")
+    def incr(name, count=1, **_):
+        # Airflow 3.2 counts its own by the same object.
+        if name.startswith("voiceinfra"):
+            counted.append((name, count, [call.call_id is not None for call in voiceinfra.store.calls.iterate()]))
+            raise OSError("a count that fails costs nothing")
 
     monkeypatch.setattr(hook.Stats, "incr", incr)
     for _ in range(2):
