@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from airflow_provider_voiceinfra.calls.account import Account
@@ -20,6 +20,8 @@ from airflow_provider_voiceinfra.store.records import Source
 
 FIELDS = ("to_number", "agent_id", "from_number", "first_message", "context", "timezone", "not_after")
 """What a column may be."""
+DUE_AGAIN = timedelta(seconds=60)
+"""After which a row of which nothing was sent is due again."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ import logging
 import time
 from datetime import UTC, datetime, timedelta
 
+from airflow_provider_voiceinfra.calls.list_rows import DUE_AGAIN
 from airflow_provider_voiceinfra.calls.redial import Redial
 from airflow_provider_voiceinfra.calls.stop_when import StopWhen
 from airflow_provider_voiceinfra.store.call_store import CallStore
@@ -19,8 +20,6 @@ TELL_INTERVAL = 60.0
 """Seconds between two lines in the task's log that say how far a list has come."""
 _RATE_OF = timedelta(minutes=10)
 """The rate that is told is that of the last minutes."""
-_AGAIN = timedelta(seconds=60)
-"""After which a row of which nothing was sent is due again."""
 
 
 class Progress:
@@ -74,7 +73,7 @@ class Progress:
         if call.state == CallState.COMPLETED:
             return self._completed(call)
         if call.state in {CallState.RELEASED, CallState.NOT_PLACED, CallState.WAITING}:
-            return RowStep(call.row_id, datetime.now(UTC) + _AGAIN, call.attempt)
+            return RowStep(call.row_id, datetime.now(UTC) + DUE_AGAIN, call.attempt)
         if call.state == CallState.CLAIMED:
             return None
         if call.state == CallState.QUEUED and call.call_id is not None:

@@ -7,12 +7,13 @@ import logging
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from airflow_provider_voiceinfra.calls import errors, refusals
 from airflow_provider_voiceinfra.calls.crew import Crew
 from airflow_provider_voiceinfra.calls.dialing import Dialer
 from airflow_provider_voiceinfra.calls.intent import CallIntent
+from airflow_provider_voiceinfra.calls.list_rows import DUE_AGAIN
 from airflow_provider_voiceinfra.calls.sending import Dial
 from airflow_provider_voiceinfra.store.call_store import CallStore
 from airflow_provider_voiceinfra.store.claims import AtFence
@@ -25,8 +26,6 @@ log = logging.getLogger(__name__)
 
 POSTS = 50
 """At a time at most, however many lines there are."""
-_AGAIN = timedelta(seconds=60)
-"""After which a row of which nothing was sent is due again."""
 _WHOLE_LIST = frozenset({Rule.HOLD, Rule.PER_DAY, Rule.IN_FLIGHT, Rule.PACE})
 """Rules that let no other row of the list through either."""
 
@@ -217,6 +216,6 @@ class Stream:
                 rows.done(row.id, CallState.REJECTED, str(error.ref))
             case errors.CallNotSentError():
                 log.warning("%s", error)
-                rows.wait(row.id, now + _AGAIN)
+                rows.wait(row.id, now + DUE_AGAIN)
             case _:
                 self._error = self._error or error

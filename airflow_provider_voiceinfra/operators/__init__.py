@@ -1,1 +1,1 @@
-"""The operators: one call."""
+"""The operators: one call, and a call list."""

@@ -1,1 +1,1 @@
-"""The trigger: waits for completions in the triggerer, where thousands wait at the price of one."""
+"""The triggers: wait for completions, or until a call is allowed, thousands at the price of one."""

@@ -1,0 +1,1 @@
+"""The migrations, a file for each version of the schema."""

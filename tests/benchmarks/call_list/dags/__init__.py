@@ -1,0 +1,1 @@
+"""The DAG that a list is measured beside."""

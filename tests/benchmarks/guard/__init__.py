@@ -1,0 +1,1 @@
+"""What the guard costs in a store full of calls."""

@@ -1,0 +1,1 @@
+"""What the receiver takes beside a bare route, and whether it loses anything."""

@@ -1,0 +1,1 @@
+"""What waiting for calls costs, and how soon it ends."""

@@ -1,0 +1,1 @@
+"""Tests in a real ``airflow standalone``, with a real browser for the Calls page."""

@@ -1,0 +1,1 @@
+"""Tests in which workers die, answers are lost and parts go away."""

@@ -1,0 +1,1 @@
+"""Tests of the Calls page: what it shows, to whom, and what it lets them do."""

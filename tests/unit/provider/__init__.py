@@ -1,0 +1,1 @@
+"""Tests of what is published: the wheel, the provider's description, the commands."""

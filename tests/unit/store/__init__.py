@@ -1,0 +1,1 @@
+"""Tests of the call store, each on SQLite and on PostgreSQL."""

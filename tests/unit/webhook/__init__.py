@@ -1,0 +1,1 @@
+"""Tests of the receiver: what it takes, refuses and keeps."""
