@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator, conf
 from airflow.sdk.exceptions import AirflowFailException
 
 from airflow_provider_voiceinfra.calls.redial import OUTCOMES
-from airflow_provider_voiceinfra.store.call_store import CallStore
-from airflow_provider_voiceinfra.store.records import Call, Completion
+
+if TYPE_CHECKING:
+    from airflow_provider_voiceinfra.store.call_store import CallStore
+    from airflow_provider_voiceinfra.store.records import Call, Completion
 
 DEFAULT_TIMEOUT = timedelta(hours=2)
 

@@ -33,6 +33,7 @@ from tests.benchmarks.call_list.parts import (
     start_worker,
 )
 from tests.benchmarks.call_list.planning import peak_of
+from tests.benchmarks.findings import found
 from tests.benchmarks.receiver.process import ReceiverProcess
 from tests.postgres import find_binaries, running
 
@@ -57,20 +58,26 @@ def _rate(rows: int) -> bool:
     """Dial as fast as may be, beside what people do without this package."""
     print(f"\n| {POSTS} at a time, answers after {ANSWER_SECONDS:g} s | calls/s | of {ALLOWED:g} | at most at a time |")
     print("|---|---|---|---|")
-    _tell("serial requests", _serial(60))
-    _tell(f"{CALLS} mapped HttpOperators", _mapped())
+    beside = {
+        "requests, one after the other": _tell("serial requests", _serial(60)),
+        f"{CALLS} mapped HttpOperators": _tell(f"{CALLS} mapped HttpOperators", _mapped()),
+    }
     reached = True
     for kind, place in (("SQLite", _sqlite), ("PostgreSQL", _postgresql)):
         with place() as store_url:
             times = _dialled(store_url, rows)
-        reached &= _tell(f"a list of {rows:,}, {kind}", times) >= 0.8 * ALLOWED or kind != "SQLite"
+        dialled = _tell(f"a list of {rows:,}, {kind}", times)
+        what, bar = f"calls of a list, {kind}", {"bar": f"≥ {0.8 * ALLOWED:g} a second"} if kind == "SQLite" else {}
+        for name, than in beside.items():
+            holds = dialled >= 0.8 * ALLOWED or not bar
+            reached &= found(what, dialled, "a second", beside=name, than=than, **bar, holds=holds)
     return reached
 
 
 def _tell(what: str, times: list[float]) -> float:
-    found = rate(times)
-    print(f"| {what} | {found:.1f} | {found / ALLOWED:.2f} | {most_in(ANSWER_SECONDS, times)} |", flush=True)
-    return found
+    reached = rate(times)
+    print(f"| {what} | {reached:.1f} | {reached / ALLOWED:.2f} | {most_in(ANSWER_SECONDS, times)} |", flush=True)
+    return reached
 
 
 def _serial(calls: int) -> list[float]:
@@ -111,10 +118,13 @@ def _pace(_: int) -> bool:
     """Keep a rate: no second sees more, and hardly less."""
     with _sqlite() as store_url:
         times = _dialled(store_url, 30 * PACE, PACE)
-    most, found = most_in(1.0, times), rate(times)
+    most, kept = most_in(1.0, times), rate(times)
     print(f"\n| calls_per_second={PACE} | most in any second | calls/s | of {PACE} |\n|---|---|---|---|")
-    print(f"| {len(times)} rows | {most} | {found:.2f} | {found / PACE:.3f} |", flush=True)
-    return most <= PACE and found >= 0.97 * PACE
+    print(f"| {len(times)} rows | {most} | {kept:.2f} | {kept / PACE:.3f} |", flush=True)
+    what = f"calls_per_second={PACE}: most in any second"
+    steady = found(what, most, "calls", bar=f"≤ {PACE}", holds=most <= PACE)
+    bar = f"≥ {0.97 * PACE:g}"
+    return found("the same: on average", kept, "a second", bar=bar, holds=kept >= 0.97 * PACE) and steady
 
 
 def _memory(_: int) -> bool:
@@ -125,7 +135,13 @@ def _memory(_: int) -> bool:
         end="",
     )
     print(f"| {many / 2**20:.1f} | {many / few:.2f} |", flush=True)
-    return many <= 1.3 * few
+    return found(
+        *("memory to plan 100,000 rows", many / 2**20, "MB"),
+        beside="1,000 rows",
+        than=few / 2**20,
+        bar="≤ 1.3 times",
+        holds=many <= 1.3 * few,
+    )
 
 
 def _kills(rows: int) -> bool:
@@ -155,7 +171,9 @@ def _kills(rows: int) -> bool:
     print(f"\n| killed {KILLS} times | rows | dialled twice | answered | overdue | unknown, reported | not ended |")
     print(f"|---|---|---|---|---|---|---|\n| while dialling | {ended} | {twice} | {answered} ", end="")
     print(f"| {overdue} | {unknown} | {not_ended} |", flush=True)
-    return not twice and not not_ended and ended == rows and len(dials) + unknown >= rows
+    holds = not twice and not not_ended and ended == rows and len(dials) + unknown >= rows
+    what = f"dialled twice of {rows:,} rows, the worker killed {KILLS} times"
+    return found(what, twice, "rows", bar="0, and each row ends", holds=holds)
 
 
 @contextmanager

@@ -24,6 +24,7 @@ from airflow_provider_voiceinfra.calls.limits import Limits
 from airflow_provider_voiceinfra.store.call_store import CallStore
 from airflow_provider_voiceinfra.store.records import Claim, NewCall, Source
 from airflow_provider_voiceinfra.store.rules import Rules
+from tests.benchmarks.findings import found
 from tests.benchmarks.guard.history import CONN_ID, fill
 from tests.postgres import find_binaries, running
 
@@ -75,7 +76,19 @@ def _measure(kind: str, empty: CallStore, full: CallStore, claims: int) -> float
     base = medians[f"{kind}, empty, no rules"]
     for name, median in medians.items():
         print(f"| {name} | {1_000 * median:10.2f} | {median / base:.2f} |", flush=True)
-    return medians[f"{kind}, full, all rules"] / base
+    full = medians[f"{kind}, full, all rules"]
+    what = f"claim and fence under all rules, in a store full of calls, {kind}"
+    found(
+        what, 1_000 * full, "ms", beside="an empty store, all rules", than=1_000 * medians[f"{kind}, empty, all rules"]
+    )
+    found(
+        *(what, 1_000 * full, "ms"),
+        beside="an empty store, no rules",
+        than=1_000 * base,
+        bar=f"≤ {BAR} times",
+        holds=full <= BAR * base,
+    )
+    return full / base
 
 
 def _claim(store: CallStore, limits: Limits, key: str, number: str) -> float:

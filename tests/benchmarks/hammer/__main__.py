@@ -13,6 +13,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
+from tests.benchmarks.findings import found
 from tests.benchmarks.hammer.asks import Plan
 from tests.benchmarks.hammer.judge import Fate
 from tests.benchmarks.hammer.run import Result, hammer
@@ -33,7 +34,9 @@ def main() -> int:
             result = hammer(url, plan)
         print(f"{kind:<12}" + "".join(f"{count:>14}" for count in result.row.values()))
         _explain(result)
-        holds &= not result.judgement.evidence
+        wrong = result.judgement.fates[Fate.TWICE] + result.judgement.fates[Fate.LOST]
+        what = f"placed twice or lost of {plan.calls:,} calls, {result.strikes[Strike.KILL]} workers killed, {kind}"
+        holds &= found(what, wrong, "calls", bar="0", holds=not result.judgement.evidence)
     return 0 if holds else 1
 
 

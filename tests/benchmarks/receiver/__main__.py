@@ -28,12 +28,15 @@ from starlette.routing import Route
 
 from airflow_provider_voiceinfra.store import tables
 from airflow_provider_voiceinfra.store.call_store import CallStore
-from tests.benchmarks.receiver.load import SECONDS, Load, claiming, wrk
+from tests.benchmarks.findings import found
+from tests.benchmarks.receiver.load import CONNECTIONS, SECONDS, Load, claiming, wrk
 from tests.benchmarks.receiver.process import ReceiverProcess
 from tests.benchmarks.receiver.webhooks import write_requests
 from tests.postgres import find_binaries, running
 
 ROUNDS = 3
+RATIO, P99_MS, CLAIM_P99_MS = 0.45, 30, 250
+"""The bars of the receiver on SQLite."""
 REQUESTS = 150_000
 """More than are sent in a round: each id comes once."""
 
@@ -90,6 +93,23 @@ def measure_receiver(store_url: str, requests_file: Path) -> Load:
     return Load(load.per_second, load.p50, load.p99, load.refused, claims.p99())
 
 
+def _note(store: str, per_second: float, baseline: float, p99: float, claim_p99: float) -> None:
+    found(
+        *(f"webhooks kept, fsync before each answer, {store}", per_second, "a second"),
+        beside="a bare route that keeps nothing",
+        than=baseline,
+        **_bar(store, f"≥ {RATIO} times", holds=per_second >= RATIO * baseline),
+    )
+    what = f"from a webhook to its 200, {CONNECTIONS} at a time, {store}"
+    found(what, p99, "ms, p99", **_bar(store, f"≤ {P99_MS} ms", holds=p99 <= P99_MS))
+    what = f"a claim beside that load, {store}"
+    found(what, claim_p99, "ms, p99", **_bar(store, f"≤ {CLAIM_P99_MS} ms", holds=claim_p99 <= CLAIM_P99_MS))
+
+
+def _bar(store: str, bar: str, *, holds: bool) -> dict[str, str | bool]:
+    return {"bar": bar, "holds": holds} if store == "SQLite" else {}
+
+
 def start_times(store_url: str) -> float:
     """Seconds until a receiver answers, median."""
     times = []
@@ -126,6 +146,8 @@ def main() -> None:
             )
             ratio = per_second / baseline
             print(f"{name:<32}{per_second:>11,.0f}{ratio:>8.2f}{p50:>8.1f}{p99:>8.1f}{claim_p99:>15.0f}")
+            if claim_p99:
+                _note(name.partition(" the receiver on ")[2], per_second, baseline, p99, claim_p99)
         print(f"started and answering after {start_times(sqlite):.2f} s (median of 5)")
         print(f"{os.cpu_count()} cores, Python {sys.version.split()[0]}")
 

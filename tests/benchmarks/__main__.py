@@ -1,0 +1,85 @@
+"""Measure, and make a page of what was found: docs/benchmarks.md, with its pictures.
+
+``python -m tests.benchmarks [NAME …]`` runs all of them, or those named; what the others have found before stays.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+from datetime import UTC, datetime
+from pathlib import Path
+
+import psutil
+
+from airflow_provider_voiceinfra import __version__
+from tests.benchmarks import page
+from tests.benchmarks.findings import FILE
+
+BENCHMARKS = {
+    "hammer": ["hammer", "--calls=3000"],
+    "losses": ["receiver.losses"],
+    "call_list": ["call_list"],
+    "waiting": ["waiting", "10000"],
+    "receiver": ["receiver"],
+    "guard": ["guard", "--calls=200000"],
+    "calls_page": ["calls_page", "--calls=200000"],
+    "imports": ["imports"],
+}
+"""Those that take long by themselves are given less to do."""
+
+
+def main() -> int:
+    """Run them; ends with 1 if one breaks off. What misses its bar is shown as such."""
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"one of {', '.join(BENCHMARKS)} (default: all)")
+    names = parser.parse_args().names or list(BENCHMARKS)
+    if unknown := set(names) - set(BENCHMARKS):
+        parser.error(f"no benchmark is named {', '.join(sorted(unknown))}")
+    broken = [name for name in names if not _run(name)]
+    page.write()
+    if broken:
+        sys.stderr.write(f"These broke off, and the page shows what they found before: {', '.join(broken)}\n")
+    return 1 if broken else 0
+
+
+def _run(name: str) -> bool:
+    module, *options = BENCHMARKS[name]
+    title = f"\n{name}: python -m tests.benchmarks.{module} {' '.join(options)}".rstrip()
+    print(f"{title}\n", flush=True)
+    machine = _machine()
+    with tempfile.NamedTemporaryFile("r", suffix=".jsonl") as findings:
+        command = [sys.executable, "-m", f"tests.benchmarks.{module}", *options]
+        status = subprocess.run(command, check=False, env=os.environ | {FILE: findings.name}).returncode
+        found = [json.loads(line) for line in findings]
+    # With 1 ends who misses a bar, and who breaks off: what has found nothing has broken off.
+    if status not in {0, 1} or not found:
+        return False
+    page.keep(name, {"machine": machine, "command": f"python -m tests.benchmarks.{module}", "findings": found})
+    return True
+
+
+def _machine() -> dict[str, str]:
+    model = [line for line in _lines("/proc/cpuinfo") if line.startswith("model name")]
+    from airflow import __version__ as airflow
+
+    return {
+        "date": f"{datetime.now(UTC):%Y-%m-%d}",
+        "cores": f"{os.cpu_count()} cores of {model[0].partition(':')[2].strip() if model else platform.processor()}",
+        "memory": f"{psutil.virtual_memory().total / 2**30:.0f} GiB",
+        "software": f"Python {platform.python_version()}, Airflow {airflow}, version {__version__} of this package",
+        "load": f"{os.getloadavg()[0]:.1f}",
+    }
+
+
+def _lines(path: str) -> list[str]:
+    return Path(path).read_text().splitlines() if Path(path).exists() else []
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
