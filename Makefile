@@ -3,14 +3,17 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null && echo $$p && break; done)
 BIN := .venv/bin
 
-.PHONY: demo test lint format types matrix bench scale-out servers constraints vendor browser clean
+.PHONY: demo test lint format types docs matrix bench scale-out servers constraints vendor browser clean
 
 demo: .venv/ready  ## a real Airflow calls people, none of whom is real
 	@$(BIN)/python -m airflow_provider_voiceinfra demo $(ARGS)
 
-test: lint types browser  ## everything CI checks
+test: lint types docs browser  ## everything CI checks
 	@$(BIN)/pytest tests/unit --numprocesses 3
 	@$(BIN)/pytest tests/system
+
+docs: .venv/ready  ## the documentation as a site: docs/_build/index.html
+	@$(BIN)/sphinx-build --fail-on-warning --keep-going --quiet --fresh-env docs docs/_build
 
 lint: .venv/ready
 	@$(BIN)/ruff format --check .
@@ -60,7 +63,7 @@ vendor: .venv/ready  ## fetch the scripts of the Calls page anew, by npm
 	@test -n "$(PYTHON)" || { echo "Python 3.11, 3.12 or 3.13 is needed: install one, or name it: make PYTHON=/path/to/python"; exit 1; }
 	@echo "Installing Airflow and the provider into .venv (about a minute, once)"
 	@$(PYTHON) -m venv --clear .venv
-	@$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,postgres]'
+	@$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,docs,postgres]'
 	@touch $@
 
 clean:

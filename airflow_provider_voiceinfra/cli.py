@@ -290,12 +290,15 @@ def _run(command: Command, arguments: argparse.Namespace) -> int:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command without Airflow's command line, which takes seconds to start."""
-    parser = argparse.ArgumentParser(
-        prog="python -m airflow_provider_voiceinfra", description="AI phone calls by VoiceInfra."
-    )
-    _add_commands(parser, COMMANDS)
-    arguments = parser.parse_args(argv)
+    arguments = make_parser().parse_args(argv)
     return _run(arguments.command, arguments)
+
+
+def make_parser(prog: str = "python -m airflow_provider_voiceinfra") -> argparse.ArgumentParser:
+    """Give what reads a command line, and says what the commands are."""
+    parser = argparse.ArgumentParser(prog=prog, description="AI phone calls by VoiceInfra.")
+    _add_commands(parser, COMMANDS)
+    return parser
 
 
 def _add_commands(parser: argparse.ArgumentParser, commands: Sequence[Command]) -> None:

@@ -1,0 +1,50 @@
+"""How Sphinx builds the documentation: `make docs`."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+# Before autodoc imports Airflow: a home of its own, which knows nothing of the user's.
+os.environ["AIRFLOW_HOME"] = tempfile.mkdtemp(prefix="voiceinfra-docs-")
+os.environ["AIRFLOW__CORE__LOAD_EXAMPLES"] = "False"
+logging.getLogger("airflow").setLevel(logging.WARNING)
+sys.path.insert(0, str(Path(__file__).parent / "_ext"))
+
+from airflow_provider_voiceinfra import __version__
+
+project = "airflow-provider-voiceinfra"
+author = "airflow-provider-voiceinfra"
+version = release = __version__
+
+extensions = [
+    "myst_parser",
+    "sphinx.ext.autodoc",
+    "sphinx_argparse_cli",
+    "sphinx_copybutton",
+    "provider_info",
+]
+exclude_patterns = ["_build"]
+
+# Pages are read as they are, too: their links are those of files.
+myst_heading_anchors = 3
+myst_enable_extensions = ["colon_fence"]
+
+autodoc_member_order = "bysource"
+autodoc_typehints = "none"
+python_use_unqualified_type_names = True
+
+# Every name that a page or a docstring refers to is there. Airflow's and Python's own are in their documentation.
+nitpicky = True
+nitpick_ignore_regex = [("py:.*", r"(airflow\.|collections|contextlib|datetime|typing|pytest|starlette).*")]
+
+html_theme = "furo"
+html_title = f"VoiceInfra for Apache Airflow {version}"
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
+html_show_copyright = False
+html_show_sphinx = False
+html_theme_options = {"top_of_page_buttons": []}
