@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable
@@ -47,12 +45,6 @@ class Run:
                 dag_id=self.dag_id, run_id=self.run_id, task_id=task_id, map_index=map_index
             )
             return session.scalars(query).one().rendered_fields
-
-
-@pytest.fixture(scope="session")
-def airflow_database() -> None:
-    """Airflow's own database, in the home of this session."""
-    subprocess.run([sys.executable, "-m", "airflow", "db", "migrate"], check=True, capture_output=True)
 
 
 @pytest.fixture

@@ -1,0 +1,60 @@
+"""What the pages name is there: runners for every language, messages, tests, links."""
+
+from __future__ import annotations
+
+import ast
+import re
+
+import pytest
+
+from tests.unit.docs.snippets import ALL, PAGES, ROOT, inline_code, tokens
+
+# Each has its tests in this folder.
+LANGUAGES = {"python", "bash", "sql", "ini", "json", "yaml"}
+_NO_MESSAGE = re.compile(r"[\[(`=]|^(airflow|pip|GET|make) |^/")
+
+
+@pytest.mark.parametrize("snippet", ALL, ids=str)
+def test_no_snippet_escapes(snippet):
+    assert snippet.language in LANGUAGES, "a language that nothing runs: add a runner, or do without"
+
+
+def messages() -> str:
+    """Give every text in the package's code, without what is filled in."""
+    texts = []
+    for file in (ROOT / "airflow_provider_voiceinfra").rglob("*.py"):
+        tree = ast.parse(file.read_text())
+        texts += [
+            each.value for each in ast.walk(tree) if isinstance(each, ast.Constant) and isinstance(each.value, str)
+        ]
+    return "\n".join(texts)
+
+
+def test_messages_that_troubleshooting_names_are_in_the_code():
+    known = messages()
+    named = [code for code in inline_code(ROOT / "docs" / "troubleshooting.md") if " " in code]
+    said = [code for code in named if not _NO_MESSAGE.search(code)]
+    assert len(said) > 40
+    assert [code for code in said if code not in known] == []
+
+
+def test_tests_that_never_twice_names_are_there():
+    known = "\n".join(file.read_text() for file in (ROOT / "tests").rglob("test_*.py"))
+    named = [code for code in inline_code(ROOT / "docs" / "never_twice.md") if code.startswith("test_")]
+    assert len(named) > 30
+    assert [code for code in named if f"def {code}(" not in known] == []
+
+
+def links() -> list[tuple[str, str]]:
+    return [
+        (str(page.relative_to(ROOT)), str(child.attrs["href"]).partition("#")[0])
+        for page in (ROOT / "README.md", *PAGES)
+        for token in tokens(page)
+        for child in token.children or ()
+        if child.type == "link_open"
+    ]
+
+
+@pytest.mark.parametrize(("page", "link"), sorted(set(links())))
+def test_links_lead_to_files_for_whoever_reads_pages_as_files(page, link):
+    assert "://" in link or ((ROOT / page).parent / link).exists()
