@@ -39,7 +39,7 @@ _AT_ONCE = (0.0, 0.05)
 class LocalVoiceInfra:
     """A simulated VoiceInfra, a call store and a receiver in this process, for one test.
 
-    :param sandbox: what takes the calls; which scenarios it knows is in ``docs/sandbox.md``.
+    :param sandbox: what takes the calls; the number that is called decides what happens.
     :param store: what Airflow's tasks of this test use.
     """
 

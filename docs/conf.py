@@ -8,13 +8,13 @@ import sys
 import tempfile
 from pathlib import Path
 
+from airflow_provider_voiceinfra import __version__
+
 # Before autodoc imports Airflow: a home of its own, which knows nothing of the user's.
 os.environ["AIRFLOW_HOME"] = tempfile.mkdtemp(prefix="voiceinfra-docs-")
 os.environ["AIRFLOW__CORE__LOAD_EXAMPLES"] = "False"
 logging.getLogger("airflow").setLevel(logging.WARNING)
 sys.path.insert(0, str(Path(__file__).parent / "_ext"))
-
-from airflow_provider_voiceinfra import __version__
 
 project = "airflow-provider-voiceinfra"
 author = "airflow-provider-voiceinfra"

@@ -32,7 +32,8 @@ class OutboundCallListOperator(BaseOperator, CallLineage):
     waits in the triggerer. A killed worker or triggerer resumes where it was. XCom ``list_id`` names the list from the
     start; the task returns a summary of counts.
 
-    :param sql: a query whose rows are called, on ``sql_conn_id``: any database of Airflow's common-sql. (templated)
+    :param sql: a query whose rows are called. (templated)
+    :param sql_conn_id: a connection to any database of Airflow's common-sql, for all three queries. (templated)
     :param calls: instead of a query, a small list of objects, such as the output of a task. (templated)
     :param column_map: their column by our field, such as ``{"to_number": "phone", "timezone": "tz"}``; the fields are
         ``to_number``, ``agent_id``, ``from_number``, ``first_message``, ``context``, ``timezone``, ``not_after``.

@@ -15,48 +15,46 @@ if TYPE_CHECKING:
 
 
 class _Described(Directive):
-    """A definition list: a name, its facts, its description."""
+    """A definition list: names, and what each is."""
 
     has_content: ClassVar[bool] = False
 
-    def described(self) -> Iterator[tuple[str, str, str]]:
-        """Give names, their facts and their descriptions."""
+    def described(self) -> Iterator[tuple[str, str]]:
+        """Give names and their descriptions."""
         raise NotImplementedError
 
     def run(self) -> list[nodes.Node]:
         """Make the list."""
         items = []
-        for name, facts, description in self.described():
+        for name, description in self.described():
             term = nodes.term("", "", nodes.literal("", name))
             text, _ = self.state.inline_text(description, self.lineno)
-            said = nodes.paragraph("", "", *text)
-            known = nodes.paragraph("", "", *self.state.inline_text(facts, self.lineno)[0])
-            items.append(nodes.definition_list_item("", term, nodes.definition("", said, known)))
+            items.append(nodes.definition_list_item("", term, nodes.definition("", nodes.paragraph("", "", *text))))
         return [nodes.definition_list("", *items)]
 
 
 class Options(_Described):
     """The options of ``[voiceinfra]``."""
 
-    def described(self) -> Iterator[tuple[str, str, str]]:
-        """Give each option, how it is set and its default."""
+    def described(self) -> Iterator[tuple[str, str]]:
+        """Give each option, what it is for, how it is set and its default."""
         options: dict[str, dict[str, Any]] = get_provider_info()["config"]["voiceinfra"]["options"]
         for name, option in options.items():
             default = f"``{option['default']}``" if option["default"] else "nothing"
-            example = f" For example ``{option['example']}``." if option["example"] else ""
+            example = f", for example ``{option['example']}``" if option["example"] else ""
             variable = f"``AIRFLOW__VOICEINFRA__{name.upper()}``"
-            facts = f"{variable}, {option['type']}; default: {default}.{example}"
-            yield name, facts, option["description"].replace("`", "``")
+            description = option["description"].replace("`", "``")
+            yield name, f"{description} As a variable: {variable}{example}. Default: {default}."
 
 
 class ConnectionFields(_Described):
     """The fields of a connection of type ``voiceinfra``, beside host and password."""
 
-    def described(self) -> Iterator[tuple[str, str, str]]:
+    def described(self) -> Iterator[tuple[str, str]]:
         """Give each field, its label in the form and what it is for."""
         for name, field in get_provider_info()["connection-types"][0]["conn-fields"].items():
-            secret = "; a secret" if field["schema"].get("format") == "password" else ""
-            yield name, f"In the form: *{field['label']}*{secret}.", field["description"]
+            secret = " (a secret)" if field["schema"].get("format") == "password" else ""
+            yield name, f"*{field['label']}*{secret}: {field['description']}"
 
 
 def setup(app: Sphinx) -> dict[str, bool]:

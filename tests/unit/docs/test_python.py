@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hmac
 import os
 import shutil
 import subprocess
@@ -10,7 +12,9 @@ from importlib import import_module
 
 import pytest
 
+from airflow_provider_voiceinfra.webhook import function
 from tests.unit.docs.snippets import ALL
+from tests.unit.webhook.conftest import body
 
 PYTHON = [snippet for snippet in ALL if snippet.language == "python"]
 DAGS = [snippet for snippet in PYTHON if snippet.dag_id and not snippet.is_test]
@@ -32,6 +36,28 @@ def test_a_dag_runs(snippet, newcomer):
 @pytest.mark.parametrize("snippet", OTHERS, ids=str)
 def test_code_without_a_dag_runs(snippet, newcomer):
     exec(compile(snippet.code, str(snippet), "exec"), {})
+
+
+def test_the_cloud_function_keeps_a_signed_webhook_and_no_other(voiceinfra, monkeypatch):
+    [snippet] = [each for each in OTHERS if "def handler" in each.code]
+    monkeypatch.setenv("AIRFLOW__VOICEINFRA__SPOOL", "")
+    function._parts.cache_clear()
+    names = {}
+    exec(compile(snippet.code, str(snippet), "exec"), names)
+
+    def send(text: bytes, headers: dict[str, str], *, encoded: bool) -> int:
+        content = base64.b64encode(text) if encoded else text
+        event = {"headers": headers, "body": content.decode(), "isBase64Encoded": encoded}
+        return names["handler"](event, None)["statusCode"]
+
+    for encoded in (False, True):
+        text = body(f"call_{encoded}")
+        signature = {"x-voiceinfra-signature": hmac.new(b"sandbox-secret", text, "sha256").hexdigest()}
+        assert send(text, {}, encoded=encoded) == 401
+        assert send(text, signature, encoded=encoded) == 200
+        assert voiceinfra.store.calls.completion(f"call_{encoded}").outcome == "answered"
+    function._parts()[1].close()
+    function._parts.cache_clear()
 
 
 def test_tests_pass_as_a_reader_would_run_them(airflow_database, dags_folder, tmp_path):
