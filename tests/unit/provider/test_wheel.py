@@ -17,6 +17,7 @@ from airflow_provider_voiceinfra import __version__
 ROOT = Path(__file__).parents[3]
 PACKAGE = "airflow_provider_voiceinfra"
 SCRIPTS = Path(sysconfig.get_path("scripts"))
+_MADE = {"__pycache__", "_build"}
 VENDOR = f"{PACKAGE}/plugin/calls_page/static/vendor"
 
 
@@ -34,7 +35,7 @@ def wheel(built) -> zipfile.ZipFile:
 
 
 def files(folder: str) -> set[str]:
-    found = (path for path in (ROOT / folder).rglob("*") if path.is_file() and "__pycache__" not in path.parts)
+    found = (path for path in (ROOT / folder).rglob("*") if path.is_file() and not _MADE.intersection(path.parts))
     return {path.relative_to(ROOT).as_posix() for path in found}
 
 

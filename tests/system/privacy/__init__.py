@@ -1,0 +1,1 @@
+"""The privacy canary: marked values, and where they are looked for."""

@@ -1,0 +1,1 @@
+"""README and docs: every snippet is run by what reads it."""
