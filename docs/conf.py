@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import sys
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from airflow_provider_voiceinfra import __version__
+
+if TYPE_CHECKING:
+    from sphinx.application import Sphinx
 
 # Before autodoc imports Airflow: a home of its own, which knows nothing of the user's.
 os.environ["AIRFLOW_HOME"] = tempfile.mkdtemp(prefix="voiceinfra-docs-")
@@ -48,3 +53,15 @@ html_css_files = ["site.css"]
 html_show_copyright = False
 html_show_sphinx = False
 html_theme_options = {"top_of_page_buttons": []}
+
+_ROOT = re.compile(r"\]\(\.\./(README|CHANGELOG|CONTRIBUTING|SECURITY)\.md")
+
+
+def _lead_to_pages(_: Sphinx, __: str, source: list[str]) -> None:
+    """Let links to files beside `docs`, which whoever reads them as files follows, lead to the pages made of them."""
+    source[0] = _ROOT.sub(lambda link: f"]({link[1].replace('README', 'index')}.md", source[0])
+
+
+def setup(app: Sphinx) -> None:
+    """Prepare what is read."""
+    app.connect("source-read", _lead_to_pages)

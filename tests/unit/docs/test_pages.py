@@ -58,3 +58,9 @@ def links() -> list[tuple[str, str]]:
 @pytest.mark.parametrize(("page", "link"), sorted(set(links())))
 def test_links_lead_to_files_for_whoever_reads_pages_as_files(page, link):
     assert "://" in link or ((ROOT / page).parent / link).exists()
+
+
+def test_every_example_is_on_their_page():
+    page = (ROOT / "docs" / "examples.md").read_text()
+    examples = sorted(file.name for file in (ROOT / "example_dags").glob("example_*.py"))
+    assert [name for name in examples if f"(../example_dags/{name})" not in page] == []
