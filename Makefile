@@ -3,7 +3,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null && echo $$p && break; done)
 BIN := .venv/bin
 
-.PHONY: demo test lint format types docs matrix bench scale-out servers constraints vendor browser clean
+.PHONY: demo test lint format types docs audit matrix bench scale-out servers constraints vendor browser clean
 
 demo: .venv/ready  ## a real Airflow calls people, none of whom is real
 	@$(BIN)/python -m airflow_provider_voiceinfra demo $(ARGS)
@@ -11,6 +11,10 @@ demo: .venv/ready  ## a real Airflow calls people, none of whom is real
 test: lint types docs browser  ## everything CI checks
 	@$(BIN)/pytest tests/unit --numprocesses 3
 	@$(BIN)/pytest tests/system
+	@$(BIN)/pytest tests/audit
+
+audit: .venv/ready  ## vulnerable dependencies, and secrets in the tree and in the history
+	@$(BIN)/pytest tests/audit
 
 docs: .venv/ready  ## the documentation as a site: docs/_build/index.html
 	@$(BIN)/sphinx-build --fail-on-warning --keep-going --quiet --fresh-env docs docs/_build

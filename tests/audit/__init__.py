@@ -1,0 +1,1 @@
+"""What a careful team asks of a repository: ``make audit``."""
