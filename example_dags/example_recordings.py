@@ -27,6 +27,12 @@ GONE = {403, 404, 410}
     params={
         "folder": Param("file:///tmp/recordings", type="string"),
         "agent_id": Param("", type="string", description="Only this agent's calls; empty for all."),
+        "within": Param(
+            "https://",
+            type="string",
+            description="Recordings are fetched from addresses that begin so: name VoiceInfra's, with the slash after "
+            "its host. Who knows the webhook's secret could lead a worker anywhere else.",
+        ),
     },
     tags=["voiceinfra", "example"],
 )
@@ -35,7 +41,7 @@ def example_recordings():
     def copy(params: dict[str, Any]) -> dict[str, int]:
         folder = ObjectStoragePath(params["folder"])
         folder.mkdir(parents=True, exist_ok=True)
-        counts = {"copied": 0, "gone": 0}
+        counts = {"copied": 0, "gone": 0, "elsewhere": 0}
         # What fails half-way is copied again, over what is there: the name tells the call.
         with VoiceInfraHook().completed_calls(
             cursor="example_recordings", agent_id=params["agent_id"] or None, outcomes=["answered", "voicemail"]
@@ -43,6 +49,9 @@ def example_recordings():
             for call in calls:
                 url = call.completion.recording_url
                 if not url:
+                    continue
+                if not url.startswith(params["within"]):
+                    counts["elsewhere"] += 1
                     continue
                 with requests.get(url, stream=True, timeout=60) as answer:
                     if answer.status_code in GONE:

@@ -166,17 +166,18 @@ def test_the_person_on_call_is_phoned_once_for_a_run_that_fails(airflow, sandbox
 
 def test_recordings_are_copied(airflow, call_store, tmp_path):
     with serving_files({"/one.mp3": b"voice"}) as url:
-        for call_id, path in (("one", "/one.mp3"), ("gone", "/gone.mp3")):
+        inside = f"http://localhost:{url.rpartition(':')[2]}/one.mp3"
+        for call_id, link in (("one", f"{url}/one.mp3"), ("gone", f"{url}/gone.mp3"), ("elsewhere", inside)):
             queued(call_store, f"recorded_{call_id}", agent_id="recorder")
-            deliver(call_store, f"recorded_{call_id}", recording_url=f"{url}{path}")
-        conf = {"folder": f"file://{tmp_path}/recordings", "agent_id": "recorder"}
+            deliver(call_store, f"recorded_{call_id}", recording_url=link)
+        conf = {"folder": f"file://{tmp_path}/recordings", "agent_id": "recorder", "within": f"{url}/"}
         # Not by the scheduler: at the full hour that would begin a run for all agents, which takes the same calls.
         command = ["-m", "airflow", "dags", "test", "example_recordings", "--conf", json.dumps(conf)]
         subprocess.run([sys.executable, *command], env=airflow.env, check=True, timeout=120)
     ref = call_store.calls.get("recorded_one").ref
     assert {path.name: path.read_bytes() for path in (tmp_path / "recordings").iterdir()} == {f"{ref}.mp3": b"voice"}
     [run] = airflow._api.call("GET", "api/v2/dags/example_recordings/dagRuns")["dag_runs"]
-    assert airflow.xcom("example_recordings", run["dag_run_id"], "copy") == {"copied": 1, "gone": 1}
+    assert airflow.xcom("example_recordings", run["dag_run_id"], "copy") == {"copied": 1, "gone": 1, "elsewhere": 1}
 
 
 def test_webhooks_that_have_stopped_are_told(airflow, call_store):
