@@ -142,6 +142,8 @@ with DAG(
     # As it should be.
     plain = call("plain", 0, idempotency_key="{{ dialled(0) }} and her key", deferrable=False)
     call("deferring", 1, **WAITS)
+    # No webhook comes, so it is sure to wait.
+    call("overdue", 1, code="64", **WAITS)
     call("blocking", 2, wait_for_completion=True, deferrable=False)
     call("redialled", 3, code="01", redial=Redial(wait=timedelta(seconds=0.5)), deferrable=True)
     call("asked", 0, "asked", completion_fields=ASKED, **WAITS)

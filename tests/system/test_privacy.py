@@ -25,7 +25,7 @@ SHOWN = {
     "other logs": "{ref}",
     "XComs": "{call_id}",
     "rendered fields": r"\u2022",
-    "triggers and events": "{call_id}",
+    "triggers and events": "{deferred}",
     "the rest of Airflow's database": "canary",
     "metrics": "voiceinfra.calls.placed",
     "OpenLineage": "voiceinfra_calls",
@@ -68,7 +68,8 @@ def said(postgres_url, tmp_path_factory):
         stage.connections(airflow, sandbox, stack.enter_context(echoing()), warehouse)
         run(airflow)
         [one] = store.calls.iterate(number=canary.number(1))
-        found["one"] = {"ref": one.ref, "call_id": one.call_id}
+        [deferred] = store.calls.iterate(number=canary.number(1, "64"))
+        found["one"] = {"ref": one.ref, "call_id": one.call_id, "deferred": deferred.call_id}
         with web_of(SimpleNamespace(env=airflow.env | {"AIRFLOW__CORE__AUTH_MANAGER": RIGHTS}), beside) as web:
             stage.deliver_what_is_wrong(airflow.url)
             with stage.receiver(store_url, beside / "receiver.log") as alone:
@@ -84,7 +85,7 @@ def said(postgres_url, tmp_path_factory):
         found |= {"the warehouse": written["write_back"], "the warehouse, asked": written["write_asked"]}
         places.end_and_purge(store, sandbox)
         found["the call store, purged"] = "\n".join(databases.everything(store_url).values())
-        found |= places.of_airflow(database)
+        found |= places.of_airflow(database, airflow.env["AIRFLOW__CORE__FERNET_KEY"])
     found |= places.of_logs(home, beside.glob("*.log"))
     found["metrics"] = "\n".join(metrics.said)
     found["OpenLineage"] = places.of_files(home.glob("lineage.json*"))

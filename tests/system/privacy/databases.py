@@ -8,9 +8,11 @@ import zlib
 from collections import defaultdict
 
 import psycopg
+from cryptography.fernet import Fernet
 
 _SEEN = "seen_by_the_test"
 _BYTES = re.compile(r'"\\\\x((?:[0-9a-f]{2})+)"')
+_ENCRYPTED = re.compile(r"gAAAA[\w=-]{60,}")
 # What is deleted again, as triggers are, is noted as it is written.
 _NOTE = f"""
 CREATE TABLE {_SEEN} (place text, said text);
@@ -30,8 +32,11 @@ def note_every_row(url: str) -> None:
         connection.execute(_NOTE)
 
 
-def everything(url: str) -> dict[str, str]:
-    """Give all that is, and was, in each table, bytes unpacked."""
+def everything(url: str, key: str | None = None) -> dict[str, str]:
+    """Give all that is, and was, in each table, bytes unpacked.
+
+    :param key: Airflow's, by which it encrypts what triggers are given: that is read too. Connections stay as they are.
+    """
     said: defaultdict[str, set[str]] = defaultdict(set)
     with _connected(url) as connection:
         tables = connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'").fetchall()
@@ -41,11 +46,18 @@ def everything(url: str) -> dict[str, str]:
                     said[place].add(row)
             else:
                 said[name].update(row for (row,) in connection.execute(f'SELECT row_to_json(t)::text FROM "{name}" t'))
-    return {name: "\n".join(map(_unpacked, sorted(rows))) for name, rows in said.items()}
+    found = {name: "\n".join(map(_unpacked, sorted(rows))) for name, rows in said.items()}
+    return {
+        name: text if key is None or name == "connection" else _decrypted(text, key) for name, text in found.items()
+    }
 
 
 def _unpacked(row: str) -> str:
     return _BYTES.sub(lambda match: _text(bytes.fromhex(match[1])), row)
+
+
+def _decrypted(text: str, key: str) -> str:
+    return _ENCRYPTED.sub(lambda match: Fernet(key).decrypt(match[0]).decode(), text)
 
 
 def _text(content: bytes) -> str:

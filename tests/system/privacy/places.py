@@ -73,9 +73,12 @@ def end_and_purge(store: CallStore, sandbox: Sandbox) -> None:
         time.sleep(0.1)
 
 
-def of_airflow(url: str) -> dict[str, str]:
-    """Give what Airflow's database holds and held, by where people meet it."""
-    rows = databases.everything(url)
+def of_airflow(url: str, key: str) -> dict[str, str]:
+    """Give what Airflow's database holds and held, by where people meet it.
+
+    :param key: by which it encrypts.
+    """
+    rows = databases.everything(url, key)
     return {
         "XComs": rows.pop("xcom"),
         "rendered fields": rows.pop("rendered_task_instance_fields"),
