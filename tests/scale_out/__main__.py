@@ -66,6 +66,7 @@ class Run:
             rows=self._rows,
             state=task["state"],
             task_tries=task["try_number"],
+            again=self._cluster.handed_out_again(),
             seconds=seconds,
             dials=count_dials(self._sandbox, self._rows),
             placed=len(self._sandbox.dials),

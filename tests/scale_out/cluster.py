@@ -25,6 +25,7 @@ from tests.scale_out.services import Postgres
 SECRET = "scale-out-secret"
 DEAD_AFTER = 30
 """Seconds of silence after which a task, a triggerer or a scheduler counts as dead; Airflow's own for a task is 300."""
+_AGAIN = "Task already running elsewhere"
 _RESTART_AFTER = 2.0
 """Seconds after which a part that ended by itself is started again, as an orchestrator does."""
 
@@ -90,6 +91,10 @@ class Cluster:
                 part.stop()
                 part.start()
                 self.restarts[name] += 1
+
+    def handed_out_again(self) -> int:
+        """Count how often Celery handed out a task that was running already, as Airflow noticed."""
+        return sum(part.log.read_text(errors="replace").count(_AGAIN) for part in self.parts.values())
 
     def stop(self) -> None:
         """End everything."""

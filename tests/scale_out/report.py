@@ -21,6 +21,7 @@ from tests.scale_out.accidents import Accident
 class Result:
     """The figures of a run.
 
+    :param again: how often Celery handed the task out while it was running.
     :param dials: of how many rows there were so many dials.
     :param placed: calls that VoiceInfra took.
     :param completed: of those, calls whose completion is in the store.
@@ -34,6 +35,7 @@ class Result:
     rows: int
     state: str
     task_tries: int
+    again: int
     seconds: float
     dials: Counter[int]
     placed: int
@@ -94,6 +96,7 @@ def show(result: Result) -> None:
         "dials per row": dials,
         "completions of the calls placed": f"{result.completed:,} of {result.placed:,}",
         "the list's task": f"{result.state}, after {result.task_tries} tries",
+        "handed out once more while it was running": f"{result.again} times",
         "calls whose answer was lost, settled by their own webhook": result.recovered,
         "calls never sent, of which nobody knew; looked up by a person, then dialled": result.not_placed,
         "webhooks, by what each try was answered": _counted(result.tries),
