@@ -104,9 +104,9 @@ def main() -> int:
     home = Path(tempfile.mkdtemp(prefix="vi-scale-"))
     print(f"Logs are in {home}", flush=True)
     with postgres() as database, Sandbox(secret=SECRET, delay=CALL_SECONDS, answer_delay=ANSWER_SECONDS) as sandbox:
-        cluster = Cluster(home, database, sandbox)
+        cluster = Cluster(home, database, sandbox, rows)
         try:
-            cluster.start(rows)
+            cluster.start()
             sandbox.webhook_url = cluster.webhook_url
             with closing(CallStore(database.url("store"))) as store:
                 result, accidents = Run(cluster, sandbox, store, rows).call()

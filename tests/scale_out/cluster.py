@@ -34,12 +34,14 @@ class Cluster:
     """All the parts, and what they are connected by.
 
     :param home: a folder for what they write.
+    :param rows: of the list, a tenth of which is called at a time.
     """
 
-    def __init__(self, home: Path, postgres: Postgres, sandbox: Sandbox) -> None:
+    def __init__(self, home: Path, postgres: Postgres, sandbox: Sandbox, rows: int) -> None:
         self._home = home
         self.postgres = postgres
         api_port, redis_port, nginx_port, *receiver_ports = free_ports(5)
+        self._rows = rows
         self._env = self._environment(api_port, redis_port, sandbox.url)
         self.airflow = AirflowRest(f"http://{HOST}:{api_port}")
         self.webhook_url = f"http://{HOST}:{nginx_port}/voiceinfra/webhook"
@@ -60,9 +62,9 @@ class Cluster:
         self._down: set[str] = set()
         self._ended_at: dict[str, float] = {}
 
-    def start(self, rows: int) -> None:
+    def start(self) -> None:
         """Start everything; returns when all of it is ready."""
-        self.postgres.fill(rows)
+        self.postgres.fill(self._rows)
         migrate = [_airflow(), "db", "migrate"]
         subprocess.run(migrate, check=True, env=self._env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         for part in self.parts.values():
@@ -138,6 +140,7 @@ class Cluster:
         warehouse = {"conn_type": "postgres", "host": self.postgres.host, "login": "postgres", "schema": "warehouse"}
         return airflow_environment(self._home, ROOT / "tests" / "scale_out" / "dags", api_port) | {
             "PYTHONPATH": str(ROOT),
+            "SCALE_OUT_LINES": str(self._rows // 10),
             "AIRFLOW__CORE__EXECUTOR": "CeleryExecutor",
             "AIRFLOW__CORE__HOSTNAME_CALLABLE": f"{hostname.__module__}.{hostname.__name__}",
             "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": database,

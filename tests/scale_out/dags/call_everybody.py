@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from datetime import timedelta
 
 from airflow.sdk import dag
@@ -19,7 +20,7 @@ def call_everybody():
         column_map={"to_number": "phone"},
         variable_columns=["name"],
         key_column="id",
-        max_in_flight=500,
+        max_in_flight=int(os.environ["SCALE_OUT_LINES"]),
         # Whoever is unknown is looked up by a person, as in life; nothing else is to stop the list.
         stop_when=StopWhen(consecutive_failed=0, unknown=0, overdue=0),
         completion_timeout=timedelta(minutes=20),
