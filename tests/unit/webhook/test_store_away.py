@@ -55,6 +55,21 @@ def test_what_comes_while_the_store_is_away_is_in_it_when_it_is_back(serving, sp
     assert figures["voiceinfra.calls.completed.answered"] == 6
 
 
+def test_so_is_what_comes_between_an_upgrade_and_its_migration(serving, spool, database):
+    def set_schema(version):
+        with contextlib.closing(sqlite3.connect(database)) as connection, connection:
+            connection.execute(f"UPDATE {tables.VERSION_TABLE} SET version_num = ?", (version,))
+
+    store = CallStore(f"sqlite:///{database}")
+    set_schema("0000")
+    with serving(store, spool=spool) as url:
+        assert post(url, body()).status_code == 200
+        assert spool.depth().deliveries == 1
+        set_schema(tables.SCHEMA_VERSION)
+        wait_until(lambda: spool.depth().deliveries == 0)
+        assert store.calls.completion("call_1")
+
+
 def test_the_first_truth_stays_the_first_through_the_spool(serving, spool, database):
     store = CallStore(f"sqlite:///{database}")
     content = database.read_bytes()
