@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import closing
+from datetime import timedelta
 from typing import Any
 
 from airflow.sdk import Param, dag, task
@@ -25,6 +26,8 @@ from airflow_provider_voiceinfra.sensors.call_completion import CallCompletionSe
 @dag(
     schedule=None,
     params={"warehouse": Param("/tmp/warehouse.db", type="string")},  # noqa: S108 - give your own
+    # Workers die, and Airflow 3.2 at times fails a task that goes on after a wait: no retry calls anybody again.
+    default_args={"retries": 2, "retry_delay": timedelta(seconds=10)},
     tags=["voiceinfra", "example"],
 )
 def example_appointment_reminders():
