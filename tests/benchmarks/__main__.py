@@ -50,8 +50,8 @@ def main() -> int:
 
 def _run(name: str) -> bool:
     module, *options = BENCHMARKS[name]
-    title = f"\n{name}: python -m tests.benchmarks.{module} {' '.join(options)}".rstrip()
-    print(f"{title}\n", flush=True)
+    said = " ".join(("python -m", f"tests.benchmarks.{module}", *options))
+    print(f"\n{name}: {said}\n", flush=True)
     machine = _machine()
     with tempfile.NamedTemporaryFile("r", suffix=".jsonl") as findings:
         command = [sys.executable, "-m", f"tests.benchmarks.{module}", *options]
@@ -60,7 +60,7 @@ def _run(name: str) -> bool:
     # With 1 ends who misses a bar, and who breaks off: what has found nothing has broken off.
     if status not in {0, 1} or not found:
         return False
-    page.keep(name, {"machine": machine, "command": f"python -m tests.benchmarks.{module}", "findings": found})
+    page.keep(name, {"machine": machine, "command": said, "findings": found})
     return True
 
 

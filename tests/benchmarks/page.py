@@ -48,7 +48,7 @@ same run, in turns where that is possible, so that other work on the machine is 
 
 
 def _part(name: str, result: Mapping[str, Any], findings: Sequence[Finding]) -> str:
-    module = import_module(result["command"].split()[-1])
+    module = import_module(result["command"].split()[2])
     [first, *_] = (module.__doc__ or "").splitlines()
     machine = result["machine"]
     lines = [f"## {name.replace('_', ' ').capitalize()}", "", first, ""]
