@@ -8,7 +8,7 @@ from html import escape
 from tests.benchmarks.findings import Finding, figure
 
 WIDTH, LEFT, ROW, BAR = 860, 12, 74, 15
-LONGEST = 560
+LONGEST = 400
 _STYLE = """
 text { font: 13px system-ui, sans-serif; fill: #1f2328; }
 .what { font-weight: 600; }
