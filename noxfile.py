@@ -20,7 +20,18 @@ ROOT = Path(__file__).parent
 PROJECT = nox.project.load_toml(ROOT / "pyproject.toml")
 CONSTRAINTS = {"lowest": ROOT / "constraints-lowest.txt", "newest": ROOT / "constraints.txt"}
 # What the tests read; the package is not among it: they meet the wheel's.
-BESIDE_THE_PACKAGE = ("pyproject.toml", "CONTRIBUTING.md", "README.md", "docs", "example_dags", "tests", "tools")
+BESIDE_THE_PACKAGE = (
+    "pyproject.toml",
+    "CHANGELOG.md",
+    "CONTRIBUTING.md",
+    "Makefile",
+    "README.md",
+    "SECURITY.md",
+    "docs",
+    "example_dags",
+    "tests",
+    "tools",
+)
 # It builds the wheel, from the source that is not there.
 NOT_WITHOUT_SOURCE = "tests/unit/provider/test_wheel.py"
 PYTHONS = nox.project.python_versions(PROJECT)

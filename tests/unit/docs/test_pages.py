@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import ast
 import re
+from pathlib import Path
 
 import pytest
 
+import airflow_provider_voiceinfra
 from tests.unit.docs.snippets import ALL, PAGES, ROOT, inline_code, tokens
 
 # Each has its tests in this folder.
@@ -25,7 +27,7 @@ def test_no_snippet_escapes(snippet):
 def messages() -> str:
     """Give every text in the package's code, without what is filled in."""
     texts = []
-    for file in (ROOT / "airflow_provider_voiceinfra").rglob("*.py"):
+    for file in Path(airflow_provider_voiceinfra.__file__).parent.rglob("*.py"):
         tree = ast.parse(file.read_text())
         texts += [
             each.value for each in ast.walk(tree) if isinstance(each, ast.Constant) and isinstance(each.value, str)

@@ -65,12 +65,13 @@ def test_tests_pass_as_a_reader_would_run_them(airflow_database, dags_folder, tm
     dags.mkdir()
     shutil.copy(dags_folder / "remind_sarah.py", dags)
     (tmp_path / "conftest.py").write_text(CONFTEST.code)
+    (tmp_path / "pytest.ini").write_text("[pytest]\npythonpath = dags\n")
     for number, snippet in enumerate(TESTS):
         (tmp_path / f"test_{number}.py").write_text(snippet.code)
     env = os.environ | {"AIRFLOW__CORE__DAGS_FOLDER": str(dags)}
     del env["AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST"]
     run = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-o", "pythonpath=dags", "."],
+        [sys.executable, "-m", "pytest", "-q", "."],
         env=env,
         cwd=tmp_path,
         capture_output=True,
