@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import socket
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -114,6 +115,17 @@ def call_store(store_url: str) -> Iterator[CallStore]:
     store = CallStore(store_url)
     yield store
     store.close()
+
+
+def wait_until(ready: Callable[[], object], seconds: float = 120) -> None:
+    """Wait for something that Airflow does by itself.
+
+    :raises AssertionError: it has not come within this time.
+    """
+    end = time.monotonic() + seconds
+    while not ready():
+        assert time.monotonic() < end
+        time.sleep(0.5)
 
 
 def is_part_of(airflow: Standalone, process: psutil.Process) -> bool:

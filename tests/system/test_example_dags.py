@@ -7,7 +7,6 @@ import sqlite3
 import subprocess
 import sys
 import threading
-import time
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -15,7 +14,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from airflow_provider_voiceinfra.demo.clinic import Clinic
 from airflow_provider_voiceinfra.store.call_store import CallStore
 from airflow_provider_voiceinfra.store.delivery import Delivery
-from tests.system.conftest import ON_CALL, ROOT
+from tests.system.conftest import ON_CALL, ROOT, wait_until
 from tests.unit.store.samples import body, deliver, queued
 
 RUN_HERE = {
@@ -119,13 +118,6 @@ def test_maintenance_purges_what_is_old(airflow, store_url):
     run(airflow, "example_maintenance", {})
     assert store.calls.completion("of_long_ago").transcript is None
     store.close()
-
-
-def wait_until(ready):
-    end = time.monotonic() + 120
-    while not ready():
-        assert time.monotonic() < end
-        time.sleep(0.5)
 
 
 def pause(airflow, dag_id):

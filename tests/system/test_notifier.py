@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 
 from tests.dags.deadlines import CALLBACKS
+from tests.system.conftest import wait_until
 
 
 def wait_for_dials(sandbox, number, count=1):
-    end = time.monotonic() + 90
-    while len(found := [dial for dial in sandbox.dials if dial.to_number == number]) < count:
-        assert time.monotonic() < end
-        time.sleep(0.2)
-    return found
+    def found():
+        return [dial for dial in sandbox.dials if dial.to_number == number]
+
+    wait_until(lambda: len(found()) >= count, 90)
+    return found()
 
 
 @pytest.mark.parametrize("dag_id", CALLBACKS)
