@@ -142,12 +142,12 @@ COMMANDS = (
             ),
             Command(
                 "resolve",
-                "Say what became of an unknown call",
+                "Say what became of unknown calls",
                 "airflow_provider_voiceinfra.commands.calls:resolve",
                 (
-                    argument("ref", help="vc_…"),
+                    argument("refs", metavar="ref", nargs="+", help="vc_…; more than one with --not-placed only"),
                     argument("--call-id", help="it was placed, and VoiceInfra's call log has it under this call_id"),
-                    argument("--not-placed", action="store_true", help="it was not placed, and may be dialled again"),
+                    argument("--not-placed", action="store_true", help="not placed: each may be dialled again"),
                 ),
             ),
             Command(

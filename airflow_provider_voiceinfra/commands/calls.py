@@ -17,6 +17,7 @@ from airflow_provider_voiceinfra.config import call_store
 from airflow_provider_voiceinfra.spreadsheet import harmless
 from airflow_provider_voiceinfra.store.errors import StoreError
 from airflow_provider_voiceinfra.store.records import Call, CallState
+from airflow_provider_voiceinfra.store.resolutions import ResolutionError
 
 _ROW = "{:<16} {:<10} {:<10} {:<20} {:<16} {}"
 
@@ -67,16 +68,17 @@ def show(arguments: argparse.Namespace) -> None:
 
 @telling_errors
 def resolve(arguments: argparse.Namespace) -> None:
-    """Settle an unknown call by what a person found out."""
-    resolutions, actor = call_store().resolutions, getpass.getuser()
+    """Settle unknown calls by what a person found out."""
     if arguments.not_placed == bool(arguments.call_id):
         raise StoreError("Say either --call-id, with the id from VoiceInfra's call log, or --not-placed.")
     if arguments.not_placed:
-        resolutions.not_placed(arguments.ref, actor=actor)
-        say(f"{arguments.ref} was not placed: its key is free, and a retry or a clear of its task may dial.")
-    else:
-        resolutions.placed(arguments.ref, arguments.call_id, actor=actor)
-        say(f"{arguments.ref} was placed as {arguments.call_id}: whoever waits for it goes on.")
+        _resolve_not_placed(arguments.refs)
+        return
+    if len(arguments.refs) > 1:
+        raise StoreError("A call_id is that of one call: resolve those that were placed one by one.")
+    [ref] = arguments.refs
+    call_store().resolutions.placed(ref, arguments.call_id, actor=getpass.getuser())
+    say(f"{ref} was placed as {arguments.call_id}: whoever waits for it goes on.")
 
 
 @telling_errors
@@ -94,6 +96,20 @@ def export(arguments: argparse.Namespace) -> None:
             writer.writeheader()
         cells = row | {"detail": json.dumps(row["detail"])}
         writer.writerow({name: harmless(cell) if isinstance(cell, str) else cell for name, cell in cells.items()})
+
+
+def _resolve_not_placed(refs: list[str]) -> None:
+    """Settle each that can be settled, and say at the end which could not."""
+    resolutions, refused = call_store().resolutions, []
+    for ref in refs:
+        try:
+            resolutions.not_placed(ref, actor=getpass.getuser())
+        except ResolutionError as error:
+            refused.append(str(error))
+        else:
+            say(f"{ref} was not placed: its key is free, and a retry or a clear of its task may dial.")
+    if refused:
+        raise StoreError("\n".join(refused))
 
 
 def _found(arguments: argparse.Namespace) -> Iterator[Call]:

@@ -81,6 +81,14 @@ def test_an_unknown_call_that_was_not_placed_may_be_placed(cli, store):
     claim(store)
 
 
+def test_many_that_were_not_placed_are_settled_at_once_and_one_that_cannot_be_keeps_no_other_from_it(cli, store):
+    one, two = unknown(store, "one"), unknown(store, "two")
+    status, said, errors = cli("calls", "resolve", one.ref, "vc_nobody", two.ref, "--not-placed")
+    assert [state(store, each.ref) for each in (one, two)] == ["not_placed", "not_placed"]
+    assert (status, len(said.splitlines()), len(errors.splitlines())) == (1, 2, 1)
+    assert "There is no call vc_nobody" in errors
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
@@ -88,6 +96,7 @@ def test_an_unknown_call_that_was_not_placed_may_be_placed(cli, store):
         (("resolve", "vc_nobody", "--not-placed"), "There is no call vc_nobody"),
         (("resolve", "vc_nobody"), "Say either --call-id"),
         (("resolve", "vc_nobody", "--not-placed", "--call-id", "c"), "Say either --call-id"),
+        (("resolve", "vc_one", "vc_two", "--call-id", "c"), "A call_id is that of one call"),
         (("list", "--since", "yesterday"), "is no time: write it like"),
     ],
 )
