@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 
 from tests.dags import one_call
@@ -82,6 +84,16 @@ def test_another_call_under_an_own_key_is_refused(run_dag, voiceinfra):
     run_dag(one_call.plain, idempotency_key="reminder-4711", context="one")
     assert run_dag(one_call.plain, idempotency_key="reminder-4711", context="another").state == "failed"
     assert len(voiceinfra.dials) == 1
+
+
+@pytest.mark.parametrize(("logical_date", "dials"), [(datetime(2026, 11, 25, tzinfo=UTC), 1), (None, 2)])
+def test_a_run_has_its_calls_by_its_logical_date_and_where_it_has_none_by_its_id(
+    airflow_database, voiceinfra, logical_date, dials
+):
+    dag = one_call.make_dag(one_call.plain)
+    states = [dag.test(logical_date=logical_date).state for _ in range(2)]
+    assert states == ["success", "success"]
+    assert len(voiceinfra.dials) == dials
 
 
 def test_a_number_stays_a_text_where_templates_are_native(run_dag, voiceinfra):
