@@ -46,7 +46,7 @@ class Standalone(AirflowRest):
         self.env = {**airflow_environment(self.home, dags_folder.absolute(), self._port), **(env or {})}
         self._process: subprocess.Popen[bytes] | None = None
 
-    def start(self, *, timeout: float = 120) -> None:
+    def start(self, *, timeout: float = 300) -> None:
         """Start Airflow and return when it is ready to run DAGs.
 
         :param timeout: seconds

@@ -9,7 +9,7 @@ import json
 import pytest
 import requests
 
-from tests.system.conftest import SECRET
+from tests.system.conftest import SECRET, wait_until
 
 
 def run(airflow, dag_id, number, **options):
@@ -57,6 +57,23 @@ def test_clearing_a_task_does_not_call_again(airflow, sandbox):
     assert task["try_number"] == 2
     [dial] = dials(sandbox, number)
     assert airflow.xcom("fault_deferring", run_id, "call") == dial.call_id
+
+
+@pytest.mark.parametrize("mark", ["failed", "success"])
+def test_a_wait_that_a_person_has_marked_is_found_with_its_completion_by_a_clear(airflow, sandbox, call_store, mark):
+    number = {"failed": "+12085550164", "success": "+12095550164"}[mark]  # its webhook never comes by itself
+    run_id = airflow.trigger_dag("fault_deferring", conf={"to_number": number})
+    airflow.wait_for_task("fault_deferring", run_id, "call", states={"deferred"}, timeout=60)
+    [dial] = dials(sandbox, number)
+    task = f"{airflow.url}/api/v2/dags/fault_deferring/dagRuns/{run_id}/taskInstances/call"
+    requests.patch(task, json={"new_state": mark}, timeout=30).raise_for_status()
+    assert airflow.wait_for_run("fault_deferring", run_id, timeout=60) == mark
+    sandbox.complete(dial.call_id, "answered")
+    wait_until(lambda: call_store.calls.get(dial.call_id).state == "completed")
+    airflow.clear("fault_deferring", run_id, ["call"])
+    assert airflow.wait_for_run("fault_deferring", run_id, timeout=60) == "success"
+    assert airflow.xcom("fault_deferring", run_id, "call") == dial.call_id
+    assert len(dials(sandbox, number)) == 1
 
 
 def test_the_receiver_in_the_api_server_lets_no_stranger_in(airflow):

@@ -1,4 +1,4 @@
-"""The triggerer or the API server is killed while calls are open: each ends right once it is back, without a person."""
+"""A part of Airflow is killed while calls are open: each ends right once it is back, without a person."""
 
 from __future__ import annotations
 
@@ -16,8 +16,6 @@ import requests
 from airflow_provider_voiceinfra.demo import reaper
 from tests.system.conftest import is_part_of
 from tests.unit.store.samples import deliver
-
-NEVER_BY_ITSELF = "64"
 
 
 @pytest.fixture(scope="session")
@@ -68,11 +66,15 @@ def open_call(airflow, sandbox, number):
     return run_id, dial
 
 
-def test_the_triggerer_is_killed_while_a_call_is_open(airflow, sandbox, replacements):
-    run_id, dial = open_call(airflow, sandbox, "+12245550164")
-    kill(airflow, "triggerer")
+@pytest.mark.parametrize(
+    ("part", "number"),
+    [("triggerer", "+12245550164"), ("scheduler", "+12545550164"), ("dag-processor", "+12605550164")],
+)
+def test_a_part_of_airflow_is_killed_while_a_call_is_open(airflow, sandbox, replacements, part, number):
+    run_id, dial = open_call(airflow, sandbox, number)
+    kill(airflow, part)
     sandbox.complete(dial.call_id)
-    start(airflow, "triggerer", replacements)
+    start(airflow, part, replacements)
     assert airflow.wait_for_run("crashing", run_id, timeout=120) == "success"
     assert len([each for each in sandbox.dials if each.to_number == dial.to_number]) == 1
 

@@ -1,4 +1,4 @@
-"""A call store that went back to an older state: what it has forgotten, and what keeps people from being called again."""
+"""A call store that went back to an older state: what it has forgotten, and what keeps a person from a second call."""
 
 from __future__ import annotations
 
