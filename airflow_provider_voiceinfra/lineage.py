@@ -53,15 +53,10 @@ def lineage_of_results(hook: DbApiHook, conn_id: str, table: str) -> OperatorLin
     from airflow.providers.openlineage.sqlparser import get_openlineage_facets_with_sql
     from openlineage.client.event_v2 import Dataset
 
-    connection = hook.get_connection(conn_id)
+    database = hook.get_connection(conn_id).schema
     try:
         written = get_openlineage_facets_with_sql(
-            hook,
-            f"INSERT INTO {table} SELECT 1",
-            conn_id,
-            connection.schema,
-            use_connection=False,
-            connection=connection,
+            hook, f"INSERT INTO {table} SELECT 1", conn_id, database, use_connection=False
         )
     except NotImplementedError:
         # Such as SQLite's hook, which has no name for its database.

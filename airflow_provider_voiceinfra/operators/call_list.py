@@ -10,7 +10,7 @@ from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowFailException
 
 from airflow_provider_voiceinfra.lineage import CallLineage
-from airflow_provider_voiceinfra.operators.private import Private
+from airflow_provider_voiceinfra.operators.private import Private, forget_arguments
 from airflow_provider_voiceinfra.waiting import DEFAULT_TIMEOUT, GRACE, left
 
 if TYPE_CHECKING:
@@ -212,3 +212,4 @@ class OutboundCallListOperator(BaseOperator, CallLineage):
         shown = {"calls": f"{len(list(asked['calls']))} rows"} if rendered and asked["calls"] is not None else {}
         for name in _PRIVATE:
             setattr(self, name, shown.get(name, asked[name] and "•••"))
+        forget_arguments(self)

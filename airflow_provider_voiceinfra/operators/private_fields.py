@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
 
-from airflow_provider_voiceinfra.operators.private import Private
+from airflow_provider_voiceinfra.operators.private import Private, forget_arguments
 
 if TYPE_CHECKING:
     import jinja2
@@ -56,6 +56,7 @@ class PrivateFieldsOperator(BaseOperator):
         self._mask_in_logs()
         self._rendered = Private(asked)
         self._mask_fields(asked)
+        forget_arguments(self)
 
     def _shown(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in self.template_fields}

@@ -83,7 +83,7 @@ def test_everybody_is_called_once_and_a_summary_is_returned(run_list, voiceinfra
 
 def test_its_calls_are_counted(run_list, voiceinfra, monkeypatch):
     counted = Counter()
-    monkeypatch.setattr(hook.Stats, "incr", lambda name, count=1: counted.update({name: count}))
+    monkeypatch.setattr(hook.Stats, "incr", lambda name, count=1, **_: counted.update({name: count}))
     run_list(calls=people(5))
     assert counted["voiceinfra.calls.placed"] == 5
 

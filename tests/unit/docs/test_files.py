@@ -72,7 +72,7 @@ def test_values_of_airflows_chart(snippet: Snippet):
 
 @pytest.mark.parametrize("resource", KUBERNETES, ids=lambda each: f"{each['kind']} {each['metadata']['name']}")
 def test_kubernetes_takes_it(resource):
-    kubernetes_validate.validate(resource, "1.37", strict=True)
+    kubernetes_validate.validate(resource, kubernetes_validate.latest_version(), strict=True)
 
 
 def test_kubernetes_runs_commands_that_there_are():
