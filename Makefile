@@ -10,6 +10,7 @@ demo: .venv/ready  ## a real Airflow calls people, none of whom is real
 
 test: lint types docs browser  ## everything CI checks
 	@$(BIN)/pytest tests/unit --numprocesses 3
+	@$(BIN)/pytest tests/integration --numprocesses 3
 	@$(BIN)/pytest tests/system
 	@$(BIN)/pytest tests/audit
 

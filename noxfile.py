@@ -33,9 +33,9 @@ BESIDE_THE_PACKAGE = (
     "tools",
 )
 # It builds the wheel, from the source that is not there.
-NOT_WITHOUT_SOURCE = "tests/unit/provider/test_wheel.py"
+NOT_WITHOUT_SOURCE = "tests/integration/provider/test_wheel.py"
 PYTHONS = nox.project.python_versions(PROJECT)
-# Where all unit tests run. The cells between run no `dag.test()`, by far the slowest: there the demo shows a DAG.
+# Where the integration tests run too, which are by far the slowest. Between them, the demo shows a DAG.
 CORNERS = {("lowest", PYTHONS[0]), ("newest", PYTHONS[-1])}
 
 
@@ -46,7 +46,7 @@ class Cell:
     airflow: str
     python: str
     demo: str = "failed"
-    unit_tests: str = "failed"
+    tests: str = "failed"
     seconds: float = 0.0
 
 
@@ -56,7 +56,7 @@ cells: list[Cell] = []
 @nox.session(python=PYTHONS)
 @nox.parametrize("airflow", list(CONSTRAINTS))
 def matrix(session: nox.Session, airflow: str) -> None:
-    """Run the demo by the wheel alone, then the unit tests against it."""
+    """Run the demo by the wheel alone, then the tests against it."""
     session.notify("table")
     [wheel] = (ROOT / "dist").glob("*.whl")
     constraints = CONSTRAINTS[airflow]
@@ -68,7 +68,8 @@ def matrix(session: nox.Session, airflow: str) -> None:
         session.install(str(wheel), "-c", str(constraints))
         cell.demo = _demo(session)
         session.install(f"{wheel}[postgres,test]", "-c", str(constraints))
-        cell.unit_tests = _unit_tests(session, with_dags=(airflow, session.python) in CORNERS)
+        is_corner = (airflow, session.python) in CORNERS
+        cell.tests = _tests(session, "tests/unit", *(("tests/integration",) if is_corner else ()))
     finally:
         cell.seconds = time.monotonic() - begun
 
@@ -77,9 +78,9 @@ def matrix(session: nox.Session, airflow: str) -> None:
 def table(session: nox.Session) -> None:
     """Show what became of each cell of the matrix."""
     row = "{:<9}{:<8}{:<8}{:<22}{:>7}".format
-    session.log(row("Airflow", "Python", "demo", "unit tests", "seconds"))
+    session.log(row("Airflow", "Python", "demo", "tests", "seconds"))
     for each in cells:
-        session.log(row(each.airflow, each.python, each.demo, each.unit_tests, f"{each.seconds:.0f}"))
+        session.log(row(each.airflow, each.python, each.demo, each.tests, f"{each.seconds:.0f}"))
 
 
 @nox.session(python=False, default=False)
@@ -105,7 +106,7 @@ def _demo(session: nox.Session) -> str:
     return "passed"
 
 
-def _unit_tests(session: nox.Session, *, with_dags: bool) -> str:
+def _tests(session: nox.Session, *folders: str) -> str:
     here = Path(session.create_tmp()) / "tests"
     shutil.rmtree(here, ignore_errors=True)
     here.mkdir()
@@ -114,8 +115,7 @@ def _unit_tests(session: nox.Session, *, with_dags: bool) -> str:
         copy(ROOT / name, here / name)
     with session.chdir(here):
         session.run(
-            *("pytest", "tests/unit", f"--ignore={NOT_WITHOUT_SOURCE}", "--numprocesses=3", "--quiet"),
-            *(() if with_dags else ("--ignore=tests/unit/dags",)),
+            *("pytest", *folders, f"--ignore={NOT_WITHOUT_SOURCE}", "--numprocesses=3", "--quiet"),
             *("--junit-xml=report.xml", *session.posargs),
         )
         found = ET.parse("report.xml").getroot()[0].attrib  # noqa: S314 - its own

@@ -81,6 +81,14 @@ def migrated_sqlite(tmp_path_factory) -> Path:
     return path
 
 
+@pytest.fixture(autouse=True)
+def _no_surroundings(monkeypatch):
+    """Tests do not depend on the machine's proxies."""
+    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
 def kind(request) -> str:
     """Which database; tests that use it run on each."""

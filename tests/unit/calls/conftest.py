@@ -16,14 +16,6 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from airflow_provider_voiceinfra.calls import dialing, sending
 
 
-@pytest.fixture(autouse=True)
-def _no_surroundings(monkeypatch):
-    """Tests do not depend on the machine's proxies."""
-    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
-        monkeypatch.delenv(name, raising=False)
-        monkeypatch.delenv(name.upper(), raising=False)
-
-
 @pytest.fixture
 def naps(monkeypatch) -> list[float]:
     """The pauses that dialling makes, none of which is waited for in full."""

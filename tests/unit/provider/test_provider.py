@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
-import sys
 from importlib import import_module
 from pathlib import Path
 
@@ -14,7 +12,6 @@ import jsonschema
 import pytest
 
 import airflow_provider_voiceinfra
-from airflow_provider_voiceinfra.cli import COMMANDS
 from airflow_provider_voiceinfra.config import call_store
 from airflow_provider_voiceinfra.plugin import VoiceInfraPlugin
 from airflow_provider_voiceinfra.plugin.calls_page.rendering import STATIC
@@ -96,32 +93,3 @@ def test_the_call_store_is_beside_airflows_own_database_by_default(monkeypatch, 
     assert conf.get("voiceinfra", "call_store").endswith("/voiceinfra.db")
     assert ("voiceinfra", "call_store") in conf.sensitive_config_values
     assert call_store().database.is_sqlite
-
-
-LOADED = """
-import sys
-from airflow.sdk import DAG, BaseOperator, BaseSensorOperator, conf
-before = set(sys.modules)
-import airflow_provider_voiceinfra.decorators.outbound_call
-import airflow_provider_voiceinfra.notifications.voiceinfra
-import airflow_provider_voiceinfra.operators.call_list
-import airflow_provider_voiceinfra.sensors.call_completion
-import airflow_provider_voiceinfra.transfers.calls_to_sql
-print(*(set(sys.modules) - before))
-"""
-
-
-def test_parsing_a_dag_file_loads_nothing_that_is_slow():
-    output = subprocess.run([sys.executable, "-c", LOADED], check=True, capture_output=True, text=True).stdout
-    loaded = output.splitlines()[-1].split()
-    slow = ("sqlalchemy", "fastapi", "starlette", "alembic", "phonenumbers", "requests", "uvicorn")
-    assert not {name for name in loaded if name.split(".")[0] in slow}
-    # It would load SQLAlchemy, if Airflow had not.
-    assert "airflow_provider_voiceinfra.store.tables" not in loaded
-
-
-@pytest.mark.parametrize("program", [["-m", "airflow_provider_voiceinfra"], ["-m", "airflow", "voiceinfra"]])
-def test_the_commands_are_there_with_and_without_airflows_command_line(program):
-    shown = subprocess.run([sys.executable, *program, "--help"], check=True, capture_output=True, text=True)
-    for command in COMMANDS:
-        assert command.name in shown.stdout

@@ -13,7 +13,7 @@ from importlib import import_module
 import pytest
 
 from airflow_provider_voiceinfra.webhook import function
-from tests.unit.docs.snippets import ALL
+from tests.integration.docs.snippets import ALL
 from tests.unit.webhook.conftest import body
 
 PYTHON = [snippet for snippet in ALL if snippet.language == "python"]

@@ -18,7 +18,7 @@ from packaging.requirements import Requirement
 
 from airflow_provider_voiceinfra import get_provider_info
 from airflow_provider_voiceinfra.cli import COMMANDS, make_parser
-from tests.unit.docs.snippets import ALL, PAGES, ROOT, inline_code
+from tests.integration.docs.snippets import ALL, PAGES, ROOT, inline_code
 
 BASH = [snippet for snippet in ALL if snippet.language == "bash"]
 OPTIONS = get_provider_info()["config"]["voiceinfra"]["options"]

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import airflow_provider_voiceinfra
-from tests.unit.docs.snippets import ALL, PAGES, ROOT, inline_code, tokens
+from tests.integration.docs.snippets import ALL, PAGES, ROOT, inline_code, tokens
 
 # Each has its tests in this folder.
 LANGUAGES = {"python", "bash", "sql", "ini", "json", "yaml"}

@@ -19,7 +19,7 @@ from airflow_provider_voiceinfra.transfers.results_table import ResultsTableErro
 from airflow_provider_voiceinfra.triggers import call_list
 from tests.conftest import new_database
 from tests.dags import results
-from tests.unit.dags.conftest import Run
+from tests.integration.dags.conftest import Run
 from tests.unit.store.samples import CALLER, NUMBER, SECRET, claim, deliver, queued
 
 LONG_AGO = "2026-01-01"

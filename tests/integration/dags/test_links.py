@@ -9,7 +9,7 @@ from airflow.models.taskinstancekey import TaskInstanceKey
 
 from airflow_provider_voiceinfra.plugin.links import CallLink, CallListLink
 from tests.dags import call_lists, one_call
-from tests.unit.dags.conftest import Run
+from tests.integration.dags.conftest import Run
 
 CALLS = "/voiceinfra/calls"
 

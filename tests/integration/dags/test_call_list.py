@@ -19,7 +19,7 @@ from airflow_provider_voiceinfra.hooks import voiceinfra as hook
 from airflow_provider_voiceinfra.store.holds import Scope
 from airflow_provider_voiceinfra.triggers import call_list
 from tests.dags import call_lists
-from tests.unit.dags.conftest import Run
+from tests.integration.dags.conftest import Run
 
 
 @pytest.fixture(autouse=True)

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from airflow_provider_voiceinfra.triggers import call_list
-from tests.unit.docs.snippets import ALL, Snippet
+from tests.integration.docs.snippets import ALL, Snippet
 
 _BY_ITSELF = """
 from airflow.sdk import dag

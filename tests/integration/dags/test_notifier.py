@@ -11,7 +11,7 @@ from airflow_provider_voiceinfra.hooks.voiceinfra import VoiceInfraHook
 from airflow_provider_voiceinfra.notifications.voiceinfra import VoiceInfraNotifier
 from airflow_provider_voiceinfra.store.holds import Scope
 from tests.dags import failing
-from tests.unit.dags.conftest import Run
+from tests.integration.dags.conftest import Run
 
 NUMBER, WORDS = "+12125550100", "owes us 4711 dollars"
 CONTEXT = {"dag": failing.failing, "run_id": "manual__1", "reason": "task_failure"}

@@ -7,7 +7,7 @@ import pytest
 from airflow_provider_voiceinfra.decorators.outbound_call import CallFields
 from airflow_provider_voiceinfra.operators.outbound_call import OutboundCallOperator
 from tests.dags.decorated import NUMBER, make_dag
-from tests.unit.dags.conftest import Run
+from tests.integration.dags.conftest import Run
 
 WORDS = "owes us 4711 dollars"
 

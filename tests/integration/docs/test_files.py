@@ -20,8 +20,8 @@ from airflow_provider_voiceinfra import get_provider_info
 from airflow_provider_voiceinfra.cli import make_parser
 from airflow_provider_voiceinfra.webhook.environment import parse_settings
 from tests.conftest import new_database
-from tests.unit.docs.conftest import WAREHOUSE
-from tests.unit.docs.snippets import ALL, ROOT, Snippet
+from tests.integration.docs.conftest import WAREHOUSE
+from tests.integration.docs.snippets import ALL, ROOT, Snippet
 
 OPTIONS = get_provider_info()["config"]["voiceinfra"]["options"]
 NGINX = ROOT / "docs" / "receiver" / "nginx.conf"

@@ -1,0 +1,1 @@
+"""Tests of lists and of the guard with processes that race, and are killed."""

@@ -1,0 +1,1 @@
+"""Tests of what is built and started: the wheel, and Python programs of its own."""

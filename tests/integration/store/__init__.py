@@ -1,0 +1,1 @@
+"""Tests of the call store with readers that are killed."""

@@ -1,0 +1,1 @@
+"""Tests of the receiver with writers that are killed."""
