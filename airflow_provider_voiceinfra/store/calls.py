@@ -14,7 +14,8 @@ from airflow_provider_voiceinfra.store.database import Database
 from airflow_provider_voiceinfra.store.records import Call, CallState, Completion, Event, Source
 
 _PAGE = 500
-_LOST = timedelta(days=1)
+LOST = timedelta(days=1)
+"""After which a call is lost for good whose completion has not come."""
 _SOURCE = ("dag_id", "run_id", "run", "task_id", "map_index", "generation")
 
 
@@ -152,7 +153,7 @@ class Calls:
         """
         columns = tables.call.c
         query = sa.select(sa.func.min(columns.claimed_at)).where(
-            columns.state.in_([CallState.QUEUED, CallState.OVERDUE]), columns.claimed_at > datetime.now(UTC) - _LOST
+            columns.state.in_([CallState.QUEUED, CallState.OVERDUE]), columns.claimed_at > datetime.now(UTC) - LOST
         )
         with self._database.read() as tx:
             oldest: datetime | None = tx.scalar(query)

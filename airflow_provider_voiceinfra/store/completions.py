@@ -14,6 +14,7 @@ from airflow_provider_voiceinfra.store.records import CallState
 from airflow_provider_voiceinfra.store.recovery import complete_all
 
 _IDS_PER_QUERY = 500
+_completion = tables.completion.c
 
 _ENDED = (
     sa.select(
@@ -25,6 +26,8 @@ _ENDED = (
         tables.call.c.id.label("row_id"),
         # Looked at here: SQLite would rather find all calls that are going on by it.
         tables.call.c.state,
+        tables.call.c.purged_at,
+        tables.call.c.webhook_conn_id,
     )
     .join_from(
         tables.call,
@@ -104,6 +107,10 @@ def settle(tx: sa.Connection, call_ids: Collection[str]) -> set[str]:
     found = tx.execute(_ENDED, {"call_ids": list(call_ids)}).all()
     ended = [row for row in found if row.state in {CallState.QUEUED, CallState.OVERDUE}]
     complete_all(tx, {row.row_id: row for row in ended}, "completed")
+    for row in ended:
+        if row.purged_at is not None:
+            its = (_completion.call_id == row.call_id, _completion.webhook_conn_id == row.webhook_conn_id)
+            tx.execute(sa.update(tables.completion).where(*its).values(body=b"", to_number=None))
     return {row.call_id for row in ended}
 
 

@@ -3,6 +3,9 @@
 A purged call keeps its key, state, ``call_id``, outcome and times, and a hash of its number, which nobody can reverse
 without the store. Its numbers, request, metadata and completion's body are removed, and no body of it is stored again.
 Rows of call lists go altogether, unless their call is going on.
+
+Calls that are open are not touched. One whose completion has not come in a day is open no more: it has ended, and who
+was called may ask to be forgotten.
 """
 
 from __future__ import annotations
@@ -15,12 +18,12 @@ from typing import Any
 import sqlalchemy as sa
 
 from airflow_provider_voiceinfra.store import tables
+from airflow_provider_voiceinfra.store.calls import LOST
 from airflow_provider_voiceinfra.store.database import Database
 from airflow_provider_voiceinfra.store.do_not_call import hash_number
 from airflow_provider_voiceinfra.store.list_rows import RowState
 from airflow_provider_voiceinfra.store.records import CallState
 
-_OPEN = (CallState.CLAIMED, CallState.QUEUED, CallState.UNKNOWN, CallState.OVERDUE)
 _AT_ONCE = 200
 _call, _completion, _row = tables.call.c, tables.completion.c, tables.call_list_row.c
 
@@ -78,9 +81,10 @@ class Retention:
         rows: sa.ColumnElement[bool],
         forwards: sa.ColumnElement[bool] | None = None,
     ) -> Purged:
-        ended = _call.state.not_in(_OPEN)
+        is_open = _is_open()
+        ended = ~is_open
         # A completion whose call is open still may be needed to end it.
-        of_open = sa.exists().where(_call.call_id == _completion.call_id, _call.state.in_(_OPEN))
+        of_open = sa.exists().where(_call.call_id == _completion.call_id, is_open)
         bodies = self._in_steps(
             tables.completion,
             sa.and_(completions, sa.func.length(_completion.body) > 0, ~of_open),
@@ -91,7 +95,7 @@ class Retention:
         called = self._in_steps(tables.call, sa.and_(calls, ended, _call.purged_at.is_(None)), _purge_calls)
         strange = self._delete(tables.quarantine, quarantined)
         # Also where the list itself has not looked since: its task may have failed, and a person settled the call.
-        goes_on = sa.exists().where(_call.ref == _row.call_ref, _call.state.in_(_OPEN))
+        goes_on = sa.exists().where(_call.ref == _row.call_ref, is_open)
         ended_row = sa.or_(_row.state != RowState.OPEN, sa.and_(_row.call_ref.is_not(None), ~goes_on))
         self._delete(tables.call_list_row, sa.and_(rows, ended_row))
         if forwards is not None:
@@ -125,6 +129,14 @@ class Retention:
         if self._database.is_sqlite:
             return sa.func.instr(column, part) > 0
         return sa.func.position(sa.literal(part).op("IN")(column)) > 0
+
+
+def _is_open() -> sa.ColumnElement[bool]:
+    placed = _call.state.in_([CallState.QUEUED, CallState.OVERDUE])
+    return sa.or_(
+        _call.state.in_([CallState.CLAIMED, CallState.UNKNOWN]),
+        sa.and_(placed, _call.claimed_at > datetime.now(UTC) - LOST),
+    )
 
 
 def _purge_calls(tx: sa.Connection, ids: Sequence[int]) -> None:

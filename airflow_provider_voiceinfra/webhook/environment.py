@@ -130,12 +130,14 @@ def _extra_of_uri(text: str) -> dict[str, object]:
 
 def _get(option: str) -> str:
     variable = _variable(option)
-    for ending in ("_CMD", "_SECRET"):
-        if variable + ending in os.environ:
-            raise SettingError(f"{variable}{ending} is known to Airflow only: give the receiver {variable} itself.")
     home = os.environ.get("AIRFLOW_HOME", str(Path("~/airflow").expanduser()))
     file = configparser.ConfigParser(interpolation=None)
     file.read(os.environ.get("AIRFLOW_CONFIG", f"{home}/airflow.cfg"))
+    for ending in ("_cmd", "_secret"):
+        if variable + ending.upper() in os.environ or file.has_option(SECTION, option + ending):
+            raise SettingError(
+                f"[{SECTION}] {option}{ending} is known to Airflow only: give the receiver {variable} itself."
+            )
     default = get_provider_info()["config"][SECTION]["options"][option]["default"].replace("{AIRFLOW_HOME}", home)
     return os.environ.get(variable, file.get(SECTION, option, fallback=default).replace("%%", "%")).strip()
 

@@ -15,14 +15,13 @@ from airflow_provider_voiceinfra.webhook.app import ANSWERS, DEFAULT_CONN_ID, SI
 from airflow_provider_voiceinfra.webhook.environment import Settings, connection_secrets, settings
 from airflow_provider_voiceinfra.webhook.metrics import NoMetrics
 from airflow_provider_voiceinfra.webhook.secrets import WebhookSecrets
-from airflow_provider_voiceinfra.webhook.spool import Spool, SpoolError
 from airflow_provider_voiceinfra.webhook.verification import Verdict, Verification
 
 log = logging.getLogger(__name__)
 
 
 def receive(headers: Mapping[str, str], body: bytes, conn_id: str = DEFAULT_CONN_ID) -> int:
-    """Take one webhook: verified, and kept before this returns. All it needs is in the environment.
+    """Take one webhook: verified, and in the call store before this returns. All it needs is in the environment.
 
     :param headers: as they came, names in any case.
     :param body: the bytes as they came.
@@ -39,12 +38,12 @@ def receive(headers: Mapping[str, str], body: bytes, conn_id: str = DEFAULT_CONN
     verdict = verification.judge(conn_id, body, raw.get(SIGNATURE, b"").decode("latin-1"))
     if verdict is not Verdict.TAKEN:
         return ANSWERS[verdict]
-    delivery = Delivery.read(conn_id, datetime.now(UTC), body, forwarded(raw))
     try:
-        store.deliveries.keep([delivery])
+        store.deliveries.keep([Delivery.read(conn_id, datetime.now(UTC), body, forwarded(raw))])
     except StoreError as error:
-        log.error("The call store cannot take a webhook. %s", error)
-        return _spooled(found.spool, delivery)
+        # Not onto a spool: nobody is here afterwards who would empty it.
+        log.error("The call store cannot take a webhook: it is to be sent again. %s", error)
+        return HTTPStatus.SERVICE_UNAVAILABLE
     return HTTPStatus.OK
 
 
@@ -52,14 +51,3 @@ def receive(headers: Mapping[str, str], body: bytes, conn_id: str = DEFAULT_CONN
 def _parts() -> tuple[Settings, CallStore, Verification]:
     found = settings()
     return found, found.open_store(), Verification(WebhookSecrets(connection_secrets), NoMetrics())
-
-
-def _spooled(spool: Spool | None, delivery: Delivery) -> HTTPStatus:
-    if spool is None:
-        return HTTPStatus.SERVICE_UNAVAILABLE
-    try:
-        spool.add([delivery])
-    except SpoolError as error:
-        log.error("%s", error)
-        return HTTPStatus.SERVICE_UNAVAILABLE
-    return HTTPStatus.OK

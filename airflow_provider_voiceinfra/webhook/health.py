@@ -85,14 +85,17 @@ class Health:
                 spool_state = "ok"
             except SpoolError:
                 spool_state = "cannot be written"
-        can_take = "ok" in {store, spool_state}
-        status = "ok" if store == "ok" else "the spool takes webhooks" if can_take else "webhooks cannot be taken"
+        webhooks = {conn_id: self._secret(conn_id) for conn_id in sorted(self._conn_ids)}
+        can_take = "ok" in {store, spool_state} and "ok" in webhooks.values()
+        status = "webhooks cannot be taken"
+        if can_take:
+            status = "ok" if store == "ok" else "the spool takes webhooks"
         return {
             "status": status,
             "can_take_webhooks": can_take,
             "store": store,
             "spool": {"state": spool_state} | (asdict(spool.depth()) if spool and spool_state == "ok" else {}),
-            "webhooks": {conn_id: self._secret(conn_id) for conn_id in sorted(self._conn_ids)},
+            "webhooks": webhooks,
             "oldest_open_call_seconds": oldest_open,
         }
 

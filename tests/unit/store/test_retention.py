@@ -80,6 +80,23 @@ def test_open_calls_are_never_touched(store):
         assert store.calls.get(ours.ref).state == "completed"
 
 
+@pytest.mark.parametrize("state", ["queued", "overdue"])
+def test_a_call_whose_completion_is_lost_for_good_is_forgotten_and_ends_without_a_word_if_it_comes(store, state):
+    ours = queued(store, "call-1")
+    if state == "overdue":
+        store.claims.record_overdue("call-1")
+    with store.database.write() as tx:
+        tx.execute(sa.update(tables.call).values(claimed_at=datetime.now(UTC) - timedelta(days=2)))
+    erased = store.retention.erase(NUMBER)
+    assert (erased.calls, erased.open_calls) == (1, 0)
+    assert store.calls.get(ours.ref).state == state
+    assert NUMBER not in everything(store)
+    store.deliveries.keep([delivery(body("call-1", summary=SECRET)), delivery(body("call-1", summary="no " + SECRET))])
+    assert store.calls.get(ours.ref).state == "completed"
+    assert [row.body for row in rows(store, tables.completion)] == [b"", b""]
+    assert NUMBER not in everything(store)
+
+
 def test_only_what_is_older_goes(store):
     for call_id in ("old", "new"):
         queued(store, call_id)

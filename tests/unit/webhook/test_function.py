@@ -46,9 +46,8 @@ def test_without_a_secret_nothing_is_taken(monkeypatch):
 
 
 @pytest.mark.parametrize("kind", ["sqlite"])
-@pytest.mark.parametrize(("spool", "status"), [("spool", 200), ("", 503)])
-def test_while_the_store_is_away_only_a_spool_makes_it_a_200(monkeypatch, tmp_path, spool, status):
+def test_while_the_store_is_away_it_is_to_be_sent_again_and_is_on_no_spool_that_nobody_empties(monkeypatch, tmp_path):
     monkeypatch.setenv("AIRFLOW__VOICEINFRA__CALL_STORE", f"sqlite:///{tmp_path}/nowhere.db")
-    monkeypatch.setenv("AIRFLOW__VOICEINFRA__SPOOL", spool and str(tmp_path / spool))
     function._parts.cache_clear()
-    assert receive(signed(body()), body()) == status
+    assert receive(signed(body()), body()) == 503
+    assert not (tmp_path / "spool").exists()
