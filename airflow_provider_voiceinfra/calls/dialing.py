@@ -169,11 +169,11 @@ class Dialer:
             time.sleep(min(left + 0.1, 2.0))
 
     def _check_same(self, call: Call, intent: CallIntent, reason: HeldBy) -> None:
-        if not call.fingerprint:
-            # Purged: nothing is left to compare with, and whoever has the key was called.
-            return
-        now = intent.request.fingerprint()
-        fields = sorted(name for name in {*call.fingerprint, *now} if call.fingerprint.get(name) != now.get(name))
+        now, before = intent.request.fingerprint(), call.fingerprint
+        if not before:
+            # Purged: nothing is left to compare with, and whoever has the key was called; a retry's other number is not.
+            before = now | ({"to_number": None} if reason == HeldBy.RETRY else {})
+        fields = sorted(name for name in {*before, *now} if before.get(name) != now.get(name))
         if not fields:
             return
         names = ", ".join(fields)

@@ -9,6 +9,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from airflow_provider_voiceinfra.store import tables
+from airflow_provider_voiceinfra.store.do_not_call import hash_number
+from airflow_provider_voiceinfra.store.events import record_event
 from airflow_provider_voiceinfra.store.locks import lock_all
 from airflow_provider_voiceinfra.store.records import REFUSED, CallState, Held, HeldBy, NewCall
 
@@ -45,7 +47,10 @@ def keys_in_use(tx: sa.Connection, environment: str, calls: Sequence[NewCall]) -
 
 
 def find_holder(tx: sa.Connection, environment: str, new: NewCall) -> Held | None:
-    """Find the call that stands in the way; the lock must be held."""
+    """Find the call that stands in the way; the lock must be held.
+
+    Which call a clear has found is kept: a retry of the task must not dial because that call has ended meanwhile.
+    """
     # What got its call_id was placed, even where a person had let its key go before the answer came.
     placed = sa.or_(sa.and_(_call.holds_key, _call.state != CallState.WAITING), _call.call_id.is_not(None))
     here = (_call.environment == environment, _call.host == new.host, placed)
@@ -53,7 +58,9 @@ def find_holder(tx: sa.Connection, environment: str, new: NewCall) -> Held | Non
     latest = _latest(tx, *same_intent)
     if latest is not None and _calls_another(new, latest):
         return Held(latest.ref, HeldBy.RETRY)
-    if latest is not None and not _may_follow(new, latest):
+    if latest is not None and not _may_follow(tx, new, latest):
+        if _is_cleared(new, latest) and not _has_asked(tx, new, latest):
+            record_event(tx, latest.id, "found", asked_by=asker(new))
         if latest.attempt > new.attempt:
             # A redial has come after the attempt that is asked for.
             latest = _latest(tx, *same_intent, _call.key_hash == hash_key(new.key)) or latest
@@ -68,13 +75,17 @@ def find_holder(tx: sa.Connection, environment: str, new: NewCall) -> Held | Non
         _call.run == source.run,
         _call.task_id == source.task_id,
     )
-    moved = _latest(tx, *same_task, _call.to_number == new.to_number, _call.map_index != source.map_index)
-    if moved is not None:
-        return Held(moved.ref, HeldBy.MAP_INDEX)
+    # A call that was purged has a hash of its number.
+    number_hash = hash_number(tx, new.to_number)
+    for same_number in (_call.to_number == new.to_number, _call.number_hash == number_hash):
+        moved = _latest(tx, *same_task, same_number, _call.map_index != source.map_index)
+        if moved is not None:
+            return Held(moved.ref, HeldBy.MAP_INDEX)
     earlier = _latest(
         tx,
         *same_task,
         _call.to_number != new.to_number,
+        _call.number_hash.is_distinct_from(number_hash),
         _call.map_index == source.map_index,
         _call.generation == source.generation,
     )
@@ -98,10 +109,7 @@ def find_undialled(tx: sa.Connection, environment: str, new: NewCall) -> Any:
         return latest
     if latest.state not in REFUSED or new.source.dag_id is None:
         return None
-    # By whom it was asked for, because several tasks may have waited for one call.
-    details = sa.select(tables.call_event.c.detail).where(tables.call_event.c.call == latest.id)
-    asked = any(detail.get("asked_by") == asker(new) for detail in tx.scalars(details))
-    return latest if asked else None
+    return latest if _has_asked(tx, new, latest) else None
 
 
 def asker(new: NewCall) -> str:
@@ -119,7 +127,20 @@ def asked_before(waiting: Any, new: NewCall, rule: str) -> bool:
     return last == (source.dag_id, source.run, source.task_id, source.map_index, source.generation)
 
 
-def _may_follow(new: NewCall, latest: Any) -> bool:
+def _has_asked(tx: sa.Connection, new: NewCall, row: Any) -> bool:
+    """Tell whether a call was asked for by the same task, since the same clear; several may have waited for it."""
+    details = sa.select(tables.call_event.c.detail).where(tables.call_event.c.call == row.id)
+    return any(detail.get("asked_by") == asker(new) for detail in tx.scalars(details))
+
+
+def _is_cleared(new: NewCall, latest: Any) -> bool:
+    """Tell whether a task asks to call again that has been cleared since its latest call."""
+    source = new.source
+    same_task = _task(latest) == (source.dag_id, source.run, source.task_id, source.map_index)
+    return bool(new.clear and same_task and latest.generation < source.generation)
+
+
+def _may_follow(tx: sa.Connection, new: NewCall, latest: Any) -> bool:
     """Tell whether the latest call of an intent has ended, and another one is asked for.
 
     By a redial of it, or by a later clear of the same task.
@@ -130,7 +151,7 @@ def _may_follow(new: NewCall, latest: Any) -> bool:
     if _task(latest) == (source.dag_id, source.run, source.task_id, source.map_index):
         if latest.generation > source.generation:
             return False
-        if new.clear and latest.generation < source.generation:
+        if _is_cleared(new, latest) and not _has_asked(tx, new, latest):
             return True
     return bool(new.attempt > latest.attempt)
 

@@ -70,6 +70,17 @@ def test_another_request_under_the_default_key_gets_the_call_and_its_fields_are_
     assert only_call(store).request["context"] == intent().request.context
 
 
+def test_a_retry_that_would_call_another_person_is_refused_also_after_the_first_was_forgotten(store):
+    with wire(queued) as server:
+        ours = dialer(store, server.url)
+        ours.place(intent(None))
+        deliver(store, "call-1")
+        store.retention.erase(intent().request.to_number)
+        with pytest.raises(KeyConflictError, match="to_number differ"):
+            ours.place(intent(None, to_number=OTHER["to_number"]))
+    assert len(server.requests) == 1
+
+
 def test_a_completed_call_is_found_with_what_was_said(store):
     with wire(queued) as server:
         ours = dialer(store, server.url)

@@ -94,6 +94,24 @@ def test_redialling_on_clear_waits_for_a_call_that_has_not_ended(store):
     assert asked(store, generation=5, clear=3) == Held(claim.ref, HeldBy.KEY)
 
 
+def test_a_retry_of_a_cleared_task_stays_with_the_call_that_the_clear_has_found(store):
+    claim = placed(store)
+    assert asked(store, generation=5, clear=3) == Held(claim.ref, HeldBy.KEY)
+    deliver(store, "c-1", conn=CONN)
+    assert asked(store, generation=5, clear=3) == Held(claim.ref, HeldBy.KEY)
+    assert [event.kind for event in store.calls.history(claim.id)].count("found") == 1
+    # The next clear is another wish.
+    assert isinstance(asked(store, generation=8, clear=6), Claim)
+
+
+def test_a_list_that_moved_finds_the_same_number_after_it_was_purged(store):
+    claim = ended(store, index=3)
+    store.retention.erase(ADA)
+    assert asked(store, index=4, generation=5) == Held(claim.ref, HeldBy.MAP_INDEX)
+    assert asked(store, BOB, index=3) == Held(claim.ref, HeldBy.RETRY)
+    assert asked(store, index=3) == Held(claim.ref, HeldBy.KEY)
+
+
 def test_a_clear_after_a_redial_finds_the_redial(store):
     ended(store)
     again = ended(store, "c-2", generation=5, clear=3)
