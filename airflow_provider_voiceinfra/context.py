@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from airflow.sdk import Context
 
 from airflow_provider_voiceinfra.store.errors import StoreError
 from airflow_provider_voiceinfra.store.records import Source
+
+if TYPE_CHECKING:
+    from airflow_provider_voiceinfra.store.call_store import CallStore
 
 _MEMORY = "voiceinfra_call_store"
 
@@ -39,8 +43,8 @@ def _run(context: Context) -> str:
     return datetime.fromtimestamp(date.timestamp(), tz=UTC).isoformat()
 
 
-def remember_store(context: Context, store_id: str) -> None:
-    """Make sure that all tries and clears of a task use the same call store.
+def remember_store(context: Context, store: CallStore) -> None:
+    """Make sure that all tries and clears of a task use the same call store, and the same environment in it.
 
     A try in another pod may find another store, freshly made, that does not know who was called. Airflow 3.2 remembers
     nothing across tries; there a store that is missing is noticed all the same.
@@ -50,11 +54,12 @@ def remember_store(context: Context, store_id: str) -> None:
     memory = context.get("task_state_store")
     if memory is None:
         return
-    known = memory.get(_MEMORY)
+    known, present = memory.get(_MEMORY), f"{store.id()}/{store.environment}"
     if known is None:
-        memory.set(_MEMORY, store_id)
-    elif known != store_id:
+        memory.set(_MEMORY, present)
+    elif known != present:
         raise StoreError(
             "This is not the call store that an earlier try of this task used, so it does not know whether the call "
-            "was placed. Let [voiceinfra] call_store name the same database on every worker. Nothing was dialled."
+            "was placed. Let [voiceinfra] call_store name the same database on every worker, and [voiceinfra] "
+            "environment be the same. Nothing was dialled."
         )

@@ -171,8 +171,8 @@ class Dialer:
     def _check_same(self, call: Call, intent: CallIntent, reason: HeldBy) -> None:
         now, before = intent.request.fingerprint(), call.fingerprint
         if not before:
-            # Purged: nothing is left to compare with, and whoever has the key was called; a retry's other number is not.
-            before = now | ({"to_number": None} if reason == HeldBy.RETRY else {})
+            # Purged: nothing is left to compare with. Whoever has the key was called; a retry's other number was not.
+            before = now | ({"to_number": ""} if reason == HeldBy.RETRY else {})
         fields = sorted(name for name in {*before, *now} if before.get(name) != now.get(name))
         if not fields:
             return

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
 
-from airflow.sdk import BaseHook, Connection, get_current_context
+from airflow.sdk import BaseHook, Connection, Context, get_current_context
 from airflow.sdk.observability.stats import Stats
 
 from airflow_provider_voiceinfra.calls.account import Account, base_url
@@ -23,7 +23,7 @@ from airflow_provider_voiceinfra.calls.limits import read_limits
 from airflow_provider_voiceinfra.calls.refusals import GuardError
 from airflow_provider_voiceinfra.calls.request import CallRequest, plain_object
 from airflow_provider_voiceinfra.config import call_store
-from airflow_provider_voiceinfra.context import task_source
+from airflow_provider_voiceinfra.context import remember_store, task_source
 from airflow_provider_voiceinfra.store.call_store import CallStore
 from airflow_provider_voiceinfra.store.completed_calls import Wanted
 from airflow_provider_voiceinfra.store.cursors import NEW_CURSOR
@@ -61,7 +61,12 @@ class VoiceInfraHook(BaseHook):
 
     @cached_property
     def dialer(self) -> Dialer:
-        """What places calls: every call of this package goes through it."""
+        """What places calls: every call of this package goes through it.
+
+        :raises StoreError: if an earlier try of the task that runs used another call store.
+        """
+        if context := _current_context():
+            remember_store(context, self.store)
         return Dialer(self.store, self.account, on_refused=_count_refusal, on_placed=_count_placed)
 
     def place_call(
@@ -228,9 +233,15 @@ def _count_placed(calls: int) -> None:
     Stats.incr("voiceinfra.calls.placed", calls)
 
 
+def _current_context() -> Context | None:
+    """Give the context of the task that runs here, if any does."""
+    try:
+        return get_current_context()
+    except RuntimeError:
+        return None
+
+
 def _current_source() -> Source:
     """Tell which task runs here, if any does: calls are found by their DAG later."""
-    try:
-        return task_source(get_current_context())
-    except RuntimeError:
-        return Source()
+    context = _current_context()
+    return task_source(context) if context else Source()

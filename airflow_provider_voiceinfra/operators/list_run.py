@@ -17,7 +17,7 @@ from airflow_provider_voiceinfra.calls.plan import plan
 from airflow_provider_voiceinfra.calls.progress import Progress, describe
 from airflow_provider_voiceinfra.calls.stream import ListStoppedError
 from airflow_provider_voiceinfra.calls.waves import Nap, Waves
-from airflow_provider_voiceinfra.context import clear_count, remember_store, task_source
+from airflow_provider_voiceinfra.context import clear_count, task_source
 from airflow_provider_voiceinfra.hooks.voiceinfra import VoiceInfraHook
 from airflow_provider_voiceinfra.operators.list_source import first_column, query_rows, rows_of
 from airflow_provider_voiceinfra.store.list_rows import ListRow, NewRow
@@ -51,7 +51,8 @@ class ListRun:
         self._hook = VoiceInfraHook(task.voiceinfra_conn_id)
         self._store = self._hook.store
         self._template = self._make_template()
-        remember_store(context, self._store.id())
+        # Before anything is written: it knows whether this is the call store of earlier tries.
+        self._dialer = self._hook.dialer
         self.list_id = self._store.lists.open(self._source)
 
     def read(self) -> None:
@@ -73,7 +74,7 @@ class ListRun:
             summary.pop("pending", None)
             found = plan(
                 self._store,
-                self._hook.dialer,
+                self._dialer,
                 self._store.list_rows.pending(plan_id, _AT_ONCE),
                 self._intent,
             )
@@ -91,7 +92,7 @@ class ListRun:
         task, limits = self._task, self._hook.account.limits
         waves = Waves(
             self._store,
-            self._hook.dialer,
+            self._dialer,
             self.list_id,
             self._source,
             self._intent,

@@ -91,7 +91,6 @@ class PlacingOperator(PrivateFieldsOperator, CallLineage):
         return call
 
     def _place(self, context: Context, attempt: int) -> Call:
-        from airflow_provider_voiceinfra.context import remember_store
         from airflow_provider_voiceinfra.hooks.voiceinfra import VoiceInfraHook
 
         def push(call_id: str) -> None:
@@ -99,7 +98,6 @@ class PlacingOperator(PrivateFieldsOperator, CallLineage):
 
         hook = VoiceInfraHook(self.asked()["voiceinfra_conn_id"])
         intent = self._intent(hook.account, context, attempt)
-        remember_store(context, hook.store.id())
         return hook.place(intent, on_call_id=push, settle_wait=_SETTLE_SECONDS)
 
     def _intent(self, account: Account, context: Context, attempt: int) -> CallIntent:

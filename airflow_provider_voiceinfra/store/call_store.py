@@ -54,6 +54,7 @@ class CallStore:
         opt_out_field: str = "",
         hash_do_not_call: bool = False,
     ) -> None:
+        self.environment = environment
         self.database = Database(url)
         self.do_not_call = DoNotCall(self.database, hashed=hash_do_not_call)
         self.holds = Holds(self.database, environment)

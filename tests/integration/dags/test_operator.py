@@ -5,7 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import pytest
+from airflow.sdk import DAG, task
 
+from airflow_provider_voiceinfra.hooks import voiceinfra as hook
 from tests.dags import one_call
 
 NAME, SECRET_WORDS = "Sarah Connor", "owes us 4711 dollars"
@@ -137,3 +139,22 @@ def test_calls_that_are_placed_are_counted_when_they_are_on_disk(run_dag, voicei
         assert run_dag(one_call.plain, idempotency_key="reminder-4711").state == "success"
     assert counted == [("voiceinfra.calls.placed", 1, [True])]
     assert len(voiceinfra.dials) == 1
+
+
+def test_the_hook_in_a_task_of_ones_own_remembers_the_store_too(airflow_database, voiceinfra, monkeypatch):
+    remembered = []
+    monkeypatch.setattr(
+        hook, "remember_store", lambda context, store: remembered.append((context["ti"].task_id, store))
+    )
+    with DAG("own_task", schedule=None) as dag:
+
+        @task
+        def call():
+            ours = hook.VoiceInfraHook()
+            for key in ("one", "two"):
+                ours.place_call(idempotency_key=key, to_number="+12125550100")
+
+        call()
+    assert dag.test().state == "success"
+    assert len(voiceinfra.dials) == 2
+    assert [task_id for task_id, _ in remembered] == ["call"]
