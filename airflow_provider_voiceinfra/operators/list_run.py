@@ -80,6 +80,8 @@ class ListRun:
             )
         finally:
             lists.discard(plan_id)
+            if not lists.counts(self.list_id):
+                lists.discard(self.list_id)
         planned = summary | {"list_id": self.list_id} | found.summary()
         log.info("Nobody was called (plan_only). If the list were called now: %s", planned)
         return planned

@@ -118,6 +118,7 @@ class OutboundCallOperator(PlacingOperator):
         self.timezone = timezone
         self.not_after = not_after
         self.redial = redial
+        self._check_that_it_waits()
 
     def execute(self, context: Context) -> str:
         """Place the call, or find the one that this task has placed; then wait for its end if asked to."""
@@ -148,6 +149,15 @@ class OutboundCallOperator(PlacingOperator):
         self.log.info("%s The call before it stands.", error)
         self._push_completion(context, self._wait(call_id))
         return call_id
+
+    def _check_that_it_waits(self) -> None:
+        of_the_end = ("fail_on_outcomes", "completion_fields", "end_from_trigger")
+        ignored = [name for name in of_the_end if getattr(self, name)]
+        if ignored and not self.wait_for_completion:
+            raise ValueError(
+                f"{' and '.join(ignored)} of {self.task_id!r} ask for the call's end, for which it does not wait: "
+                "set wait_for_completion=True, or give them to the CallCompletionSensor that waits."
+            )
 
     def _placed(self, context: Context) -> str:
         """Give the call that was placed last; not the event's: ``dag.test()`` makes another one of it."""

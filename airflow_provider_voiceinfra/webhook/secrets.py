@@ -45,7 +45,7 @@ class WebhookSecrets:
     def get(self, conn_id: str) -> tuple[str, ...]:
         """Give the secrets of a connection, looking them up unless that was a moment ago.
 
-        :raises SecretMissingError: if none was ever known.
+        :raises SecretMissingError: if none is known.
         """
         known = self._known.get(conn_id)
         # Where they are known, nobody waits for somebody else's slow look-up.
@@ -62,9 +62,8 @@ class WebhookSecrets:
 
     def _looked_up(self, conn_id: str) -> tuple[str, ...]:
         try:
-            secrets = tuple(secret for secret in self._look_up(conn_id) if secret)
+            return tuple(secret for secret in self._look_up(conn_id) if secret)
         except Exception as error:  # noqa: BLE001 - any secrets backend, any error
             log.warning("The secret of webhook %r cannot be looked up (%s).", conn_id, type(error).__name__)
-            secrets = ()
         known = self._known.get(conn_id)
-        return secrets or (known.secrets if known else ())
+        return known.secrets if known else ()

@@ -6,9 +6,10 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
-from airflow.sdk import DAG
+from airflow.sdk import DAG, task
 
 from airflow_provider_voiceinfra.calls.redial import Redial
+from airflow_provider_voiceinfra.hooks.voiceinfra import VoiceInfraHook
 from airflow_provider_voiceinfra.operators.outbound_call import OutboundCallOperator
 from airflow_provider_voiceinfra.sensors.call_completion import CallCompletionSensor
 
@@ -62,6 +63,16 @@ def twice(**fields: Any) -> None:
     )
 
 
+def by_hook() -> None:
+    @task(task_id="call")
+    def place_two() -> None:
+        ours = VoiceInfraHook()
+        for key in ("one", "two"):
+            ours.place_call(idempotency_key=f"by-hook-{key}", to_number=NUMBER)
+
+    place_two()
+
+
 def native(**fields: Any) -> None:
     call(**fields)
 
@@ -77,6 +88,7 @@ WAYS: tuple[Callable[..., None], ...] = (
     redialling,
     twice,
     native,
+    by_hook,
 )
 
 

@@ -33,7 +33,7 @@ def list_calls(request: Request, store: StoreDep, visitor: VisitorDep, search: S
     """Show calls, newest first."""
     page = search.read(store.pages, visitor)
     dag_ids = [dag_id for dag_id in store.pages.dag_ids() if visitor.may_read(dag_id)]
-    form = dict.fromkeys(FIELDS, "") | dict(search.given) | {"digits": search.wanted.digits or ""}
+    form = dict.fromkeys(FIELDS, "") | dict(search.given) | {"digits": search.digits_for(visitor)}
     shown: dict[str, Any] = {"form": form, "states": list(CallState), "outcomes": OUTCOMES, "dag_ids": dag_ids}
     return render(request, "calls.html", visitor, **_found(page, search), **shown)
 

@@ -46,6 +46,11 @@ class Search:
         """Say it, at this place of the list."""
         return self.query(**self.place)
 
+    def digits_for(self, visitor: Visitor) -> str:
+        """Give the digits that are looked for, as many as they may see who have only been given the address."""
+        digits = self.wanted.digits or ""
+        return digits if visitor.may_hear(None) else digits[-END_LENGTH:]
+
     def read(self, pages: CallPages, visitor: Visitor) -> CallPage:
         """Read the page."""
         calling = pages.dag_ids()

@@ -25,6 +25,7 @@ _POLICY = "; ".join(
         "base-uri 'none'",
     )
 )
+_FORM = "application/x-www-form-urlencoded"
 _HEADERS = {
     "Content-Security-Policy": _POLICY,
     "X-Content-Type-Options": "nosniff",
@@ -53,8 +54,13 @@ class Shield:
             await send(message)
 
         app = self._app
-        if scope["type"] == "http" and scope["method"] not in {"GET", "HEAD"} and not is_ours(Headers(scope=scope)):
-            app = PlainTextResponse("Only the Calls page itself may ask for this.", status_code=403)
+        if scope["type"] == "http" and scope["method"] not in {"GET", "HEAD"}:
+            headers = Headers(scope=scope)
+            if not is_ours(headers):
+                app = PlainTextResponse("Only the Calls page itself may ask for this.", status_code=403)
+            elif headers.get("content-type", _FORM) != _FORM:
+                # Files would be written to the disk before anybody is asked to sign in.
+                app = PlainTextResponse("The Calls page sends its forms as text.", status_code=415)
         await app(scope, receive, send_shielded)
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import pytest
-from airflow.sdk import DAG, task
 
+from airflow_provider_voiceinfra.calls.redial import Redial
 from airflow_provider_voiceinfra.hooks import voiceinfra as hook
 from tests.dags import one_call
 
@@ -113,6 +113,18 @@ def test_a_list_of_names_that_is_none_fails_when_the_dag_is_parsed(names):
         OutboundCallOperator(task_id="call", to_number="+12125550100", completion_fields=names)
 
 
+@pytest.mark.parametrize(
+    "asked", [{"fail_on_outcomes": ["failed"]}, {"completion_fields": ["summary"]}, {"end_from_trigger": True}], ids=str
+)
+def test_what_is_asked_of_an_end_that_is_not_waited_for_fails_when_the_dag_is_parsed(asked):
+    from airflow_provider_voiceinfra.operators.outbound_call import OutboundCallOperator
+
+    with pytest.raises(ValueError, match="set wait_for_completion=True"):
+        OutboundCallOperator(task_id="call", to_number="+12125550100", **asked)
+    for waits in ({"wait_for_completion": True}, {"redial": Redial()}):
+        OutboundCallOperator(task_id="call", to_number="+12125550100", **asked, **waits)
+
+
 def test_a_template_that_fails_does_not_tell_its_text(run_dag, voiceinfra, capfd):
     run = run_dag(
         one_call.plain, context="Sarah has gout, ring +12125550100 {% oops %}", variables={"n": "gout {% x %}"}
@@ -141,20 +153,9 @@ def test_calls_that_are_placed_are_counted_when_they_are_on_disk(run_dag, voicei
     assert len(voiceinfra.dials) == 1
 
 
-def test_the_hook_in_a_task_of_ones_own_remembers_the_store_too(airflow_database, voiceinfra, monkeypatch):
+def test_the_hook_in_a_task_of_ones_own_remembers_the_store_too(run_dag, voiceinfra, monkeypatch):
     remembered = []
-    monkeypatch.setattr(
-        hook, "remember_store", lambda context, store: remembered.append((context["ti"].task_id, store))
-    )
-    with DAG("own_task", schedule=None) as dag:
-
-        @task
-        def call():
-            ours = hook.VoiceInfraHook()
-            for key in ("one", "two"):
-                ours.place_call(idempotency_key=key, to_number="+12125550100")
-
-        call()
-    assert dag.test().state == "success"
+    monkeypatch.setattr(hook, "remember_store", lambda context, store: remembered.append(context["ti"].task_id))
+    assert run_dag(one_call.by_hook).state == "success"
     assert len(voiceinfra.dials) == 2
-    assert [task_id for task_id, _ in remembered] == ["call"]
+    assert remembered == ["call"]

@@ -175,6 +175,8 @@ def test_a_number_that_is_looked_for_is_in_no_address(visit, busy):
         assert "0100" not in address, address
     assert get(client, digits="14155550100").status_code == 400
     assert get(client, digits=f"~{where[-40:]}").status_code == 400
+    # Nor do they learn it who are given that address.
+    assert "4155550100" not in visit("ada", rights(read="one")).get(where).text
     # Four of them are shown to everybody.
     assert "digits=0100" in find(client, digits="0100")
 
@@ -235,6 +237,14 @@ def test_no_other_site_can_make_a_browser_act(app, visit, busy, store, headers):
         answer = visit().post(path, data={"scope": "all", "why": "x", "found": "not_placed"}, headers=headers)
         assert answer.status_code == 403, path
     assert (rows(store, tables.hold), rows(store, tables.do_not_call), rows(store, tables.call_event)) == before
+
+
+def test_nobody_leaves_a_file_with_the_server(visit, store):
+    path = f"{BASE}/holds/place"
+    answer = visit(None).post(path, files={"why": ("why", b"x" * 2_000_000)}, headers=OURS)
+    assert answer.status_code == 415
+    assert visit().post(path, json={"scope": "all", "why": "x"}, headers=OURS).status_code == 415
+    assert rows(store, tables.hold) == []
 
 
 def test_where_browsers_do_not_tell_the_site_its_origin_is_enough(visit, store):

@@ -41,9 +41,14 @@ def test_no_spool_is_no_spool(monkeypatch):
     assert settings().spool is None
 
 
-@pytest.mark.parametrize("ending", ["_CMD", "_SECRET"])
-def test_what_only_airflow_can_look_up_is_not_ignored(monkeypatch, ending):
-    monkeypatch.setenv(f"AIRFLOW__VOICEINFRA__CALL_STORE{ending}", "cat /run/secret")
+@pytest.mark.parametrize("place", ["environment", "file"])
+@pytest.mark.parametrize("ending", ["_cmd", "_secret"])
+def test_what_only_airflow_can_look_up_is_not_ignored(monkeypatch, tmp_path, ending, place):
+    if place == "environment":
+        monkeypatch.setenv(f"AIRFLOW__VOICEINFRA__CALL_STORE{ending.upper()}", "cat /run/secret")
+    else:
+        (tmp_path / "airflow.cfg").write_text(f"[voiceinfra]\ncall_store{ending} = cat /run/secret\n")
+        monkeypatch.setenv("AIRFLOW_CONFIG", str(tmp_path / "airflow.cfg"))
     with pytest.raises(SettingError, match="AIRFLOW__VOICEINFRA__CALL_STORE itself"):
         settings()
 

@@ -45,6 +45,18 @@ def test_a_webhook_without_a_secret_is_named(serving, store):
         assert health(url)[1]["webhooks"] == {"second": "no webhook_secret is known", "voiceinfra_default": "ok"}
 
 
+def test_without_any_secret_no_webhook_can_be_taken(serving, store):
+    with serving(store, {"voiceinfra_default": []}) as url:
+        code, said = health(url)
+        assert (code, said["can_take_webhooks"], said["store"]) == (503, False, "ok")
+
+
+@pytest.mark.parametrize("age", ["soon", "-1", "9" * 5_000])
+def test_an_age_that_is_none_is_refused(serving, store, age):
+    with serving(store) as url:
+        assert health(url, max_open_age=age)[0] == 400
+
+
 def test_a_store_that_can_only_be_read_is_not_well(serving, store, kind):
     read_only = "PRAGMA query_only=ON" if kind == "sqlite" else "SET TRANSACTION READ ONLY"
     sa.event.listen(store.database.engine, "begin", lambda tx: tx.exec_driver_sql(read_only))
@@ -69,11 +81,6 @@ def test_a_call_that_was_lost_long_ago_alarms_nobody_for_ever(serving, store):
     claimed_ago(store, queued(store, "call_1"), timedelta(days=2))
     with serving(store) as url:
         assert health(url, max_open_age=900)[0] == 200
-
-
-def test_an_age_that_is_none_is_refused(serving, store):
-    with serving(store) as url:
-        assert health(url, max_open_age="soon")[0] == 400
 
 
 def test_strangers_who_ask_do_not_keep_the_store_busy(serving, store, monkeypatch):

@@ -69,6 +69,15 @@ def test_nobody_waits_for_a_slow_look_up_while_a_secret_is_known(clock):
     thread.join()
 
 
+def test_a_secret_that_was_taken_away_is_refused_within_a_minute(clock):
+    backend = Backend("leaked")
+    known = WebhookSecrets(backend)
+    known.get("c")
+    backend.found, clock[0] = (), 60.0
+    with pytest.raises(SecretMissingError):
+        known.get("c")
+
+
 def test_a_changed_secret_works_within_a_minute(clock):
     backend = Backend("one")
     known = WebhookSecrets(backend)
