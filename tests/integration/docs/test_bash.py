@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 import requests
+import yaml
 from packaging.requirements import Requirement
 
 from airflow_provider_voiceinfra import get_provider_info
@@ -87,9 +88,21 @@ def check_docker(words: list[str]) -> None:
     assert all((ROOT / word).exists() for word in words if word.startswith("docs/"))
 
 
+def check_kubectl(words: list[str]) -> None:
+    """Make the Secret that Airflow's chart is told of: with its name, and all its keys."""
+    create, secret, generic, name, *literals = words
+    assert (create, secret, generic) == ("create", "secret", "generic")
+    given = dict(word.removeprefix("--from-literal=").split("=", 1) for word in literals)
+    [wanted] = [yaml.safe_load(each.code)["secret"] for each in ALL if each.language == "yaml"]
+    assert {each["secretName"] for each in wanted} == {name}
+    assert {each["secretKey"] for each in wanted} == given.keys()
+    check_environment({each["envName"]: given[each["secretKey"]] for each in wanted})
+
+
 def check_curl(words: list[str]) -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("url")
+    parser.add_argument("-i", "--include", action="store_true")
     parser.add_argument("-d", "--data")
     json.loads(parser.parse_args(words).data)
 
@@ -104,6 +117,7 @@ CHECKS: dict[str, Callable[[list[str]], None]] = {
     "pip": check_pip,
     "make": check_make,
     "docker": check_docker,
+    "kubectl": check_kubectl,
     "curl": check_curl,
     "pytest": check_pytest,
 }

@@ -16,7 +16,7 @@ import psycopg
 import pytest
 import yaml
 
-from airflow_provider_voiceinfra import get_provider_info
+from airflow_provider_voiceinfra import __version__, get_provider_info
 from airflow_provider_voiceinfra.cli import make_parser
 from airflow_provider_voiceinfra.webhook.environment import parse_settings
 from tests.conftest import new_database
@@ -81,6 +81,14 @@ def test_kubernetes_runs_commands_that_there_are():
     assert len(commands) == 2
     for command in commands:
         make_parser().parse_args(command[3 if command[0] == "python" else 2 :])
+
+
+def test_the_receivers_image_is_of_this_version():
+    dockerfile = (ROOT / "docs" / "receiver" / "Dockerfile").read_text()
+    assert f" airflow-provider-voiceinfra=={__version__} " in dockerfile
+    [pods] = [each for each in KUBERNETES if each["kind"] == "StatefulSet"]
+    [container] = pods["spec"]["template"]["spec"]["containers"]
+    assert container["image"].endswith(f":{__version__}")
 
 
 @pytest.mark.skipif(shutil.which("nginx") is None, reason="nginx is not installed here")
