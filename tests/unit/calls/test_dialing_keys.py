@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 
 import pytest
 
 from airflow_provider_voiceinfra.calls.errors import KeyConflictError, VoiceInfraError
+from airflow_provider_voiceinfra.calls.intent import CallIntent
+from airflow_provider_voiceinfra.calls.keys import task_key
 from airflow_provider_voiceinfra.calls.retry import RetryPolicy
 from airflow_provider_voiceinfra.store import tables
-from tests.unit.calls.samples import CALLER, dialer, intent, only_call, shows_no_secret
+from tests.unit.calls.samples import CALLER, SOURCE, dialer, intent, only_call, request, shows_no_secret
 from tests.unit.calls.wire import answer, hang_up, queued, refuse, wire
 from tests.unit.store.samples import deliver, rows
 
@@ -68,6 +71,29 @@ def test_another_request_under_the_default_key_gets_the_call_and_its_fields_are_
     assert "other values of agent_id, context;" in warning
     assert "something else" not in caplog.text
     assert only_call(store).request["context"] == intent().request.context
+
+
+def test_a_retry_that_would_call_another_person_is_refused(store):
+    with wire(queued) as server:
+        ours = dialer(store, server.url)
+        ours.place(intent(None))
+        with pytest.raises(KeyConflictError, match="a retry must not call a second person"):
+            ours.place(intent(None, to_number=OTHER["to_number"]))
+    assert len(server.requests) == 1
+
+
+def test_another_request_to_the_same_number_under_another_map_index_is_refused(store):
+    def moved(**changes):
+        source, what = replace(SOURCE, map_index=4), request(**changes)
+        return CallIntent(task_key(source, to_number=what.to_number), what, source)
+
+    with wire(queued) as server:
+        ours = dialer(store, server.url)
+        placed = ours.place(intent(None))
+        assert ours.place(moved()) == placed
+        with pytest.raises(KeyConflictError, match=r"another map index.*idempotency_key"):
+            ours.place(moved(context="something else"))
+    assert len(server.requests) == 1
 
 
 def test_a_retry_that_would_call_another_person_is_refused_also_after_the_first_was_forgotten(store):
