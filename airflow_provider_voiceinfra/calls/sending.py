@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import TypeVar
 
 from airflow_provider_voiceinfra.calls.api import VoiceInfraApi
 from airflow_provider_voiceinfra.calls.errors import (
@@ -28,6 +29,8 @@ from airflow_provider_voiceinfra.store.records import Claim
 from airflow_provider_voiceinfra.store.rules import Asked, Fence, Refused
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 _ANSWER_TIME = timedelta(seconds=45)
 """What is left of a claim when the first byte is written: enough to wait for the answer and to read it."""
@@ -109,26 +112,31 @@ class Sender:
             self._claims.release(claim, why)
 
     def record(self, write: Callable[[], object]) -> None:
-        """Write what VoiceInfra said, however often that must be tried.
+        """Write what VoiceInfra said, however this is stopped; see :meth:`insist`."""
+        try:
+            self.insist(write)
+        except StoreError:
+            raise
+        except BaseException:
+            # Stopped while writing: what is known is written all the same.
+            with contextlib.suppress(StoreError):
+                write()
+            raise
+
+    def insist(self, write: Callable[[], T]) -> T:
+        """Write to the store, however often that must be tried.
 
         :raises StoreError: if the store does not answer for too long.
         """
         end = time.monotonic() + self._record_deadline
         while True:
             try:
-                write()
+                return write()
             except StoreError:
                 if time.monotonic() > end:
                     raise
                 log.warning("The call store does not answer; trying to record what VoiceInfra said.")
                 time.sleep(1.0)
-            except BaseException:
-                # Stopped while writing: what is known is written all the same.
-                with contextlib.suppress(StoreError):
-                    write()
-                raise
-            else:
-                return
 
     def _fence(self, dial: Dial, turn_length: timedelta) -> Fence | None:
         """Pass the fence.

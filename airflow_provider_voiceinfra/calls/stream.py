@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import islice
 
 from airflow_provider_voiceinfra.calls import errors, refusals
 from airflow_provider_voiceinfra.calls.crew import Crew
@@ -68,7 +69,10 @@ class Stream:
         self._source = source
         self._intent = intent
         self._posts = posts
+        # Claimed, and not given to the crew: of these, no byte was sent.
         self._ready: deque[_Claimed] = deque()
+        # What the store was not told yet.
+        self._answers: list[_Answer] = []
         self._crew = Crew(posts, self._send)
         self._error: BaseException | None = None
         self.refusal: refusals.CallWaitsError | None = None
@@ -82,7 +86,8 @@ class Stream:
         with contextlib.suppress(StoreError):
             self._let_go()
         self._ready.clear()
-        self._advance(self._crew.close())
+        self._answers += self._crew.close()
+        self._advance()
 
     def is_idle(self) -> bool:
         """Tell whether no row is in hands; raises what has stopped the list, if anything has."""
@@ -99,8 +104,8 @@ class Stream:
 
         :param wait: seconds to wait for an answer, where there is nothing else to do.
         """
-        answers = self._crew.take(0 if rows or self._may_send() else wait)
-        self._advance(answers)
+        self._answers += self._crew.take(0 if rows or self._may_send() else wait)
+        self._advance()
         self._claim(rows)
 
     @property
@@ -130,23 +135,37 @@ class Stream:
         except errors.VoiceInfraError as error:
             self._ended(row, error)
 
-    def _advance(self, answers: Sequence[_Answer]) -> None:
-        """Record what VoiceInfra said, and let as many pass the fence as can be sent."""
+    def _advance(self) -> None:
+        """Record what VoiceInfra said, and let as many pass the fence as can be sent.
+
+        Wherever this is stopped, what is ready was not sent, and what is among the answers can be recorded again.
+        """
         if self._stopped:
             self._let_go()
-        free = self._posts - self._crew.busy
-        going = [self._ready.popleft() for _ in range(min(free, len(self._ready)))]
-        queued = [(each.dial.claim, answer) for each, answer in answers if isinstance(answer, str)]
-        at_fence = [AtFence(each.dial.claim, each.dial.asked.new, each.dial.asked.rules) for each in going]
-        passed: list[Fence | Refused | None] = []
-        if queued or at_fence:
-            self._dialer.sender.record(lambda: passed.extend(self._store.claims.advance(queued, at_fence)))
-            if queued:
-                self._dialer.count(len(queued))
-        for each, its in zip(going, passed, strict=True):
-            self._passed(each, its)
+        going = list(islice(self._ready, self._posts - self._crew.busy))
+        passed = self._record(going)
+        answers, self._answers = self._answers, []
+        for _, its in zip(going, passed, strict=True):
+            # Not ready any more before the crew has it: it might be sent from then on.
+            self._passed(self._ready.popleft(), its)
         for each, answer in answers:
             self._answered(each, answer)
+
+    def _record(self, going: Sequence[_Claimed]) -> list[Fence | Refused | None]:
+        """Record the answers, and let these pass the fence, in one transaction."""
+        queued = [(each.dial.claim, answer) for each, answer in self._answers if isinstance(answer, str)]
+        at_fence = [AtFence(each.dial.claim, each.dial.asked.new, each.dial.asked.rules) for each in going]
+        if not queued and not at_fence:
+            return []
+        try:
+            passed = self._dialer.sender.insist(lambda: self._store.claims.advance(queued, at_fence))
+        except StoreError:
+            for claim, call_id in queued:
+                log.error("Call %s is queued as %s, which the call store could not be told.", claim.ref, call_id)
+            raise
+        if queued:
+            self._dialer.count(len(queued))
+        return passed
 
     def _passed(self, each: _Claimed, passed: Fence | Refused | None) -> None:
         if isinstance(passed, Fence):
@@ -157,11 +176,15 @@ class Stream:
             self._judged(each)
 
     def _let_go(self) -> None:
-        """Give back what was claimed and is not sent after all."""
+        """Give back what was claimed and is not sent after all; it is due again at once.
+
+        What is not ours any more stays with whoever judged it.
+        """
         while self._ready:
-            each = self._ready.popleft()
-            self._dialer.sender.release(each.dial.claim, "the list was stopped")
-            self._store.list_rows.wait(each.row.id, datetime.now(UTC))
+            each = self._ready[0]
+            if self._store.claims.release(each.dial.claim, "the list was stopped"):
+                self._store.list_rows.wait(each.row.id, datetime.now(UTC))
+            self._ready.popleft()
             self.in_hands.discard(each.row.id)
 
     def _judged(self, each: _Claimed) -> None:

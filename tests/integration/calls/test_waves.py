@@ -45,8 +45,11 @@ def read(store, account):
     return list_id
 
 
-def waves(store, sandbox_url, still_due=lambda: None):
-    """Give a worker's waves, and the id of the list."""
+def waves(store, sandbox_url, still_due=lambda: None, **options):
+    """Give a worker's waves, and the id of the list.
+
+    :param options: of the dialer.
+    """
     account = Account(
         "voiceinfra_default",
         sandbox_url,
@@ -58,7 +61,7 @@ def waves(store, sandbox_url, still_due=lambda: None):
     template, list_id = Template(account, "test"), read(store, account)
     ours = Waves(
         store,
-        Dialer(store, account),
+        Dialer(store, account, **options),
         list_id,
         TASK,
         lambda row: template.intent(list_id, row, TASK, patience=PATIENCE),
@@ -157,29 +160,6 @@ def test_the_rate_and_the_end_are_told_once_rows_have_ended(voiceinfra):
     store.list_rows.wait(row, datetime.now(UTC))
     told = progress.describe(store, list_id)
     assert re.search(r"1 of 60 rows left, .*59 answered, \d+\.\d rows a minute, at which it is done at 20", told)
-
-
-class StoppedError(BaseException):
-    """As Airflow raises in a task that it ends."""
-
-
-def test_a_list_that_is_stopped_at_any_moment_loses_no_answer_and_begins_nothing_more(voiceinfra, monkeypatch):
-    monkeypatch.setattr("airflow_provider_voiceinfra.calls.waves._ASK_INTERVAL", 0.0)
-    store = voiceinfra.store
-
-    def stop():
-        if voiceinfra.dials:
-            raise StoppedError
-
-    ours, list_id = waves(store, voiceinfra.sandbox.url, stop)
-    with pytest.raises(StoppedError):
-        ours.run()
-    calls = Counter(call.state for call in store.calls.iterate(list_id=list_id))
-    assert calls["queued"] + calls["completed"] == len(voiceinfra.dials) > 0
-    assert set(calls) <= {"queued", "completed", "released"}
-    to_the_end(waves(store, voiceinfra.sandbox.url)[0])
-    assert Counter(dial.to_number for dial in voiceinfra.dials).most_common(1)[0][1] == 1
-    assert store.lists.counts(list_id) == {("done", "answered"): ROWS}
 
 
 def test_what_is_unexpected_ends_the_list_with_what_it_was(voiceinfra, monkeypatch):
