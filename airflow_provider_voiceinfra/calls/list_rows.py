@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from numbers import Integral, Number
 from typing import Any
 
 from airflow_provider_voiceinfra.calls.account import Account
@@ -22,6 +24,8 @@ FIELDS = ("to_number", "agent_id", "from_number", "first_message", "context", "t
 """What a column may be."""
 DUE_AGAIN = timedelta(seconds=60)
 """After which a row of which nothing was sent is due again."""
+_EXACT = 2**53
+"""From here on a float stands for more than one whole number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +121,10 @@ class Template:
         return CallIntent(key, request, source, row.metadata, wishes=wishes, **links, **options)
 
     def name_of(self, key_column: str | None) -> Callable[[object], str | None]:
-        """Give what makes the name of a row out of a value: of its key, else of its number."""
+        """Give what makes the name of a row out of a value: of its key, else of its number.
+
+        It raises :class:`.InvalidCallError` for what cannot be a key: nobody knows whom that names.
+        """
 
         def of_number(value: object) -> str | None:
             try:
@@ -128,7 +135,7 @@ class Template:
                 return None
 
         def of_key(value: object) -> str | None:
-            return None if value is None else str(value).strip()
+            return _key_text(value) or None
 
         return of_number if key_column is None else of_key
 
@@ -144,11 +151,44 @@ class Template:
 
 
 def _key(value: object) -> str:
-    text = "" if value is None else str(value).strip()
+    text = _key_text(value)
     if not text:
         raise InvalidCallError("key is empty")
     check_storable("key", text)
     return text
+
+
+def _key_text(value: object) -> str:
+    """Write a key: the same whole number in the same way, whatever type a driver or a data frame makes of it.
+
+    :return: empty where there is none.
+    :raises InvalidCallError: if it is a number that may be written in more than one way.
+    """
+    if value is None:
+        return ""
+    if not isinstance(value, Number):
+        return str(value).strip()
+    whole = _whole(value)
+    if whole is None:
+        raise InvalidCallError(
+            f"key is a {type(value).__name__} that is no whole number, or too large to be exact: cast its column to a "
+            "text, or to an integer, alike in sql, suppress_sql and still_due_sql."
+        )
+    return str(whole)
+
+
+def _whole(value: object) -> int | None:
+    match value:
+        case bool():
+            return None
+        case Integral():
+            return int(value)
+        case float() if value.is_integer() and abs(value) < _EXACT:
+            return int(value)
+        case Decimal() if value.is_finite() and value == value.to_integral_value():
+            return int(value)
+        case _:
+            return None
 
 
 def _moment(value: object) -> datetime | str | None:

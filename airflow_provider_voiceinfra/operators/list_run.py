@@ -187,6 +187,8 @@ class ListRun:
             return
         reasons = ", ".join(f"{count} {result}" for result, count in sorted(aside.items()))
         said = f"{sum(aside.values())} of {total} rows of list {list_id} are set aside: {reasons}."
+        if "invalid_key" in aside:
+            said += " A key is a text or a whole number: let the query cast its column to one of them."
         if sum(aside.values()) > most * total:
             raise AirflowFailException(
                 f"{said} That is more than max_invalid_fraction={most:g}, so nobody was called. Mend the source and "

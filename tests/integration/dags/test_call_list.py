@@ -119,6 +119,14 @@ def test_bad_and_double_rows_are_set_aside_with_a_reason(run_list, voiceinfra, c
     assert "2125551000" not in output
 
 
+def test_a_row_whose_key_is_no_exact_number_is_set_aside_and_the_log_says_what_to_do(run_list, voiceinfra, caplog):
+    rows = [each | {"id": key} for each, key in zip(people(2), (1.0, 1.5), strict=True)]
+    run = run_list(calls=rows, key_column="id", max_invalid_fraction=0.5)
+    assert run.xcom("call")["set_aside"] == 1
+    assert "1 invalid_key. A key is a text or a whole number: let the query cast its column" in caplog.text
+    assert numbers(voiceinfra) == ["+12125551000"]
+
+
 def test_too_many_of_them_stop_the_list_before_anybody_is_called(run_list, voiceinfra, capfd):
     rows = [*people(3), {"to_number": "12", "name": ""}]
     assert run_list(calls=rows).state == "failed"
@@ -231,11 +239,32 @@ def test_or_by_number_where_rows_have_no_key(run_list, voiceinfra, warehouse):
     assert numbers(voiceinfra) == ["+12125551000", "+12125551002"]
 
 
+def test_and_whatever_type_of_number_the_other_query_makes_of_a_key(run_list, voiceinfra, warehouse):
+    warehouse([(number, f"212555010{number}", "Ada", None) for number in range(1, 4)])
+    run = run_list(
+        **OF_WAREHOUSE,
+        suppress_sql="SELECT CAST(id AS REAL) FROM people WHERE id = 1",
+        still_due_sql="SELECT CAST(id AS REAL) FROM people WHERE id <> 2",
+    )
+    assert run.xcom("call") | {"list_id": ""} == {
+        "list_id": "", "rows": 3, "answered": 1, "suppressed": 1, "not_due": 1
+    }  # fmt: skip
+
+
 def test_where_that_cannot_be_asked_nobody_is_called(run_list, voiceinfra, warehouse):
     warehouse([])
     assert (
         run_list(calls=people(3), sql_conn_id="warehouse", suppress_sql="SELECT phone FROM nowhere").state == "failed"
     )
+    assert not voiceinfra.dials
+
+
+@pytest.mark.parametrize("field", ["suppress_sql", "still_due_sql"])
+def test_where_its_keys_cannot_be_read_nobody_is_called(run_list, voiceinfra, warehouse, capfd, field):
+    warehouse([(1, "2125550101", "Ada", None)])
+    run = run_list(**OF_WAREHOUSE, **{field: "SELECT id + 0.5 FROM people"})
+    assert run.state == "failed"
+    assert "key is a float that is no whole number" in "".join(capfd.readouterr())
     assert not voiceinfra.dials
 
 
