@@ -129,7 +129,8 @@ class Template:
         def of_number(value: object) -> str | None:
             try:
                 region = self.default_region or self.account.default_region
-                return to_e164(value, field="number", region=region)
+                # Rows with decimals are refused; whoever has cancelled is named by them all the same.
+                return to_e164(_key_text(value), field="number", region=region)
             except InvalidCallError:
                 # A number that cannot be called is on no list.
                 return None

@@ -71,3 +71,13 @@ def test_a_number_that_is_not_exact_names_no_row_and_the_column_is_to_be_cast(ke
 def test_a_row_without_a_key_is_set_aside_and_nobody_is_named_by_none(key):
     assert read(key).wrong == "invalid_key"
     assert NAME(key) is None
+
+
+@pytest.mark.parametrize("number", [14155550147, 14155550147.0, Decimal("14155550147.00"), NUMBER])
+def test_where_rows_have_no_key_a_number_names_them_whatever_type_a_driver_gives_it(number):
+    assert Template(account(), "reminders", default_region="US").name_of(None)(number) == NUMBER
+
+
+@pytest.mark.parametrize("number", [None, "", "12", 12, float("nan")])
+def test_what_is_no_number_names_nobody(number):
+    assert TEMPLATE.name_of(None)(number) is None
