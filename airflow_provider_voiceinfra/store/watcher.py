@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import time
 import weakref
@@ -81,6 +82,7 @@ class Watcher:
         self._wake = asyncio.Event()
         self._noticed: set[str] = set()
         self._scan = True
+        self._last_scan = 0.0
         self._next_full_look = 0.0
         self._away = False
         self._task: asyncio.Task[None] | None = None
@@ -129,17 +131,20 @@ class Watcher:
     async def _something_happens(self) -> None:
         # What becomes of claims and holds is not noticed by itself.
         asking = self._away or self.settlements or self.releases or not self._notices.listening
-        try:
-            async with asyncio.timeout(INTERVAL if asking else SAFETY_INTERVAL):
+        next_scan = self._last_scan + (INTERVAL if asking else SAFETY_INTERVAL)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(next_scan - time.monotonic()):
                 await self._wake.wait()
-        except TimeoutError:
-            self._scan = True
+        # Those who join wake us too: however many they are, the others' turn comes.
+        self._scan |= time.monotonic() >= next_scan
 
     async def _look(self) -> None:
-        look_up = self.completions.newcomers() | self._noticed
+        look_up, now = self.completions.newcomers() | self._noticed, time.monotonic()
         scan, self._scan, self._noticed = self._scan, False, set()
-        if time.monotonic() >= self._next_full_look:
-            look_up, self._next_full_look = self.completions.names, time.monotonic() + FULL_INTERVAL
+        if scan:
+            self._last_scan = now
+        if now >= self._next_full_look:
+            look_up, self._next_full_look = self.completions.names, now + FULL_INTERVAL
         try:
             if scan:
                 look_up |= self.completions.among(await asyncio.to_thread(self._arrivals.read))

@@ -115,6 +115,26 @@ def test_a_lost_notice_loses_no_wake_up(store, open_store, deaf, monkeypatch, in
     assert run(main()) == {"call-1": "answered"}
 
 
+@pytest.mark.parametrize("interval", ["INTERVAL", "SAFETY_INTERVAL"])
+def test_those_who_join_again_and_again_keep_nobody_asleep(store, open_store, deaf, monkeypatch, interval):
+    monkeypatch.setattr(watcher, interval, 0.2)
+
+    async def main():
+        first = await waiting(store, "call-1")
+        watcher._watcher(store)._notices.listening = interval == "SAFETY_INTERVAL"
+        await asyncio.sleep(0.3)
+        await asyncio.to_thread(deliver, open_store(), "call-1")
+        others = []
+        while not first.done():
+            others.append(await waiting(store, f"never-{len(others)}"))
+            await asyncio.sleep(0.05)
+        for each in others:
+            each.cancel()
+        return await first
+
+    assert run(main()) == {"call-1": "answered"}
+
+
 @pytest.mark.parametrize("kind", ["postgresql"])
 def test_a_commit_that_becomes_visible_late_is_not_missed(store, open_store, deaf, monkeypatch):
     monkeypatch.setattr(watcher, "INTERVAL", 0.05)
