@@ -92,7 +92,8 @@ class Watcher:
 
         :param waiters: the watcher's own, of what is waited for.
         """
-        futures = {name: waiters.join(name) for name in names}
+        # A name that is given twice is waited for once: who joins must leave.
+        futures = {name: waiters.join(name) for name in dict.fromkeys(names)}
         self._wake.set()
         if self._task is None or self._task.done():
             self._task = asyncio.get_running_loop().create_task(self._watch())

@@ -258,6 +258,16 @@ def test_who_waits_no_more_is_forgotten(store):
     run(main())
 
 
+def test_who_waits_for_one_call_twice_is_forgotten_too(store, deaf):
+    deliver(store, "call-1")
+
+    async def main():
+        assert await wait_for_completions(store, ["call-1", "call-1"]) == {"call-1": "answered"}
+        assert not watcher._watcher(store).completions
+
+    run(main())
+
+
 def test_a_call_that_is_settled_wakes_who_waits_for_it(store, open_store, monkeypatch):
     monkeypatch.setattr(watcher, "INTERVAL", 0.05)
     ours = claim(store)
