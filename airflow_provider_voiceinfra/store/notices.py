@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import sqlalchemy as sa
 
 from airflow_provider_voiceinfra.store.database import POSTGRES_ARGUMENTS, Database
+from airflow_provider_voiceinfra.store.errors import StoreError
 
 if TYPE_CHECKING:
     import psycopg
@@ -113,7 +114,7 @@ class PostgresNotices:
             try:
                 async with await psycopg.AsyncConnection.connect(**self._arguments()) as connection:
                     await connection.execute(f"LISTEN {CHANNEL}".encode())
-                    if not await self._hears_itself(connection):
+                    if not await self._hears_others(connection):
                         log.warning(
                             "PostgreSQL's notifications do not come through, as behind a pooler in transaction mode: "
                             "completions are asked for once a second."
@@ -124,20 +125,25 @@ class PostgresNotices:
                     noticed(None)
                     async for notice in connection.notifies():
                         noticed(notice.payload.split("\n"))
-            except (psycopg.Error, OSError):
+            except (psycopg.Error, OSError, StoreError):
                 # Whoever asks instead says that the store is away.
                 pass
             finally:
                 self.listening = False
             await asyncio.sleep(RECONNECT_INTERVAL)
 
-    async def _hears_itself(self, connection: psycopg.AsyncConnection[Any]) -> bool:
+    async def _hears_others(self, connection: psycopg.AsyncConnection[Any]) -> bool:
+        # Its own notifications come even through a pooler, with the answer to the statement that sent them.
         echo = secrets.token_hex(8)
-        await connection.execute("SELECT pg_notify(%s, %s)", (CHANNEL, echo))
+        await asyncio.to_thread(self._tell, echo)
         async for notice in connection.notifies(timeout=_ECHO_TIMEOUT):
             if notice.payload == echo:
                 return True
         return False
+
+    def _tell(self, payload: str) -> None:
+        with self._database.write() as tx:
+            notify(tx, [payload])
 
     def _arguments(self) -> dict[str, Any]:
         url = self._database.url

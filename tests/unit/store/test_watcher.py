@@ -6,11 +6,12 @@ import asyncio
 import contextlib
 from datetime import UTC, datetime
 
+import psycopg
 import pytest
 import sqlalchemy as sa
 
 from airflow_provider_voiceinfra.store import notices, tables, watcher
-from airflow_provider_voiceinfra.store.notices import CHANNEL, PostgresNotices, notify
+from airflow_provider_voiceinfra.store.notices import CHANNEL, notify
 from airflow_provider_voiceinfra.store.watcher import wait_for_completions, wait_until_settled
 from tests.unit.store.samples import claim, deliver
 
@@ -163,15 +164,21 @@ def test_a_commit_that_becomes_visible_late_is_not_missed(store, open_store, dea
 
 @pytest.mark.parametrize("kind", ["postgresql"])
 def test_behind_a_pooler_that_swallows_notices_it_asks(store, open_store, monkeypatch, caplog):
-    async def hears_nothing(self, connection):
-        return False
+    notifies = psycopg.AsyncConnection.notifies
 
-    monkeypatch.setattr(PostgresNotices, "_hears_itself", hears_nothing)
+    async def only_its_own(self, **options):
+        # The server sends a session's own notifications with an answer: they pass a pooler in transaction mode.
+        async for notice in notifies(self, **options):
+            if notice.pid == self.info.backend_pid:
+                yield notice
+
+    monkeypatch.setattr(psycopg.AsyncConnection, "notifies", only_its_own)
+    monkeypatch.setattr(notices, "_ECHO_TIMEOUT", 0.1)
     monkeypatch.setattr(watcher, "INTERVAL", 0.05)
 
     async def main():
         task = await waiting(store, "call-1")
-        await asyncio.sleep(0.3)
+        await asyncio.sleep(0.5)
         await asyncio.to_thread(deliver, open_store(), "call-1")
         return await task
 
