@@ -47,10 +47,10 @@ class Deliveries:
         """
         try:
             with self._database.write() as tx:
-                add_to_quarantine(tx, [(each, each.reason) for each in deliveries if each.reason])
+                strange = iter(add_to_quarantine(tx, [(each, each.reason) for each in deliveries if each.reason]))
                 completions = [(each, each.party) for each in deliveries if each.party is not None]
                 brought = _complete(tx, completions, self._opt_out)
-                kept = [Kept.QUARANTINED if each.reason else next(brought) for each in deliveries]
+                kept = [next(strange if each.reason else brought) for each in deliveries]
                 new = [each for each, what in zip(deliveries, kept, strict=True) if what is not Kept.DUPLICATE]
                 add_forwards(tx, new, self._forward_to)
         except StoreRefusesError:
@@ -62,8 +62,7 @@ class Deliveries:
         if len(deliveries) > 1:
             return [kept for each in deliveries for kept in self.keep([each])]
         with self._database.write() as tx:
-            add_to_quarantine(tx, [(each, "the database refuses what it holds") for each in deliveries])
-        return [Kept.QUARANTINED]
+            return add_to_quarantine(tx, [(each, "the database refuses what it holds") for each in deliveries])
 
 
 def _complete(tx: sa.Connection, completions: Sequence[tuple[Delivery, Party]], opt_out: OptOut) -> Iterator[Kept]:

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from airflow_provider_voiceinfra.store import tables
 from airflow_provider_voiceinfra.store.database import Database
 from airflow_provider_voiceinfra.store.delivery import Delivery
+from airflow_provider_voiceinfra.store.records import Kept
 
 LIMIT = 1_000
 """Rows that the quarantine holds at most; the oldest go first."""
@@ -65,13 +66,14 @@ class Quarantine:
             return tx.scalar(sa.select(sa.func.count()).select_from(tables.quarantine)) or 0
 
 
-def add_to_quarantine(tx: sa.Connection, strange: Sequence[tuple[Delivery, str]]) -> None:
+def add_to_quarantine(tx: sa.Connection, strange: Sequence[tuple[Delivery, str]]) -> list[Kept]:
     """Keep bodies that are not understood, each with the reason.
 
     :param strange: deliveries, each with the reason, which repeats nothing of the body.
+    :return: what each one brought: nothing new where the same body is there already.
     """
     if not strange:
-        return
+        return []
     rows = [
         {
             "webhook_conn_id": delivery.webhook_conn_id,
@@ -82,6 +84,13 @@ def add_to_quarantine(tx: sa.Connection, strange: Sequence[tuple[Delivery, str]]
         }
         for delivery, reason in strange
     ]
-    tx.execute(tables.insert(tx, tables.quarantine).on_conflict_do_nothing(), rows)
+    insert = tables.insert(tx, tables.quarantine).on_conflict_do_nothing()
+    new = set(map(tuple, tx.execute(insert.returning(_columns.webhook_conn_id, _columns.digest), rows)))
     oldest_kept = sa.select(_columns.id).order_by(_columns.id.desc()).offset(LIMIT).limit(1).scalar_subquery()
     tx.execute(sa.delete(tables.quarantine).where(_columns.id <= oldest_kept))
+    brought = []
+    for delivery, _ in strange:
+        same = (delivery.webhook_conn_id, delivery.digest)
+        brought.append(Kept.QUARANTINED if same in new else Kept.DUPLICATE)
+        new.discard(same)
+    return brought

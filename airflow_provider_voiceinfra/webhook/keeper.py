@@ -138,7 +138,7 @@ class Keeper:
         for delivery, what in zip(deliveries, brought, strict=True):
             if what is Kept.QUARANTINED:
                 log.warning("A signed webhook is in quarantine: %s.", delivery.reason or "the store refuses it")
-            else:
+            elif not delivery.reason:
                 log.info("Completion of %s (%s): %s.", delivery.call_id, delivery.outcome, what)
 
 

@@ -80,8 +80,9 @@ def test_of_two_bodies_that_come_at_once_one_is_first(store):
 
 
 def test_the_quarantine_keeps_a_body_once_with_the_reason(store):
-    for _ in range(2):
-        assert store.deliveries.keep([delivery(b"\0\xff not JSON")]) == [Kept.QUARANTINED]
+    strange = delivery(b"\0\xff not JSON")
+    assert store.deliveries.keep([strange, strange]) == [Kept.QUARANTINED, Kept.DUPLICATE]
+    assert store.deliveries.keep([strange]) == [Kept.DUPLICATE]
     (row,) = rows(store, tables.quarantine)
     assert (row.body, row.reason) == (b"\0\xff not JSON", "it is not JSON")
 
@@ -121,5 +122,6 @@ def test_many_deliveries_share_a_commit_and_each_is_as_if_it_had_come_alone(stor
 def test_a_body_that_the_database_refuses_keeps_no_other_out(store):
     refused = dataclasses.replace(delivery(body("call-2")), outcome=None)
     assert store.deliveries.keep([delivery(body("call-1")), refused]) == [Kept.NEW, Kept.QUARANTINED]
+    assert store.deliveries.keep([refused]) == [Kept.DUPLICATE]
     assert [row.body for row in rows(store, tables.quarantine)] == [refused.body]
     assert store.completions.outcomes(["call-1", "call-2"]) == {"call-1": "answered"}

@@ -28,9 +28,10 @@ def test_what_is_new_is_put_there_in_its_own_transaction_for_each_environment(fo
     assert [each.body for each in taken] == [body("call-1")] * 2 + [b"strange"] * 2
 
 
-def test_a_redelivery_is_not_sent_on_again(forwarding):
+@pytest.mark.parametrize("content", [body("call-1"), b"strange"])
+def test_a_redelivery_is_not_sent_on_again(forwarding, content):
     for _ in range(3):
-        forwarding.deliveries.keep([delivery(body("call-1"))])
+        forwarding.deliveries.keep([delivery(content)] * 2)
     assert forwarding.forwards.waiting() == 2
 
 
