@@ -40,21 +40,27 @@ class Forwards:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def take(self, count: int) -> list[Forward]:
-        """Take forwards that are due, oldest first; nobody else gets them for a while."""
+    def due(self) -> set[str]:
+        """Give the URLs that something is due for."""
+        query = sa.select(_forward.url).where(_forward.next_at <= datetime.now(UTC)).distinct()
+        with self._database.read() as tx:
+            return set(tx.scalars(query))
+
+    def take(self, url: str) -> Forward | None:
+        """Take the forward that has been due for a URL for longest; nobody else gets it for a while."""
         now = datetime.now(UTC)
-        due = sa.select(_forward.id).where(_forward.next_at <= now).order_by(_forward.next_at).limit(count)
+        due = sa.select(_forward.id).where(_forward.url == url, _forward.next_at <= now)
         with self._database.write() as tx:
-            ids = tx.scalars(due.with_for_update(skip_locked=True)).all()
-            if not ids:
-                return []
-            rows = tx.execute(
+            oldest = tx.scalar(due.order_by(_forward.next_at).limit(1).with_for_update(skip_locked=True))
+            if oldest is None:
+                return None
+            row = tx.execute(
                 sa.update(tables.forward)
-                .where(_forward.id.in_(ids))
+                .where(_forward.id == oldest)
                 .values(next_at=now + LEASE, attempts=_forward.attempts + 1)
                 .returning(_forward.id, _forward.url, _forward.headers, _forward.body, _forward.attempts)
-            )
-            return [Forward(*row) for row in sorted(rows)]
+            ).one()
+            return Forward(*row)
 
     def done(self, forward: Forward) -> None:
         """Forget a forward that was taken over there."""

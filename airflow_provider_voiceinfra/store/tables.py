@@ -247,7 +247,7 @@ forward = sa.Table(
     sa.Column("received_at", UtcDateTime, nullable=False),
     sa.Column("attempts", sa.Integer, nullable=False),
     sa.Column("next_at", UtcDateTime, nullable=False),
-    sa.Index(None, "next_at"),
+    sa.Index(None, "url", "next_at"),
 )
 
 hold = sa.Table(

@@ -4,62 +4,89 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from concurrent.futures import ThreadPoolExecutor
+from http import HTTPStatus
 from urllib.parse import urlsplit
 
 import requests
 
 from airflow_provider_voiceinfra.store.errors import StoreError
-from airflow_provider_voiceinfra.store.forwards import Forward, Forwards
+from airflow_provider_voiceinfra.store.forwards import Forwards
 
 log = logging.getLogger(__name__)
 
 INTERVAL = 1.0
-"""Seconds between two looks into an empty outbox."""
+"""Seconds between two looks into the outbox."""
 TIMEOUT = 20.0
-_AT_ONCE = 20
+REST = 10.0
+"""Seconds for which a URL that gives no answer, or says that it cannot, is left alone."""
+_AT_ONCE = 32
 
 
 class Forwarder:
-    """Empties the outbox, until cancelled."""
+    """Empties the outbox, until cancelled. Each URL has its own turn: one that hangs holds up no other."""
 
     def __init__(self, forwards: Forwards) -> None:
         self._forwards = forwards
+        self._sending: set[str] = set()
+        # Its own: they wait for strangers, and whoever keeps webhooks must not wait for them.
+        self._threads = ThreadPoolExecutor(_AT_ONCE, "voiceinfra-forwarder")
 
     async def run(self) -> None:
         """Send what is due, again and again."""
-        with requests.Session() as session:
-            while True:
-                try:
-                    sent = await asyncio.to_thread(self.send_due, session)
-                except StoreError:
-                    # The keeper says so already.
-                    sent = 0
-                if not sent:
+        try:
+            async with asyncio.TaskGroup() as group:
+                while True:
+                    for url in await self._due() - self._sending:
+                        self._sending.add(url)
+                        group.create_task(self._send(url))
                     await asyncio.sleep(INTERVAL)
+        finally:
+            # A thread finishes the one that it is sending.
+            self._threads.shutdown(wait=False)
 
-    def send_due(self, session: requests.Session) -> int:
-        """Send some of what is due, each at least once.
+    async def _due(self) -> set[str]:
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._threads, self._forwards.due)
+        except StoreError:
+            # The keeper says so already.
+            return set()
 
-        :return: how many were tried.
+    async def _send(self, url: str) -> None:
+        """Send what is due for a URL, one after another, until nothing is."""
+        loop = asyncio.get_running_loop()
+        rest: float | None = 0.0
+        try:
+            with requests.Session() as session:
+                while rest is not None:
+                    await asyncio.sleep(rest)
+                    rest = await loop.run_in_executor(self._threads, self._send_next, session, url)
+        except StoreError:
+            pass
+        finally:
+            self._sending.discard(url)
+
+    def _send_next(self, session: requests.Session, url: str) -> float | None:
+        """Send one webhook, at least once.
+
+        :return: seconds for which the URL is to be left alone; None if nothing is due for it.
         """
-        due = self._forwards.take(_AT_ONCE)
-        for forward in due:
-            why = _send(session, forward)
-            if why is None:
+        forward = self._forwards.take(url)
+        if forward is None:
+            return None
+        try:
+            answer = session.post(
+                url, data=forward.body, headers=dict(forward.headers), timeout=TIMEOUT, allow_redirects=False
+            )
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is tried again
+            why, rest = type(error).__name__, REST
+        else:
+            if answer.ok and not answer.is_redirect:
                 self._forwards.done(forward)
-            else:
-                self._forwards.failed(forward)
-                log.warning(
-                    "A webhook could not be forwarded to %s: %s. It is tried again.", urlsplit(forward.url).netloc, why
-                )
-        return len(due)
-
-
-def _send(session: requests.Session, forward: Forward) -> str | None:
-    try:
-        answer = session.post(
-            forward.url, data=forward.body, headers=dict(forward.headers), timeout=TIMEOUT, allow_redirects=False
-        )
-    except requests.RequestException as error:
-        return type(error).__name__
-    return None if answer.ok and not answer.is_redirect else f"it answered {answer.status_code}"
+                return 0
+            # What is refused for its own sake holds up no other.
+            cannot = answer.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR
+            why, rest = f"it answered {answer.status_code}", REST if cannot else 0
+        self._forwards.failed(forward)
+        log.warning("A webhook could not be forwarded to %s: %s. It is tried again.", urlsplit(url).netloc, why)
+        return rest

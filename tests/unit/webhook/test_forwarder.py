@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
+import socket
+import threading
+
 import pytest
+import requests
 
 from airflow_provider_voiceinfra.store import forwards, tables
 from airflow_provider_voiceinfra.store.call_store import CallStore
 from airflow_provider_voiceinfra.webhook import forwarder
 from airflow_provider_voiceinfra.webhook.environment import forward_urls
-from tests.unit.store.samples import rows
+from airflow_provider_voiceinfra.webhook.forwarder import Forwarder
+from tests.unit.store.samples import delivery, rows
 from tests.unit.webhook.conftest import body, post, wait_until
 
 ONE = frozenset({"voiceinfra_default"})
@@ -30,6 +36,7 @@ def second(migrated_sqlite, tmp_path):
 @pytest.fixture(autouse=True)
 def quickly(monkeypatch):
     monkeypatch.setattr(forwarder, "INTERVAL", 0.02)
+    monkeypatch.setattr(forwarder, "REST", 0.02)
     monkeypatch.setattr(forwards, "SLOWEST", forwards.timedelta(seconds=0.05))
 
 
@@ -62,6 +69,65 @@ def test_what_is_refused_there_stays_here(serving, open_store, second):
             post(here, body())
             wait_until(lambda: any(each.attempts >= 2 for each in rows(store, tables.forward)))
     assert store.forwards.waiting() == 1
+
+
+@pytest.fixture
+def hanging():
+    """The URL of an environment that answers nothing."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield f"http://127.0.0.1:{server.getsockname()[1]}/webhook"
+
+
+def test_an_environment_that_hangs_holds_up_no_other(serving, open_store, second, hanging, monkeypatch):
+    monkeypatch.setattr(forwarder, "TIMEOUT", 2)
+    with serving(second) as there:
+        store = open_store(forward_to=[hanging, "https://no..name/webhook", f"{there}/webhook"])
+        with serving(store) as here:
+            for number in range(30):
+                post(here, body(f"call_{number}"))
+            wait_until(lambda: store.forwards.waiting() == 60)
+    assert second.calls.completion("call_29")
+
+
+def test_an_environment_that_cannot_is_left_alone_for_a_while_and_what_it_refuses_holds_up_nothing(
+    open_store, monkeypatch
+):
+    monkeypatch.setattr(forwarder, "REST", 600)
+    statuses = iter([400, 404, 503, 200])
+
+    def answer(*_, **__):
+        response = requests.Response()
+        response.status_code = next(statuses)
+        return response
+
+    monkeypatch.setattr(requests.Session, "post", answer)
+    store = open_store(forward_to=["https://staging/webhook"])
+    store.deliveries.keep([delivery(body(f"call_{number}")) for number in range(4)])
+
+    async def run():
+        running = asyncio.create_task(Forwarder(store.forwards).run())
+        await asyncio.sleep(1)
+        running.cancel()
+
+    asyncio.run(run())
+    assert [each.attempts for each in rows(store, tables.forward)] == [1, 1, 1, 0]
+
+
+def test_it_stops_without_the_answers_that_it_waits_for(open_store, hanging, monkeypatch):
+    monkeypatch.setattr(forwarder, "TIMEOUT", 2)
+    store = open_store(forward_to=[hanging])
+    store.deliveries.keep([delivery(body(f"call_{number}")) for number in range(5)])
+
+    async def run():
+        running = asyncio.create_task(Forwarder(store.forwards).run())
+        await asyncio.sleep(0.5)
+        running.cancel()
+        async with asyncio.timeout(1):
+            await asyncio.gather(running, return_exceptions=True)
+
+    asyncio.run(run())
+    wait_until(lambda: not any(thread.name.startswith("voiceinfra-forwarder") for thread in threading.enumerate()))
+    assert sorted(each.attempts for each in rows(store, tables.forward)) == [0, 0, 0, 0, 1]
 
 
 def test_nothing_is_said_of_a_body_that_cannot_be_sent_on(serving, open_store, caplog):

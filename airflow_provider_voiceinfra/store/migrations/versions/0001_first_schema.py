@@ -70,7 +70,7 @@ def upgrade() -> None:
         sa.Column("next_at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_voiceinfra_forward"),
     )
-    op.create_index("ix_voiceinfra_forward_next_at", "voiceinfra_forward", ["next_at"], unique=False)
+    op.create_index("ix_voiceinfra_forward_url_next_at", "voiceinfra_forward", ["url", "next_at"], unique=False)
     op.create_table(
         "voiceinfra_store",
         sa.Column("id", sa.String(length=32), nullable=False),
