@@ -157,6 +157,8 @@ _OPTIONS = {
         "webhook is sent on to them unchanged, until they take it. {conn_id} stands for the connection's id.",
         "",
         example="https://airflow-staging.example.com/voiceinfra/webhook",
+        # A URL may hold a password.
+        sensitive=True,
     ),
     "retention_days": _option(
         "`airflow voiceinfra store purge` removes words and numbers of older calls; 0 keeps them for good.",

@@ -102,7 +102,9 @@ def forward_urls(text: str, conn_ids: frozenset[str]) -> tuple[str, ...]:
     for url in urls:
         parts = urlsplit(url)
         if parts.scheme != "https" and not (parts.scheme == "http" and is_loopback(parts.hostname or "")):
-            raise ValueError(f"[voiceinfra] forward_to: {parts.hostname or url!r} needs https: transcripts go there.")
+            raise ValueError(
+                f"[voiceinfra] forward_to: {parts.hostname or 'each URL'} needs https: transcripts go there."
+            )
         if len(conn_ids) > 1 and "{conn_id}" not in url:
             raise ValueError(
                 "[voiceinfra] forward_to: with several webhook_conn_ids, write {conn_id} into each URL, such as "

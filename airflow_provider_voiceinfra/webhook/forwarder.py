@@ -62,6 +62,7 @@ class Forwarder:
                     await asyncio.sleep(rest)
                     rest = await loop.run_in_executor(self._threads, self._send_next, session, url)
         except StoreError:
+            # It is due again when the store is back.
             pass
         finally:
             self._sending.discard(url)
@@ -88,5 +89,7 @@ class Forwarder:
             cannot = answer.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR
             why, rest = f"it answered {answer.status_code}", REST if cannot else 0
         self._forwards.failed(forward)
-        log.warning("A webhook could not be forwarded to %s: %s. It is tried again.", urlsplit(url).netloc, why)
+        # The URL may hold a password, before the host or after it.
+        host = urlsplit(url).netloc.rpartition("@")[2]
+        log.warning("A webhook could not be forwarded to %s: %s. It is tried again.", host, why)
         return rest

@@ -130,13 +130,14 @@ def test_it_stops_without_the_answers_that_it_waits_for(open_store, hanging, mon
     assert sorted(each.attempts for each in rows(store, tables.forward)) == [0, 0, 0, 0, 1]
 
 
-def test_nothing_is_said_of_a_body_that_cannot_be_sent_on(serving, open_store, caplog):
-    store = open_store(forward_to=["http://127.0.0.1:9/webhook?token=s3"])
+def test_nothing_is_said_of_a_body_that_cannot_be_sent_on_or_of_a_password(serving, open_store, caplog):
+    store = open_store(forward_to=["http://user:pa55@127.0.0.1:9/webhook?token=s3"])
     with serving(store) as here:
         post(here, body(transcript="my secret"))
         wait_until(lambda: "could not be forwarded" in caplog.text)
     assert "my secret" not in caplog.text
-    assert "token" not in caplog.text
+    assert "127.0.0.1:9:" in caplog.text
+    assert not any(secret in caplog.text for secret in ("user", "pa55", "token"))
 
 
 def test_urls_are_read_and_checked():
@@ -146,3 +147,6 @@ def test_urls_are_read_and_checked():
         forward_urls("http://staging.example.com/voiceinfra/webhook", ONE)
     with pytest.raises(ValueError, match="conn_id"):
         forward_urls("https://staging/webhook", frozenset({"one", "two"}))
+    with pytest.raises(ValueError, match="https") as error:
+        forward_urls("user:pa55@staging.example.com/voiceinfra/webhook", ONE)
+    assert "pa55" not in str(error.value)
