@@ -82,7 +82,7 @@ class Forwarder:
         except Exception as error:  # noqa: BLE001 - whatever it is, it is tried again
             why, rest = type(error).__name__, REST
         else:
-            if answer.ok and not answer.is_redirect:
+            if HTTPStatus.OK <= answer.status_code < HTTPStatus.MULTIPLE_CHOICES:
                 self._forwards.done(forward)
                 return 0
             # What is refused for its own sake holds up no other.

@@ -89,28 +89,43 @@ def test_an_environment_that_hangs_holds_up_no_other(serving, open_store, second
     assert second.calls.completion("call_29")
 
 
-def test_an_environment_that_cannot_is_left_alone_for_a_while_and_what_it_refuses_holds_up_nothing(
-    open_store, monkeypatch
-):
-    monkeypatch.setattr(forwarder, "REST", 600)
-    statuses = iter([400, 404, 503, 200])
+@pytest.fixture
+def forward(open_store, monkeypatch):
+    """Forward a webhook for each answer, until the URL is left alone; gives how often each was sent, None if taken."""
+    monkeypatch.setattr(forwards, "SLOWEST", forwards.timedelta(seconds=600))
 
-    def answer(*_, **__):
-        response = requests.Response()
-        response.status_code = next(statuses)
-        return response
+    def forward(*statuses):
+        left = list(statuses)
 
-    monkeypatch.setattr(requests.Session, "post", answer)
-    store = open_store(forward_to=["https://staging/webhook"])
-    store.deliveries.keep([delivery(body(f"call_{number}")) for number in range(4)])
+        def answer(*_, **__):
+            response = requests.Response()
+            response.status_code = left.pop(0)
+            return response
 
-    async def run():
-        running = asyncio.create_task(Forwarder(store.forwards).run())
-        await asyncio.sleep(1)
-        running.cancel()
+        monkeypatch.setattr(requests.Session, "post", answer)
+        store = open_store(forward_to=["https://staging/webhook"])
+        store.deliveries.keep([delivery(body(f"call_{number}")) for number in range(len(statuses))])
+        ids = [row.id for row in rows(store, tables.forward)]
 
-    asyncio.run(run())
-    assert [each.attempts for each in rows(store, tables.forward)] == [1, 1, 1, 0]
+        send_next = Forwarder(store.forwards)._send_next
+        while send_next(requests.Session(), "https://staging/webhook") == 0:
+            pass
+        sent = {row.id: row.attempts for row in rows(store, tables.forward)}
+        return [sent.get(each) for each in ids]
+
+    return forward
+
+
+def test_an_environment_that_cannot_is_left_alone_for_a_while(forward):
+    assert forward(503, 200) == [1, 0]
+
+
+def test_what_is_refused_for_its_own_sake_holds_up_no_other(forward):
+    assert forward(400, 404, 200) == [1, 1, None]
+
+
+def test_only_an_answer_of_2xx_says_that_it_was_taken(forward):
+    assert forward(200, 202, 204, 300, 302, 304, 404) == [None, None, None, 1, 1, 1, 1]
 
 
 def test_it_stops_without_the_answers_that_it_waits_for(open_store, hanging, monkeypatch):
