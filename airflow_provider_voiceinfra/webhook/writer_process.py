@@ -25,8 +25,10 @@ def packed(message: object) -> bytes:
 
 def main() -> None:
     """Keep batches until there are no more."""
-    # Ctrl-C is for the receiver, which ends us when it has finished what it took.
+    # Ctrl-C, and a stop that signals the whole group, as systemd's does, are for the receiver: it ends us when it has
+    # finished what it took, and our standard input ends with it in any case.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     batches, answers = sys.stdin.buffer, os.fdopen(os.dup(sys.stdout.fileno()), "wb", buffering=0)
     # Whatever is printed must not get between the answers.
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())

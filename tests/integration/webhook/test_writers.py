@@ -87,6 +87,18 @@ def test_a_process_that_hangs_is_ended(store):
 
 
 @pytest.mark.parametrize("kind", ["sqlite"])
+@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
+def test_a_stop_that_signals_the_whole_group_leaves_it_until_what_was_taken_is_kept(store, stop):
+    async def run():
+        async with writing(ProcessWriter(store, {})) as writer:
+            await writer.keep([delivery(body("call-1"))])
+            writer._process.send_signal(stop)
+            return await writer.keep([delivery(body("call-2"))])
+
+    assert asyncio.run(run()) == [Kept.NEW]
+
+
+@pytest.mark.parametrize("kind", ["sqlite"])
 def test_it_ends_with_its_parent_in_whatever_way_that_ends(store_url):
     code = """
 import asyncio, sys, time
