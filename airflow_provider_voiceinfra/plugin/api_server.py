@@ -64,7 +64,7 @@ class AirflowMetrics:
 def connection_secrets(conn_id: str) -> list[str]:
     """Read a webhook's secrets from its connection, the present one first."""
     extra = BaseHook.get_connection(conn_id).extra_dejson
-    return [extra.get("webhook_secret") or "", extra.get("webhook_secret_previous") or ""]
+    return [str(extra.get(name) or "") for name in ("webhook_secret", "webhook_secret_previous")]
 
 
 def _prepare(store: CallStore) -> None:

@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from airflow_provider_voiceinfra.plugin import api_server
 from airflow_provider_voiceinfra.webhook.environment import SettingError, connection_secrets, settings
 
 
@@ -72,11 +73,13 @@ def test_a_setting_that_cannot_be_used_is_said_to_be_so(monkeypatch, name, value
     ],
 )
 def test_secrets_are_those_that_airflow_would_find(monkeypatch, connection):
-    from airflow.sdk import Connection
-
     monkeypatch.setenv("AIRFLOW_CONN_MY_ACCOUNT", connection)
-    assert connection_secrets("my_account") == ["new", "old"]
-    assert Connection.get("my_account").extra_dejson["webhook_secret"] == "new"
+    assert connection_secrets("my_account") == api_server.connection_secrets("my_account") == ["new", "old"]
+
+
+def test_a_secret_of_digits_only_is_one_too(monkeypatch):
+    monkeypatch.setenv("AIRFLOW_CONN_MY_ACCOUNT", json.dumps({"extra": {"webhook_secret": 20261127}}))
+    assert connection_secrets("my_account") == api_server.connection_secrets("my_account") == ["20261127", ""]
 
 
 def test_no_connection_has_no_secret():
