@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -17,6 +17,9 @@ from airflow_provider_voiceinfra.store.list_rows import NewRow, RowState
 from airflow_provider_voiceinfra.store.records import Source
 
 _list, _row = tables.call_list.c, tables.call_list_row.c
+_UNDIALLED = (_row.state == RowState.PENDING, _row.attempt == 1)
+_READ_AGAIN = ("position", "to_number", "fields", "metadata", "state", "due_at", "reading")
+"""What a row that was not dialled takes over when it is read again."""
 
 
 class CallLists:
@@ -74,7 +77,11 @@ class CallLists:
         return reading
 
     def add(self, list_id: str, rows: Sequence[NewRow], reading: int) -> None:
-        """Keep rows that were read. A key or a number that has come before in the same reading is set aside."""
+        """Keep rows that were read.
+
+        A key or a number that has come before in the same reading is set aside, and so is the number of a row that was
+        dialled under another key.
+        """
         with self._database.write() as tx:
             batch = _Batch(tx, list_id, rows, reading)
             for row in rows:
@@ -84,9 +91,8 @@ class CallLists:
     def finish_reading(self, list_id: str, reading: int, clear: int) -> None:
         """Note that all rows were read; what was there before, was not dialled and is gone now, is dropped."""
         before = (_row.list_id == list_id, _row.reading < reading)
-        gone = (*before, _row.state == RowState.PENDING, _row.attempt == 1)
         with self._database.write() as tx:
-            tx.execute(sa.update(tables.call_list_row).where(*gone).values(state=RowState.DROPPED))
+            tx.execute(sa.update(tables.call_list_row).where(*before, *_UNDIALLED).values(state=RowState.DROPPED))
             tx.execute(sa.delete(tables.call_list_row).where(*before, _row.state == RowState.SET_ASIDE))
             tx.execute(sa.update(tables.call_list).where(_list.id == list_id).values(read_by=clear))
 
@@ -122,13 +128,8 @@ class _Batch:
         self._reading = reading
         self._new: list[dict[str, Any]] = []
         self._read_again: dict[int, dict[str, Any]] = {}
-        mine = _row.list_id == list_id
-        keys, numbers = {_name(row) for row in rows}, {row.to_number for row in rows}
-        known = tx.execute(sa.select(tables.call_list_row).where(mine, _row.key_hash.in_(keys)))
-        self._known: dict[str, Any] = {row.key_hash: row for row in known}
-        # Those that are new in this batch have no row yet.
-        taken = sa.select(_row.to_number).where(mine, _row.to_number.in_(numbers), _row.state != RowState.SET_ASIDE)
-        self._numbers = set(tx.scalars(taken))
+        self._known = self._known_by_key({_name(row) for row in rows})
+        self._numbers = self._taken({row.to_number for row in rows})
 
     def add(self, new: NewRow) -> None:
         """Take a row, or set it aside."""
@@ -138,15 +139,13 @@ class _Batch:
             self._set_aside(values, new.wrong)
         elif key_hash in self._known and (known is None or known.reading == self._reading):
             self._set_aside(values, "duplicate_key")
-        elif known is not None:
-            self._read_again[known.id] = _changes(known, values)
+        elif known is not None and _stays(known):
+            self._read_again[known.id] = {"reading": self._reading}
             self._known[key_hash] = None
         elif new.to_number in self._numbers:
             self._set_aside(values, "duplicate_number")
         else:
-            self._known[key_hash] = None
-            self._numbers.add(new.to_number)
-            self._new.append(values)
+            self._take(known, values)
 
     def write(self) -> None:
         """Write what was taken."""
@@ -154,6 +153,29 @@ class _Batch:
             self._tx.execute(tables.insert(self._tx, tables.call_list_row).on_conflict_do_nothing(), self._new)
         for row_id, changes in self._read_again.items():
             self._tx.execute(sa.update(tables.call_list_row).where(_row.id == row_id).values(**changes))
+
+    def _known_by_key(self, keys: Collection[str]) -> dict[str, Any]:
+        """Give the rows that are there, by key; those that are new in this batch are noted as None."""
+        known = sa.select(tables.call_list_row).where(_row.list_id == self._list_id, _row.key_hash.in_(keys))
+        return {row.key_hash: row for row in self._tx.execute(known)}
+
+    def _taken(self, numbers: Collection[str]) -> set[str]:
+        """Give the numbers of this reading, and of rows that stay; the others give theirs up first.
+
+        They may be gone from the source by now, or have another number. One that comes again is taken again.
+        """
+        theirs = (_row.list_id == self._list_id, _row.to_number.in_(numbers), sa.text(tables.HAS_NUMBER))
+        others = (*theirs, _row.reading < self._reading, *_UNDIALLED)
+        self._tx.execute(sa.update(tables.call_list_row).where(*others).values(state=RowState.DROPPED))
+        return set(self._tx.scalars(sa.select(_row.to_number).where(*theirs)))
+
+    def _take(self, known: Any, values: dict[str, Any]) -> None:
+        self._known[values["key_hash"]] = None
+        self._numbers.add(values["to_number"])
+        if known is None:
+            self._new.append(values)
+        else:
+            self._read_again[known.id] = {name: values[name] for name in _READ_AGAIN}
 
     def _values(self, new: NewRow) -> dict[str, Any]:
         return {
@@ -181,9 +203,6 @@ def _name(row: NewRow) -> str:
     return hash_key(row.key or row.to_number)
 
 
-def _changes(known: Any, values: Mapping[str, Any]) -> dict[str, Any]:
-    """Take over what is new in a row that was not dialled; one that was stays as it is."""
-    names = ["reading"]
-    if known.state == RowState.DROPPED or (known.state == RowState.PENDING and known.attempt == 1):
-        names += ["position", "fields", "metadata", "state", "due_at"]
-    return {name: values[name] for name in names}
+def _stays(row: Any) -> bool:
+    """Tell whether a row keeps what it was read with: it has been dialled, or has its end state."""
+    return row.state in {RowState.OPEN, RowState.DONE} or bool(row.attempt > 1)

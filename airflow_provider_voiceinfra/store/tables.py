@@ -16,6 +16,9 @@ VERSION_TABLE = "voiceinfra_schema_version"
 NUMBER_END = "substr(to_number, length(to_number) - 3)"
 """The last four digits of a number, as their index has them."""
 
+HAS_NUMBER = "state NOT IN ('set_aside', 'dropped')"
+"""Rows of a list whose numbers no two may share, as their index has them."""
+
 
 class UtcDateTime(sa.TypeDecorator[datetime]):
     """An aware datetime; SQLite, which knows no zones, keeps it as UTC."""
@@ -357,8 +360,8 @@ call_list_row = sa.Table(
         "list_id",
         "to_number",
         unique=True,
-        sqlite_where=sa.text("state <> 'set_aside'"),
-        postgresql_where=sa.text("state <> 'set_aside'"),
+        sqlite_where=sa.text(HAS_NUMBER),
+        postgresql_where=sa.text(HAS_NUMBER),
     ),
     # Many are due at once, as when calling hours open: the next few are read in their order all the same.
     sa.Index(None, "list_id", "state", "due_at", "id"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import sqlite3
 from collections import Counter
@@ -16,6 +17,7 @@ from airflow_provider_voiceinfra.calls.calling_hours import WEEKDAYS, CallingHou
 from airflow_provider_voiceinfra.calls.redial import Redial
 from airflow_provider_voiceinfra.calls.stop_when import StopWhen
 from airflow_provider_voiceinfra.hooks import voiceinfra as hook
+from airflow_provider_voiceinfra.operators import list_run
 from airflow_provider_voiceinfra.store.holds import Scope
 from airflow_provider_voiceinfra.triggers import call_list
 from tests.dags import call_lists
@@ -35,6 +37,18 @@ def run_list(airflow_database, voiceinfra):
         return Run(str(run.state), run.run_id, dag.dag_id)
 
     return run
+
+
+@pytest.fixture
+def clear(monkeypatch):
+    """Let the next run of the same day be one after another clear of the task."""
+    clears = itertools.count(1)
+
+    def clear_once_more():
+        count = next(clears)
+        monkeypatch.setattr(list_run, "clear_count", lambda _: count)
+
+    return clear_once_more
 
 
 def people(count, area=212):
@@ -64,6 +78,7 @@ OF_WAREHOUSE = {
     "metadata_columns": ["id"],
     "key_column": "id",
 }
+DAY = datetime(2026, 11, 24, tzinfo=UTC)
 SHORT = timedelta(seconds=1)
 NIGHT = CallingHours(time(22), time(23), timezone="UTC")
 
@@ -132,6 +147,18 @@ def test_too_many_of_them_stop_the_list_before_anybody_is_called(run_list, voice
     assert run_list(calls=rows).state == "failed"
     assert "nobody was called" in "".join(capfd.readouterr())
     assert not voiceinfra.dials
+
+
+def test_whoever_mends_the_source_and_clears_the_task_calls_the_mended_numbers(
+    airflow_database, voiceinfra, warehouse, clear
+):
+    dag = call_lists.make_dag(call_lists.of_rows, **OF_WAREHOUSE)
+    warehouse([(1, "2125550101", "Ada", None), (2, "12", "Bob", None)])
+    assert dag.test(logical_date=DAY).state == "failed"
+    warehouse([(1, "2125550109", "Ada", None), (2, "2125550102", "Bob", None)])
+    clear()
+    assert dag.test(logical_date=DAY).state == "success"
+    assert numbers(voiceinfra) == ["+12125550102", "+12125550109"]
 
 
 def test_a_column_that_is_missing_is_named(run_list, voiceinfra, warehouse, capfd):

@@ -7,12 +7,13 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from airflow_provider_voiceinfra.store import tables
-from airflow_provider_voiceinfra.store.list_rows import NewRow, RowState
+from airflow_provider_voiceinfra.store.list_rows import NewRow, RowState, RowStep
 from airflow_provider_voiceinfra.store.records import Source
 from tests.unit.store.samples import NUMBER, deliver, queued, rows
 
 TASK = Source("dag", "run", "run", "call")
 LATER = timedelta(days=1)
+ADA, BOB, EVE = "+14155550101", "+14155550102", "+14155550103"
 
 
 def row(position, key=None, number=None, **fields):
@@ -23,10 +24,11 @@ def row(position, key=None, number=None, **fields):
 def read(store):
     """Read rows into the list of a task; gives its id."""
 
-    def read_rows(*new, clear=0):
+    def read_rows(*new, clear=0, at_once=100):
         list_id = store.lists.open(TASK)
         reading = store.lists.begin_reading(list_id)
-        store.lists.add(list_id, new, reading)
+        for first in range(0, len(new), at_once):
+            store.lists.add(list_id, new[first : first + at_once], reading)
         store.lists.finish_reading(list_id, reading, clear)
         return list_id
 
@@ -93,6 +95,78 @@ def test_reading_again_keeps_who_was_called_and_drops_who_is_gone(store, read):
     # Who is back is called after all.
     read(row(3, "c"), clear=2)
     assert [each.key for each in due(store, list_id)] == ["c"]
+
+
+def numbers(store, list_id):
+    return {each.key: each.to_number for each in due(store, list_id)}
+
+
+def test_a_number_that_was_mended_in_the_source_is_called_and_the_old_one_is_not(store, read):
+    list_id = read(row(1, "a", ADA))
+    read(row(1, "a", BOB), clear=1)
+    assert numbers(store, list_id) == {"a": BOB}
+
+
+@pytest.mark.parametrize("at_once", [1, 2, 3])
+def test_numbers_that_were_mixed_up_change_places(store, read, at_once):
+    list_id = read(row(1, "a", ADA), row(2, "b", BOB), row(3, "c", EVE))
+    read(row(1, "a", BOB), row(2, "b", EVE), row(3, "c", ADA), clear=1, at_once=at_once)
+    assert numbers(store, list_id) == {"a": BOB, "b": EVE, "c": ADA}
+    assert counts(store, list_id) == {("pending", ""): 3}
+
+
+@pytest.mark.parametrize("at_once", [1, 2])
+def test_who_is_booked_again_under_another_key_is_called(store, read, at_once):
+    list_id = read(row(1, "a", ADA), row(2, "b", BOB))
+    read(row(1, "b", BOB), row(2, "c", ADA), clear=1, at_once=at_once)
+    assert numbers(store, list_id) == {"b": BOB, "c": ADA}
+    assert counts(store, list_id) == {("pending", ""): 2, ("dropped", ""): 1}
+    # And under the first one after all.
+    read(row(1, "a", ADA), row(2, "b", BOB), clear=2, at_once=at_once)
+    assert numbers(store, list_id) == {"a": ADA, "b": BOB}
+
+
+@pytest.mark.parametrize("at_once", [1, 2])
+def test_a_number_that_comes_twice_is_called_once_whoever_had_it_before(store, read, at_once):
+    list_id = read(row(1, "a", ADA), row(2, "b", BOB))
+    read(row(1, "a", BOB), row(2, "b", BOB), clear=1, at_once=at_once)
+    assert numbers(store, list_id) == {"a": BOB}
+    assert counts(store, list_id)["set_aside", "duplicate_number"] == 1
+
+
+def test_a_row_that_is_no_good_any_more_is_not_called_and_leaves_its_number(store, read):
+    list_id = read(row(1, "a", ADA))
+    read(NewRow(1, None, "", {}, {}, wrong="invalid_to_number"), row(2, "b", ADA), clear=1)
+    assert numbers(store, list_id) == {"b": ADA}
+
+
+def test_what_a_reading_took_that_was_cut_off_keeps_nobody_from_being_called(store, read):
+    list_id = store.lists.open(TASK)
+    store.lists.add(list_id, [row(1, "a", ADA), row(2, "b", BOB)], store.lists.begin_reading(list_id))
+    read(row(1, "c", ADA), row(2, "a", BOB), at_once=1)
+    assert numbers(store, list_id) == {"c": ADA, "a": BOB}
+
+
+@pytest.mark.parametrize("result", [None, "answered"])
+def test_a_row_that_was_dialled_keeps_its_number_and_nobody_else_is_called_there(store, read, result):
+    list_id = read(row(1, "a", ADA))
+    [called] = due(store, list_id)
+    ref = queued(store, "call-1", to_number=ADA).ref
+    store.list_rows.called(called.id, ref)
+    if result is not None:
+        store.list_rows.done(called.id, result, ref)
+    read(row(1, "a", BOB), row(2, "b", ADA), clear=1)
+    assert numbers(store, list_id) == {}
+    assert counts(store, list_id)["set_aside", "duplicate_number"] == 1
+    assert [each.to_number for each in rows(store, tables.call_list_row) if each.call_ref == ref] == [ADA]
+
+
+def test_so_does_one_that_is_to_be_called_again(store, read):
+    list_id = read(row(1, "a", ADA))
+    [called] = due(store, list_id)
+    store.list_rows.go_on([RowStep(called.id, datetime.now(UTC), attempt=2)])
+    read(row(1, "a", BOB), row(2, "b", ADA), clear=1)
+    assert numbers(store, list_id) == {"a": ADA}
 
 
 def test_a_call_that_has_ended_is_a_line_that_is_free(store, read):

@@ -218,8 +218,8 @@ def upgrade() -> None:
         "voiceinfra_call_list_row",
         ["list_id", "to_number"],
         unique=True,
-        sqlite_where=sa.text("state <> 'set_aside'"),
-        postgresql_where=sa.text("state <> 'set_aside'"),
+        sqlite_where=sa.text("state NOT IN ('set_aside', 'dropped')"),
+        postgresql_where=sa.text("state NOT IN ('set_aside', 'dropped')"),
     )
     op.create_index(
         "ix_voiceinfra_call_list_row_list_id_state_due_at_id",
