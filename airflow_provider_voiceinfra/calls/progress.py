@@ -46,6 +46,11 @@ class Progress:
         self.give_up_at = give_up_at
         self._tell_at = time.monotonic() + TELL_INTERVAL
 
+    def begin(self) -> None:
+        """Look what became of the calls before the task ran, also of those that nobody knew the end of."""
+        self._store.list_rows.reopen(self._list_id)
+        self._settle()
+
     def look(self) -> None:
         """Look what became of the calls that were going on."""
         self._settle()

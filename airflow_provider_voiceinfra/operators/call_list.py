@@ -52,7 +52,7 @@ class OutboundCallListOperator(BaseOperator, CallLineage):
     :param calls_per_second: at most, such as 5 or 0.2; the connection's limit holds too.
     :param calling_hours: when people may be called, by the clock where they are; the connection's hold too.
     :param redial: call again who was not reached.
-    :param completion_timeout: after which a call is overdue, frees its line and is never redialled.
+    :param completion_timeout: after which a call is overdue, frees its line and is not redialled.
     :param give_up_after: from the first try on, or from a clear; after it nobody is dialled any more, and rows that
         were not called end as ``given_up``.
     :param max_invalid_fraction: of the rows that may be set aside; with more, nobody is called.

@@ -57,6 +57,8 @@ class ListRun:
 
     def read(self) -> None:
         """Read the rows, if they are not read yet, and see that there are not too many bad ones."""
+        # First, because who was not called after all is as good as new: the source says whether she still is to be.
+        self._progress.begin()
         if not self._store.lists.is_read(self.list_id, self._clear):
             self._read_into(self.list_id)
         self._check_set_aside(self.list_id)
@@ -98,13 +100,7 @@ class ListRun:
             self.list_id,
             self._source,
             self._intent,
-            Progress(
-                self._store,
-                self.list_id,
-                redial=task.redial,
-                stop_when=task.stop_when,
-                give_up_at=self._template.give_up_at,
-            ),
+            self._progress,
             lambda: self._drop_what_is_not_due(self.list_id),
             max_in_flight=task.max_in_flight,
             calls_per_second=min(filter(None, (task.calls_per_second, limits.calls_per_second)), default=None),
@@ -156,6 +152,17 @@ class ListRun:
 
     def _intent(self, row: ListRow) -> CallIntent:
         return self._template.intent(self.list_id, row, self._source, patience=self._task.completion_timeout)
+
+    @cached_property
+    def _progress(self) -> Progress:
+        task = self._task
+        return Progress(
+            self._store,
+            self.list_id,
+            redial=task.redial,
+            stop_when=task.stop_when,
+            give_up_at=self._template.give_up_at,
+        )
 
     @cached_property
     def _columns(self) -> Columns:

@@ -194,6 +194,15 @@ class ListRows:
                 if rows:
                     tx.execute(sa.update(tables.call_list_row).where(row).values(**values), rows)
 
+    def reopen(self, list_id: str) -> None:
+        """Let rows go on that ended while nobody knew how their calls had, where that is known by now."""
+        unsettled = _row.result.in_([CallState.UNKNOWN, CallState.OVERDUE])
+        is_known = sa.exists().where(_call.ref == _row.call_ref, _call.state != _row.result)
+        ended = (_row.list_id == list_id, _row.state == RowState.DONE, unsettled, is_known)
+        with self._database.write() as tx:
+            reopened = {"state": RowState.OPEN, "result": None, "ended_at": None}
+            tx.execute(sa.update(tables.call_list_row).where(*ended).values(**reopened))
+
     def give_up(self, list_id: str) -> int:
         """End all rows that are pending: who was called before, as that call ended; others as given up.
 

@@ -13,15 +13,19 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from airflow_provider_voiceinfra import config
+from airflow_provider_voiceinfra.calls import progress
 from airflow_provider_voiceinfra.calls.calling_hours import WEEKDAYS, CallingHours
 from airflow_provider_voiceinfra.calls.redial import Redial
 from airflow_provider_voiceinfra.calls.stop_when import StopWhen
 from airflow_provider_voiceinfra.hooks import voiceinfra as hook
 from airflow_provider_voiceinfra.operators import list_run
+from airflow_provider_voiceinfra.sandbox import placing
+from airflow_provider_voiceinfra.sandbox.scenarios import ANSWERED
 from airflow_provider_voiceinfra.store.holds import Scope
 from airflow_provider_voiceinfra.triggers import call_list
 from tests.dags import call_lists
 from tests.integration.dags.conftest import Run
+from tests.unit.store.samples import deliver
 
 
 @pytest.fixture(autouse=True)
@@ -31,9 +35,9 @@ def quickly(monkeypatch):
 
 @pytest.fixture
 def run_list(airflow_database, voiceinfra):
-    def run(way=call_lists.of_rows, **fields):
+    def run(way=call_lists.of_rows, when=None, **fields):
         dag = call_lists.make_dag(way, **fields)
-        run = dag.test()
+        run = dag.test(logical_date=when)
         return Run(str(run.state), run.run_id, dag.dag_id)
 
     return run
@@ -80,6 +84,7 @@ OF_WAREHOUSE = {
 }
 DAY = datetime(2026, 11, 24, tzinfo=UTC)
 SHORT = timedelta(seconds=1)
+AT_ONCE = Redial(attempts=2, wait=timedelta(0))
 NIGHT = CallingHours(time(22), time(23), timezone="UTC")
 
 
@@ -149,15 +154,12 @@ def test_too_many_of_them_stop_the_list_before_anybody_is_called(run_list, voice
     assert not voiceinfra.dials
 
 
-def test_whoever_mends_the_source_and_clears_the_task_calls_the_mended_numbers(
-    airflow_database, voiceinfra, warehouse, clear
-):
-    dag = call_lists.make_dag(call_lists.of_rows, **OF_WAREHOUSE)
+def test_whoever_mends_the_source_and_clears_the_task_calls_the_mended_numbers(run_list, voiceinfra, warehouse, clear):
     warehouse([(1, "2125550101", "Ada", None), (2, "12", "Bob", None)])
-    assert dag.test(logical_date=DAY).state == "failed"
+    assert run_list(when=DAY, **OF_WAREHOUSE).state == "failed"
     warehouse([(1, "2125550109", "Ada", None), (2, "2125550102", "Bob", None)])
     clear()
-    assert dag.test(logical_date=DAY).state == "success"
+    assert run_list(when=DAY, **OF_WAREHOUSE).state == "success"
     assert numbers(voiceinfra) == ["+12125550102", "+12125550109"]
 
 
@@ -203,6 +205,70 @@ def test_an_unknown_row_fails_the_task_and_is_not_dialled_again(run_list, voicei
     assert "Of 1 rows of list vl_" in output
     assert "nobody knows whether they were called: vc_" in output
     assert len(voiceinfra.dials) == 2
+
+
+@pytest.fixture
+def unknown(run_list, voiceinfra, warehouse):
+    """A call of Eve, of which nobody knows whether it was placed; Ada was called. The task has failed."""
+    warehouse([(1, "2125551000", "Ada", None), (2, "2125550111", "Eve", None)])
+    assert run_list(when=DAY, completion_timeout=SHORT, **OF_WAREHOUSE).state == "failed"
+    [call] = voiceinfra.store.calls.iterate(state="unknown")
+    return call
+
+
+def test_who_was_not_called_as_a_person_found_out_is_called_once(run_list, voiceinfra, unknown, clear, monkeypatch):
+    voiceinfra.store.resolutions.not_placed(unknown.ref, actor="ada")
+    monkeypatch.setattr(placing, "scenario_of", lambda _: ANSWERED)
+    for _ in range(2):
+        clear()
+        run = run_list(when=DAY, **OF_WAREHOUSE)
+        assert run.state == "success"
+        assert run.xcom("call") == {"list_id": unknown.list_id, "rows": 2, "answered": 2}
+        assert numbers(voiceinfra) == ["+12125550111", "+12125551000"]
+
+
+def test_by_a_retry_too(run_list, voiceinfra, unknown, monkeypatch):
+    monkeypatch.setattr(progress, "DUE_AGAIN", SHORT)
+    monkeypatch.setattr(placing, "scenario_of", lambda _: ANSWERED)
+    voiceinfra.store.resolutions.not_placed(unknown.ref, actor="ada")
+    assert run_list(when=DAY, **OF_WAREHOUSE).xcom("call")["answered"] == 2
+    assert numbers(voiceinfra) == ["+12125550111", "+12125551000"]
+
+
+def test_unless_she_is_gone_from_the_source_by_then(run_list, voiceinfra, unknown, warehouse, clear):
+    voiceinfra.store.resolutions.not_placed(unknown.ref, actor="ada")
+    warehouse([(1, "2125551000", "Ada", None)])
+    clear()
+    run = run_list(when=DAY, **OF_WAREHOUSE)
+    assert run.xcom("call") == {"list_id": unknown.list_id, "rows": 2, "answered": 1, "dropped": 1}
+    assert numbers(voiceinfra) == ["+12125551000"]
+
+
+def test_of_whom_it_is_found_out_that_she_was_called_the_outcome_counts(run_list, voiceinfra, unknown, clear):
+    voiceinfra.store.resolutions.placed(unknown.ref, "call_of_eve", actor="ada")
+    clear()
+    # Its time is over, and nothing has come of it yet.
+    run = run_list(when=DAY, **OF_WAREHOUSE)
+    assert run.xcom("call") == {"list_id": unknown.list_id, "rows": 2, "answered": 1, "overdue": 1}
+    deliver(voiceinfra.store, "call_of_eve", to_number="+12125550111", call_outcome="voicemail")
+    clear()
+    run = run_list(when=DAY, **OF_WAREHOUSE)
+    assert run.xcom("call") == {"list_id": unknown.list_id, "rows": 2, "answered": 1, "voicemail": 1}
+    assert len(voiceinfra.dials) == 1
+
+
+@pytest.mark.parametrize(("redial", "result", "dials"), [(None, "failed", 1), (AT_ONCE, "overdue", 2)])
+def test_so_does_what_an_overdue_call_says_at_last(run_list, voiceinfra, clear, redial, result, dials):
+    asked = {"calls": [{"to_number": "+12125550164"}], "redial": redial, "completion_timeout": SHORT}
+    first = run_list(when=DAY, **asked)
+    assert first.xcom("call")["overdue"] == 1
+    [call] = voiceinfra.store.calls.iterate()
+    deliver(voiceinfra.store, call.call_id, to_number=call.to_number, call_outcome="failed")
+    clear()
+    run = run_list(when=DAY, **asked)
+    # Its redial says nothing either.
+    assert run.xcom("call") == {"list_id": call.list_id, "rows": 1, result: 1}
+    assert len(voiceinfra.dials) == dials
 
 
 def test_too_many_who_are_not_reached_fail_the_task_at_its_end(run_list, voiceinfra, capfd):

@@ -9,7 +9,7 @@ import pytest
 from airflow_provider_voiceinfra.store import tables
 from airflow_provider_voiceinfra.store.list_rows import NewRow, RowState, RowStep
 from airflow_provider_voiceinfra.store.records import Source
-from tests.unit.store.samples import NUMBER, deliver, queued, rows
+from tests.unit.store.samples import NUMBER, claim, deliver, queued, rows, state
 
 TASK = Source("dag", "run", "run", "call")
 LATER = timedelta(days=1)
@@ -179,6 +179,26 @@ def test_a_call_that_has_ended_is_a_line_that_is_free(store, read):
     assert store.list_rows.ended_calls(list_id) == 1
     assert [str(each.state) for each in store.list_rows.over(list_id)] == ["completed"]
     assert store.list_rows.count_open(list_id) == 2
+
+
+def test_rows_that_ended_while_nobody_knew_how_go_on_where_it_is_known_by_now(store, read):
+    calls = [queued(store, call_id) for call_id in ("late", "never")] + [claim(store, key) for key in ("not", "lost")]
+    for ours, call_id in zip(calls, ("late", "never", None, None), strict=True):
+        if call_id is not None:
+            store.claims.record_overdue(call_id)
+        else:
+            store.claims.record_unknown(ours, "no answer")
+    late, _, not_placed, _ = refs = [each.ref for each in calls]
+    list_id = read(*[row(position) for position in range(1, 5)])
+    for each, ref in zip(due(store, list_id), refs, strict=True):
+        store.list_rows.done(each.id, state(store, ref), ref)
+    store.list_rows.reopen(list_id)
+    assert counts(store, list_id) == {("done", "overdue"): 2, ("done", "unknown"): 2}
+    deliver(store, "late")
+    store.resolutions.not_placed(not_placed, actor="ada")
+    store.list_rows.reopen(list_id)
+    assert counts(store, list_id) == {("done", "overdue"): 1, ("done", "unknown"): 1, ("open", ""): 2}
+    assert {each.ref for each in store.list_rows.over(list_id)} == {late, not_placed}
 
 
 def test_purging_and_erasing_leave_no_row_of_a_person(store, read):
