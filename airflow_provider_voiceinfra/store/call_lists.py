@@ -12,6 +12,7 @@ import sqlalchemy as sa
 
 from airflow_provider_voiceinfra.store import tables
 from airflow_provider_voiceinfra.store.database import Database
+from airflow_provider_voiceinfra.store.errors import StoreError
 from airflow_provider_voiceinfra.store.holders import hash_key
 from airflow_provider_voiceinfra.store.list_rows import NewRow, RowState
 from airflow_provider_voiceinfra.store.records import Source
@@ -20,6 +21,16 @@ _list, _row = tables.call_list.c, tables.call_list_row.c
 _UNDIALLED = (_row.state == RowState.PENDING, _row.attempt == 1)
 _READ_AGAIN = ("position", "to_number", "fields", "metadata", "state", "due_at", "reading")
 """What a row that was not dialled takes over when it is read again."""
+
+
+class ReadingError(StoreError):
+    """Another try of the task has begun to read the list since."""
+
+    def __init__(self, list_id: str) -> None:
+        super().__init__(
+            f"Another try of this task reads the list {list_id}, because this one was taken for lost: it ends here, "
+            "and dials nobody."
+        )
 
 
 class CallLists:
@@ -81,17 +92,24 @@ class CallLists:
 
         A key or a number that has come before in the same reading is set aside, and so is the number of a row that was
         dialled under another key.
+
+        :raises ReadingError: if another reading was begun since.
         """
         with self._database.write() as tx:
+            _hold_reading(tx, list_id, reading)
             batch = _Batch(tx, list_id, rows, reading)
             for row in rows:
                 batch.add(row)
             batch.write()
 
     def finish_reading(self, list_id: str, reading: int, clear: int) -> None:
-        """Note that all rows were read; what was there before, was not dialled and is gone now, is dropped."""
+        """Note that all rows were read; what was there before, was not dialled and is gone now, is dropped.
+
+        :raises ReadingError: if another reading was begun since.
+        """
         before = (_row.list_id == list_id, _row.reading < reading)
         with self._database.write() as tx:
+            _hold_reading(tx, list_id, reading)
             tx.execute(sa.update(tables.call_list_row).where(*before, *_UNDIALLED).values(state=RowState.DROPPED))
             tx.execute(sa.delete(tables.call_list_row).where(*before, _row.state == RowState.SET_ASIDE))
             tx.execute(sa.update(tables.call_list).where(_list.id == list_id).values(read_by=clear))
@@ -150,7 +168,7 @@ class _Batch:
     def write(self) -> None:
         """Write what was taken."""
         if self._new:
-            self._tx.execute(tables.insert(self._tx, tables.call_list_row).on_conflict_do_nothing(), self._new)
+            self._tx.execute(tables.call_list_row.insert(), self._new)
         for row_id, changes in self._read_again.items():
             self._tx.execute(sa.update(tables.call_list_row).where(_row.id == row_id).values(**changes))
 
@@ -197,6 +215,12 @@ class _Batch:
         # Under a name of its own: the key is another row's, or is not known.
         own = f"{values['key_hash']}/{values['position']}/{values['reading']}"
         self._new.append(values | {"key_hash": hash_key(own), "state": RowState.SET_ASIDE, "result": why})
+
+
+def _hold_reading(tx: sa.Connection, list_id: str, reading: int) -> None:
+    """Let nobody begin another reading before the transaction ends; one that was begun is an error."""
+    if tx.scalar(sa.select(_list.readings).where(_list.id == list_id).with_for_update()) != reading:
+        raise ReadingError(list_id)
 
 
 def _name(row: NewRow) -> str:

@@ -29,7 +29,8 @@ def busy(store):
     unknown = claim(store, "unknown", source=Source("one", "run", "run", "other"), to_number=NUMBER)
     store.claims.record_unknown(unknown, "no answer")
     list_id = store.lists.open(Source("one", "run", "run", "list"))
-    store.lists.add(list_id, [NewRow(1, "her key", NUMBER, {}, {}), NewRow(2, None, NUMBER, {}, {}, "invalid")], 1)
+    new = [NewRow(1, "her key", NUMBER, {}, {}), NewRow(2, None, NUMBER, {}, {}, "invalid")]
+    store.lists.add(list_id, new, store.lists.begin_reading(list_id))
     store.holds.place(Scope.DAG, "one", why="it says the wrong date", actor="ada")
     return {"ref": ours.ref, "unknown": unknown.ref, "list_id": list_id}
 

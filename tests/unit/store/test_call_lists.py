@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from airflow_provider_voiceinfra.store import tables
+from airflow_provider_voiceinfra.store.call_lists import ReadingError
 from airflow_provider_voiceinfra.store.list_rows import NewRow, RowState, RowStep
 from airflow_provider_voiceinfra.store.records import Source
 from tests.unit.store.samples import NUMBER, claim, deliver, queued, rows, state
@@ -75,6 +76,23 @@ def test_a_reading_that_was_cut_off_sets_nobody_aside_when_it_is_begun_again(sto
     assert not store.lists.is_read(list_id, 0)
     read(row(1, "a"), row(2, "b"), row(3, "c"))
     assert counts(store, list_id) == {("pending", ""): 3}
+
+
+def test_a_try_that_wakes_while_another_one_reads_ends_and_no_row_is_lost(store):
+    lists, source = store.lists, [row(position) for position in range(1, 7)]
+    list_id = lists.open(TASK)
+    stalled = lists.begin_reading(list_id)
+    lists.add(list_id, source[:2], stalled)
+    newer = lists.begin_reading(list_id)
+    lists.add(list_id, source[:4], newer)
+    with pytest.raises(ReadingError, match="Another try of this task reads the list vl_"):
+        lists.add(list_id, source[2:4], stalled)
+    with pytest.raises(ReadingError):
+        lists.finish_reading(list_id, stalled, 0)
+    assert not lists.is_read(list_id, 0)
+    lists.add(list_id, source[4:], newer)
+    lists.finish_reading(list_id, newer, 0)
+    assert counts(store, list_id) == {("pending", ""): 6}
 
 
 def test_a_list_that_was_only_planned_leaves_nothing(store, read):
