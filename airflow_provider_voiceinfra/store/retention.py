@@ -2,7 +2,7 @@
 
 A purged call keeps its key, state, ``call_id``, outcome and times, and a hash of its number, which nobody can reverse
 without the store. Its numbers, request, metadata and completion's body are removed, and no body of it is stored again.
-Rows of call lists go altogether, unless their call is going on.
+Rows of call lists go altogether, unless they are to be called still or their call is going on.
 
 Calls that are open are not touched. One whose completion has not come in a day is open no more: it has ended, and who
 was called may ask to be forgotten.
@@ -48,12 +48,15 @@ class Retention:
         self._database = database
 
     def purge(self, before: datetime) -> Purged:
-        """Remove words and numbers of calls that were claimed, and of webhooks that came, before a time."""
+        """Remove words and numbers of calls that were claimed, and of webhooks that came, before a time.
+
+        Rows of lists that are to be called still are left, however long they wait.
+        """
         return self._purge(
             _call.claimed_at < before,
             _completion.received_at < before,
             tables.quarantine.c.received_at < before,
-            _row.due_at < before,
+            sa.and_(_row.due_at < before, _row.state != RowState.PENDING),
         )
 
     def erase(self, number: str) -> Purged:

@@ -17,6 +17,7 @@ from airflow_provider_voiceinfra.demo.standalone import Standalone
 from airflow_provider_voiceinfra.plugin.calls_page.app import create_calls_page
 from airflow_provider_voiceinfra.sandbox import Sandbox
 from airflow_provider_voiceinfra.store.call_store import CallStore
+from airflow_provider_voiceinfra.store.holds import Scope
 from tests.system.privacy import databases
 from tests.system.web import PASSWORDS
 
@@ -61,7 +62,9 @@ def of_commands(airflow: Standalone, ref: str) -> str:
 
 
 def end_and_purge(store: CallStore, sandbox: Sandbox) -> None:
-    """Let every call end, and forget all of them."""
+    """Let every call end, and what was still to be called, and forget all of it."""
+    store.holds.place(Scope.ALL, "", why="the test ends", actor="the test")
+    store.holds.release(Scope.ALL, "", actor="the test", cancel=True)
     for call in store.calls.iterate():
         if call.state == "unknown":
             store.resolutions.not_placed(call.ref, actor="the test")

@@ -8,9 +8,10 @@ import pytest
 
 from airflow_provider_voiceinfra.store import tables
 from airflow_provider_voiceinfra.store.call_lists import ReadingError
+from airflow_provider_voiceinfra.store.holds import Scope
 from airflow_provider_voiceinfra.store.list_rows import NewRow, RowState, RowStep
 from airflow_provider_voiceinfra.store.records import Source
-from tests.unit.store.samples import NUMBER, claim, deliver, queued, rows, state
+from tests.unit.store.samples import claim, deliver, queued, rows, state
 
 TASK = Source("dag", "run", "run", "call")
 LATER = timedelta(days=1)
@@ -219,11 +220,25 @@ def test_rows_that_ended_while_nobody_knew_how_go_on_where_it_is_known_by_now(st
     assert {each.ref for each in store.list_rows.over(list_id)} == {late, not_placed}
 
 
-def test_purging_and_erasing_leave_no_row_of_a_person(store, read):
-    list_id = read(row(1, number=NUMBER), row(2), row(3))
-    open_row, *_ = due(store, list_id)[1:]
-    store.list_rows.called(open_row.id, queued(store, "call-1", to_number="+14155550177").ref)
-    store.retention.erase(NUMBER)
-    assert NUMBER not in str(rows(store, tables.call_list_row))
+def test_purging_leaves_only_rows_that_are_to_be_called_or_whose_call_goes_on(store, read):
+    list_id = read(*[row(position) for position in range(1, 6)], row(6, number=ADA), row(7, number=ADA))
+    ended, going_on, again, *_ = due(store, list_id)
+    store.list_rows.done(ended.id, "answered", queued(store, "call-1").ref)
+    store.list_rows.called(going_on.id, queued(store, "call-2").ref)
+    store.list_rows.go_on([RowStep(again.id, datetime.now(UTC), attempt=2)])
+    read(*[row(position) for position in range(1, 5)], clear=1)
     store.retention.purge(datetime.now(UTC) + LATER)
-    assert [each.state for each in rows(store, tables.call_list_row)] == [RowState.OPEN]
+    left = [(each.position, each.state) for each in rows(store, tables.call_list_row)]
+    assert left == [(2, RowState.OPEN), (3, RowState.PENDING), (4, RowState.PENDING)]
+    # A list that nobody lets go on is cancelled.
+    store.holds.place(Scope.LIST, list_id, why="it is last year's", actor="ada")
+    store.holds.release(Scope.LIST, list_id, actor="ada", cancel=True)
+    store.retention.purge(datetime.now(UTC) + LATER)
+    assert [each.position for each in rows(store, tables.call_list_row)] == [2]
+
+
+def test_erasing_a_person_takes_her_off_a_list_that_is_still_to_be_called(store, read):
+    list_id = read(row(1, number=ADA), row(2, number=BOB))
+    store.retention.erase(ADA)
+    assert ADA not in str(rows(store, tables.call_list_row))
+    assert [each.to_number for each in due(store, list_id)] == [BOB]
