@@ -60,16 +60,19 @@ class Retention:
         )
 
     def erase(self, number: str) -> Purged:
-        """Remove everything that was said with a person, however new.
+        """Remove everything that was said with a person, however new; also where she rang herself.
 
         :param number: the person's, in E.164.
         """
         digits = number.lstrip("+").encode()
+        # The account's own number is in what everybody said who was called from it.
+        is_own = sa.exists().where(tables.call.c.from_number == number)
         return self._purge(
             _call.to_number == number,
             sa.or_(
                 _completion.to_number == number,
                 _completion.id.in_(sa.select(_call.completion_id).where(_call.to_number == number)),
+                sa.and_(self._contains(_completion.body, digits), ~is_own),
             ),
             self._contains(tables.quarantine.c.body, digits),
             _row.to_number == number,

@@ -149,6 +149,14 @@ def test_erasing_a_person_leaves_nothing_of_her_and_all_of_others(store):
     assert store.calls.get("his").to_number == OTHER
 
 
+def test_erasing_a_person_who_rang_herself_leaves_nothing_of_her(store):
+    deliver(store, "inbound", from_number=NUMBER, to_number="+14155550188", summary=SECRET)
+    deliver(store, "another", from_number=OTHER, to_number="+14155550188", summary="his words")
+    assert store.retention.erase(NUMBER).completions == 1
+    assert SECRET not in str(rows(store, tables.completion)[0])
+    assert store.calls.completion("another").summary == "his words"
+
+
 def test_erasing_the_accounts_own_number_leaves_the_people_that_were_called_from_it(store):
     queued(store, "hers")
     deliver(store, "hers")
