@@ -58,7 +58,7 @@ class Shield:
             headers = Headers(scope=scope)
             if not is_ours(headers):
                 app = PlainTextResponse("Only the Calls page itself may ask for this.", status_code=403)
-            elif headers.get("content-type", _FORM) != _FORM:
+            elif headers.get("content-type", _FORM).partition(";")[0] != _FORM:
                 # Files would be written to the disk before anybody is asked to sign in.
                 app = PlainTextResponse("The Calls page sends its forms as text.", status_code=415)
         await app(scope, receive, send_shielded)

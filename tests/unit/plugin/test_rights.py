@@ -251,6 +251,8 @@ def test_nobody_leaves_a_file_with_the_server(visit, store):
 def test_where_browsers_do_not_tell_the_site_its_origin_is_enough(visit, store):
     headers = {"HX-Request": "true", "Origin": "https://airflow.example.com"}
     assert act(visit(), "/holds/place", headers, scope="all", why="x").status_code == 204
+    headers["Content-Type"] = "application/x-www-form-urlencoded;charset=UTF-8"
+    assert act(visit(), "/holds/release", headers, scope="all").status_code == 204
 
 
 def test_a_store_that_is_away_is_told_without_words_of_it(visit, busy, store, tmp_path):
