@@ -61,7 +61,7 @@ def test_clearing_a_task_does_not_call_again(airflow, sandbox):
 
 @pytest.mark.parametrize("mark", ["failed", "success"])
 def test_a_wait_that_a_person_has_marked_is_found_with_its_completion_by_a_clear(airflow, sandbox, call_store, mark):
-    number = {"failed": "+12085550164", "success": "+12095550164"}[mark]  # its webhook never comes by itself
+    number = {"failed": "+12085550164", "success": "+12395550164"}[mark]  # its webhook never comes by itself
     run_id = airflow.trigger_dag("fault_deferring", conf={"to_number": number})
     airflow.wait_for_task("fault_deferring", run_id, "call", states={"deferred"}, timeout=60)
     [dial] = dials(sandbox, number)
