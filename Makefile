@@ -3,7 +3,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null && echo $$p && break; done)
 BIN := .venv/bin
 
-.PHONY: demo test lint format types docs audit matrix bench scale-out servers constraints vendor browser clean
+.PHONY: demo test lint format types docs audit matrix bench scale-out servers load constraints vendor browser clean
 
 demo: .venv/ready  ## a real Airflow calls people, none of whom is real
 	@$(BIN)/python -m airflow_provider_voiceinfra demo $(ARGS)
@@ -58,8 +58,14 @@ servers:  ## Redis and nginx for scale-out, where this machine has none
 		DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends redis-server nginx-light >/dev/null; } || \
 		{ echo "scale-out needs Redis and nginx: install them, such as by apt-get install redis-server nginx-light"; exit 1; }
 
-bench: .venv/ready  ## measure everything, in about half an hour; docs/benchmarks.md is made of it
+bench: .venv/ready load  ## measure everything, in about half an hour; docs/benchmarks.md is made of it
 	@$(BIN)/python -m tests.benchmarks $(ARGS)
+
+load:  ## wrk for bench, where this machine has none
+	@command -v wrk >/dev/null || \
+		{ [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && echo "Installing wrk" && apt-get update -qq && \
+		DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends wrk >/dev/null; } || \
+		{ echo "bench needs wrk: install it, such as by apt-get install wrk"; exit 1; }
 
 vendor: .venv/ready  ## fetch the scripts of the Calls page anew, by npm
 	@$(BIN)/python tools/vendor.py
