@@ -1,1 +1,1 @@
-"""How long the Calls page takes in a store of a million calls."""
+"""How long the Calls page takes in a store full of calls."""

@@ -1,4 +1,4 @@
-"""How long the Calls page takes in a store of a million calls: whole requests, from the session to the HTML.
+"""How long the Calls page takes in a store full of calls: whole requests, from the session to the HTML.
 
 ``python -m tests.benchmarks.calls_page`` prints a table for each kind of store, and ends with 1 if one is too slow.
 """
