@@ -2,6 +2,10 @@
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null && echo $$p && break; done)
 BIN := .venv/bin
+# $(call install,what,Debian's packages,who needs it)
+install = { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && echo "Installing $(1)" && apt-get update -qq && \
+	DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(2) >/dev/null; } || \
+	{ echo "$(3) $(1): install it, such as by apt-get install $(2)"; exit 1; }
 
 .PHONY: demo test lint format types docs audit matrix bench scale-out servers load constraints vendor browser clean
 
@@ -44,9 +48,7 @@ constraints: .venv/ready  ## resolve anew what the other commands install, and t
 
 browser:  ## Chromium for the tests of the Calls page, where this machine has none
 	@{ command -v chromium || command -v chromium-browser || command -v google-chrome; } >/dev/null || \
-		{ [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && echo "Installing Chromium" && apt-get update -qq && \
-		DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium fonts-dejavu-core >/dev/null; } || \
-		{ echo "The tests of the Calls page need Chromium: install it, such as by apt-get install chromium"; exit 1; }
+		$(call install,Chromium,chromium fonts-dejavu-core,The tests of the Calls page need)
 
 scale-out: .venv/ready servers  ## an Airflow of two of everything calls a list, while one of each is killed
 	@$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,postgres,scale-out]'
@@ -54,18 +56,13 @@ scale-out: .venv/ready servers  ## an Airflow of two of everything calls a list,
 
 servers:  ## Redis and nginx for scale-out, where this machine has none
 	@{ PATH="$$PATH:/usr/sbin" && command -v redis-server && command -v nginx; } >/dev/null || \
-		{ [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && echo "Installing Redis and nginx" && apt-get update -qq && \
-		DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends redis-server nginx-light >/dev/null; } || \
-		{ echo "scale-out needs Redis and nginx: install them, such as by apt-get install redis-server nginx-light"; exit 1; }
+		$(call install,Redis and nginx,redis-server nginx-light,scale-out needs)
 
 bench: .venv/ready load  ## measure everything, in about half an hour; docs/benchmarks.md is made of it
 	@$(BIN)/python -m tests.benchmarks $(ARGS)
 
 load:  ## wrk for bench, where this machine has none
-	@command -v wrk >/dev/null || \
-		{ [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && echo "Installing wrk" && apt-get update -qq && \
-		DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends wrk >/dev/null; } || \
-		{ echo "bench needs wrk: install it, such as by apt-get install wrk"; exit 1; }
+	@command -v wrk >/dev/null || $(call install,wrk,wrk,bench needs)
 
 vendor: .venv/ready  ## fetch the scripts of the Calls page anew, by npm
 	@$(BIN)/python tools/vendor.py

@@ -58,8 +58,9 @@ def find_holder(tx: sa.Connection, environment: str, new: NewCall) -> Held | Non
     latest = _latest(tx, *same_intent)
     if latest is not None and _calls_another(new, latest):
         return Held(latest.ref, HeldBy.RETRY)
-    if latest is not None and not _may_follow(tx, new, latest):
-        if _is_cleared(new, latest) and not _has_asked(tx, new, latest):
+    is_cleared = latest is not None and _is_cleared(new, latest) and not _has_asked(tx, new, latest)
+    if latest is not None and not _may_follow(new, latest, is_cleared=is_cleared):
+        if is_cleared:
             record_event(tx, latest.id, "found", asked_by=asker(new))
         if latest.attempt > new.attempt:
             # A redial has come after the attempt that is asked for.
@@ -135,25 +136,24 @@ def _has_asked(tx: sa.Connection, new: NewCall, row: Any) -> bool:
 
 def _is_cleared(new: NewCall, latest: Any) -> bool:
     """Tell whether a task asks to call again that has been cleared since its latest call."""
+    return bool(new.clear and _is_same_task(new, latest) and latest.generation < new.source.generation)
+
+
+def _is_same_task(new: NewCall, latest: Any) -> bool:
     source = new.source
-    same_task = _task(latest) == (source.dag_id, source.run, source.task_id, source.map_index)
-    return bool(new.clear and same_task and latest.generation < source.generation)
+    return _task(latest) == (source.dag_id, source.run, source.task_id, source.map_index)
 
 
-def _may_follow(tx: sa.Connection, new: NewCall, latest: Any) -> bool:
+def _may_follow(new: NewCall, latest: Any, *, is_cleared: bool) -> bool:
     """Tell whether the latest call of an intent has ended, and another one is asked for.
 
     By a redial of it, or by a later clear of the same task.
     """
-    source = new.source
     if latest.state != CallState.COMPLETED:
         return False
-    if _task(latest) == (source.dag_id, source.run, source.task_id, source.map_index):
-        if latest.generation > source.generation:
-            return False
-        if _is_cleared(new, latest) and not _has_asked(tx, new, latest):
-            return True
-    return bool(new.attempt > latest.attempt)
+    if _is_same_task(new, latest) and latest.generation > new.source.generation:
+        return False
+    return is_cleared or bool(new.attempt > latest.attempt)
 
 
 def _calls_another(new: NewCall, latest: Any) -> bool:

@@ -19,7 +19,7 @@ from airflow_provider_voiceinfra.webhook.secrets import SecretMissingError, Webh
 from airflow_provider_voiceinfra.webhook.spool import SpoolError
 
 _PATIENCE = 3.0
-_MOST_DIGITS = 10
+_MOST_DIGITS = 9
 _GAUGE_INTERVAL = 60.0
 _FRESH = 1.0
 """Seconds in which a look at the store serves everybody who asks: strangers cannot keep it busy."""
@@ -45,7 +45,7 @@ class Health:
         seconds: webhooks have stopped.
         """
         max_open_age = request.query_params.get("max_open_age", "")
-        if max_open_age and not (max_open_age.isdecimal() and len(max_open_age) < _MOST_DIGITS):
+        if max_open_age and not (max_open_age.isdecimal() and len(max_open_age) <= _MOST_DIGITS):
             return JSONResponse({"error": "max_open_age is a number of seconds"}, status_code=400)
         found = await self.found()
         stuck = bool(max_open_age) and found["oldest_open_call_seconds"] > int(max_open_age)

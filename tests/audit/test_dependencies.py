@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+
+from tests.unit.calls.wire import answer, wire
 
 ROOT = Path(__file__).parents[2]
 ASK = [sys.executable, "-m", "pip_audit", "--no-deps", "--disable-pip", "--progress-spinner=off", "--format=json"]
@@ -45,49 +45,35 @@ def flaws(requirements: Path, *service: str) -> list[str]:
     return found
 
 
-@pytest.fixture
-def service():
-    """A service like osv.dev's, which knows one flaw, and is out of order for what is called ``mute``."""
-
-    class Answer(BaseHTTPRequestHandler):
-        def do_POST(self):
-            asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            name = asked["package"]["name"]
-            body = json.dumps({"vulns": [FLAW]} if (name, asked["version"]) == ("jinja2", "3.1.2") else {}).encode()
-            self.send_response(503 if name == "mute" else 200)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *arguments):
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Answer) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        yield "--vulnerability-service=osv", f"--osv-url=http://127.0.0.1:{server.server_port}/v1/query"
-        server.shutdown()
-        thread.join()
-
-
 def test_no_dependency_is_known_to_be_vulnerable():
     found = flaws(ROOT / "constraints.txt")
     assert not found, "\n".join(found)
 
 
-@pytest.mark.parametrize(
-    ("requirements", "found"),
-    [
-        ("jinja2==3.1.3\n", []),
-        ("jinja2==3.1.2\n", ["jinja2 3.1.2: GHSA-h5c8-rqwp-cp95, mended in 3.1.3"]),
-    ],
-)
-def test_a_vulnerable_one_is_found_and_named(service, tmp_path, requirements, found):
-    (tmp_path / "requirements.txt").write_text(requirements)
-    assert flaws(tmp_path / "requirements.txt", *service) == found
+@pytest.fixture
+def ask(tmp_path):
+    """Ask of jinja2 3.1.2 a service like osv.dev's, which answers so."""
+
+    def ask_once(*said):
+        (tmp_path / "requirements.txt").write_text("jinja2==3.1.2\n")
+        with wire(answer(*said)) as server:
+            options = "--vulnerability-service=osv", f"--osv-url={server.url}/v1/query"
+            found = flaws(tmp_path / "requirements.txt", *options)
+        [(_, asked)] = server.requests
+        assert json.loads(asked) == {"package": {"name": "jinja2", "ecosystem": "PyPI"}, "version": "3.1.2"}
+        return found
+
+    return ask_once
 
 
-def test_what_could_not_be_asked_is_not_taken_for_harmless(service, tmp_path):
-    (tmp_path / "requirements.txt").write_text("mute==1.0\n")
+def test_a_vulnerable_one_is_found_and_named(ask):
+    assert ask(200, {"vulns": [FLAW]}) == ["jinja2 3.1.2: GHSA-h5c8-rqwp-cp95, mended in 3.1.3"]
+
+
+def test_of_one_that_is_harmless_nothing_is_said(ask):
+    assert ask(200, {}) == []
+
+
+def test_what_could_not_be_asked_is_not_taken_for_harmless(ask):
     with pytest.raises(pytest.skip.Exception, match="could not be asked"):
-        flaws(tmp_path / "requirements.txt", *service)
+        ask(503)
