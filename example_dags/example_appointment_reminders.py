@@ -26,7 +26,7 @@ from airflow_provider_voiceinfra.sensors.call_completion import CallCompletionSe
 @dag(
     schedule=None,
     params={"warehouse": Param("/tmp/warehouse.db", type="string")},  # noqa: S108 - give your own
-    # Workers die, and Airflow 3.2 at times fails a task that goes on after a wait: no retry calls anybody again.
+    # Workers die, and Airflow at times fails a task that goes on after a wait: no retry calls anybody again.
     default_args={"retries": 2, "retry_delay": timedelta(seconds=10)},
     tags=["voiceinfra", "example"],
 )

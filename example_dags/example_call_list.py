@@ -7,6 +7,8 @@ the view ``voice_calls_latest``; ``example_follow_up`` goes on from there.
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pendulum
 from airflow.sdk import dag
 
@@ -20,6 +22,8 @@ from airflow_provider_voiceinfra.transfers.calls_to_sql import CallsToSqlOperato
     catchup=False,
     # It calls people: a person says when it may begin.
     is_paused_upon_creation=True,
+    # Workers die, and Airflow at times fails a task that goes on after a wait: no retry calls anybody again.
+    default_args={"retries": 2, "retry_delay": timedelta(seconds=10)},
     tags=["voiceinfra", "example"],
 )
 def example_call_list():

@@ -5,13 +5,21 @@ Needs the connection ``voiceinfra_default`` and a webhook; `make demo` shows bot
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from airflow.sdk import Param, dag, task
 
 from airflow_provider_voiceinfra.hooks.voiceinfra import VoiceInfraHook
 from airflow_provider_voiceinfra.operators.outbound_call import OutboundCallOperator
 
 
-@dag(schedule=None, params={"phone": Param("+14155550100", type="string")}, tags=["voiceinfra", "example"])
+@dag(
+    schedule=None,
+    params={"phone": Param("+14155550100", type="string")},
+    # Workers die, and Airflow at times fails a task that goes on after a wait: no retry calls anybody again.
+    default_args={"retries": 2, "retry_delay": timedelta(seconds=10)},
+    tags=["voiceinfra", "example"],
+)
 def example_first_call():
     call = OutboundCallOperator(
         task_id="call",

@@ -10,6 +10,8 @@ Needs what ``example_call_list`` needs, and in the warehouse a table ``front_des
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pendulum
 from airflow.providers.common.sql.operators.sql import SQLExecuteQueryOperator
 from airflow.sdk import dag
@@ -28,6 +30,8 @@ RESULTS = {"sql_conn_id": "warehouse", "table": "voice_calls", "metadata_columns
     is_paused_upon_creation=True,
     # Two runs at once would only wait for each other's calls.
     max_active_runs=1,
+    # Workers die, and Airflow at times fails a task that goes on after a wait: no retry calls anybody again.
+    default_args={"retries": 2, "retry_delay": timedelta(seconds=10)},
     tags=["voiceinfra", "example"],
 )
 def example_follow_up():

@@ -6,6 +6,7 @@ connection ``voiceinfra_default``.
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 from airflow.sdk import Param, dag, task
@@ -19,6 +20,8 @@ from airflow_provider_voiceinfra.hooks.voiceinfra import VoiceInfraHook
     params={
         "order": Param({"id": 4711, "phone": "+14155550100", "name": "Sarah", "late_days": 3}, type="object"),
     },
+    # Workers die, and Airflow at times fails a task that goes on after a wait: no retry calls anybody again.
+    default_args={"retries": 2, "retry_delay": timedelta(seconds=10)},
     tags=["voiceinfra", "example"],
 )
 def example_say_whom_to_call():
