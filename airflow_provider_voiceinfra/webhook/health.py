@@ -56,8 +56,7 @@ class Health:
     async def found(self) -> dict[str, Any]:
         """Look, unless somebody looked a moment ago."""
         if self._looking is None or (self._looking.done() and time.monotonic() > self._until):
-            self._looking = asyncio.ensure_future(asyncio.to_thread(self._look))
-            self._looking.add_done_callback(self._looked)
+            self._looking = asyncio.ensure_future(self._look_for_all())
         try:
             async with asyncio.timeout(_PATIENCE):
                 return await asyncio.shield(self._looking)
@@ -65,8 +64,12 @@ class Health:
             # A look-up of secrets may block as well.
             return await asyncio.to_thread(self._report, "does not answer", 0)
 
-    def _looked(self, _: object) -> None:
-        self._until = time.monotonic() + _FRESH
+    async def _look_for_all(self) -> dict[str, Any]:
+        try:
+            return await asyncio.to_thread(self._look)
+        finally:
+            # Before the look is done for anybody: a callback would leave a moment in which it seems to be old.
+            self._until = time.monotonic() + _FRESH
 
     def _look(self) -> dict[str, Any]:
         store = self._keeper.store

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -9,6 +10,9 @@ import sqlalchemy as sa
 
 from airflow_provider_voiceinfra.store import tables
 from airflow_provider_voiceinfra.webhook import health as health_module
+from airflow_provider_voiceinfra.webhook.health import Health
+from airflow_provider_voiceinfra.webhook.keeper import Keeper
+from airflow_provider_voiceinfra.webhook.secrets import WebhookSecrets
 from tests.unit.store.samples import deliver, queued
 from tests.unit.webhook.conftest import health
 
@@ -83,12 +87,34 @@ def test_a_call_that_was_lost_long_ago_alarms_nobody_for_ever(serving, store):
         assert health(url, max_open_age=900)[0] == 200
 
 
-def test_strangers_who_ask_do_not_keep_the_store_busy(serving, store, monkeypatch):
-    asked = []
+@pytest.fixture
+def looks(store, monkeypatch):
+    """The looks at the store, each of which serves for a minute."""
+    looks = []
     check = store.check_writing
-    monkeypatch.setattr(store, "check_writing", lambda: (asked.append(1), check()))
+    monkeypatch.setattr(store, "check_writing", lambda: (looks.append(1), check()))
     monkeypatch.setattr(health_module, "_FRESH", 60.0)
+    return looks
+
+
+def test_strangers_who_ask_do_not_keep_the_store_busy(serving, store, looks):
     with serving(store) as url:
         for _ in range(20):
             health(url)
-    assert len(asked) == 1
+    assert len(looks) == 1
+
+
+def test_who_asks_in_the_moment_in_which_a_look_ends_is_served_by_it_too(store, looks, figures):
+    async def ask_in_each_turn():
+        found = Health(
+            Keeper(store, None, None, figures), WebhookSecrets(lambda _: ["s"]), ["voiceinfra_default"]
+        ).found
+        first = asyncio.create_task(found())
+        others = []
+        while not first.done():
+            others.append(asyncio.create_task(found()))
+            await asyncio.sleep(0)
+        await asyncio.gather(*others)
+
+    asyncio.run(ask_in_each_turn())
+    assert len(looks) == 1
