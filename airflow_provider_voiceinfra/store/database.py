@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import os
-import sqlite3
-import time
-from collections.abc import Callable, Iterator
+import sys
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError, NoSuchModuleError, SQLAlchemyError
 
-from airflow_provider_voiceinfra.store import tables
+from airflow_provider_voiceinfra.store import sqlite, tables
 from airflow_provider_voiceinfra.store.errors import (
     StoreError,
     StoreMissingError,
@@ -21,12 +20,6 @@ from airflow_provider_voiceinfra.store.errors import (
     StoreUnavailableError,
     StoreVersionError,
 )
-
-LOCK_TIMEOUT = 30.0
-"""Seconds that a transaction on SQLite waits for another one's end."""
-
-LOCK_INTERVAL = 0.001
-"""Seconds between two attempts to begin one."""
 
 POSTGRES_ARGUMENTS: dict[str, Any] = {
     "connect_timeout": 10,
@@ -39,7 +32,6 @@ POSTGRES_ARGUMENTS: dict[str, Any] = {
 """Of every connection to PostgreSQL."""
 
 _WRITE = "write sqlite:////path/voiceinfra.db or postgresql+psycopg://user:password@host/database"
-
 
 _LAST = "voiceinfra_last"
 
@@ -81,7 +73,7 @@ class Database:
 
         :raises StoreError: if the store is missing, of another version, or does not answer.
         """
-        with self.errors(), self.engine.connect() as connection:
+        with self.errors(), self._connected() as connection:
             yield connection
 
     @contextmanager
@@ -90,7 +82,7 @@ class Database:
 
         :raises StoreError: if the store is missing, of another version, or does not answer.
         """
-        with self.errors(), self.engine.connect() as connection:
+        with self.errors(), self._connected() as connection:
             connection.execution_options(voiceinfra_write=True)
             last: list[tuple[tuple[str, ...], sa.Update]] = []
             connection.info[_LAST] = last
@@ -98,6 +90,28 @@ class Database:
                 yield connection
                 for _, update in sorted(last, key=lambda named: named[0]):
                     connection.execute(update)
+
+    @contextmanager
+    def _connected(self) -> Iterator[sa.Connection]:
+        """Connect; where that is stopped half-way, no connection of the pool is used again.
+
+        The end of a task may come in the middle of the driver or of the pool: what state they are in, nobody knows.
+        """
+        engine, before, driver = self.engine, sys.exception(), None
+        try:
+            with engine.connect() as connection:
+                driver = connection.connection.driver_connection
+                yield connection
+        except BaseException as error:
+            stop = _stop_under(error, before)
+            if stop is None:
+                raise
+            if driver is not None:
+                if self.is_sqlite:
+                    sqlite.roll_back(driver)
+                driver.close()
+            engine.dispose()
+            raise stop from None
 
     @property
     def engine(self) -> sa.Engine:
@@ -128,7 +142,7 @@ class Database:
         # Errors of SQLAlchemy would repeat numbers and contexts.
         options: dict[str, Any] = {"hide_parameters": True}
         if self.is_sqlite:
-            return self._open_sqlite(options, create=create)
+            return sqlite.open_engine(self.path, create=create, **options)
         try:
             return sa.create_engine(
                 self.url,
@@ -143,41 +157,6 @@ class Database:
             raise StoreError(
                 "The driver of PostgreSQL is missing: pip install 'airflow-provider-voiceinfra[postgres]'"
             ) from None
-
-    def _open_sqlite(self, options: dict[str, Any], *, create: bool) -> sa.Engine:
-        mode = "rwc" if create else "rw"
-
-        def connect() -> sqlite3.Connection:
-            connection = sqlite3.connect(
-                f"{self.path.as_uri()}?mode={mode}",
-                uri=True,
-                timeout=LOCK_TIMEOUT,
-                check_same_thread=False,
-                isolation_level=None,
-            )
-            # A claim and a completion are on the disk when the transaction ends, whatever happens then.
-            connection.execute("PRAGMA synchronous=FULL")
-            # With pages of 2 kB twice as much as usual: what is written again meanwhile is copied once.
-            connection.execute("PRAGMA wal_autocheckpoint=4000")
-            connection.execute("PRAGMA foreign_keys=ON")
-            if create:
-                # Small pages: a completion's place in an index costs a page, as long as few come at once.
-                connection.execute("PRAGMA page_size=2048")
-                _write_ahead(connection)
-            return connection
-
-        engine = sa.create_engine("sqlite://", creator=connect, poolclass=sa.QueuePool, **options)
-
-        @sa.event.listens_for(engine, "begin")
-        def begin(connection: sa.Connection) -> None:
-            write = connection.get_execution_options().get("voiceinfra_write", False)
-            # A writer takes the lock at once: one that starts as a reader may be refused half-way.
-            if write:
-                _begin_writing(connection)
-            else:
-                connection.exec_driver_sql("BEGIN")
-
-        return engine
 
     def _check_version(self, engine: sa.Engine) -> None:
         if self.is_sqlite and not self.path.exists():
@@ -221,35 +200,11 @@ def update_last(tx: sa.Connection, name: tuple[str, ...], update: sa.Update) -> 
     tx.info[_LAST].append((name, update))
 
 
-def _write_ahead(connection: sqlite3.Connection) -> None:
-    """Let readers and the one writer not wait for each other; lasts for the file."""
-    # Where another process does the same, SQLite gives up at once.
-    _when_free(lambda: connection.execute("PRAGMA journal_mode=WAL"))
+def _stop_under(error: BaseException | None, before: BaseException | None) -> BaseException | None:
+    """Give what has stopped us, which an error of the driver's own clean-up may hide; None where it is an error.
 
-
-def _begin_writing(connection: sa.Connection) -> None:
-    """Wait for the lock.
-
-    SQLite itself waits ever longer between two attempts: beside a busy receiver, a claim would find the lock taken
-    for seconds.
+    :param before: what was being handled when we began.
     """
-    connection.exec_driver_sql("PRAGMA busy_timeout=0")
-    try:
-        _when_free(lambda: connection.exec_driver_sql("BEGIN IMMEDIATE"))
-    finally:
-        connection.exec_driver_sql(f"PRAGMA busy_timeout={1_000 * LOCK_TIMEOUT:.0f}")
-
-
-def _when_free(execute: Callable[[], object]) -> None:
-    """Execute as soon as nobody else holds the lock."""
-    end = time.monotonic() + LOCK_TIMEOUT
-    while True:
-        try:
-            execute()
-        except (sqlite3.OperationalError, sa.exc.OperationalError) as error:
-            cause = error.orig if isinstance(error, sa.exc.OperationalError) else error
-            if getattr(cause, "sqlite_errorcode", 0) & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > end:
-                raise
-            time.sleep(LOCK_INTERVAL)
-        else:
-            return
+    while isinstance(error, Exception) and error is not before:
+        error = error.__context__
+    return None if error is before else error

@@ -9,7 +9,7 @@ import pytest
 
 from airflow_provider_voiceinfra.calls import sending
 from airflow_provider_voiceinfra.calls.errors import CallUnknownError, VoiceInfraError
-from airflow_provider_voiceinfra.store import database
+from airflow_provider_voiceinfra.store import sqlite
 from airflow_provider_voiceinfra.store.errors import StoreError
 from tests.unit.calls.outage import Outage
 from tests.unit.calls.samples import dialer, intent, only_call
@@ -19,7 +19,7 @@ from tests.unit.store.samples import events, make_old
 
 @pytest.fixture
 def outage(store_url, kind, request, monkeypatch):
-    monkeypatch.setattr(database, "LOCK_TIMEOUT", 0.01)
+    monkeypatch.setattr(sqlite, "LOCK_TIMEOUT", 0.01)
     outage = Outage(store_url, None if kind == "sqlite" else request.getfixturevalue("postgres_url"))
     yield outage
     outage.end()

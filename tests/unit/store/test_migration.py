@@ -13,7 +13,7 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
-from airflow_provider_voiceinfra.store import database, migrations, tables
+from airflow_provider_voiceinfra.store import migrations, sqlite, tables
 from airflow_provider_voiceinfra.store.call_store import CallStore
 from airflow_provider_voiceinfra.store.errors import StoreError
 from tests.unit.store.race import in_processes, in_threads
@@ -60,7 +60,7 @@ def test_a_file_that_somebody_else_writes_at_the_moment_is_waited_for(tmp_path, 
     with closing(sqlite3.connect(path, isolation_level=None)) as writer:
         writer.execute("CREATE TABLE other (id)")
         writer.execute("BEGIN IMMEDIATE")
-        monkeypatch.setattr(database.time, "sleep", lambda _: writer.execute("ROLLBACK"))
+        monkeypatch.setattr(sqlite.time, "sleep", lambda _: writer.execute("ROLLBACK"))
         store = CallStore(f"sqlite:///{path}")
         store.migrate()
         store.check()
