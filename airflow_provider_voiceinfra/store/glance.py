@@ -140,7 +140,8 @@ class Glance:
         ours = sa.and_(_call.environment == self._environment, *self._seen(dag_ids))
         fits = sa.and_(_call.id.is_not(None), ours).label("fits")
         query = sa.select(uncounted.c.id, uncounted.c.received_at, uncounted.c.outcome, fits)
-        rows = tx.execute(query.select_from(uncounted.outerjoin(tables.call, of_call))).all()
+        joined = query.select_from(uncounted.outerjoin(tables.call, of_call)).order_by(uncounted.c.id)
+        rows = tx.execute(joined).all()
         if len(rows) > TAIL:
             return [], True
         rows = [row for row in rows if row.fits and row.received_at >= since]
