@@ -18,7 +18,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from tests.unit.calls.protocol import FATES, Clock, new_world
+from tests.integration.calls.protocol import FATES, Clock, new_world
 
 KEYS = ("one", "one", "two")
 

@@ -2,40 +2,16 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from contextlib import contextmanager
 from datetime import timedelta
-
-import pytest
 
 from airflow_provider_voiceinfra.store.claims import AtFence
 from airflow_provider_voiceinfra.store.records import Claim
 from airflow_provider_voiceinfra.store.rules import Asked, Rules
 from tests.benchmarks.guard.history import CONN_ID, fill
+from tests.integration.cost.steps import counting
 from tests.unit.store.samples import new_call
 
 RULES = Rules(max_calls_per_day=1_000_000, max_in_flight=100, min_interval=timedelta(days=7), calls_per_second=1_000)
-
-
-@pytest.fixture
-def kind():
-    # Whose steps can be counted; what PostgreSQL takes is measured in tests/benchmarks/guard.
-    return "sqlite"
-
-
-@contextmanager
-def counting(store):
-    """Count the steps of SQLite's machine."""
-    count = Counter()
-
-    def one():
-        count["steps"] += 1
-
-    with store.database.engine.connect() as connection:
-        sqlite = connection.connection.dbapi_connection
-    sqlite.set_progress_handler(one, 1)
-    yield count
-    sqlite.set_progress_handler(None, 1)
 
 
 def steps(store, key, to_number):

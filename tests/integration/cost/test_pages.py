@@ -11,14 +11,9 @@ from airflow_provider_voiceinfra.store import call_pages, glance
 from airflow_provider_voiceinfra.store.call_filter import CallFilter
 from airflow_provider_voiceinfra.store.call_store import CallStore
 from tests.benchmarks.calls_page.history import DORMANT, analyze, count, fill
+from tests.integration.cost.steps import steps
 
 CALLS = 8_000
-
-
-@pytest.fixture
-def kind():
-    # Whose steps can be counted; what PostgreSQL takes is measured in tests/benchmarks/calls_page.
-    return "sqlite"
 
 
 @pytest.fixture(scope="module")
@@ -32,20 +27,6 @@ def full(migrated_sqlite, tmp_path_factory):
     analyze(store)
     yield store
     store.close()
-
-
-def steps(store, read):
-    """Read, and count the steps of SQLite's machine, in hundreds."""
-    taken = 0
-
-    def hundred():
-        nonlocal taken
-        taken += 1
-
-    with store.database.engine.connect() as connection:
-        connection.connection.dbapi_connection.set_progress_handler(hundred, 100)
-    read()
-    return taken
 
 
 NOW = datetime.now(UTC)
@@ -72,13 +53,13 @@ SEARCHES = {
 @pytest.mark.parametrize("last", [False, True])
 def test_a_page_of_calls_reads_little_whatever_is_looked_for(full, name, last):
     read = full.pages.newer if last else full.pages.older
-    # A look through all calls takes 1,000 and more.
-    assert steps(full, lambda: read(SEARCHES[name])) < 250
+    # A look through all calls takes 100,000 and more.
+    assert steps(full, lambda: read(SEARCHES[name])) < 25_000
 
 
 @pytest.mark.parametrize("dag_ids", [{DORMANT}, {"dag_1", "dag_2"}, {f"dag_{number}" for number in range(19)}])
 def test_so_does_one_of_some_dags(full, dag_ids):
-    assert steps(full, lambda: full.pages.older(CallFilter(), dag_ids)) < 400
+    assert steps(full, lambda: full.pages.older(CallFilter(), dag_ids)) < 40_000
 
 
 @pytest.mark.parametrize("outcome", ["busy", "never"])
@@ -86,7 +67,7 @@ def test_what_no_index_knows_is_looked_for_no_further_than_the_window(full, monk
     monkeypatch.setattr(call_pages, "WINDOW", 500)
     page = full.pages.older(CallFilter(outcome=outcome))
     assert page.looked_to
-    assert steps(full, lambda: full.pages.older(CallFilter(outcome=outcome))) < 250
+    assert steps(full, lambda: full.pages.older(CallFilter(outcome=outcome))) < 25_000
 
 
 def test_a_glance_reads_hours_and_no_past_calls(full, monkeypatch):
@@ -100,4 +81,4 @@ def test_a_glance_reads_hours_and_no_past_calls(full, monkeypatch):
         lambda: full.calls.get("call_000000000017"),
         lambda: full.pages.ref_of_task("dag_3", ("run_3",), "call", 3),
     )
-    assert [steps(full, read) < 400 for read in reads] == [True] * len(reads)
+    assert [steps(full, read) < 40_000 for read in reads] == [True] * len(reads)

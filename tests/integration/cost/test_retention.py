@@ -4,17 +4,10 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-import pytest
-
 from airflow_provider_voiceinfra.store import retention
 from tests.benchmarks.guard.history import fill
+from tests.integration.cost.steps import counting
 from tests.unit.store.samples import claim
-from tests.unit.store.test_guard_cost import counting
-
-
-@pytest.fixture
-def kind():
-    return "sqlite"
 
 
 def purge(store):

@@ -7,7 +7,7 @@ import pytest
 from airflow_provider_voiceinfra.store.holds import Scope
 from airflow_provider_voiceinfra.store.records import Source
 from airflow_provider_voiceinfra.store.rules import Refused
-from tests.unit.plugin.conftest import NUMBER, act, claim, deliver, get, queued, rights, told
+from tests.integration.plugin.conftest import NUMBER, act, claim, deliver, get, queued, rights, told
 from tests.unit.store.samples import new_call
 
 SOURCE = Source("one", "run", "run", "task")

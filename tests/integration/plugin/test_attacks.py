@@ -7,7 +7,7 @@ from urllib.parse import quote
 import pytest
 
 from airflow_provider_voiceinfra.store.records import Source
-from tests.unit.plugin.conftest import claim, find, get, rights
+from tests.integration.plugin.conftest import claim, find, get, rights
 
 EVIL = [
     "' OR '1'='1",

@@ -15,7 +15,7 @@ from airflow_provider_voiceinfra.plugin.calls_page.rendering import duration
 from airflow_provider_voiceinfra.store import call_pages, tables
 from airflow_provider_voiceinfra.store.list_rows import NewRow
 from airflow_provider_voiceinfra.store.records import Source
-from tests.unit.plugin.conftest import BASE, NUMBER, claim, deliver, get, queued, rights
+from tests.integration.plugin.conftest import BASE, NUMBER, claim, deliver, get, queued, rights
 
 SOURCE = Source("one", "manual__1", "manual__1", "task", 3)
 

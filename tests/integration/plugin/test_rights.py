@@ -14,7 +14,7 @@ from airflow_provider_voiceinfra.store import tables
 from airflow_provider_voiceinfra.store.holds import Scope
 from airflow_provider_voiceinfra.store.list_rows import NewRow
 from airflow_provider_voiceinfra.store.records import Source
-from tests.unit.plugin.conftest import BASE, NUMBER, OURS, SECRET, act, claim, deliver, find, get, queued, rights
+from tests.integration.plugin.conftest import BASE, NUMBER, OURS, SECRET, act, claim, deliver, find, get, queued, rights
 from tests.unit.store.samples import rows
 
 MASKED = "+1415•••0100"

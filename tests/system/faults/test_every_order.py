@@ -9,7 +9,7 @@ import itertools
 
 import pytest
 
-from tests.unit.calls.protocol import FATES, new_world
+from tests.integration.calls.protocol import FATES, new_world
 
 
 def run_in_order(world_, order, fate, death):

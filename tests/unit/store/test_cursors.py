@@ -272,28 +272,3 @@ class TestAtOnce:
                 while not tx.scalar(waiting):
                     assert not place.done()
             assert place.result() == 1
-
-
-class TestCost:
-    """Reading on costs what is new, not what is there."""
-
-    @pytest.fixture
-    def kind(self):
-        # Whose steps can be counted.
-        return "sqlite"
-
-    @pytest.mark.parametrize("past", [3, 600])
-    def test_of_reading_on(self, store, past):
-        complete(store, *[f"old-{number}" for number in range(past)])
-        read(store)
-        complete(store, "a", "b", "c")
-        count = 0
-
-        def one():
-            nonlocal count
-            count += 1
-
-        with store.database.engine.connect() as connection:
-            connection.connection.dbapi_connection.set_progress_handler(one, 1)
-        assert read(store) == ["a", "b", "c"]
-        assert 0 < count < 2_000
