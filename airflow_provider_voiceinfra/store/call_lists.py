@@ -15,11 +15,19 @@ from airflow_provider_voiceinfra.store.database import Database
 from airflow_provider_voiceinfra.store.errors import StoreError
 from airflow_provider_voiceinfra.store.holders import hash_key
 from airflow_provider_voiceinfra.store.list_rows import NewRow, RowState
-from airflow_provider_voiceinfra.store.records import Source
+from airflow_provider_voiceinfra.store.records import REFUSED, CallState, Source
 
 _list, _row = tables.call_list.c, tables.call_list_row.c
-_UNDIALLED = (_row.state == RowState.PENDING, _row.attempt == 1)
-_READ_AGAIN = ("position", "to_number", "fields", "metadata", "state", "due_at", "reading")
+_ASKED_AGAIN = frozenset({*REFUSED, CallState.REJECTED, "suppressed", "not_due"} - {CallState.CANCELLED})
+"""Results by which nobody was called, because of a rule or of the row itself: either may have been mended.
+
+What a person has cancelled, or was given up, is not called because somebody clears a whole run.
+"""
+_UNDIALLED = (
+    _row.attempt == 1,
+    sa.or_(_row.state == RowState.PENDING, sa.and_(_row.state == RowState.DONE, _row.result.in_(sorted(_ASKED_AGAIN)))),
+)
+_READ_AGAIN = ("position", "to_number", "fields", "metadata", "state", "result", "ended_at", "due_at", "reading")
 """What a row that was not dialled takes over when it is read again."""
 
 
@@ -206,6 +214,7 @@ class _Batch:
             "metadata": dict(new.metadata),
             "state": RowState.PENDING,
             "result": None,
+            "ended_at": None,
             "attempt": 1,
             "due_at": datetime.now(UTC),
             "reading": self._reading,
@@ -228,5 +237,7 @@ def _name(row: NewRow) -> str:
 
 
 def _stays(row: Any) -> bool:
-    """Tell whether a row keeps what it was read with: it has been dialled, or has its end state."""
-    return row.state in {RowState.OPEN, RowState.DONE} or bool(row.attempt > 1)
+    """Tell whether a row keeps what it was read with: it has been dialled, or has its end state for good."""
+    if row.attempt > 1 or row.state == RowState.OPEN:
+        return True
+    return row.state == RowState.DONE and row.result not in _ASKED_AGAIN

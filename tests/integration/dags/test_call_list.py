@@ -7,6 +7,7 @@ import json
 import sqlite3
 from collections import Counter
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
@@ -46,11 +47,12 @@ def run_list(airflow_database, voiceinfra):
 @pytest.fixture
 def clear(monkeypatch):
     """Let the next run of the same day be one after another clear of the task."""
-    clears = itertools.count(1)
+    clears, source = itertools.count(1), list_run.task_source
 
     def clear_once_more():
         count = next(clears)
         monkeypatch.setattr(list_run, "clear_count", lambda _: count)
+        monkeypatch.setattr(list_run, "task_source", lambda context: replace(source(context), generation=count))
 
     return clear_once_more
 
@@ -269,6 +271,18 @@ def test_so_does_what_an_overdue_call_says_at_last(run_list, voiceinfra, clear, 
     # Its redial says nothing either.
     assert run.xcom("call") == {"list_id": call.list_id, "rows": 1, result: 1}
     assert len(voiceinfra.dials) == dials
+
+
+def test_whom_a_mended_rule_lets_through_now_is_called_by_a_clear(run_list, voiceinfra, warehouse, clear):
+    voiceinfra.store.do_not_call.add(["+12125551000"], actor="ada", why="asked by mail")
+    warehouse([(1, "+12125551000", "Ada", None), (2, "2125551001", "Eve", None)])
+    assert run_list(when=DAY, **OF_WAREHOUSE).xcom("call")["do_not_call"] == 1
+    voiceinfra.store.do_not_call.remove("+12125551000", actor="ada", why="she asked for it")
+    for _ in range(2):
+        clear()
+        run = run_list(when=DAY, **OF_WAREHOUSE)
+        assert run.xcom("call") | {"list_id": ""} == {"list_id": "", "rows": 2, "answered": 2}
+    assert numbers(voiceinfra) == ["+12125551000", "+12125551001"]
 
 
 def test_too_many_who_are_not_reached_fail_the_task_at_its_end(run_list, voiceinfra, capfd):

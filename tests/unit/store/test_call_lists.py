@@ -180,6 +180,26 @@ def test_a_row_that_was_dialled_keeps_its_number_and_nobody_else_is_called_there
     assert [each.to_number for each in rows(store, tables.call_list_row) if each.call_ref == ref] == [ADA]
 
 
+@pytest.mark.parametrize("result", ["rejected", "suppressed", "not_due", "do_not_call", "no_timezone", "expired"])
+def test_where_a_rule_or_the_row_itself_was_in_the_way_it_is_asked_again_as_it_reads_now(store, read, result):
+    list_id = read(row(1, "a", ADA), row(2, "b", BOB))
+    for each in due(store, list_id):
+        store.list_rows.done(each.id, result, "vc_1")
+    read(row(1, "a", EVE), row(2, "c", BOB), clear=1)
+    assert numbers(store, list_id) == {"a": EVE, "c": BOB}
+    assert counts(store, list_id) == {("pending", ""): 2, ("dropped", result): 1}
+    assert store.list_rows.count_ended(list_id, datetime.now(UTC) - timedelta(minutes=1)) == 1
+
+
+@pytest.mark.parametrize("result", ["cancelled", "given_up"])
+def test_what_was_ended_by_a_person_or_by_time_stays_so(store, read, result):
+    list_id = read(row(1, "a", ADA))
+    [each] = due(store, list_id)
+    store.list_rows.done(each.id, result, "vc_1")
+    read(row(1, "a", BOB), row(2, "b", ADA), clear=1)
+    assert numbers(store, list_id) == {}
+
+
 def test_so_does_one_that_is_to_be_called_again(store, read):
     list_id = read(row(1, "a", ADA))
     [called] = due(store, list_id)

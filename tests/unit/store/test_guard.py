@@ -285,12 +285,15 @@ def test_a_retry_finds_each_attempt_that_was_placed(store):
 
 def test_posts_take_turns(store):
     rules = Rules(calls_per_second=2)
-    turns = []
+    turns, told = [], []
     for index in range(4):
         call = new_call(f"{index}", to_number=number(index))
         turns.append(store.claims.fence(store.claims.take(call, rules), call, rules).send_at)
+        told.append(datetime.now(UTC))
     gaps = [(after - before).total_seconds() for before, after in itertools.pairwise(turns)]
-    assert all(0.5 <= gap < 0.6 for gap in gaps), gaps
+    # One that is asked for late, as on a busy machine, is at once.
+    at_once = [turn <= now for turn, now in zip(turns[1:], told[1:], strict=True)]
+    assert all(gap >= 0.5 and (gap < 0.6 or now) for gap, now in zip(gaps, at_once, strict=True)), gaps
 
 
 def test_who_is_slow_gets_a_longer_turn_and_still_no_second_sees_more(store):
