@@ -14,9 +14,8 @@ demo: .venv/ready  ## a real Airflow calls people, none of whom is real
 
 test: lint types docs browser  ## everything CI checks
 	@$(BIN)/pytest tests/unit --numprocesses 3
-	@$(BIN)/pytest tests/integration --numprocesses 3
+	@$(BIN)/pytest tests/integration tests/audit --numprocesses 3
 	@$(BIN)/pytest tests/system
-	@$(BIN)/pytest tests/audit
 
 audit: .venv/ready  ## vulnerable dependencies, and secrets in the tree and in the history
 	@$(BIN)/pytest tests/audit

@@ -88,9 +88,9 @@ class Progress:
 
     def _completed(self, call: RowCall) -> RowStep:
         redial, outcome = self._redial, str(call.outcome)
-        if redial is None or outcome not in redial.outcomes or call.attempt >= redial.attempts:
-            return RowStep(call.row_id, result=outcome)
         ended = call.completed_at or datetime.now(UTC)
+        if redial is None or outcome not in redial.outcomes or call.attempt >= redial.attempts:
+            return RowStep(call.row_id, result=outcome, ended_at=ended)
         return RowStep(call.row_id, ended + redial.wait, call.attempt + 1)
 
     def _give_up(self, at: datetime) -> None:
@@ -102,8 +102,9 @@ class Progress:
             )
 
     def _stop_if_broken(self) -> None:
-        why = self._stop_when.reason(self._store, self._list_id)
-        if why is None or self._is_held():
+        # Looked at first: whoever releases the hold meanwhile has seen what there is.
+        why = None if self._is_held() else self._stop_when.reason(self._store, self._list_id)
+        if why is None:
             return
         self._stop_when.stop(self._store, self._list_id, why)
         log.error(

@@ -92,12 +92,14 @@ class RowStep:
     :param until: when it is due again; None where it has ended.
     :param attempt: that is due then.
     :param result: how it has ended.
+    :param ended_at: None for now.
     """
 
     row_id: int
     until: datetime | None = None
     attempt: int = 1
     result: str | None = None
+    ended_at: datetime | None = None
 
 
 class ListRows:
@@ -186,9 +188,11 @@ class ListRows:
         now, row = datetime.now(UTC), _row.id == sa.bindparam("row")
         again: dict[str, Any] = {"state": RowState.PENDING, "due_at": sa.bindparam("until")}
         again["attempt"] = sa.bindparam("next")
-        ended: dict[str, Any] = {"state": RowState.DONE, "result": sa.bindparam("how"), "ended_at": now}
+        ended: dict[str, Any] = {"state": RowState.DONE, "result": sa.bindparam("how"), "ended_at": sa.bindparam("at")}
         waiting = [{"row": step.row_id, "until": step.until, "next": step.attempt} for step in steps if step.until]
-        done = [{"row": step.row_id, "how": step.result} for step in steps if not step.until]
+        done = [
+            {"row": step.row_id, "how": step.result, "at": step.ended_at or now} for step in steps if not step.until
+        ]
         with self._database.write() as tx:
             for values, rows in ((again, waiting), (ended, done)):
                 if rows:

@@ -31,7 +31,7 @@ def hurry():
     """Judge a dead worker's claims after three seconds instead of a minute."""
     claims.CLAIM_LIFETIME = timedelta(seconds=3)
     sending._ANSWER_TIME = timedelta(seconds=2)
-    progress._AGAIN = timedelta(seconds=0.1)
+    progress.DUE_AGAIN = timedelta(seconds=0.1)
 
 
 def read(store, account):
