@@ -35,7 +35,7 @@ BESIDE_THE_PACKAGE = (
 # It builds the wheel, from the source that is not there.
 NOT_WITHOUT_SOURCE = "tests/integration/provider/test_wheel.py"
 PYTHONS = nox.project.python_versions(PROJECT)
-# Where the integration tests run too, which are by far the slowest. Between them, the demo shows a DAG.
+# Where all integration tests run, which are by far the slowest. Between them, the demo shows a DAG.
 CORNERS = {("lowest", PYTHONS[0]), ("newest", PYTHONS[-1])}
 
 
@@ -69,7 +69,7 @@ def matrix(session: nox.Session, airflow: str) -> None:
         cell.demo = _demo(session)
         session.install(f"{wheel}[postgres,test]", "-c", str(constraints))
         is_corner = (airflow, session.python) in CORNERS
-        cell.tests = _tests(session, "tests/unit", *(("tests/integration",) if is_corner else ()))
+        cell.tests = _tests(session, "tests/unit", "tests/integration" if is_corner else "tests/integration/plugin")
     finally:
         cell.seconds = time.monotonic() - begun
 

@@ -183,7 +183,7 @@ class Stream:
         while self._ready:
             each = self._ready[0]
             if self._store.claims.release(each.dial.claim, "the list was stopped"):
-                self._store.list_rows.wait(each.row.id, datetime.now(UTC))
+                self._store.list_rows.wait(each.row, datetime.now(UTC))
             self._ready.popleft()
             self.in_hands.discard(each.row.id)
 
@@ -215,9 +215,9 @@ class Stream:
             *(ours.dag_id, ours.run),
             *(ours.task_id, ours.map_index),
         ):
-            self._store.list_rows.called(row.id, call.ref)
+            self._store.list_rows.called(row, call.ref)
         else:
-            self._store.list_rows.done(row.id, "already_called", call.ref)
+            self._store.list_rows.done(row, "already_called", call.ref)
 
     def _ended(self, row: ListRow, error: BaseException) -> None:
         """Note what has become of a row that VoiceInfra has not taken; what the guard says, the store has noted."""
@@ -229,16 +229,16 @@ class Stream:
             case refusals.GuardError():
                 pass
             case errors.CallUnknownError():
-                rows.called(row.id, str(error.ref))
+                rows.called(row, str(error.ref))
             case errors.KeyConflictError():
-                rows.done(row.id, "already_called", str(error.ref))
+                rows.done(row, "already_called", str(error.ref))
             case errors.AuthenticationError() | errors.AgentNotFoundError():
-                rows.wait(row.id, now)
+                rows.wait(row, now)
                 self._error = ListStoppedError(f"{error} The list stops here; its other rows were not dialled.")
             case errors.CallRejectedError():
-                rows.done(row.id, CallState.REJECTED, str(error.ref))
+                rows.done(row, CallState.REJECTED, str(error.ref))
             case errors.CallNotSentError():
                 log.warning("%s", error)
-                rows.wait(row.id, now + DUE_AGAIN)
+                rows.wait(row, now + DUE_AGAIN)
             case _:
                 self._error = self._error or error

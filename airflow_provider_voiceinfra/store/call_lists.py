@@ -14,20 +14,15 @@ from airflow_provider_voiceinfra.store import tables
 from airflow_provider_voiceinfra.store.database import Database
 from airflow_provider_voiceinfra.store.errors import StoreError
 from airflow_provider_voiceinfra.store.holders import hash_key
+from airflow_provider_voiceinfra.store.holds import Scope
 from airflow_provider_voiceinfra.store.list_rows import NewRow, RowState
-from airflow_provider_voiceinfra.store.records import REFUSED, CallState, Source
+from airflow_provider_voiceinfra.store.records import CallState, Source
 
-_list, _row = tables.call_list.c, tables.call_list_row.c
-_ASKED_AGAIN = frozenset({*REFUSED, CallState.REJECTED, "suppressed", "not_due"} - {CallState.CANCELLED})
-"""Results by which nobody was called, because of a rule or of the row itself: either may have been mended.
-
-What a person has cancelled, or was given up, is not called because somebody clears a whole run.
-"""
-_UNDIALLED = (
-    _row.attempt == 1,
-    sa.or_(_row.state == RowState.PENDING, sa.and_(_row.state == RowState.DONE, _row.result.in_(sorted(_ASKED_AGAIN)))),
+_list, _row, _hold = tables.call_list.c, tables.call_list_row.c, tables.hold.c
+_READ_AGAIN = (
+    *("position", "to_number", "fields", "metadata"),
+    *("state", "result", "ended_at", "call_ref", "due_at", "reading"),
 )
-_READ_AGAIN = ("position", "to_number", "fields", "metadata", "state", "result", "ended_at", "due_at", "reading")
 """What a row that was not dialled takes over when it is read again."""
 
 
@@ -118,7 +113,8 @@ class CallLists:
         before = (_row.list_id == list_id, _row.reading < reading)
         with self._database.write() as tx:
             _hold_reading(tx, list_id, reading)
-            tx.execute(sa.update(tables.call_list_row).where(*before, *_UNDIALLED).values(state=RowState.DROPPED))
+            gone = (*before, _undialled(tx, list_id))
+            tx.execute(sa.update(tables.call_list_row).where(*gone).values(state=RowState.DROPPED))
             tx.execute(sa.delete(tables.call_list_row).where(*before, _row.state == RowState.SET_ASIDE))
             tx.execute(sa.update(tables.call_list).where(_list.id == list_id).values(read_by=clear))
 
@@ -154,6 +150,7 @@ class _Batch:
         self._reading = reading
         self._new: list[dict[str, Any]] = []
         self._read_again: dict[int, dict[str, Any]] = {}
+        self._undialled = _undialled(tx, list_id)
         self._known = self._known_by_key({_name(row) for row in rows})
         self._numbers = self._taken({row.to_number for row in rows})
 
@@ -165,7 +162,7 @@ class _Batch:
             self._set_aside(values, new.wrong)
         elif key_hash in self._known and (known is None or known.reading == self._reading):
             self._set_aside(values, "duplicate_key")
-        elif known is not None and _stays(known):
+        elif known is not None and not known.is_undialled and known.state != RowState.DROPPED:
             self._read_again[known.id] = {"reading": self._reading}
             self._known[key_hash] = None
         elif new.to_number in self._numbers:
@@ -182,7 +179,8 @@ class _Batch:
 
     def _known_by_key(self, keys: Collection[str]) -> dict[str, Any]:
         """Give the rows that are there, by key; those that are new in this batch are noted as None."""
-        known = sa.select(tables.call_list_row).where(_row.list_id == self._list_id, _row.key_hash.in_(keys))
+        columns = (*tables.call_list_row.c, self._undialled.label("is_undialled"))
+        known = sa.select(*columns).where(_row.list_id == self._list_id, _row.key_hash.in_(keys))
         return {row.key_hash: row for row in self._tx.execute(known)}
 
     def _taken(self, numbers: Collection[str]) -> set[str]:
@@ -191,7 +189,7 @@ class _Batch:
         They may be gone from the source by now, or have another number. One that comes again is taken again.
         """
         theirs = (_row.list_id == self._list_id, _row.to_number.in_(numbers), sa.text(tables.HAS_NUMBER))
-        others = (*theirs, _row.reading < self._reading, *_UNDIALLED)
+        others = (*theirs, _row.reading < self._reading, self._undialled)
         self._tx.execute(sa.update(tables.call_list_row).where(*others).values(state=RowState.DROPPED))
         return set(self._tx.scalars(sa.select(_row.to_number).where(*theirs)))
 
@@ -215,6 +213,7 @@ class _Batch:
             "state": RowState.PENDING,
             "result": None,
             "ended_at": None,
+            "call_ref": None,
             "attempt": 1,
             "due_at": datetime.now(UTC),
             "reading": self._reading,
@@ -232,12 +231,28 @@ def _hold_reading(tx: sa.Connection, list_id: str, reading: int) -> None:
         raise ReadingError(list_id)
 
 
+def _undialled(tx: sa.Connection, list_id: str) -> sa.ColumnElement[bool]:
+    """Say which rows were not dialled, and become what the source says now.
+
+    So do those that VoiceInfra refused: what was wrong may have been the row. But where a person has cancelled a list,
+    nobody is called because somebody clears a whole run.
+    """
+    pending = sa.and_(_row.state == RowState.PENDING, _row.result.is_distinct_from(CallState.CANCELLED))
+    rejected = sa.and_(_row.state == RowState.DONE, _row.result == CallState.REJECTED)
+    undialled = pending if _may_be_cancelled(tx, list_id) else sa.or_(pending, rejected)
+    return sa.and_(_row.attempt == 1, undialled)
+
+
+def _may_be_cancelled(tx: sa.Connection, list_id: str) -> bool:
+    """Tell whether a hold that a list may have met was released with its calls cancelled."""
+    others = sa.or_(
+        sa.and_(_hold.scope == Scope.LIST, _hold.name != _list.id),
+        sa.and_(_hold.scope == Scope.DAG, _hold.name != _list.dag_id),
+    )
+    met = (_hold.environment == _list.environment, _hold.released_at >= _list.created_at, ~others)
+    cancelled = sa.select(_hold.id).join_from(tables.call_list, tables.hold, sa.and_(*met))
+    return tx.scalar(cancelled.where(_list.id == list_id, _hold.cancelled).limit(1)) is not None
+
+
 def _name(row: NewRow) -> str:
     return hash_key(row.key or row.to_number)
-
-
-def _stays(row: Any) -> bool:
-    """Tell whether a row keeps what it was read with: it has been dialled, or has its end state for good."""
-    if row.attempt > 1 or row.state == RowState.OPEN:
-        return True
-    return row.state == RowState.DONE and row.result not in _ASKED_AGAIN

@@ -97,19 +97,20 @@ class Database:
 
         The end of a task may come in the middle of the driver or of the pool: what state they are in, nobody knows.
         """
-        engine, before, driver = self.engine, sys.exception(), None
+        engine, before = self.engine, sys.exception()
         try:
             with engine.connect() as connection:
-                driver = connection.connection.driver_connection
-                yield connection
+                try:
+                    yield connection
+                except BaseException as error:
+                    if _stop_under(error, before) is not None:
+                        # While it is ours: given back, it may be another thread's already.
+                        connection.invalidate()
+                    raise
         except BaseException as error:
             stop = _stop_under(error, before)
             if stop is None:
                 raise
-            if driver is not None:
-                if self.is_sqlite:
-                    sqlite.roll_back(driver)
-                driver.close()
             engine.dispose()
             raise stop from None
 

@@ -58,11 +58,13 @@ class NewRow:
 class ListRow:
     """A row of a list.
 
+    :param reading: in which it was read: who reads the list again takes it over.
     :param attempt: that is due next, or is going on.
     :param call_ref: of its latest call.
     """
 
     id: int
+    reading: int
     position: int
     key: str | None = field(repr=False)
     to_number: str = field(repr=False)
@@ -77,6 +79,7 @@ class RowCall:
     """The call of a row that is open, as the store knows it now."""
 
     row_id: int
+    reading: int
     attempt: int
     ref: str
     call_id: str | None
@@ -96,6 +99,7 @@ class RowStep:
     """
 
     row_id: int
+    reading: int
     until: datetime | None = None
     attempt: int = 1
     result: str | None = None
@@ -153,7 +157,16 @@ class ListRows:
         now = datetime.now(UTC)
         dead_claim = sa.and_(_call.state == CallState.CLAIMED, _call.claim_expires_at < now)
         is_over = sa.or_(_call.state.not_in(_OPEN_CALLS), _call.deadline < now, dead_claim)
-        columns = (_row.id, _row.attempt, _call.ref, _call.call_id, _call.state, _call.outcome, _call.completed_at)
+        columns = (
+            _row.id,
+            _row.reading,
+            _row.attempt,
+            _call.ref,
+            _call.call_id,
+            _call.state,
+            _call.outcome,
+            _call.completed_at,
+        )
         with self._database.read() as tx:
             return [RowCall(*row) for row in tx.execute(self._calls_of(list_id, *columns).where(is_over))]
 
@@ -171,32 +184,35 @@ class ListRows:
         with self._database.read() as tx:
             return tx.scalar(self._calls_of(list_id, sa.func.count()).where(ended)) or 0
 
-    def called(self, row_id: int, ref: str) -> None:
+    def called(self, row: ListRow, ref: str) -> None:
         """Note that a row's call is going on, which was placed before."""
-        self._update(row_id, state=RowState.OPEN, call_ref=ref)
+        self._update(row, state=RowState.OPEN, call_ref=ref)
 
-    def wait(self, row_id: int, until: datetime) -> None:
+    def wait(self, row: ListRow, until: datetime) -> None:
         """Let a row be due later."""
-        self._update(row_id, state=RowState.PENDING, due_at=until)
+        self._update(row, state=RowState.PENDING, due_at=until)
 
-    def done(self, row_id: int, result: str, ref: str) -> None:
+    def done(self, row: ListRow, result: str, ref: str) -> None:
         """Note how a row has ended."""
-        self._update(row_id, state=RowState.DONE, result=result, ended_at=datetime.now(UTC), call_ref=ref)
+        self._update(row, state=RowState.DONE, result=result, ended_at=datetime.now(UTC), call_ref=ref)
 
     def go_on(self, steps: Sequence[RowStep]) -> None:
         """Note what becomes of several rows, in one transaction."""
-        now, row = datetime.now(UTC), _row.id == sa.bindparam("row")
+        now, ours = datetime.now(UTC), (_row.id == sa.bindparam("row"), _row.reading == sa.bindparam("read"))
         again: dict[str, Any] = {"state": RowState.PENDING, "due_at": sa.bindparam("until")}
         again["attempt"] = sa.bindparam("next")
         ended: dict[str, Any] = {"state": RowState.DONE, "result": sa.bindparam("how"), "ended_at": sa.bindparam("at")}
-        waiting = [{"row": step.row_id, "until": step.until, "next": step.attempt} for step in steps if step.until]
-        done = [
-            {"row": step.row_id, "how": step.result, "at": step.ended_at or now} for step in steps if not step.until
-        ]
+        waiting, done = [], []
+        for step in steps:
+            row = {"row": step.row_id, "read": step.reading}
+            if step.until is not None:
+                waiting.append(row | {"until": step.until, "next": step.attempt})
+            else:
+                done.append(row | {"how": step.result, "at": step.ended_at or now})
         with self._database.write() as tx:
             for values, rows in ((again, waiting), (ended, done)):
                 if rows:
-                    tx.execute(sa.update(tables.call_list_row).where(row).values(**values), rows)
+                    tx.execute(sa.update(tables.call_list_row).where(*ours).values(**values), rows)
 
     def reopen(self, list_id: str) -> None:
         """Let rows go on that ended while nobody knew how their calls had, where that is known by now."""
@@ -272,7 +288,16 @@ class ListRows:
 
     @staticmethod
     def _pending(list_id: str) -> sa.Select[Any]:
-        columns = (_row.id, _row.position, _row.key, _row.to_number, _row.fields, _row.metadata, _row.attempt)
+        columns = (
+            _row.id,
+            _row.reading,
+            _row.position,
+            _row.key,
+            _row.to_number,
+            _row.fields,
+            _row.metadata,
+            _row.attempt,
+        )
         return sa.select(*columns, _row.call_ref).where(_row.list_id == list_id, _row.state == RowState.PENDING)
 
     @staticmethod
@@ -281,9 +306,11 @@ class ListRows:
         query = sa.select(*columns).join_from(tables.call_list_row, tables.call, _call.ref == _row.call_ref)
         return query.where(_row.list_id == list_id, _row.state == RowState.OPEN)
 
-    def _update(self, row_id: int, **values: Any) -> None:
+    def _update(self, row: ListRow, **values: Any) -> None:
+        """Note what became of a row, unless the list was read again meanwhile: then it may be another person's."""
+        ours = (_row.id == row.id, _row.reading == row.reading)
         with self._database.write() as tx:
-            tx.execute(sa.update(tables.call_list_row).where(_row.id == row_id).values(**values))
+            tx.execute(sa.update(tables.call_list_row).where(*ours).values(**values))
 
 
 def open_rows(tx: sa.Connection, refs: Mapping[int, str]) -> None:

@@ -20,6 +20,7 @@ from airflow_provider_voiceinfra.calls.stop_when import StopWhen
 from airflow_provider_voiceinfra.calls.waves import Waves
 from airflow_provider_voiceinfra.store import claims, tables
 from airflow_provider_voiceinfra.store.call_store import CallStore
+from airflow_provider_voiceinfra.store.list_rows import RowStep
 from airflow_provider_voiceinfra.store.records import Source
 
 ROWS, KILLS, LINES = 60, 3, 10
@@ -156,8 +157,8 @@ def test_the_rate_and_the_end_are_told_once_rows_have_ended(voiceinfra):
     ours, list_id = waves(store, voiceinfra.sandbox.url)
     to_the_end(ours)
     with store.database.read() as tx:
-        row = tx.scalar(sa.select(tables.call_list_row.c.id).limit(1))
-    store.list_rows.wait(row, datetime.now(UTC))
+        row = tx.execute(sa.select(tables.call_list_row).limit(1)).one()
+    store.list_rows.go_on([RowStep(row.id, row.reading, datetime.now(UTC))])
     told = progress.describe(store, list_id)
     assert re.search(r"1 of 60 rows left, .*59 answered, \d+\.\d rows a minute, at which it is done at 20", told)
 

@@ -273,11 +273,10 @@ def test_so_does_what_an_overdue_call_says_at_last(run_list, voiceinfra, clear, 
     assert len(voiceinfra.dials) == dials
 
 
-def test_whom_a_mended_rule_lets_through_now_is_called_by_a_clear(run_list, voiceinfra, warehouse, clear):
-    voiceinfra.store.do_not_call.add(["+12125551000"], actor="ada", why="asked by mail")
-    warehouse([(1, "+12125551000", "Ada", None), (2, "2125551001", "Eve", None)])
-    assert run_list(when=DAY, **OF_WAREHOUSE).xcom("call")["do_not_call"] == 1
-    voiceinfra.store.do_not_call.remove("+12125551000", actor="ada", why="she asked for it")
+def test_whom_voiceinfra_refused_to_call_is_called_by_a_clear(run_list, voiceinfra, warehouse, clear):
+    warehouse([(1, "2125551000", "Ada", None), (2, "2125550140", "Eve", None)])
+    assert run_list(when=DAY, **OF_WAREHOUSE).xcom("call")["rejected"] == 1
+    warehouse([(1, "2125551000", "Ada", None), (2, "2125551001", "Eve", None)])
     for _ in range(2):
         clear()
         run = run_list(when=DAY, **OF_WAREHOUSE)
@@ -436,10 +435,11 @@ def test_after_give_up_after_nobody_is_dialled_any_more(run_list, voiceinfra, ca
 
 
 def test_no_faster_than_calls_per_second(run_list, voiceinfra):
-    run = run_list(calls=people(12), max_in_flight=12, calls_per_second=10)
-    assert run.xcom("call")["answered"] == 12
+    run = run_list(calls=people(32), max_in_flight=32, calls_per_second=10)
+    assert run.xcom("call")["answered"] == 32
+    # Three seconds at a time: a busy machine may bring one a little late, and the next in time.
     times = sorted(dial.at for dial in voiceinfra.dials)
-    assert min(b - a for a, b in zip(times, times[10:], strict=False)) >= timedelta(seconds=1)
+    assert min(b - a for a, b in zip(times, times[30:], strict=False)) >= timedelta(seconds=3)
 
 
 def test_a_plan_calls_nobody_and_says_what_would_happen_and_when(run_list, voiceinfra, warehouse):

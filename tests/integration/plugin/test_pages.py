@@ -179,8 +179,8 @@ def called_list(store):
     store.lists.finish_reading(list_id, 1, 0)
     due = store.list_rows.due(list_id, datetime.now(UTC), 10)
     for row, result in zip(due, ["answered", "answered", "voicemail"], strict=False):
-        store.list_rows.done(row.id, result, "vc_1")
-    store.list_rows.called(due[3].id, "vc_2")
+        store.list_rows.done(row, result, "vc_1")
+    store.list_rows.called(due[3], "vc_2")
     return list_id
 
 
@@ -200,7 +200,7 @@ def test_a_list_is_sent_anew_only_where_it_has_changed(visit, store, called_list
     version = re.search(r"seen=(\w+)", get(client, f"/lists/{called_list}").text)[1]
     assert get(client, f"/lists/{called_list}/now", seen=version).status_code == 204
     [row, *_] = store.list_rows.due(called_list, datetime.now(UTC), 1)
-    store.list_rows.done(row.id, "failed", "vc_3")
+    store.list_rows.done(row, "failed", "vc_3")
     assert "4 of 6 done" in text(get(client, f"/lists/{called_list}/now", seen=version))
 
 

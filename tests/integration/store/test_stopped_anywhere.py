@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import gc
 import random
 import signal
 import sys
+import threading
 
 import pytest
 import sqlalchemy as sa
+
+from airflow_provider_voiceinfra.store import tables
+from airflow_provider_voiceinfra.store.records import Source
 
 STOPS = 500
 LONGEST = 0.004
@@ -33,6 +38,11 @@ def write_until_stopped(store, after):
         signal.setitimer(signal.ITIMER_REAL, 0)
 
 
+def stop_reading(tx):
+    tx.execute(sa.select(tables.call_list.c.id).limit(1))
+    raise StoppedError
+
+
 # What a stop has left half open is closed by the collector.
 @pytest.mark.filterwarnings("ignore::ResourceWarning")
 def test_it_ends_and_keeps_nobody_waiting(open_store, monkeypatch):
@@ -51,3 +61,24 @@ def test_it_ends_and_keeps_nobody_waiting(open_store, monkeypatch):
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, handler)
+        gc.collect()
+
+
+def test_another_thread_loses_nothing_that_it_was_told_is_committed(open_store):
+    store, stops, written, stopped = open_store(), 300, [], threading.Event()
+
+    def open_lists(name):
+        while not stopped.is_set():
+            written.append(store.lists.open(Source(name, f"run-{len(written)}", "run", f"task-{len(written)}")))
+
+    threads = [threading.Thread(target=open_lists, args=[name]) for name in ("a", "b", "c")]
+    for thread in threads:
+        thread.start()
+    for _ in range(stops):
+        with pytest.raises(StoppedError), store.database.read() as tx:
+            stop_reading(tx)
+    stopped.set()
+    for thread in threads:
+        thread.join()
+    with open_store().database.read() as tx:
+        assert set(tx.scalars(sa.select(tables.call_list.c.id))) == set(written)

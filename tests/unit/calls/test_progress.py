@@ -36,7 +36,7 @@ def fail(store, list_id, count):
     """Call so many, none of whom is reached."""
     for row in store.list_rows.due(list_id, datetime.now(UTC) + timedelta(minutes=1), count):
         call_id = f"call-{row.id}"
-        store.list_rows.called(row.id, queued(store, call_id, to_number=row.to_number).ref)
+        store.list_rows.called(row, queued(store, call_id, to_number=row.to_number).ref)
         deliver(store, call_id, to_number=row.to_number, call_outcome="failed")
 
 

@@ -51,7 +51,7 @@ def test_and_those_that_its_rows_found_placed_already(store, monkeypatch):
         list_id, [NewRow(number, f"key-{number}", f"+1212555{number:04}", {}, {}) for number in range(6)], 0
     )
     for row, ref in zip(store.list_rows.due(list_id, datetime.now(UTC), 4), placed, strict=True):
-        store.list_rows.done(row.id, "already_called", ref)
+        store.list_rows.done(row, "already_called", ref)
     assert sorted(refs(store.attempts.of_list(list_id))) == sorted(placed)
 
 

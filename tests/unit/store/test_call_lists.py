@@ -107,7 +107,7 @@ def test_reading_again_keeps_who_was_called_and_drops_who_is_gone(store, read):
     list_id = read(row(1, "a", name="old"), row(2, "b"), row(3, "c"), NewRow(4, None, "", {}, {}, wrong="bad"))
     called, *_ = due(store, list_id)
     queued(store, "call-1")
-    store.list_rows.called(called.id, store.calls.get("call-1").ref)
+    store.list_rows.called(called, store.calls.get("call-1").ref)
     assert read(row(1, "a", name="new"), row(2, "b", name="new"), row(4, "d"), clear=1) == list_id
     assert counts(store, list_id) == {("open", ""): 1, ("pending", ""): 2, ("dropped", ""): 1}
     assert {each.key: each.fields for each in due(store, list_id)} == {"b": {"name": "new"}, "d": {}}
@@ -171,39 +171,93 @@ def test_a_row_that_was_dialled_keeps_its_number_and_nobody_else_is_called_there
     list_id = read(row(1, "a", ADA))
     [called] = due(store, list_id)
     ref = queued(store, "call-1", to_number=ADA).ref
-    store.list_rows.called(called.id, ref)
+    store.list_rows.called(called, ref)
     if result is not None:
-        store.list_rows.done(called.id, result, ref)
+        store.list_rows.done(called, result, ref)
     read(row(1, "a", BOB), row(2, "b", ADA), clear=1)
     assert numbers(store, list_id) == {}
     assert counts(store, list_id)["set_aside", "duplicate_number"] == 1
     assert [each.to_number for each in rows(store, tables.call_list_row) if each.call_ref == ref] == [ADA]
 
 
-@pytest.mark.parametrize("result", ["rejected", "suppressed", "not_due", "do_not_call", "no_timezone", "expired"])
-def test_where_a_rule_or_the_row_itself_was_in_the_way_it_is_asked_again_as_it_reads_now(store, read, result):
+def reject(store, row):
+    """VoiceInfra refuses the call of a row; gives its ref."""
+    ref = claim(store, row.key, to_number=row.to_number, list_row=row.id).ref
+    store.list_rows.done(row, "rejected", ref)
+    return ref
+
+
+def cancel(store, scope, name):
+    store.holds.place(scope, name, why="wrong list", actor="stop_when")
+    store.holds.release(scope, name, actor="ada", cancel=True)
+
+
+def test_whom_voiceinfra_refused_to_call_is_asked_for_again_as_it_reads_now(store, read):
     list_id = read(row(1, "a", ADA), row(2, "b", BOB))
     for each in due(store, list_id):
-        store.list_rows.done(each.id, result, "vc_1")
+        reject(store, each)
     read(row(1, "a", EVE), row(2, "c", BOB), clear=1)
     assert numbers(store, list_id) == {"a": EVE, "c": BOB}
-    assert counts(store, list_id) == {("pending", ""): 2, ("dropped", result): 1}
-    assert store.list_rows.count_ended(list_id, datetime.now(UTC) - timedelta(minutes=1)) == 1
+    assert counts(store, list_id) == {("pending", ""): 2, ("dropped", "rejected"): 1}
 
 
-@pytest.mark.parametrize("result", ["cancelled", "given_up"])
-def test_what_was_ended_by_a_person_or_by_time_stays_so(store, read, result):
+@pytest.mark.parametrize("result", ["cancelled", "given_up", "suppressed", "do_not_call", "expired", "already_called"])
+def test_what_ended_in_another_way_stays_so(store, read, result):
     list_id = read(row(1, "a", ADA))
     [each] = due(store, list_id)
-    store.list_rows.done(each.id, result, "vc_1")
+    store.list_rows.done(each, result, "vc_1")
     read(row(1, "a", BOB), row(2, "b", ADA), clear=1)
     assert numbers(store, list_id) == {}
+
+
+@pytest.mark.parametrize("scope", [Scope.LIST, Scope.DAG, Scope.ALL, Scope.AGENT])
+def test_of_a_list_that_a_person_has_cancelled_nobody_is_asked_for_again(store, read, scope):
+    list_id = read(row(1, "a", ADA), row(2, "b", BOB))
+    reject(store, due(store, list_id)[0])
+    cancel(store, scope, {Scope.LIST: list_id, Scope.DAG: TASK.dag_id, Scope.AGENT: "agent", Scope.ALL: ""}[scope])
+    read(row(1, "a", ADA), clear=1)
+    assert counts(store, list_id)["done", "rejected"] == 1
+
+
+@pytest.mark.parametrize(("scope", "name"), [(Scope.LIST, "vl_other"), (Scope.DAG, "other")])
+def test_another_lists_end_is_not_its_own(store, read, scope, name):
+    list_id = read(row(1, "a", ADA))
+    reject(store, due(store, list_id)[0])
+    cancel(store, scope, name)
+    read(row(1, "a", ADA), clear=1)
+    assert numbers(store, list_id) == {"a": ADA}
+
+
+def test_what_was_cancelled_in_a_workers_hands_stays_so_when_it_is_read_again(store, read):
+    list_id = read(row(1, "a", ADA))
+    [each] = due(store, list_id)
+    cancel(store, Scope.LIST, list_id)
+    # What waits for its hours besides is told so when they open.
+    store.list_rows.wait(each, datetime.now(UTC))
+    read(row(1, "a", BOB), clear=1)
+    assert [(each.result, each.to_number) for each in rows(store, tables.call_list_row)] == [("cancelled", ADA)]
+
+
+@pytest.mark.parametrize("late", ["done", "wait", "called", "go_on"])
+def test_a_try_that_wakes_when_the_list_was_read_again_changes_nothing(store, read, late):
+    list_id = read(row(1, "a", ADA))
+    [ours] = due(store, list_id)
+    ref = reject(store, ours)
+    read(row(1, "a", EVE), clear=1)
+    before = rows(store, tables.call_list_row)
+    {
+        "done": lambda: store.list_rows.done(ours, "rejected", ref),
+        "wait": lambda: store.list_rows.wait(ours, datetime.now(UTC)),
+        "called": lambda: store.list_rows.called(ours, ref),
+        "go_on": lambda: store.list_rows.go_on([RowStep(ours.id, ours.reading, result="rejected")]),
+    }[late]()
+    assert rows(store, tables.call_list_row) == before
 
 
 def test_so_does_one_that_is_to_be_called_again(store, read):
     list_id = read(row(1, "a", ADA))
     [called] = due(store, list_id)
-    store.list_rows.go_on([RowStep(called.id, datetime.now(UTC), attempt=2)])
+    store.list_rows.go_on([RowStep(called.id, called.reading, datetime.now(UTC), attempt=2)])
     read(row(1, "a", BOB), row(2, "b", ADA), clear=1)
     assert numbers(store, list_id) == {"a": ADA}
 
@@ -212,7 +266,7 @@ def test_a_call_that_has_ended_is_a_line_that_is_free(store, read):
     list_id = read(row(1), row(2))
     for number, each in enumerate(due(store, list_id)):
         claim = queued(store, f"call-{number}")
-        store.list_rows.called(each.id, claim.ref)
+        store.list_rows.called(each, claim.ref)
     assert store.list_rows.ended_calls(list_id) == 0
     deliver(store, "call-0")
     assert store.list_rows.ended_calls(list_id) == 1
@@ -230,7 +284,7 @@ def test_rows_that_ended_while_nobody_knew_how_go_on_where_it_is_known_by_now(st
     late, _, not_placed, _ = refs = [each.ref for each in calls]
     list_id = read(*[row(position) for position in range(1, 5)])
     for each, ref in zip(due(store, list_id), refs, strict=True):
-        store.list_rows.done(each.id, state(store, ref), ref)
+        store.list_rows.done(each, state(store, ref), ref)
     store.list_rows.reopen(list_id)
     assert counts(store, list_id) == {("done", "overdue"): 2, ("done", "unknown"): 2}
     deliver(store, "late")
@@ -243,9 +297,9 @@ def test_rows_that_ended_while_nobody_knew_how_go_on_where_it_is_known_by_now(st
 def test_purging_leaves_only_rows_that_are_to_be_called_or_whose_call_goes_on(store, read):
     list_id = read(*[row(position) for position in range(1, 6)], row(6, number=ADA), row(7, number=ADA))
     ended, going_on, again, *_ = due(store, list_id)
-    store.list_rows.done(ended.id, "answered", queued(store, "call-1").ref)
-    store.list_rows.called(going_on.id, queued(store, "call-2").ref)
-    store.list_rows.go_on([RowStep(again.id, datetime.now(UTC), attempt=2)])
+    store.list_rows.done(ended, "answered", queued(store, "call-1").ref)
+    store.list_rows.called(going_on, queued(store, "call-2").ref)
+    store.list_rows.go_on([RowStep(again.id, again.reading, datetime.now(UTC), attempt=2)])
     read(*[row(position) for position in range(1, 5)], clear=1)
     store.retention.purge(datetime.now(UTC) + LATER)
     left = [(each.position, each.state) for each in rows(store, tables.call_list_row)]

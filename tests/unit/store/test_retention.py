@@ -119,7 +119,7 @@ def test_a_row_of_a_list_goes_with_its_call_though_the_list_has_not_looked_since
     unknown = [claim(store, f"key {at}", to_number=number) for at, number in enumerate(numbers)]
     for row, ours in zip(store.list_rows.due(list_id, datetime.now(UTC), 2), unknown, strict=True):
         store.claims.record_unknown(ours, "no answer")
-        store.list_rows.called(row.id, ours.ref)
+        store.list_rows.called(row, ours.ref)
     store.resolutions.not_placed(unknown[0].ref, actor="ada")
     purge_all(store)
     # The other one goes on: nobody knows whether it was placed.
