@@ -14,6 +14,9 @@ import sqlalchemy as sa
 from airflow_provider_voiceinfra.store import tables
 from airflow_provider_voiceinfra.store.records import Source
 
+# What a stop has left half open, or another thread had in use, is closed by the collector.
+pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
+
 STOPS = 500
 LONGEST = 0.004
 """Seconds until it is stopped: a few transactions."""
@@ -21,6 +24,12 @@ LONGEST = 0.004
 
 class StoppedError(BaseException):
     """As Airflow raises in a task that it ends, from a signal's handler."""
+
+
+@pytest.fixture(autouse=True)
+def collected():
+    yield
+    gc.collect()
 
 
 def write(store):
@@ -43,8 +52,6 @@ def stop_reading(tx):
     raise StoppedError
 
 
-# What a stop has left half open is closed by the collector.
-@pytest.mark.filterwarnings("ignore::ResourceWarning")
 def test_it_ends_and_keeps_nobody_waiting(open_store, monkeypatch):
     def stop(*_):
         raise StoppedError
@@ -61,7 +68,6 @@ def test_it_ends_and_keeps_nobody_waiting(open_store, monkeypatch):
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, handler)
-        gc.collect()
 
 
 def test_another_thread_loses_nothing_that_it_was_told_is_committed(open_store):
