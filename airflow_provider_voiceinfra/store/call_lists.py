@@ -19,6 +19,27 @@ from airflow_provider_voiceinfra.store.list_rows import NewRow, RowState
 from airflow_provider_voiceinfra.store.records import CallState, Source
 
 _list, _row, _hold = tables.call_list.c, tables.call_list_row.c, tables.hold.c
+_IS_CANCELLED = sa.exists().where(
+    _list.id == _row.list_id,
+    _hold.environment == _list.environment,
+    _hold.released_at >= _list.created_at,
+    _hold.cancelled,
+    sa.or_(_hold.scope != Scope.LIST, _hold.name == _list.id),
+    sa.or_(_hold.scope != Scope.DAG, _hold.name == _list.dag_id),
+)
+"""Whether a hold that a row's list may have met was released with what waited for it cancelled."""
+_UNDIALLED = sa.and_(
+    _row.attempt == 1,
+    sa.or_(
+        sa.and_(_row.state == RowState.PENDING, _row.result.is_distinct_from(CallState.CANCELLED)),
+        sa.and_(_row.state == RowState.DONE, _row.result == CallState.REJECTED, ~_IS_CANCELLED),
+    ),
+)
+"""Which rows become what the source says now.
+
+So do those that VoiceInfra refused: what was wrong may have been the row. But where a person has cancelled a list,
+nobody is called because somebody clears a whole run.
+"""
 _READ_AGAIN = (
     *("position", "to_number", "fields", "metadata"),
     *("state", "result", "ended_at", "call_ref", "due_at", "reading"),
@@ -113,8 +134,7 @@ class CallLists:
         before = (_row.list_id == list_id, _row.reading < reading)
         with self._database.write() as tx:
             _hold_reading(tx, list_id, reading)
-            gone = (*before, _undialled(tx, list_id))
-            tx.execute(sa.update(tables.call_list_row).where(*gone).values(state=RowState.DROPPED))
+            tx.execute(sa.update(tables.call_list_row).where(*before, _UNDIALLED).values(state=RowState.DROPPED))
             tx.execute(sa.delete(tables.call_list_row).where(*before, _row.state == RowState.SET_ASIDE))
             tx.execute(sa.update(tables.call_list).where(_list.id == list_id).values(read_by=clear))
 
@@ -150,7 +170,6 @@ class _Batch:
         self._reading = reading
         self._new: list[dict[str, Any]] = []
         self._read_again: dict[int, dict[str, Any]] = {}
-        self._undialled = _undialled(tx, list_id)
         self._known = self._known_by_key({_name(row) for row in rows})
         self._numbers = self._taken({row.to_number for row in rows})
 
@@ -179,7 +198,7 @@ class _Batch:
 
     def _known_by_key(self, keys: Collection[str]) -> dict[str, Any]:
         """Give the rows that are there, by key; those that are new in this batch are noted as None."""
-        columns = (*tables.call_list_row.c, self._undialled.label("is_undialled"))
+        columns = (*tables.call_list_row.c, _UNDIALLED.label("is_undialled"))
         known = sa.select(*columns).where(_row.list_id == self._list_id, _row.key_hash.in_(keys))
         return {row.key_hash: row for row in self._tx.execute(known)}
 
@@ -189,7 +208,7 @@ class _Batch:
         They may be gone from the source by now, or have another number. One that comes again is taken again.
         """
         theirs = (_row.list_id == self._list_id, _row.to_number.in_(numbers), sa.text(tables.HAS_NUMBER))
-        others = (*theirs, _row.reading < self._reading, self._undialled)
+        others = (*theirs, _row.reading < self._reading, _UNDIALLED)
         self._tx.execute(sa.update(tables.call_list_row).where(*others).values(state=RowState.DROPPED))
         return set(self._tx.scalars(sa.select(_row.to_number).where(*theirs)))
 
@@ -229,29 +248,6 @@ def _hold_reading(tx: sa.Connection, list_id: str, reading: int) -> None:
     """Let nobody begin another reading before the transaction ends; one that was begun is an error."""
     if tx.scalar(sa.select(_list.readings).where(_list.id == list_id).with_for_update()) != reading:
         raise ReadingError(list_id)
-
-
-def _undialled(tx: sa.Connection, list_id: str) -> sa.ColumnElement[bool]:
-    """Say which rows were not dialled, and become what the source says now.
-
-    So do those that VoiceInfra refused: what was wrong may have been the row. But where a person has cancelled a list,
-    nobody is called because somebody clears a whole run.
-    """
-    pending = sa.and_(_row.state == RowState.PENDING, _row.result.is_distinct_from(CallState.CANCELLED))
-    rejected = sa.and_(_row.state == RowState.DONE, _row.result == CallState.REJECTED)
-    undialled = pending if _may_be_cancelled(tx, list_id) else sa.or_(pending, rejected)
-    return sa.and_(_row.attempt == 1, undialled)
-
-
-def _may_be_cancelled(tx: sa.Connection, list_id: str) -> bool:
-    """Tell whether a hold that a list may have met was released with its calls cancelled."""
-    others = sa.or_(
-        sa.and_(_hold.scope == Scope.LIST, _hold.name != _list.id),
-        sa.and_(_hold.scope == Scope.DAG, _hold.name != _list.dag_id),
-    )
-    met = (_hold.environment == _list.environment, _hold.released_at >= _list.created_at, ~others)
-    cancelled = sa.select(_hold.id).join_from(tables.call_list, tables.hold, sa.and_(*met))
-    return tx.scalar(cancelled.where(_list.id == list_id, _hold.cancelled).limit(1)) is not None
 
 
 def _name(row: NewRow) -> str:

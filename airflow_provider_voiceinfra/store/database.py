@@ -100,17 +100,12 @@ class Database:
         engine, before = self.engine, sys.exception()
         try:
             with engine.connect() as connection:
-                try:
-                    yield connection
-                except BaseException as error:
-                    if _stop_under(error, before) is not None:
-                        # While it is ours: given back, it may be another thread's already.
-                        connection.invalidate()
-                    raise
+                yield connection
         except BaseException as error:
             stop = _stop_under(error, before)
             if stop is None:
                 raise
+            # The pool, not the connection: given back, that may be another thread's already.
             engine.dispose()
             raise stop from None
 

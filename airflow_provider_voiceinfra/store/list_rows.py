@@ -288,17 +288,9 @@ class ListRows:
 
     @staticmethod
     def _pending(list_id: str) -> sa.Select[Any]:
-        columns = (
-            _row.id,
-            _row.reading,
-            _row.position,
-            _row.key,
-            _row.to_number,
-            _row.fields,
-            _row.metadata,
-            _row.attempt,
-        )
-        return sa.select(*columns, _row.call_ref).where(_row.list_id == list_id, _row.state == RowState.PENDING)
+        columns = (_row.position, _row.key, _row.to_number, _row.fields, _row.metadata, _row.attempt, _row.call_ref)
+        mine = (_row.list_id == list_id, _row.state == RowState.PENDING)
+        return sa.select(_row.id, _row.reading, *columns).where(*mine)
 
     @staticmethod
     def _calls_of(list_id: str, *columns: Any) -> sa.Select[Any]:

@@ -28,17 +28,8 @@ def open_engine(path: Path, *, create: bool, **options: Any) -> sa.Engine:
         "sqlite://", creator=lambda: _connect(path, create=create), poolclass=sa.QueuePool, **options
     )
     sa.event.listen(engine, "begin", _begin)
-    sa.event.listen(engine, "invalidate", roll_back)
+    sa.event.listen(engine, "invalidate", _roll_back)
     return engine
-
-
-def roll_back(connection: sqlite3.Connection, *_: object) -> None:
-    """Free the locks of a connection that is going to be closed.
-
-    Closed alone, it would keep them until nothing refers to its cursors any more, such as an error's traceback.
-    """
-    with suppress(sqlite3.Error):
-        connection.rollback()
 
 
 def _connect(path: Path, *, create: bool) -> sqlite3.Connection:
@@ -82,6 +73,15 @@ def _begin_writing(connection: sa.Connection) -> None:
         _when_free(lambda: connection.exec_driver_sql("BEGIN IMMEDIATE"))
     finally:
         connection.exec_driver_sql(f"PRAGMA busy_timeout={1_000 * LOCK_TIMEOUT:.0f}")
+
+
+def _roll_back(connection: sqlite3.Connection, *_: object) -> None:
+    """Free the locks of a connection that is going to be closed.
+
+    Closed alone, it would keep them until nothing refers to its cursors any more, such as an error's traceback.
+    """
+    with suppress(sqlite3.Error):
+        connection.rollback()
 
 
 def _when_free(execute: Callable[[], object]) -> None:

@@ -1,1 +1,1 @@
-"""Tests of what costs no more in a store full of calls than in one with few, by the steps of SQLite's machine."""
+"""Tests of what costs no more in a store full of calls than in one with few, by steps or by plans."""

@@ -435,11 +435,10 @@ def test_after_give_up_after_nobody_is_dialled_any_more(run_list, voiceinfra, ca
 
 
 def test_no_faster_than_calls_per_second(run_list, voiceinfra):
-    run = run_list(calls=people(32), max_in_flight=32, calls_per_second=10)
-    assert run.xcom("call")["answered"] == 32
-    # Three seconds at a time: a busy machine may bring one a little late, and the next in time.
+    run = run_list(calls=people(12), max_in_flight=12, calls_per_second=10)
+    assert run.xcom("call")["answered"] == 12
     times = sorted(dial.at for dial in voiceinfra.dials)
-    assert min(b - a for a, b in zip(times, times[30:], strict=False)) >= timedelta(seconds=3)
+    assert min(b - a for a, b in zip(times, times[10:], strict=False)) >= timedelta(seconds=1)
 
 
 def test_a_plan_calls_nobody_and_says_what_would_happen_and_when(run_list, voiceinfra, warehouse):

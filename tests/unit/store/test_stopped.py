@@ -51,10 +51,12 @@ def test_stopped_while_it_waits_for_a_lock_it_can_write_again(store):
 
 
 def test_stopped_in_a_transaction_no_connection_is_used_again(store):
-    before = write(store)
+    with store.database.read() as one, store.database.read() as other:
+        before = {one.connection.driver_connection, other.connection.driver_connection}
     with pytest.raises(StoppedError), store.database.write():
         raise StoppedError
-    assert write(store) is not before
+    with store.database.read() as one, store.database.read() as other:
+        assert not before & {one.connection.driver_connection, other.connection.driver_connection}
 
 
 def test_stopped_in_the_driver_it_keeps_no_lock_while_the_stop_is_handled(store, monkeypatch):
