@@ -131,10 +131,22 @@ def test_calls_are_found_by_what_is_known_of_them(visit, place, complete):
     expect(rows).to_have_count(1)
     expect(rows).to_contain_text("+13105550201")
     page.get_by_role("link", name="Clear").click()
+    expect(page.get_by_label("DAG")).to_have_value("")
     page.get_by_label("Number ends with").fill("5550202")
     page.get_by_label("Number ends with").press("Enter")
     expect(page.locator(f"#{waiting}")).to_be_visible()
     expect(page.locator(f"#{answered}")).to_have_count(0)
+
+
+def test_calls_are_found_before_scripts_have_come(visit, place):
+    found, _ = place("+13105550301")
+    other, _ = place("+13105550302")
+    page = visit(java_script_enabled=False)
+    page.get_by_label("Number ends with").fill("5550301")
+    page.get_by_label("Number ends with").press("Enter")
+    expect(page.locator(f"#{found}")).to_be_visible()
+    expect(page.locator(f"#{other}")).to_have_count(0)
+    assert "5550301" not in page.url
 
 
 def test_a_completion_appears_by_itself_and_takes_nobody_from_their_place(visit, place, complete):
@@ -220,6 +232,7 @@ def test_an_admin_holds_and_releases_a_dag_by_keyboard_and_is_recorded(visit, pl
     [hold] = [each for each in call_store.holds.in_force() if each.name == place.dag_id]
     assert (hold.scope, hold.held_by, hold.why) == (Scope.DAG, "eve", "it says the wrong date")
     page.locator(".held a").click()
+    page.wait_for_url(re.compile("/holds$"), wait_until="load")
     page.get_by_role("button", name=f"Release DAG {place.dag_id}").click()
     page.get_by_role("button", name="Release", exact=True).click()
     expect(page.locator("#holds")).not_to_contain_text(place.dag_id)

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Form, HTTPException
+from fastapi import APIRouter, Depends, Form, HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
 from airflow_provider_voiceinfra.plugin.calls_page.calls import find_call
 from airflow_provider_voiceinfra.plugin.calls_page.rendering import render, told
+from airflow_provider_voiceinfra.plugin.calls_page.shield import must_act_by_script
 from airflow_provider_voiceinfra.plugin.calls_page.store import StoreDep
 from airflow_provider_voiceinfra.plugin.calls_page.visitor import Visitor, VisitorDep
 from airflow_provider_voiceinfra.store.call_store import CallStore
@@ -22,7 +23,7 @@ from airflow_provider_voiceinfra.store.records import Call, CallState
 
 _LONGEST_WHY, _LONGEST_NAME = 500, 255
 
-router = APIRouter()
+router = APIRouter(dependencies=[Depends(must_act_by_script)])
 ScopeForm = Annotated[Scope, Form()]
 NameForm = Annotated[str, Form(max_length=_LONGEST_NAME)]
 WhyForm = Annotated[str, Form(max_length=_LONGEST_WHY)]

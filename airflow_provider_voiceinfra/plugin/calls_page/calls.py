@@ -16,6 +16,7 @@ from airflow_provider_voiceinfra.loopback import is_loopback
 from airflow_provider_voiceinfra.plugin import paths
 from airflow_provider_voiceinfra.plugin.calls_page.rendering import render
 from airflow_provider_voiceinfra.plugin.calls_page.search import FIELDS, Search, SearchDep, address_of
+from airflow_provider_voiceinfra.plugin.calls_page.shield import is_by_script
 from airflow_provider_voiceinfra.plugin.calls_page.store import StoreDep
 from airflow_provider_voiceinfra.plugin.calls_page.visitor import Visitor, VisitorDep
 from airflow_provider_voiceinfra.store.call_pages import CallPage
@@ -40,11 +41,16 @@ def list_calls(request: Request, store: StoreDep, visitor: VisitorDep, search: S
 
 @router.post("/find")
 async def find_calls(request: Request) -> Response:
-    """Lead to what the form asks for: its fields are posted, because servers log addresses, and a number is private."""
+    """Lead to what the form asks for: its fields are posted, because servers log addresses, and a number is private.
+
+    A browser sends the form by itself where somebody is faster than our scripts.
+    """
     form = {name: str(value) for name, value in (await request.form()).items()}
+    path = f"{paths.calls_path()}/?{address_of(form)}"
+    if not is_by_script(request.headers):
+        return RedirectResponse(path, status_code=303)
     found = {"target": "#found", "select": "#found", "swap": "outerHTML"}
-    location = {"path": f"{paths.calls_path()}/?{address_of(form)}"} | found
-    return Response(status_code=204, headers={"HX-Location": json.dumps(location)})
+    return Response(status_code=204, headers={"HX-Location": json.dumps({"path": path} | found)})
 
 
 @router.get("/rows")

@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 from airflow.sdk import conf
+from fastapi import HTTPException
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -25,6 +27,7 @@ _POLICY = "; ".join(
         "base-uri 'none'",
     )
 )
+_NOT_OURS = "Only the Calls page itself may ask for this."
 _FORM = "application/x-www-form-urlencoded"
 _HEADERS = {
     "Content-Security-Policy": _POLICY,
@@ -57,7 +60,7 @@ class Shield:
         if scope["type"] == "http" and scope["method"] not in {"GET", "HEAD"}:
             headers = Headers(scope=scope)
             if not is_ours(headers):
-                app = PlainTextResponse("Only the Calls page itself may ask for this.", status_code=403)
+                app = PlainTextResponse(_NOT_OURS, status_code=403)
             elif headers.get("content-type", _FORM).partition(";")[0] != _FORM:
                 # Files would be written to the disk before anybody is asked to sign in.
                 app = PlainTextResponse("The Calls page sends its forms as text.", status_code=415)
@@ -65,10 +68,7 @@ class Shield:
 
 
 def is_ours(headers: Mapping[str, str]) -> bool:
-    """Tell whether a request comes from our own page: another site can make a browser send it, but not like this."""
-    if headers.get("hx-request") != "true":
-        # Another site would have to ask first whether it may send this header, and is not answered.
-        return False
+    """Tell whether a request comes from a page of this site: another site can make a browser send it, but not so."""
     site = headers.get("sec-fetch-site")
     if site is not None:
         return site == "same-origin"
@@ -76,3 +76,17 @@ def is_ours(headers: Mapping[str, str]) -> bool:
     origin = urlsplit(headers.get("origin", ""))
     hosts = {headers.get("host"), urlsplit(conf.get("api", "base_url", fallback="")).netloc}
     return bool(origin.netloc) and origin.netloc in hosts
+
+
+def is_by_script(headers: Mapping[str, str]) -> bool:
+    """Tell whether our script sends a request: another site would have to ask first, and is not answered."""
+    return headers.get("hx-request") == "true"
+
+
+async def must_act_by_script(request: Request) -> None:
+    """Refuse an act of a bare form, which whoever can put markup into a page of this site could write.
+
+    :raises HTTPException: 403.
+    """
+    if request.method == "POST" and not is_by_script(request.headers):
+        raise HTTPException(403, _NOT_OURS)
