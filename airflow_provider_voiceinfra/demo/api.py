@@ -21,7 +21,7 @@ class AirflowError(RuntimeError):
 
 
 class Api:
-    """The API server.
+    """The API server. What has failed is asked for again, so it has to be harmless twice.
 
     :param url: of the server, which asks for no token (``[core] simple_auth_manager_all_admins``)
     """
@@ -30,9 +30,16 @@ class Api:
         self.url = url
         self._http = requests.Session()
         self._http.trust_env = False
-        # SQLite is locked now and then, which is answered with 500: to read once more is harmless.
+        # SQLite is locked now and then: that is answered with 500, and nothing of the request was done.
         again = Retry(
-            None, connect=0, read=2, status=5, status_forcelist=[500], backoff_factor=0.2, raise_on_status=False
+            None,
+            connect=0,
+            read=2,
+            status=5,
+            status_forcelist=[500],
+            allowed_methods=None,
+            backoff_factor=0.2,
+            raise_on_status=False,
         )
         self._http.mount("http://", HTTPAdapter(max_retries=again))
 
