@@ -6,14 +6,14 @@ import json
 import sqlite3
 import subprocess
 import sys
-import threading
-from contextlib import closing, contextmanager
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 
 from airflow_provider_voiceinfra.demo.clinic import Clinic
 from airflow_provider_voiceinfra.store.call_store import CallStore
 from airflow_provider_voiceinfra.store.delivery import Delivery
+from tests.serving import serving
 from tests.system.conftest import ON_CALL, ROOT, wait_until
 from tests.unit.store.samples import body, deliver, queued
 
@@ -177,7 +177,6 @@ def test_webhooks_that_have_stopped_are_told(airflow, call_store):
     pause(airflow, "example_webhooks_stopped")
 
 
-@contextmanager
 def serving_files(files):
     """Serve some files, as VoiceInfra serves recordings."""
 
@@ -188,10 +187,4 @@ def serving_files(files):
             self.end_headers()
             self.wfile.write(content or b"")
 
-        def log_message(self, *_):
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
+    return serving(Handler)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from urllib.parse import quote
+
+from tests.serving import serving
 
 
 def answers(body: str, key: str) -> dict[str, tuple[str, dict[str, str], str]]:
@@ -35,14 +36,9 @@ class _Handler(BaseHTTPRequestHandler):
         lines = [f"HTTP/1.1 {status}", *(f"{name}: {value}" for name, value in told.items())]
         self.wfile.write("\r\n".join([*lines, "", content]).encode())
 
-    def log_message(self, *_: object) -> None:
-        pass
-
 
 @contextmanager
 def echoing() -> Iterator[str]:
     """Run it; gives its base URL."""
-    with ThreadingHTTPServer(("127.0.0.1", 0), _Handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}/v1"
-        server.shutdown()
+    with serving(_Handler) as url:
+        yield f"{url}/v1"

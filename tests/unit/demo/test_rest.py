@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import json
-import threading
 from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
+from urllib.parse import unquote
 
 import pytest
 import requests
 
 from airflow_provider_voiceinfra.demo.rest import AirflowRest
-
-DAGS = "/api/v2/dags"
+from tests.serving import serving
 
 
 class LockedServer:
@@ -20,13 +19,6 @@ class LockedServer:
 
     def __init__(self):
         self.fails_before, self.fails_after, self.runs, self.paused = [], [], [], True
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
-        threading.Thread(target=self._server.serve_forever, args=(0.005,), daemon=True).start()
-        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
-
-    def close(self):
-        self._server.shutdown()
-        self._server.server_close()
 
     def answer(self, method, path, body):
         if method in self.fails_before:
@@ -41,17 +33,17 @@ class LockedServer:
     def _do(self, method, path, body):
         if method == "PATCH":
             self.paused = body["is_paused"]
-        if path == f"{DAGS}/reminders":
+        if path == "/api/v2/dags/reminders":
             return 200, {"is_paused": self.paused}
         if method == "POST":
             if any(body["dag_run_id"] == run or body["logical_date"] for run in self.runs):
                 return 409, {}
             self.runs.append(body["dag_run_id"])
             return 200, {}
-        run_id = requests.utils.unquote(path.rpartition("/")[2])
+        run_id = unquote(path.rpartition("/")[2])
         return (200, {"state": "queued"}) if run_id in self.runs else (404, {})
 
-    def _handler(server):  # noqa: N805
+    def handler(server):  # noqa: N805
         class Handler(BaseHTTPRequestHandler):
             def _answer(self):
                 body = json.loads(self.rfile.read(int(self.headers.get("Content-Length") or 0)) or "{}")
@@ -62,22 +54,18 @@ class LockedServer:
 
             do_GET = do_POST = do_PATCH = _answer  # noqa: N815 - their names are the methods'
 
-            def log_message(self, *_args):
-                pass
-
         return Handler
 
 
 @pytest.fixture
 def server():
-    server = LockedServer()
-    yield server
-    server.close()
+    return LockedServer()
 
 
 @pytest.fixture
 def airflow(server):
-    return AirflowRest(server.url)
+    with serving(server.handler()) as url:
+        yield AirflowRest(url)
 
 
 @pytest.mark.parametrize("method", ["GET", "PATCH", "POST"])

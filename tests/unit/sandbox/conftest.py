@@ -5,12 +5,13 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 
 import pytest
 import requests
 
 from airflow_provider_voiceinfra.sandbox import Sandbox
+from tests.serving import serving
 
 BODY = {"agent_id": "agent_sandbox", "from_number": "+14155550199", "to_number": "+14155550100"}
 
@@ -34,11 +35,8 @@ class Receiver:
         self.gate.set()
         self._received = []
         self._changed = threading.Condition()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
-        threading.Thread(target=self._server.serve_forever, args=(0.005,), name="receiver", daemon=True).start()
-        self.url = f"http://127.0.0.1:{self._server.server_address[1]}/voiceinfra/webhook"
 
-    def _handler(receiver):  # noqa: N805
+    def handler(receiver):  # noqa: N805
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
 
@@ -52,9 +50,6 @@ class Receiver:
                 self.send_response(status)
                 self.send_header("Content-Length", "0")
                 self.end_headers()
-
-            def log_message(self, *_args):
-                pass
 
         return Handler
 
@@ -72,17 +67,14 @@ class Receiver:
             assert self._changed.wait_for(lambda: len(self._received) >= n, timeout)
             return list(self._received)
 
-    def close(self):
-        self.gate.set()
-        self._server.shutdown()
-        self._server.server_close()
-
 
 @pytest.fixture
 def receiver():
     receiver = Receiver()
-    yield receiver
-    receiver.close()
+    with serving(receiver.handler()) as url:
+        receiver.url = f"{url}/voiceinfra/webhook"
+        yield receiver
+        receiver.gate.set()
 
 
 @pytest.fixture
