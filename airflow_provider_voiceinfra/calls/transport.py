@@ -14,6 +14,8 @@ import requests
 from requests.adapters import HTTPAdapter
 from urllib3.exceptions import HTTPError
 
+from airflow_provider_voiceinfra.surroundings import surroundings
+
 MAX_ANSWER_BYTES = 1 << 16
 
 KEPT_FOR = 1.0
@@ -145,7 +147,7 @@ class _Line:
         try:
             # Prepared without a session, which would add the user's ~/.netrc.
             request = requests.Request("POST", url, headers=dict(headers), data=body).prepare()
-            self._surroundings = self._surroundings or _surroundings(url)
+            self._surroundings = self._surroundings or surroundings(url)
             timeout = (timeouts.connect, timeouts.read)
             response = self._adapter.send(request, stream=True, timeout=timeout, **self._surroundings)
         except TooLateError:
@@ -158,13 +160,6 @@ class _Line:
     def close(self) -> None:
         """Close it."""
         self._adapter.close()
-
-
-def _surroundings(url: str) -> Mapping[str, Any]:
-    """Give the machine's proxies and certificates."""
-    # Plain http is for this machine only, and a proxy is another one.
-    found = requests.Session().merge_environment_settings(url, {"http": ""}, None, None, None)
-    return {name: found[name] for name in ("proxies", "verify", "cert")}
 
 
 def _read(response: requests.Response, seconds: float) -> bytes | None:

@@ -12,6 +12,7 @@ import requests
 
 from airflow_provider_voiceinfra.store.errors import StoreError
 from airflow_provider_voiceinfra.store.forwards import Forwards
+from airflow_provider_voiceinfra.surroundings import surroundings
 
 log = logging.getLogger(__name__)
 
@@ -58,6 +59,8 @@ class Forwarder:
         rest: float | None = 0.0
         try:
             with requests.Session() as session:
+                # Else the user's ~/.netrc would be sent too, and plain http would go by a proxy.
+                session.trust_env = False
                 while rest is not None:
                     await asyncio.sleep(rest)
                     rest = await loop.run_in_executor(self._threads, self._send_next, session, url)
@@ -77,7 +80,12 @@ class Forwarder:
             return None
         try:
             answer = session.post(
-                url, data=forward.body, headers=dict(forward.headers), timeout=TIMEOUT, allow_redirects=False
+                url,
+                data=forward.body,
+                headers=dict(forward.headers),
+                timeout=TIMEOUT,
+                allow_redirects=False,
+                **surroundings(url),
             )
         except Exception as error:  # noqa: BLE001 - whatever it is, it is tried again
             why, rest = type(error).__name__, REST

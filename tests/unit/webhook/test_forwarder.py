@@ -14,6 +14,7 @@ from airflow_provider_voiceinfra.store.call_store import CallStore
 from airflow_provider_voiceinfra.webhook import forwarder
 from airflow_provider_voiceinfra.webhook.environment import forward_urls
 from airflow_provider_voiceinfra.webhook.forwarder import Forwarder
+from tests.unit.calls.wire import Talk, wire
 from tests.unit.store.samples import delivery, rows
 from tests.unit.webhook.conftest import body, post, wait_until
 
@@ -143,6 +144,32 @@ def test_it_stops_without_the_answers_that_it_waits_for(open_store, hanging, mon
     asyncio.run(run())
     wait_until(lambda: not any(thread.name.startswith("voiceinfra-forwarder") for thread in threading.enumerate()))
     assert sorted(each.attempts for each in rows(store, tables.forward)) == [0, 0, 0, 0, 1]
+
+
+@pytest.mark.parametrize("name", ["HTTP_PROXY", "ALL_PROXY"])
+def test_what_is_sent_on_to_this_machine_passes_no_proxy_and_carries_no_password_of_netrc(
+    serving, open_store, monkeypatch, tmp_path, name
+):
+    (tmp_path / "netrc").write_text("machine 127.0.0.1 login me password s3cret\n")
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    with wire(taken) as proxy, wire(taken) as there:
+        monkeypatch.setenv(name, proxy.url)
+        # `http_proxy` is only believed in small letters.
+        monkeypatch.setenv(name.lower(), proxy.url)
+        store = open_store(forward_to=[f"{there.url}/webhook"])
+        store.deliveries.keep([delivery(body(transcript="my secret"))])
+        with serving(store):
+            wait_until(lambda: store.forwards.waiting() == 0)
+    assert proxy.connections == 0
+    ((head, content),) = there.requests
+    assert content == body(transcript="my secret")
+    assert "authorization" not in head.lower()
+
+
+def taken(talk: Talk) -> None:
+    """Answer as an environment that has taken a webhook."""
+    talk.read()
+    talk.send("200 OK")
 
 
 def test_nothing_is_said_of_a_body_that_cannot_be_sent_on_or_of_a_password(serving, open_store, caplog):
