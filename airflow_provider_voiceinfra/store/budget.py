@@ -67,8 +67,7 @@ class Budget:
             self._tx.execute(sa.update(tables.budget).where(*self._is).values(changed))
 
     def _count_day(self, limit: int, rules: Rules, now: datetime) -> Refusal | str:
-        # A worker that waited over midnight, or whose clock is behind, counts on the new day.
-        today = max(now.astimezone(rules.days_of).date(), date.fromisoformat(self._day))
+        today = now.astimezone(rules.days_of).date()
         if self._day != today.isoformat():
             self._day, self._calls = today.isoformat(), self._calls_since(_midnight(today, rules))
         if self._calls >= limit:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from airflow_provider_voiceinfra.store import tables
 from airflow_provider_voiceinfra.store.budget import TURN_LENGTH, give_back
 from airflow_provider_voiceinfra.store.claiming import Claiming, refused_by
+from airflow_provider_voiceinfra.store.clock import read_time, time_of
 from airflow_provider_voiceinfra.store.completions import lock_call_id, settle
 from airflow_provider_voiceinfra.store.database import Database
 from airflow_provider_voiceinfra.store.events import record_event, record_events
@@ -101,15 +102,15 @@ class Claims:
 
         :param asked: no two of one key, one task without keys of its own, or one number.
         """
-        now, owner = datetime.now(UTC), secrets.token_hex(16)
+        owner = secrets.token_hex(16)
         with self._database.write() as tx:
             look, claiming = self._look(tx, asked), Claiming(tx, owner)
             for each, earlier in self._earlier_calls(tx, asked):
                 if isinstance(earlier, Held | Refused):
                     claiming.leave(each.new, earlier)
                     continue
-                checked = look.check(each.new, each.rules, now)
-                row = self._row(each.new, owner, now)
+                checked = look.check(each.new, each.rules)
+                row = self._row(each.new, owner, look.now)
                 if isinstance(checked, Refusal):
                     claiming.refuse(each.new, earlier, row, checked)
                 else:
@@ -120,11 +121,10 @@ class Claims:
 
     def foresee(self, asked: Sequence[Asked]) -> list[Held | Refused | Refusal | None]:
         """Say what stands in the way of several calls now, and claim none; see :meth:`take_all`."""
-        now = datetime.now(UTC)
         with self._database.write() as tx:
             look, met = self._look(tx, asked), []
             for each, earlier in self._earlier_calls(tx, asked):
-                checked = earlier if isinstance(earlier, Held | Refused) else look.check(each.new, each.rules, now)
+                checked = earlier if isinstance(earlier, Held | Refused) else look.check(each.new, each.rules)
                 met.append(None if isinstance(checked, str) else checked)
             tx.rollback()
         return met
@@ -133,6 +133,7 @@ class Claims:
         lock_intents(tx, self._environment, [each.new for each in asked])
         look = self._guard.look(tx, asked)
         look.lock_numbers()
+        read_time(tx)
         return look
 
     def _earlier_calls(self, tx: sa.Connection, asked: Sequence[Asked]) -> Iterator[tuple[Asked, Any]]:
@@ -224,17 +225,17 @@ class Claims:
         return passed
 
     def _fence(self, tx: sa.Connection, look: Look, waiting: Sequence[AtFence]) -> list[Fence | Refused | None]:
-        now = datetime.now(UTC)
+        read_time(tx)
         met: dict[int, datetime | Refusal | None] = {
-            each.claim.id: look.check_again(each.new, each.rules, now) for each in waiting
+            each.claim.id: look.check_again(each.new, each.rules) for each in waiting
         }
         refused = {each.claim.id: self._refuse(tx, each, met[each.claim.id]) for each in waiting}
         for each in waiting:
             if met[each.claim.id] is None:
-                met[each.claim.id] = turn = look.turn(each.new, each.rules, now, each.turn_length)
+                met[each.claim.id] = turn = look.turn(each.new, each.rules, each.turn_length)
                 refused[each.claim.id] = self._refuse(tx, each, turn)
         going = [each.claim for each in waiting if not isinstance(met[each.claim.id], Refusal)]
-        until = now + CLAIM_LIFETIME
+        until = look.now + CLAIM_LIFETIME
         passed = self._pass(tx, going, until)
         return [
             each.fence(until, met[each.claim.id]) if each.claim.id in passed else refused[each.claim.id]
@@ -294,7 +295,7 @@ class Claims:
         ours, others = _meant_by(tx, answers)
         if not ours:
             return
-        now = datetime.now(UTC)
+        now = time_of(tx)
         tx.execute(_ANSWERED, [{"row": row_id, "said": call_id, "now": now} for row_id, call_id in ours.items()])
         record_events(tx, "queued", {row_id: {"call_id": call_id} for row_id, call_id in ours.items()})
         _take_back(tx, others)
@@ -316,7 +317,7 @@ class Claims:
         with self._database.write() as tx:
             lock_party(tx, claim.party)
             # Its owner has given up: nothing is sent under this claim any more.
-            over: dict[str, Any] = {"state": CallState.UNKNOWN, "claim_expires_at": datetime.now(UTC)}
+            over: dict[str, Any] = {"state": CallState.UNKNOWN, "claim_expires_at": time_of(tx)}
             if self._update_own(tx, claim, CallState.CLAIMED, **over):
                 record_event(tx, claim.id, "unknown", why=why)
                 recover(tx, claim.party)
@@ -348,10 +349,11 @@ class Claims:
 
         Claims among them whose owner is gone expire, and are settled if their completion has come.
         """
-        columns, now = tables.call.c, datetime.now(UTC)
+        columns = tables.call.c
         query = sa.select(columns.ref, columns.state, columns.claim_expires_at).where(columns.ref.in_(refs))
         with self._database.read() as tx:
             calls = tx.execute(query).all()
+            now = time_of(tx)
         for call in calls:
             if call.state == CallState.CLAIMED and call.claim_expires_at < now:
                 self.expire(call.ref)

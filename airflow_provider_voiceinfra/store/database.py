@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError, NoSuchModuleError, SQLAlchemyError
 
 from airflow_provider_voiceinfra.store import sqlite, tables
+from airflow_provider_voiceinfra.store.clock import Clock
 from airflow_provider_voiceinfra.store.errors import (
     StoreError,
     StoreMissingError,
@@ -66,6 +67,7 @@ class Database:
         self.path = Path(str(parsed.database))
         if self.is_sqlite and not self.path.is_absolute():
             raise StoreError(f"[voiceinfra] call_store names another file in each folder: {_WRITE}")
+        self.clock = Clock(self.read, is_host=self.is_sqlite)
 
     @contextmanager
     def read(self) -> Iterator[sa.Connection]:
@@ -100,6 +102,7 @@ class Database:
         engine, before = self.engine, sys.exception()
         try:
             with engine.connect() as connection:
+                self.clock.begin(connection)
                 yield connection
         except BaseException as error:
             stop = _stop_under(error, before)

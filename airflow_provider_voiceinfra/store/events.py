@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
 
 import sqlalchemy as sa
 
 from airflow_provider_voiceinfra.store import tables
+from airflow_provider_voiceinfra.store.clock import time_of
 
 
 def record_event(tx: sa.Connection, row_id: int, kind: str, *, actor: str | None = None, **detail: str) -> None:
@@ -28,8 +28,8 @@ def record_events(
 
     :param details: by the call's row; see :func:`record_event`.
     """
-    now = datetime.now(UTC)
     if details:
+        now = time_of(tx)
         rows = [
             {"call": row_id, "at": now, "kind": kind, "actor": actor, "detail": details[row_id]} for row_id in details
         ]

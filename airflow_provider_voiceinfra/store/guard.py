@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from airflow_provider_voiceinfra.store import tables
 from airflow_provider_voiceinfra.store.budget import Budget, take_turn
+from airflow_provider_voiceinfra.store.clock import read_time, time_of
 from airflow_provider_voiceinfra.store.do_not_call import DoNotCall, hash_number
 from airflow_provider_voiceinfra.store.holders import hash_key
 from airflow_provider_voiceinfra.store.holds import Scope, find_holds
@@ -46,24 +47,32 @@ class Look:
         self._listed = do_not_call.among(tx, {each.new.to_number for each in asked})
         self._budgets: dict[str, Budget] = {}
 
-    def check(self, new: NewCall, rules: Rules, now: datetime) -> Refusal | str | None:
+    @property
+    def now(self) -> datetime:
+        """The time that calls are checked by: read after the locks that were taken last."""
+        return time_of(self._tx)
+
+    def check(self, new: NewCall, rules: Rules) -> Refusal | str | None:
         """Check a call that is to be claimed, and count it against its connection's limits.
 
         :return: what refuses it; or the day on which it is counted, where days are counted.
         """
-        refusal = self.check_again(new, rules, now)
+        refusal = self.check_again(new, rules)
         if refusal is None and new.list_row in self._cancelled:
             refusal = Refusal(Rule.CANCELLED)
-        refusal = refusal or self._called_recently(new, rules, now)
+        refusal = refusal or self._called_recently(new, rules)
         if refusal is not None:
             return refusal
         if rules.max_calls_per_day is None and rules.max_in_flight is None:
             return None
-        counted = self._budget(new.conn_id, now).count(rules, now)
+        budget = self._budget(new.conn_id)
+        # What time forbids is checked again: the budget may have been waited for.
+        counted = self.check_again(new, rules) or budget.count(rules, self.now)
         return _too_late(counted, rules) if isinstance(counted, Refusal) else counted
 
-    def check_again(self, new: NewCall, rules: Rules, now: datetime) -> Refusal | None:
+    def check_again(self, new: NewCall, rules: Rules) -> Refusal | None:
         """Check what may have changed since a call was claimed: right before each POST."""
+        now = self.now
         if rules.not_after is not None and now >= rules.not_after:
             return Refusal(Rule.NOT_AFTER)
         if new.to_number in self._listed:
@@ -74,13 +83,13 @@ class Look:
         held = self._on_hold(new, rules)
         return held or (None if by_time is None else _too_late(by_time, rules))
 
-    def turn(self, new: NewCall, rules: Rules, now: datetime, length: timedelta) -> datetime | Refusal | None:
+    def turn(self, new: NewCall, rules: Rules, length: timedelta) -> datetime | Refusal | None:
         """Take a turn to send, which the connection and the list have to give; see :func:`.budget.take_turn`."""
         rates = {new.conn_id: rules.calls_per_second, new.list_id: rules.list_calls_per_second}
-        paced = [(self._budget(name, now), rate) for name, rate in rates.items() if name is not None and rate]
+        paced = [(self._budget(name), rate) for name, rate in rates.items() if name is not None and rate]
         if not paced:
             return None
-        turn = take_turn(paced, now, length)
+        turn = self.check_again(new, rules) or take_turn(paced, self.now, length)
         return _too_late(turn, rules) if isinstance(turn, Refusal) else turn
 
     def write(self) -> None:
@@ -94,9 +103,10 @@ class Look:
         if to_lock:
             lock_all(self._tx, (("number", self._environment, number) for number in to_lock))
 
-    def _budget(self, name: str, now: datetime) -> Budget:
+    def _budget(self, name: str) -> Budget:
         if name not in self._budgets:
-            self._budgets[name] = Budget(self._tx, self._environment, name, now)
+            self._budgets[name] = Budget(self._tx, self._environment, name, self.now)
+            read_time(self._tx)
         return self._budgets[name]
 
     @cached_property
@@ -116,12 +126,12 @@ class Look:
             Rule.HOLD, rules.not_after, hold_id=hold.id, facts={"what": what, "who": hold.held_by, "why": hold.why}
         )
 
-    def _called_recently(self, new: NewCall, rules: Rules, now: datetime) -> Refusal | None:
+    def _called_recently(self, new: NewCall, rules: Rules) -> Refusal | None:
         if rules.min_interval is None:
             return None
         tx = self._tx
         others = (
-            _call.claimed_at > now - rules.min_interval,
+            _call.claimed_at > self.now - rules.min_interval,
             # Not by an index of environments, which SQLite would take for the newest call of all.
             _call.environment.concat("") == self._environment,
             _call.state.in_(RANG),

@@ -8,13 +8,14 @@ the other and nothing else: the same agent and numbers, a start between the clai
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
 
 from airflow_provider_voiceinfra.store import tables
 from airflow_provider_voiceinfra.store.budget import give_back
+from airflow_provider_voiceinfra.store.clock import time_of
 from airflow_provider_voiceinfra.store.completed_calls import add_completed
 from airflow_provider_voiceinfra.store.completion_body import parse_completion
 from airflow_provider_voiceinfra.store.do_not_call import add_person
@@ -108,7 +109,7 @@ def _expire(tx: sa.Connection, party: Party) -> None:
     One that never passed the fence has sent nothing, and will not: its key is free. Any other one is unknown.
     """
     columns = tables.call.c
-    old = (columns.state == CallState.CLAIMED, columns.claim_expires_at < datetime.now(UTC), *_is(party))
+    old = (columns.state == CallState.CLAIMED, columns.claim_expires_at < time_of(tx), *_is(party))
     judgements: tuple[tuple[sa.ColumnElement[bool], dict[str, Any]], ...] = (
         (columns.fences == 0, {"state": CallState.RELEASED, "holds_key": False}),
         (columns.fences > 0, {"state": CallState.UNKNOWN}),

@@ -30,7 +30,7 @@ from airflow_provider_voiceinfra.calls.errors import (
     VoiceInfraError,
 )
 from airflow_provider_voiceinfra.calls.retry import RetryPolicy
-from airflow_provider_voiceinfra.store import claims, events, recovery
+from airflow_provider_voiceinfra.store import clock
 from airflow_provider_voiceinfra.store.call_store import CallStore
 from airflow_provider_voiceinfra.store.delivery import Delivery
 from airflow_provider_voiceinfra.store.errors import StoreError
@@ -205,7 +205,7 @@ class World:
 def world(url: str) -> Iterator[World]:
     """Make a world whose clock stands."""
     with contextlib.ExitStack() as stack:
-        for module in (dialing, sending, claims, events, recovery):
+        for module in (dialing, sending, clock):
             stack.enter_context(mock.patch.object(module, "datetime", Clock))
         stack.enter_context(mock.patch.object(sending.time, "sleep", return_value=None))
         stack.enter_context(mock.patch.object(Clock, "at", Clock.at))

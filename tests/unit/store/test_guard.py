@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
 import sqlalchemy as sa
 
-from airflow_provider_voiceinfra.store import tables
-from airflow_provider_voiceinfra.store.budget import Budget
+from airflow_provider_voiceinfra.store import clock, tables
 from airflow_provider_voiceinfra.store.holds import Scope
 from airflow_provider_voiceinfra.store.records import Claim, Held, HeldBy, Source
 from airflow_provider_voiceinfra.store.rules import Fence, Refusal, Refused, Rule, Rules
@@ -121,16 +120,16 @@ def test_the_next_day_begins_anew(store):
 
 
 def test_around_midnight_each_day_has_its_calls_once(store):
-    last, first = datetime(2026, 11, 23, 23, 59, 59, 900_000, UTC), datetime(2026, 11, 24, 0, 0, 0, 100_000, UTC)
-    counted = []
-    for now in (last, last, last, first, first, last, first, first):
-        # A claim waits for others; so its time may be older than that of the one before it.
-        with store.database.write() as tx:
-            budget = Budget(tx, "default", "conn", now)
-            counted.append(budget.count(FEW, now))
-            budget.write()
-    days = [day for day in counted if isinstance(day, str)]
-    assert days == ["2026-11-23"] * 2 + ["2026-11-24"] * 2
+    keys, days = map(str, itertools.count()), []
+    midnight = datetime.combine(datetime.now(UTC) + DAY, time(), UTC)
+    # Also where the database's clock is set back.
+    for at in (-1, -1, -1, 1, 1, -1, 1, 1):
+        with clock.shift(midnight - datetime.now(UTC) + timedelta(minutes=at)):
+            key = next(keys)
+            taken = take(store, key, FEW, to_number=number(int(key)))
+        if isinstance(taken, Claim):
+            days.append(at)
+    assert days == [-1, -1, 1, 1]
 
 
 def test_a_limit_that_is_set_in_the_middle_of_a_day_knows_its_calls(store):
