@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import threading
 import time
 from collections.abc import Mapping
@@ -14,6 +15,7 @@ import requests
 from requests.adapters import HTTPAdapter
 from urllib3.exceptions import HTTPError
 
+from airflow_provider_voiceinfra.calls.http_response import FinalResponse, is_quiet
 from airflow_provider_voiceinfra.surroundings import surroundings
 
 MAX_ANSWER_BYTES = 1 << 16
@@ -24,7 +26,7 @@ KEPT_FOR = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Timeouts:
-    """Seconds for a POST: to connect, to wait for each byte of the answer, and to read the whole answer."""
+    """Seconds for a POST: to connect, to wait for the head of the answer, and to read the rest of it."""
 
     connect: float = 10.0
     read: float = 30.0
@@ -73,6 +75,10 @@ class TooLateError(NotWrittenError):
     """The time to send was over before the first byte, however long the process was stopped before it."""
 
 
+class ServerSpokeError(NotWrittenError):
+    """The server answered or hung up before it was asked: what it says next might not answer our request."""
+
+
 class NoAnswerError(Exception):
     """The request was written, at least in part, and no status came back."""
 
@@ -80,8 +86,9 @@ class NoAnswerError(Exception):
 class Transport:
     """Sends POSTs: no redirect is followed, nothing is sent twice.
 
-    Each thread has a connection of its own, which is used again only for as long as nobody can have closed it for
-    being idle: bytes that are written to a closed connection may or may not have been taken.
+    Each thread has a connection of its own, which is used again only after a whole, unambiguous answer, and only for
+    as long as nobody can have closed it for being idle: bytes that are written to a closed connection may or may not
+    have been taken.
     """
 
     def __init__(self) -> None:
@@ -107,15 +114,19 @@ class Transport:
         """
         line = self._take()
         try:
-            answer = line.exchange(url, headers, body, timeouts, send_time)
+            try:
+                answer = line.exchange(url, headers, body, timeouts, send_time)
+            except ServerSpokeError:
+                # On the kept connection. A new one has nothing left over.
+                line.close()
+                answer = line.exchange(url, headers, body, timeouts, send_time)
         except BaseException:
             line.close()
             raise
-        if answer.body is None:
-            # More of it may still come.
-            line.close()
-        else:
+        if line.reusable:
             self._keep(line)
+        else:
+            line.close()
         return answer
 
     def _take(self) -> _Line:
@@ -138,37 +149,43 @@ class _Line:
     def __init__(self) -> None:
         self._adapter = _WitnessAdapter()
         self._surroundings: Mapping[str, Any] = {}
+        self.reusable = False
 
     def exchange(
         self, url: str, headers: Mapping[str, str], body: bytes, timeouts: Timeouts, send_time: SendTime
     ) -> Answer:
         """Send one POST, see :meth:`Transport.post`."""
         self._adapter.send_time, self._adapter.wrote = send_time, False
+        self.reusable = False
         try:
             # Prepared without a session, which would add the user's ~/.netrc.
             request = requests.Request("POST", url, headers=dict(headers), data=body).prepare()
             self._surroundings = self._surroundings or surroundings(url)
             timeout = (timeouts.connect, timeouts.read)
             response = self._adapter.send(request, stream=True, timeout=timeout, **self._surroundings)
-        except TooLateError:
+        except NotWrittenError:
             raise
         except Exception as error:  # noqa: BLE001 - whatever it is, the witness knows
             why = _kind(error)
             raise (NoAnswerError(why) if self._adapter.wrote else NotWrittenError(why)) from None
-        return Answer(response.status_code, response.headers, _read(response, timeouts.body))
+        final = self._adapter.final
+        if final is not None:
+            final.read_until(time.monotonic() + timeouts.body)
+        content = _read(response)
+        self.reusable = content is not None and final is not None and final.reusable
+        return Answer(response.status_code, response.headers, content)
 
     def close(self) -> None:
         """Close it."""
         self._adapter.close()
 
 
-def _read(response: requests.Response, seconds: float) -> bytes | None:
-    end, content = time.monotonic() + seconds, b""
+def _read(response: requests.Response) -> bytes | None:
+    content = b""
     try:
-        # What has come: a whole chunk would be waited for, however slowly it comes.
         while chunk := response.raw.read1(MAX_ANSWER_BYTES, decode_content=True):
             content += chunk
-            if len(content) > MAX_ANSWER_BYTES or time.monotonic() > end:
+            if len(content) > MAX_ANSWER_BYTES:
                 return None
     except HTTPError:
         return None
@@ -190,13 +207,14 @@ class _WitnessAdapter(HTTPAdapter):
 
     wrote = False
     send_time = ANY_TIME
+    final: FinalResponse | None = None
 
     def __init__(self) -> None:
         super().__init__(max_retries=0)
 
     def send(self, *args: Any, **kwargs: Any) -> requests.Response:
         # What nobody witnesses may have been written.
-        self.wrote = True
+        self.wrote, self.final = True, None
         return super().send(*args, **kwargs)
 
     def get_connection_with_tls_context(self, *args: Any, **kwargs: Any) -> Any:
@@ -206,10 +224,12 @@ class _WitnessAdapter(HTTPAdapter):
             pool.ConnectionCls = self._witnessed(pool.ConnectionCls)
         return pool
 
-    def begin_to_write(self) -> None:
-        """Note that bytes go out from here on; or, where it is too late, that none does."""
+    def begin_to_write(self, sock: socket.socket) -> None:
+        """Note that bytes go out from here on; or, where it is too late or the server spoke first, that none does."""
         if not self.wrote:
             self.send_time.wait()
+            if not is_quiet(sock):
+                raise ServerSpokeError("the server answered or hung up before it was asked")
         self.wrote = True
 
     def _witnessed(self, connection_class: type) -> type:
@@ -217,6 +237,10 @@ class _WitnessAdapter(HTTPAdapter):
 
         class Witnessed(connection_class, _Witnessed):  # type: ignore[misc]
             _connecting = False
+
+            def response_class(self, *args: Any, **kwargs: Any) -> FinalResponse:
+                adapter.final = FinalResponse(*args, **kwargs)
+                return adapter.final
 
             def connect(self) -> None:
                 self._connecting = True
@@ -229,7 +253,7 @@ class _WitnessAdapter(HTTPAdapter):
                 if self.sock is None:
                     self.connect()
                 if not self._connecting:
-                    adapter.begin_to_write()
+                    adapter.begin_to_write(self.sock)
                 super().send(data)
 
         return Witnessed

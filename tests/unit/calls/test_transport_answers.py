@@ -146,3 +146,51 @@ def test_plain_http_goes_through_no_proxy(monkeypatch, name):
         monkeypatch.setenv(name.lower(), proxy.url)
         assert send(sandbox.url).status == 200
     assert proxy.connections == 0
+
+
+@pytest.mark.parametrize("interim", ["100 Continue", "102 Processing", "103 Early Hints", "199 Whatever"])
+@pytest.mark.parametrize(
+    "headers", ["", "Link: </a.css>\r\n", "X-Status: HTTP/1.1 500 Broken\r\n", "Content-Length: 0\r\n"]
+)
+def test_interim_responses_are_skipped(interim, headers):
+    def play(talk: Talk) -> None:
+        talk.read()
+        for _ in range(3):
+            talk.sock.sendall(f"HTTP/1.1 {interim}\r\n{headers}\r\n".encode())
+        talk.send("200 OK", body=b'{"call_id": "call-1"}')
+
+    with wire(play) as server:
+        answer = send(server.url)
+    assert (answer.status, answer.body) == (200, b'{"call_id": "call-1"}')
+
+
+def test_an_interim_response_with_a_body_makes_the_answer_unreadable():
+    def play(talk: Talk) -> None:
+        talk.read()
+        talk.sock.sendall(b"HTTP/1.1 103 Early Hints\r\nContent-Length: 5\r\n\r\nhello")
+        talk.send("200 OK", body=b'{"call_id": "call-1"}')
+
+    with wire(play) as server, pytest.raises(NoAnswerError):
+        send(server.url)
+
+
+@pytest.mark.parametrize("piece", [b"HTTP/1.1 102 Processing\r\n\r\n", b"X", b"X: x\r\n"])
+def test_a_head_that_never_ends_is_waited_for_no_longer_than_the_time_to_answer(piece):
+    sent: list[int] = []
+
+    def endless(talk: Talk) -> None:
+        talk.read()
+        talk.sock.sendall(b"HTTP/1.1 200 OK\r\n" if piece.startswith(b"X") else piece)
+        for number in range(3000):
+            sent.append(number)
+            talk.sock.sendall(piece)
+            time.sleep(0.001 if piece.startswith(b"HTTP") else 0.05)
+
+    with wire(endless) as server, pytest.raises(NoAnswerError):
+        send(server.url, Timeouts(connect=20, read=0.2, body=20))
+    assert len(sent) < 3000
+
+
+def test_switching_protocols_is_an_answer_of_its_own():
+    with wire(answer(101, {"call_id": "call-1"}, "Upgrade: h2c", "Connection: Upgrade")) as server:
+        assert send(server.url).status == 101

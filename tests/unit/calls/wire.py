@@ -20,6 +20,8 @@ class Talk:
     def __init__(self, wire: Wire, sock: socket.socket) -> None:
         self.wire = wire
         self.sock = sock
+        # What is sent is there at once, also after an answer that the client has not acknowledged yet.
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def read(self) -> bytes:
         """Take a request, head and body, and count it."""
