@@ -10,9 +10,10 @@ from datetime import UTC, datetime, timedelta
 from airflow_provider_voiceinfra.calls.errors import InvalidCallError
 from airflow_provider_voiceinfra.calls.numbers import mask, to_e164
 from airflow_provider_voiceinfra.commands import say, telling_errors
-from airflow_provider_voiceinfra.config import call_store, retention_days
+from airflow_provider_voiceinfra.config import call_store, receiver_settings, retention_days
 from airflow_provider_voiceinfra.store.errors import StoreError
 from airflow_provider_voiceinfra.store.retention import Purged
+from airflow_provider_voiceinfra.webhook.environment import SettingError
 
 _DAYS = re.compile(r"(\d{1,5})d")
 _ROW = "{:>8}  {:<20} {:<24} {:>9}  {}"
@@ -40,6 +41,7 @@ def status(_: argparse.Namespace) -> None:
         say(f"  {quarantined} webhooks are in quarantine: `airflow voiceinfra store quarantine` lists them.")
     if waiting:
         say(f"  {waiting} webhooks wait to be taken by [voiceinfra] forward_to.")
+    _say_spool()
 
 
 @telling_errors
@@ -82,6 +84,22 @@ def erase(arguments: argparse.Namespace) -> None:
     # She is not called again, if that is what she asked for.
     store.do_not_call.forget(number)
     _say_purged(store.retention.erase(number), f"of {mask(number)}")
+
+
+def _say_spool() -> None:
+    """Tell what is on this machine's spool; a receiver elsewhere has another one."""
+    try:
+        spool = receiver_settings().spool
+        if spool is None:
+            return
+        depth, set_aside = spool.depth(), spool.set_aside()
+    except (SettingError, OSError) as error:
+        say(f"  The spool cannot be looked into: {error}")
+        return
+    if depth.deliveries:
+        say(f"  {depth.deliveries} webhooks are on the spool at {spool.folder}.")
+    for name, why in sorted(set_aside.items()):
+        say(f"  {spool.folder / name} {why}: its webhooks are not in the call store.")
 
 
 def _days(text: str) -> int:

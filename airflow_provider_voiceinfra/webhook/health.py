@@ -16,8 +16,9 @@ from airflow_provider_voiceinfra.store.errors import StoreError
 from airflow_provider_voiceinfra.webhook.keeper import Keeper
 from airflow_provider_voiceinfra.webhook.metrics import PREFIX, Metrics
 from airflow_provider_voiceinfra.webhook.secrets import SecretMissingError, WebhookSecrets
-from airflow_provider_voiceinfra.webhook.spool import SpoolError
+from airflow_provider_voiceinfra.webhook.spool_folder import SpoolError
 
+DEGRADED, UNAVAILABLE = "degraded", "unavailable"
 _PATIENCE = 3.0
 _MOST_DIGITS = 9
 _GAUGE_INTERVAL = 60.0
@@ -35,6 +36,9 @@ class Health:
         self._keeper = keeper
         self._secrets = secrets
         self._conn_ids = conn_ids
+        # How the spool was found, and what is wrong with it.
+        self._spool: dict[str, Any] = {"state": "none"}
+        self._reasons: list[str] = []
         self._looking: asyncio.Future[dict[str, Any]] | None = None
         self._until = 0.0
 
@@ -50,7 +54,9 @@ class Health:
         found = await self.found()
         stuck = bool(max_open_age) and found["oldest_open_call_seconds"] > int(max_open_age)
         if stuck:
-            found = found | {"status": "a call is open for too long: have webhooks stopped?"}
+            said = "a call is open for too long: have webhooks stopped?"
+            status = found["status"] if found["status"] == UNAVAILABLE else DEGRADED
+            found = found | {"status": status, "reasons": [*found["reasons"], said]}
         return JSONResponse(found, status_code=503 if stuck or not found["can_take_webhooks"] else 200)
 
     async def found(self) -> dict[str, Any]:
@@ -72,6 +78,8 @@ class Health:
             self._until = time.monotonic() + _FRESH
 
     def _look(self) -> dict[str, Any]:
+        # Before the store, which may not answer for long.
+        self._spool, self._reasons = self._look_at_spool()
         store = self._keeper.store
         try:
             store.check_writing()
@@ -82,26 +90,39 @@ class Health:
         return self._report("ok", int(age))
 
     def _report(self, store: str, oldest_open: int) -> dict[str, Any]:
-        spool, spool_state = self._keeper.spool, "none"
-        if spool is not None:
-            try:
-                spool.check()
-                spool_state = "ok"
-            except SpoolError:
-                spool_state = "cannot be written"
+        spool, reasons = self._spool, list(self._reasons)
         webhooks = {conn_id: self._secret(conn_id) for conn_id in sorted(self._conn_ids)}
-        can_take = "ok" in {store, spool_state} and "ok" in webhooks.values()
-        status = "webhooks cannot be taken"
-        if can_take:
-            status = "ok" if store == "ok" else "the spool takes webhooks"
+        reasons += [f"{said}: {conn_id}" for conn_id, said in webhooks.items() if said != "ok"]
+        can_take = "ok" in {store, spool["state"]} and "ok" in webhooks.values() and not self._keeper.keeps_nothing
+        if store != "ok":
+            reasons.insert(0, f"the call store {store}{': webhooks go to the spool' if can_take else ''}")
+        if self._keeper.keeps_nothing:
+            reasons.insert(0, "the latest webhook was kept neither in the call store nor on the spool")
+        status = UNAVAILABLE if not can_take else DEGRADED if reasons else "ok"
         return {
             "status": status,
+            "reasons": reasons,
             "can_take_webhooks": can_take,
             "store": store,
-            "spool": {"state": spool_state} | (asdict(spool.depth()) if spool and spool_state == "ok" else {}),
+            "spool": spool,
             "webhooks": webhooks,
             "oldest_open_call_seconds": oldest_open,
         }
+
+    def _look_at_spool(self) -> tuple[dict[str, Any], list[str]]:
+        spool = self._keeper.spool
+        if spool is None:
+            return {"state": "none"}, []
+        try:
+            spool.check()
+            depth, set_aside = spool.depth(), spool.set_aside()
+        except (SpoolError, OSError) as error:
+            why = error.why if isinstance(error, SpoolError) else f"cannot be read: {error.strerror}"
+            return {"state": why}, [f"the spool {why}"]
+        reasons = [f"files of the spool are set aside, see the log: {len(set_aside)}"] if set_aside else []
+        if self._keeper.trouble:
+            reasons.append(f"the spool cannot be emptied: {self._keeper.trouble}")
+        return {"state": "ok"} | asdict(depth) | {"set_aside": len(set_aside)}, reasons
 
     def _secret(self, conn_id: str) -> str:
         if not self._secrets.remembered(conn_id):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections import Counter
 from collections.abc import Sequence
 
@@ -12,7 +13,8 @@ from airflow_provider_voiceinfra.store.delivery import Delivery
 from airflow_provider_voiceinfra.store.errors import StoreError
 from airflow_provider_voiceinfra.store.records import Kept
 from airflow_provider_voiceinfra.webhook.metrics import CALLS, OUTCOMES, PREFIX, Metrics
-from airflow_provider_voiceinfra.webhook.spool import Spool, SpoolError
+from airflow_provider_voiceinfra.webhook.spool import Spool
+from airflow_provider_voiceinfra.webhook.spool_folder import SpoolError
 from airflow_provider_voiceinfra.webhook.writers import Writer
 
 log = logging.getLogger(__name__)
@@ -21,6 +23,8 @@ PATIENCE = 3.0
 """Seconds that a delivery waits for the store before it goes to the spool."""
 DRAIN_INTERVAL = 1.0
 """Seconds between two looks into the spool."""
+NOT_KEPT = 30.0
+"""Seconds for which it is told that a webhook could be kept nowhere, unless one is kept meanwhile."""
 _BATCH = 256
 
 
@@ -43,7 +47,10 @@ class Keeper:
         self.spool = spool
         self._writer = writer
         self._metrics = metrics
+        # What is wrong with emptying the spool; empty if nothing is.
+        self.trouble = ""
         self._away = False
+        self._not_kept_at: float | None = None
         self._waiting: list[tuple[Delivery, asyncio.Future[None]]] = []
         self._committing: asyncio.Task[None] | None = None
 
@@ -88,38 +95,61 @@ class Keeper:
                         future.set_result(None)
         self._committing = None
 
+    @property
+    def keeps_nothing(self) -> bool:
+        """Whether the latest webhook was kept nowhere, a moment ago."""
+        return self._not_kept_at is not None and time.monotonic() - self._not_kept_at < NOT_KEPT
+
     async def _keep(self, deliveries: Sequence[Delivery]) -> None:
-        if not self._away:
-            try:
-                async with asyncio.timeout(PATIENCE):
-                    brought = await self._writer.keep(deliveries)
-            except Exception as error:  # noqa: BLE001 - whatever it is, what was delivered is kept
-                self._away = self.spool is not None
-                log.error("The call store cannot take webhooks. %s", _said(error))
-            else:
-                self._report(deliveries, brought)
-                return
-        if self.spool is None:
+        asked = not self._away
+        kept = (
+            (asked and await self._kept_by_store(deliveries))
+            or await self._kept_by_spool(deliveries)
+            # Rather out of order than not at all.
+            or (not asked and await self._kept_by_store(deliveries))
+        )
+        self._not_kept_at = None if kept else time.monotonic()
+        if not kept:
             raise NotKeptError
+
+    async def _kept_by_store(self, deliveries: Sequence[Delivery]) -> bool:
+        try:
+            async with asyncio.timeout(PATIENCE):
+                brought = await self._writer.keep(deliveries)
+        except Exception as error:  # noqa: BLE001 - whatever it is, what was delivered is kept
+            self._away = self.spool is not None
+            log.error("The call store cannot take webhooks. %s", _said(error))
+            return False
+        self._report(deliveries, brought)
+        return True
+
+    async def _kept_by_spool(self, deliveries: Sequence[Delivery]) -> bool:
+        if self.spool is None:
+            return False
         try:
             await asyncio.to_thread(self.spool.add, deliveries)
         except SpoolError as error:
-            log.error("The spool cannot take webhooks either: VoiceInfra is asked to send them again. %s", error)
-            raise NotKeptError from None
+            log.error("The spool cannot take webhooks: without the call store, VoiceInfra sends them again. %s", error)
+            return False
         self._metrics.incr(f"{PREFIX}.spooled", len(deliveries))
+        return True
 
     async def _drain(self) -> None:
         if self.spool is None:
             return
         try:
             await asyncio.to_thread(self._empty, self.spool)
+            left = await asyncio.to_thread(self.spool.depth)
         except StoreError:
             # Told when it went away.
             return
         except Exception as error:  # noqa: BLE001 - it is tried again
-            log.error("The spool at %s cannot be emptied. %s", self.spool.folder, _said(error))
+            if self.trouble != (trouble := _said(error)):
+                log.error("The spool at %s cannot be emptied: it is tried again. %s", self.spool.folder, trouble)
+            self.trouble = trouble
             return
-        if self._away and not self.spool.depth().deliveries:
+        self.trouble = ""
+        if self._away and not left.deliveries:
             self._away = False
             log.warning("The call store is back: what was on the spool is in it.")
 
@@ -146,4 +176,6 @@ def _said(error: Exception) -> str:
     """Say what is wrong, without words that may be a caller's."""
     if isinstance(error, TimeoutError):
         return "It does not answer."
-    return str(error) if isinstance(error, StoreError) else type(error).__name__
+    if isinstance(error, OSError):
+        return f"{error.strerror or type(error).__name__}."
+    return str(error) if isinstance(error, StoreError | SpoolError) else f"{type(error).__name__}."

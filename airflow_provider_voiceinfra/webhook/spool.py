@@ -2,33 +2,30 @@
 
 from __future__ import annotations
 
-import base64
 import contextlib
-import fcntl
-import json
 import logging
 import os
-import secrets
+import stat
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 
 from airflow_provider_voiceinfra.store.delivery import Delivery
+from airflow_provider_voiceinfra.store.errors import StoreError, StoreRefusesError
+from airflow_provider_voiceinfra.webhook import spool_file
+from airflow_provider_voiceinfra.webhook.spool_folder import SpoolError, SpoolFolder
 
 log = logging.getLogger(__name__)
 
 SPOOL_LIMIT = 512 * 1024 * 1024
 """Bytes that a spool takes at most: a day of 100,000 calls, and more."""
 
-_ENDING, _UNFINISHED, _DAMAGED = ".spool", ".tmp", ".damaged"
-_FORGOTTEN = 3_600.0
+_ENDING, _DAMAGED = ".spool", ".damaged"
+_USUAL = 4096
+"""Bytes of a usual webhook on the spool."""
 
-
-class SpoolError(Exception):
-    """The spool cannot take a delivery."""
+Keep = Callable[[Sequence[Delivery]], object]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +39,8 @@ class SpoolDepth:
 class Spool:
     """A folder of deliveries. Several processes may share it.
 
-    Each file holds the deliveries of one :meth:`add`; it is there as a whole or not at all.
+    Each file holds the deliveries of one :meth:`add`. A file that cannot be read is passed over until it can be; one
+    that makes no sense is renamed, and kept. Neither holds up the others.
 
     :param folder: on a disk that outlives the process and its container; made where it is missing.
     :param limit: of its bytes.
@@ -50,129 +48,128 @@ class Spool:
 
     def __init__(self, folder: Path, *, limit: int = SPOOL_LIMIT) -> None:
         self.folder = folder
+        self._folder = SpoolFolder(folder)
         self._limit = limit
+        self._logged: set[str] = set()
+        # In the store already, and still there because they could not be removed.
+        self._handed_over: set[str] = set()
 
     def check(self) -> None:
-        """Make sure that it can be written.
+        """Make sure that it can take a webhook.
 
         :raises SpoolError: with the reason.
         """
-        with self._telling():
-            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            if not os.access(self.folder, os.W_OK | os.X_OK):
-                raise SpoolError(f"{self.folder} cannot be written")
+        self._check_room(_USUAL)
+        self._folder.probe(_USUAL)
 
     def add(self, deliveries: Sequence[Delivery]) -> None:
         """Keep deliveries until they are drained: they are on the disk when this returns.
 
-        :raises SpoolError: if it is full or cannot be written: nothing is kept then.
+        :raises SpoolError: if it is full or cannot be written.
         """
-        content = json.dumps([_encoded(each) for each in deliveries]).encode()
-        self.check()
-        if self.depth().bytes + len(content) > self._limit:
-            raise SpoolError(f"{self.folder} holds {self._limit} bytes, as many as it may")
-        name = f"{time.time_ns():020d}-{len(deliveries)}-{secrets.token_hex(6)}"
-        unfinished = self.folder / f"{name}{_UNFINISHED}"
-        with self._telling():
-            try:
-                with open(unfinished, "xb", opener=_private) as file:
-                    file.write(content)
-                    file.flush()
-                    os.fsync(file.fileno())
-                unfinished.rename(self.folder / f"{name}{_ENDING}")
-            except OSError:
-                unfinished.unlink(missing_ok=True)
-                raise
-            self._sync()
+        content = spool_file.encode(deliveries)
+        self._check_room(len(content))
+        self._folder.write(spool_file.new_stem(deliveries) + _ENDING, content)
 
     def depth(self) -> SpoolDepth:
-        """Measure what waits in it."""
+        """Measure what waits in it. What cannot be handed over is not counted."""
         deliveries = size = 0
-        for path in self._files():
+        for path in self._folder.files(_ENDING):
             with contextlib.suppress(FileNotFoundError):
-                size += path.stat().st_size
-                deliveries += int(path.name.split("-")[1])
+                if path.name not in self._handed_over and self._trouble(path) is None:
+                    size += path.lstat().st_size
+                    deliveries += spool_file.count(path.stem)
         return SpoolDepth(deliveries, size)
 
-    def drain(self, keep: Callable[[Sequence[Delivery]], object]) -> None:
+    def set_aside(self) -> dict[str, str]:
+        """Tell which files are not handed over, and why."""
+        found = {path.name: "is damaged" for path in self._folder.files(_DAMAGED)}
+        for path in self._folder.files(_ENDING):
+            with contextlib.suppress(FileNotFoundError):
+                if trouble := self._trouble(path):
+                    found[path.name] = trouble
+        return found
+
+    def drain(self, keep: Keep) -> None:
         """Hand over all deliveries, oldest first, and forget each file once ``keep`` has returned.
 
         Where another process drains it at the moment, nothing is done. A process that dies in between leaves
         its file, which is then handed over once more.
 
-        :param keep: whatever it raises ends the draining.
+        :param keep: a :class:`StoreError` of it ends the draining. Any other error leaves that file where it is, and is
+            raised once the others have been handed over.
         """
         if not self.folder.is_dir():
             return
-        with self._draining() as ours:
+        failed: Exception | None = None
+        with self._folder.locked() as ours:
+            for path in self._folder.files(_ENDING) if ours else ():
+                try:
+                    self._hand_over(path, keep)
+                except StoreError:
+                    raise
+                except Exception as error:  # noqa: BLE001 - whatever is wrong with one file, the others go on
+                    failed = failed or error
             if ours:
-                for path in self._files():
-                    deliveries = self._read(path)
-                    if deliveries:
-                        keep(deliveries)
-                        path.unlink()
-                self._sweep()
+                self._folder.sweep()
+        if failed is not None:
+            raise failed
 
-    def _files(self) -> list[Path]:
-        return sorted(self.folder.glob(f"*{_ENDING}"))
+    def _hand_over(self, path: Path, keep: Keep) -> None:
+        if path.name not in self._handed_over:
+            deliveries = self._read(path)
+            if not deliveries:
+                return
+            try:
+                keep(deliveries)
+            except StoreRefusesError:
+                self._rename(path, "is refused by the call store")
+                return
+            self._handed_over.add(path.name)
+        path.unlink(missing_ok=True)
+        self._handed_over.remove(path.name)
 
     def _read(self, path: Path) -> list[Delivery]:
         try:
-            return [_decoded(each) for each in json.loads(path.read_bytes())]
-        except (ValueError, KeyError, TypeError):
-            log.error("%s is damaged, and is set aside: its completions are not in the call store.", path)
-            path.rename(path.with_suffix(_DAMAGED))
+            if trouble := self._trouble(path):
+                self._log_once(path, trouble)
+                return []
+            return spool_file.decode(path.read_bytes())
+        except FileNotFoundError:
+            # Another process has handed it over.
+            return []
+        except spool_file.DamagedError:
+            self._rename(path, "is damaged")
             return []
 
-    def _sweep(self) -> None:
-        """Remove what a process left unfinished when it died: it was not answered with 200."""
-        for path in self.folder.glob(f"*{_UNFINISHED}"):
-            with contextlib.suppress(FileNotFoundError):
-                if time.time() - path.stat().st_mtime > _FORGOTTEN:
-                    path.unlink()
+    def _trouble(self, path: Path) -> str | None:
+        """Say why a file is not read; None where it is."""
+        found = path.lstat()
+        if not stat.S_ISREG(found.st_mode):
+            return "is not a regular file"
+        if found.st_size > self._limit:
+            return "is larger than a spool may be"
+        return None if os.access(path, os.R_OK) else "cannot be read by this user"
 
-    @contextmanager
-    def _draining(self) -> Iterator[bool]:
-        with open(self.folder / "draining", "wb", opener=_private) as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                yield False
-            else:
-                yield True
+    def _rename(self, path: Path, why: str) -> None:
+        # A name of its own: an earlier one is not overwritten.
+        aside = path.with_name(f"{path.name}-{time.time_ns()}{_DAMAGED}")
+        path.rename(aside)
+        self._log_once(aside, why)
 
-    def _sync(self) -> None:
-        folder = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY)
+    def _log_once(self, path: Path, why: str) -> None:
+        if path.name not in self._logged:
+            self._logged.add(path.name)
+            log.error(
+                "%s %s, and is set aside: its completions are not in the call store. Fix it, and give it a name that "
+                "ends in %s; or remove it. `airflow voiceinfra store status` lists such files.",
+                *(path, why, _ENDING),
+            )
+
+    def _check_room(self, size: int) -> None:
         try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
-
-    @contextmanager
-    def _telling(self) -> Iterator[None]:
-        try:
-            yield
+            held = self.depth().bytes
         except OSError as error:
-            raise SpoolError(f"{self.folder} cannot be written: {error.strerror}") from None
-
-
-def _private(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)
-
-
-def _encoded(delivery: Delivery) -> dict[str, object]:
-    return {
-        "webhook_conn_id": delivery.webhook_conn_id,
-        "received_at": delivery.received_at.isoformat(),
-        "headers": dict(delivery.headers),
-        "body": base64.b64encode(delivery.body).decode(),
-    }
-
-
-def _decoded(line: dict[str, object]) -> Delivery:
-    return Delivery.read(
-        str(line["webhook_conn_id"]),
-        datetime.fromisoformat(str(line["received_at"])),
-        base64.b64decode(str(line["body"])),
-        dict(line["headers"]),  # type: ignore[call-overload]
-    )
+            raise SpoolError(self.folder, f"cannot be read: {error.strerror}") from None
+        if held + size > self._limit:
+            raise SpoolError(self.folder, f"is full: it may hold {self._limit} bytes")

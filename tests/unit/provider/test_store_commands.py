@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from airflow_provider_voiceinfra.webhook.spool import Spool
 from tests.unit.provider.test_commands import cli  # noqa: F401
-from tests.unit.store.samples import NUMBER, deliver, delivery, queued
+from tests.unit.store.samples import NUMBER, body, deliver, delivery, queued
 
 
 def test_the_quarantine_is_listed_and_a_body_written(cli, store):  # noqa: F811
@@ -15,6 +16,17 @@ def test_the_quarantine_is_listed_and_a_body_written(cli, store):  # noqa: F811
     assert cli("store", "quarantine", "--body", row.split()[0])[1] == '{"event": "call.started"}'
     assert cli("store", "quarantine", "--body", "999999")[0] == 1
     assert "1 webhooks are in quarantine" in cli("store", "status")[1]
+
+
+def test_files_of_the_spool_that_are_set_aside_are_named(cli, monkeypatch, tmp_path):  # noqa: F811
+    spool = Spool(tmp_path / "spool")
+    monkeypatch.setenv("AIRFLOW__VOICEINFRA__SPOOL", str(spool.folder))
+    assert "spool" not in cli("store", "status")[1]
+    spool.add([delivery(body("call-1")), delivery(body("call-2"))])
+    (spool.folder / "notes.spool").mkdir()
+    _, output, _ = cli("store", "status")
+    assert "2 webhooks are on the spool" in output
+    assert f"{spool.folder}/notes.spool is not a regular file" in output
 
 
 def test_a_purge_says_what_it_did(cli, store):  # noqa: F811

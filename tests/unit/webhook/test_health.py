@@ -13,8 +13,9 @@ from airflow_provider_voiceinfra.webhook import health as health_module
 from airflow_provider_voiceinfra.webhook.health import Health
 from airflow_provider_voiceinfra.webhook.keeper import Keeper
 from airflow_provider_voiceinfra.webhook.secrets import WebhookSecrets
+from airflow_provider_voiceinfra.webhook.spool import Spool
 from tests.unit.store.samples import deliver, queued
-from tests.unit.webhook.conftest import health
+from tests.unit.webhook.conftest import body, health, post
 
 
 def claimed_ago(store, claim, ago):
@@ -35,6 +36,7 @@ def test_all_is_well(serving, store):
             200,
             {
                 "status": "ok",
+                "reasons": [],
                 "can_take_webhooks": True,
                 "store": "ok",
                 "spool": {"state": "none"},
@@ -46,13 +48,16 @@ def test_all_is_well(serving, store):
 
 def test_a_webhook_without_a_secret_is_named(serving, store):
     with serving(store, {"voiceinfra_default": ["s"], "second": []}, conn_ids=["voiceinfra_default", "second"]) as url:
-        assert health(url)[1]["webhooks"] == {"second": "no webhook_secret is known", "voiceinfra_default": "ok"}
+        code, said = health(url)
+        assert said["webhooks"] == {"second": "no webhook_secret is known", "voiceinfra_default": "ok"}
+        assert (code, said["status"]) == (200, "degraded")
+        assert said["reasons"] == ["no webhook_secret is known: second"]
 
 
 def test_without_any_secret_no_webhook_can_be_taken(serving, store):
     with serving(store, {"voiceinfra_default": []}) as url:
         code, said = health(url)
-        assert (code, said["can_take_webhooks"], said["store"]) == (503, False, "ok")
+        assert (code, said["status"], said["store"]) == (503, "unavailable", "ok")
 
 
 @pytest.mark.parametrize("age", ["soon", "-1", "9" * 5_000])
@@ -69,13 +74,36 @@ def test_a_store_that_can_only_be_read_is_not_well(serving, store, kind):
         assert (code, said["store"]) == (503, "cannot be written")
 
 
+def test_a_bad_file_on_the_spool_is_a_reason(serving, store, tmp_path):
+    spool = Spool(tmp_path / "spool")
+    spool.check()
+    (spool.folder / "notes.spool").mkdir()
+    with serving(store, spool=spool) as url:
+        code, said = health(url)
+        assert (code, said["status"]) == (200, "degraded")
+        assert said["reasons"] == ["files of the spool are set aside, see the log: 1"]
+        assert said["spool"] == {"state": "ok", "deliveries": 0, "bytes": 0, "set_aside": 1}
+        (spool.folder / "notes.spool").rmdir()
+        assert health(url)[1]["status"] == "ok"
+
+
+def test_a_spool_that_cannot_be_used_is_a_reason_and_webhooks_go_to_the_store(serving, store, tmp_path):
+    (tmp_path / "file").touch()
+    with serving(store, spool=Spool(tmp_path / "file" / "spool")) as url:
+        code, said = health(url)
+        assert (code, said["status"]) == (200, "degraded")
+        assert "cannot be written" in said["reasons"][0]
+        assert post(url, body()).status_code == 200
+
+
 def test_a_call_that_is_open_for_too_long_means_that_webhooks_have_stopped(serving, store):
     with serving(store) as url:
         claimed_ago(store, queued(store, "call_1"), timedelta(seconds=1_000))
         assert health(url)[0] == 200
         assert health(url, max_open_age=1_800)[0] == 200
         code, said = health(url, max_open_age=900)
-        assert code == 503
+        assert (code, said["status"]) == (503, "degraded")
+        assert "open for too long" in said["reasons"][0]
         assert 1_000 <= said["oldest_open_call_seconds"] < 1_100
         deliver(store, "call_1")
         assert health(url, max_open_age=900)[0] == 200

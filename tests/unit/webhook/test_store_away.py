@@ -43,8 +43,10 @@ def test_what_comes_while_the_store_is_away_is_in_it_when_it_is_back(serving, sp
     database.unlink()
     with serving(store, spool=spool) as url:
         assert [post(url, body(f"call_{number}", summary="Yes.")).status_code for number in range(5)] == [200] * 5
-        assert health(url)[1]["status"] == "the spool takes webhooks"
-        assert health(url)[1]["spool"]["deliveries"] == 5
+        code, said = health(url)
+        assert (code, said["status"]) == (200, "degraded")
+        assert "the call store cannot be written: webhooks go to the spool" in said["reasons"]
+        assert said["spool"]["deliveries"] == 5
         database.write_bytes(content)
         wait_until(lambda: spool.depth().deliveries == 0)
         assert store.calls.completion("call_4").summary == "Yes."
@@ -100,13 +102,31 @@ def test_neither_store_nor_spool_is_no_200(serving, tmp_path, figures):
     with serving(away, spool=Spool(tmp_path / "file" / "spool")) as url:
         assert post(url, body()).status_code == 503
         code, said = health(url)
-        assert (code, said["status"]) == (503, "webhooks cannot be taken")
+        assert (code, said["status"]) == (503, "unavailable")
     assert figures["voiceinfra.webhooks.refused.not_kept"] == 1
 
 
 def test_a_full_spool_is_no_200(serving, tmp_path):
     with serving(CallStore(f"sqlite:///{tmp_path}/nowhere.db"), spool=Spool(tmp_path / "spool", limit=500)) as url:
         assert [post(url, body(f"call_{number}")).status_code for number in range(3)] == [200, 503, 503]
+        code, said = health(url)
+        assert (code, said["status"]) == (503, "unavailable")
+        assert "kept neither" in said["reasons"][0]
+
+
+def test_what_the_spool_cannot_take_goes_to_the_store_that_is_back(serving, spool, database, monkeypatch):
+    monkeypatch.setattr(keeper, "DRAIN_INTERVAL", 60)
+    store = CallStore(f"sqlite:///{database}")
+    content = database.read_bytes()
+    database.unlink()
+    with serving(store, spool=spool) as url:
+        assert post(url, body("call_1")).status_code == 200
+        database.write_bytes(content)
+        spool.folder.rename(spool.folder.with_name("kept"))
+        spool.folder.touch()
+        assert post(url, body("call_2")).status_code == 200
+        assert store.calls.completion("call_2")
+        assert health(url)[1]["status"] == "degraded"
 
 
 def test_stopping_finishes_what_was_accepted(serving, store, monkeypatch):
