@@ -21,7 +21,7 @@ def test_the_quarantine_is_listed_and_a_body_written(cli, store):  # noqa: F811
 def test_files_of_the_spool_that_are_set_aside_are_named(cli, monkeypatch, tmp_path):  # noqa: F811
     spool = Spool(tmp_path / "spool")
     monkeypatch.setenv("AIRFLOW__VOICEINFRA__SPOOL", str(spool.folder))
-    assert "spool" not in cli("store", "status")[1]
+    assert "on the spool" not in cli("store", "status")[1]
     spool.add([delivery(body("call-1")), delivery(body("call-2"))])
     (spool.folder / "notes.spool").mkdir()
     _, output, _ = cli("store", "status")
