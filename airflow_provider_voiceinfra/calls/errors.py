@@ -18,6 +18,17 @@ class InvalidCallError(VoiceInfraError):
     """The call cannot be asked for like this. Nothing was claimed or sent."""
 
 
+class InvalidNumberError(InvalidCallError):
+    """A value is not a phone number that may be called.
+
+    :param reason: which kind of problem it is, such as ``no_country_code``: a key of :data:`.numbers.REASONS`.
+    """
+
+    def __init__(self, message: str, reason: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
 class KeyConflictError(VoiceInfraError):
     """The idempotency key belongs to a call that asked for something else. Nothing was sent.
 

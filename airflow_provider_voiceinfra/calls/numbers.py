@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import re
-from decimal import Decimal
-from numbers import Integral
+from numbers import Real
 
-from airflow_provider_voiceinfra.calls.errors import InvalidCallError
+from airflow_provider_voiceinfra.calls.errors import InvalidCallError, InvalidNumberError
+from airflow_provider_voiceinfra.calls.number_text import NumberText, RejectedError
 
 _HIDDEN = "•••"
 BETWEEN_DIGITS = r"(?:[^\w•]|_){0,4}"
@@ -16,49 +16,53 @@ BETWEEN_DIGITS = r"(?:[^\w•]|_){0,4}"
 _LIKE_A_NUMBER = re.compile(rf"\+?\d(?:{BETWEEN_DIGITS}\d){{6,}}")
 
 
-def to_e164(number: object, *, field: str, region: str | None = None) -> str:
-    """Turn a number as people write it into E.164.
+REASONS = {
+    "missing": "is empty: give a number such as +14155550100.",
+    "not_a_number": "is not a phone number: give digits only, such as +14155550100.",
+    "digits_lost": "was kept as a decimal, which loses digits: keep numbers as strings, such as +14155550100.",
+    "no_country_code": "has no country code: write it like +14155550100, or set a default_region such as US.",
+    "unknown_country_code": "has a country code that does not exist: write it like +14155550100.",
+    "international_prefix": "begins with 00, but its default_region dials abroad otherwise: write + instead.",
+    "ambiguous_number": "can be read as more than one number: write it as a string, with + and its country code.",
+    "several_numbers": "is more than one number: give one.",
+    "extension": "has an extension, which VoiceInfra cannot dial: give a number that reaches the callee directly.",
+    "too_short": "is not a valid number: digits are missing.",
+    "too_long": "is not a valid number: it has too many digits. If it has a country code, write + before it.",
+    "invalid_number": "is not a valid number in its country: check its digits.",
+    "premium_rate": "is a premium-rate number, which is never called.",
+}
+"""Why a value is not a number that may be called, and what to do."""
 
-    :param number: such as ``+1 415 555 0100``, ``0044 20 7946 0000`` or, with a region, ``(415) 555-0100``.
+
+def to_e164(number: object, *, field: str, region: str | None = None) -> str:
+    """Turn a number as people write it into E.164, if it can be read in one way only.
+
+    :param number: such as ``+1 415 555 0100`` or, with a region, ``(415) 555-0100`` or ``011 44 20 7946 0000``.
     :param field: the name of the field it comes from, for the message.
-    :param region: ISO 3166 country, such as ``US``, that a number without a country code belongs to.
-    :raises InvalidCallError: if it is no number that may be called; the message shows it masked.
+    :param region: ISO 3166 country, such as ``US``, where a number without a plus sign is dialled.
+    :raises InvalidNumberError: if it is not a number that may be called; the message shows it masked.
     """
     # Loading its tables takes 70 ms, which every parsed DAG file would pay.
-    import phonenumbers
+    from airflow_provider_voiceinfra.calls.number_readings import has_extension, is_region, read_number
 
-    text = str(number).strip() if number is not None else ""
-    if not text:
-        raise InvalidCallError(f"{field} is empty: give a number such as +14155550100.")
-    # Read as a number, 30123456.0 is that of somebody else.
-    if re.fullmatch(r"\d+\.0*", text) or not _may_be_a_number(number):
+    where = region.strip().upper() if region else None
+    if where and not is_region(where):
         raise InvalidCallError(
-            f"{field} must be a text such as +14155550100, not {type(number).__name__}; of a table that keeps numbers "
-            "as decimals, make them whole first."
+            f"default_region {mask_numbers(str(region))!r} is not a country code: write it like US, GB or DE."
         )
-    if region and region.upper() not in phonenumbers.SUPPORTED_REGIONS:
-        raise InvalidCallError(
-            f"default_region {mask_numbers(region)!r} is no country code: write it like US, GB or DE."
-        )
-    shown = f"{field} {mask(text)}"
     try:
-        parsed = phonenumbers.parse(re.sub(r"^\(?00", "+", text), region.upper() if region else None)
-    except phonenumbers.NumberParseException:
-        raise InvalidCallError(
-            f"{shown} is not a phone number that can be read: write it like +14155550100, or give a "
-            "default_region such as US for numbers without a country code."
-        ) from None
-    if parsed.extension:
-        raise InvalidCallError(f"{shown} has an extension, which VoiceInfra cannot dial: leave it out.")
-    if not phonenumbers.is_valid_number(parsed):
-        raise InvalidCallError(f"{shown} is not a valid number in its country (a short one, perhaps): mend it.")
-    if phonenumbers.number_type(parsed) == phonenumbers.PhoneNumberType.PREMIUM_RATE:
-        raise InvalidCallError(f"{shown} is a premium-rate number, which is never called.")
-    return phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164)
+        return read_number(NumberText.of(number), where or None)
+    except RejectedError as error:
+        reason = error.reason
+    if reason == "not_a_number" and isinstance(number, str) and has_extension(number, where):
+        reason = "extension"
+    raise InvalidNumberError(f"{field} {_shown(number)}{REASONS[reason]}", reason)
 
 
-def _may_be_a_number(value: object) -> bool:
-    return isinstance(value, str | Integral | Decimal) and not isinstance(value, bool)
+def _shown(number: object) -> str:
+    if isinstance(number, str):
+        return f"{mask(number)} " if number.strip() else ""
+    return "" if number is None else f"{mask(str(number)) if isinstance(number, Real) else type(number).__name__} "
 
 
 def mask(number: str) -> str:

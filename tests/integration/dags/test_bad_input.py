@@ -48,7 +48,7 @@ def test_a_bad_field_is_named(run_dag, voiceinfra, capfd, params, sentence):
 def test_a_number_without_a_country_asks_for_its_region(run_dag, voiceinfra, capfd, monkeypatch):
     connection(monkeypatch, extra={"agent_id": "agent_sandbox", "from_number": "+14155550199"})
     output = failing(run_dag, voiceinfra, capfd, voiceinfra_conn_id="other", to_number="(212) 555-0100")
-    assert "give a default_region such as US" in output
+    assert "set a default_region such as US" in output
 
 
 @pytest.mark.parametrize(

@@ -45,8 +45,8 @@ def test_the_connection_gives_what_the_call_does_not():
     ("fields", "says"),
     [
         ({"to_number": None}, "to_number is empty"),
-        ({"to_number": "911"}, "to_number ••• is not a phone number"),
-        ({"from_number": "12345"}, "from_number ••• is not a phone number"),
+        ({"to_number": "911"}, "to_number ••• has no country code"),
+        ({"from_number": "12345"}, "from_number ••• has no country code"),
         ({"agent_id": " "}, "agent_id is missing: pass it, or set it on the connection 'voiceinfra_default'"),
         ({"agent_id": "a\nb"}, "agent_id is no id"),
         ({"agent_id": "a" * 256}, "agent_id is no id"),
@@ -61,7 +61,7 @@ def test_the_connection_gives_what_the_call_does_not():
         ({"variables": {("a",): 1}}, "variables holds a value that JSON cannot carry"),
         ({"variables": {"a": ["b\0c"]}}, "variables holds a NUL"),
         ({"variables": {"a\ud800": 1}}, "variables holds a NUL or half a character"),
-        ({"default_region": "EU"}, "default_region 'EU' is no country code"),
+        ({"default_region": "EU"}, "default_region 'EU' is not a country code"),
     ],
 )
 def test_a_bad_field_has_its_sentence(fields, says):
