@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -35,6 +36,9 @@ from airflow_provider_voiceinfra.calls.transport import (
     TooLateError,
     Transport,
 )
+from airflow_provider_voiceinfra.same_number import contradicts
+
+log = logging.getLogger(__name__)
 
 _LONGEST_MESSAGE = 200
 # As many letters in a row as tell where they come from.
@@ -66,6 +70,18 @@ _REDIRECT = "It names another address, where the key is not sent: mend the host 
 _OTHER = "Mend the request, or ask VoiceInfra what the code means."
 
 
+_MOVED = frozenset(
+    {
+        HTTPStatus.MOVED_PERMANENTLY,
+        HTTPStatus.FOUND,
+        HTTPStatus.TEMPORARY_REDIRECT,
+        HTTPStatus.PERMANENT_REDIRECT,
+    }
+)
+# 499: a proxy's word for a client that went away.
+_MAY_BE_TAKEN = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.CONFLICT, HTTPStatus.TOO_EARLY, 499})
+
+
 class VoiceInfraApi:
     """Places calls, one POST each. Knows nothing of claims: only the dialling code may use it.
 
@@ -91,13 +107,15 @@ class VoiceInfraApi:
         status = answer.status
         if status == HTTPStatus.TOO_MANY_REQUESTS:
             raise RateLimitedError(_retry_after(answer.headers))
-        if status == HTTPStatus.REQUEST_TIMEOUT or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-            raise AnswerUnknownError(f"VoiceInfra answered {status}")
-        if status >= HTTPStatus.MULTIPLE_CHOICES:
+        if _refuses(status):
             raise self._refusal(answer, request)
-        call_id = _json(answer).get("call_id")
+        if not HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
+            raise AnswerUnknownError(f"VoiceInfra answered {status}")
+        said = _json(answer)
+        call_id = said.get("call_id")
         if not isinstance(call_id, str) or not call_id.isprintable() or not 0 < len(call_id) <= 255:  # noqa: PLR2004
             raise AnswerUnknownError(f"VoiceInfra's answer ({status}) could not be read")
+        self._check_echo(said, request, call_id)
         return call_id
 
     def check_key(self) -> tuple[bool, str]:
@@ -114,6 +132,20 @@ class VoiceInfraApi:
             False,
             f"VoiceInfra answered {answer.status}, which tells nothing about the key: try again later.",
         )
+
+    def _check_echo(self, said: Mapping[str, Any], request: CallRequest, call_id: str) -> None:
+        """Make sure that the answer is to this request, as far as it tells.
+
+        :raises AnswerUnknownError: if it names another number than was sent.
+        """
+        numbers = {"to_number": request.to_number, "from_number": request.from_number}
+        others = [name for name, sent in numbers.items() if contradicts(said.get(name), sent)]
+        if others:
+            # The answers that follow would be other calls' too.
+            self._transport.drop()
+            raise AnswerUnknownError(f"VoiceInfra's answer names another {' and '.join(others)} than was sent")
+        if said.get("agent_id") not in {None, request.agent_id}:
+            log.warning("VoiceInfra's answer for %s names another agent_id than was sent.", call_id)
 
     def _post(self, body: dict[str, Any], send_time: SendTime = ANY_TIME) -> Answer:
         url = f"{self._account.base_url}/calls/outbound"
@@ -162,6 +194,12 @@ class VoiceInfraApi:
                     hidden.update(range(start, start + size))
         shown = "".join("\0" if at in hidden else letter for at, letter in enumerate(message))
         return re.sub("\0+", "•••", shown)[:_LONGEST_MESSAGE]
+
+
+def _refuses(status: int) -> bool:
+    """Tell whether a status says that the call was not taken; any other error leaves that open."""
+    client_error = HTTPStatus.BAD_REQUEST <= status < HTTPStatus.INTERNAL_SERVER_ERROR
+    return status in _MOVED or (client_error and status not in _MAY_BE_TAKEN)
 
 
 def _json(answer: Answer) -> dict[str, Any]:

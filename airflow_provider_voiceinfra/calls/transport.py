@@ -129,6 +129,10 @@ class Transport:
             line.close()
         return answer
 
+    def drop(self) -> None:
+        """Close the thread's connection: what comes on it may answer another request."""
+        self._take().close()
+
     def _take(self) -> _Line:
         """Give the thread's connection; until it is kept again, nobody else has it."""
         kept: tuple[_Line, float, int] | None = self._thread.__dict__.pop("kept", None)

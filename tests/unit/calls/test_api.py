@@ -19,7 +19,7 @@ from tests.unit.calls.samples import (
     request,
     shows_no_secret,
 )
-from tests.unit.calls.wire import answer, hang_up, queued, refuse, until_the_client_goes, wire
+from tests.unit.calls.wire import Talk, answer, hang_up, queued, refuse, until_the_client_goes, wire
 
 
 def test_a_call_that_was_taken():
@@ -37,7 +37,9 @@ def test_any_success_with_a_call_id_was_taken(status):
     assert place(answer(status, {"call_id": "call-1"})) == "call-1"
 
 
-@pytest.mark.parametrize("status", [408, 500, 502, 503, 504, 599])
+@pytest.mark.parametrize(
+    "status", [101, 300, 303, 304, 305, 306, 309, 399, 408, 409, 425, 499, 500, 502, 503, 504, 599, 600, 999]
+)
 def test_an_answer_that_does_not_tell(status):
     with pytest.raises(errors.AnswerUnknownError, match=f"answered {status}"):
         place(refuse(status, "server_error", NUMBER))
@@ -60,6 +62,44 @@ def test_an_answer_that_does_not_tell(status):
 def test_a_success_without_a_call_id_does_not_tell(value):
     with pytest.raises(errors.AnswerUnknownError, match=r"answer \(200\) could not be read"):
         place(answer(200, value))
+
+
+@pytest.mark.parametrize(
+    "said", [NUMBER, "+1 (415) 555-0147", "14155550147", 14155550147, "tel:+1-415-555-0147", "", None]
+)
+@pytest.mark.parametrize("field", ["to_number", "from_number"])
+def test_an_answer_that_repeats_the_number_in_another_form_was_taken(field, said):
+    said = str(said).replace("147", "199").replace("None", "") if field == "from_number" else said
+    assert place(answer(200, {"call_id": "call-1", field: said})) == "call-1"
+
+
+@pytest.mark.parametrize("said", ["+14155550148", "+4915123456789", "+1415•••0000", "nobody", True, ["+14155550147"]])
+@pytest.mark.parametrize("field", ["to_number", "from_number"])
+def test_an_answer_that_names_another_number_does_not_tell(field, said, caplog):
+    with pytest.raises(errors.AnswerUnknownError, match=f"names another {field} than was sent") as error:
+        place(answer(200, {"call_id": "call-1", field: said}))
+    assert "0148" not in str(error.value) + caplog.text
+
+
+def test_the_connection_is_left_after_an_answer_to_another_call():
+    """Those that follow would be one call late too."""
+
+    def late(talk: Talk) -> None:
+        talk.read()
+        talk.send("200 OK", body=b'{"call_id": "other", "to_number": "+14155550148"}', last=False)
+        talk.read()
+        talk.send("200 OK", body=b'{"call_id": "late"}')
+
+    with wire(late, queued) as server:
+        api = VoiceInfraApi(account(server.url))
+        with pytest.raises(errors.AnswerUnknownError):
+            api.place_call(request())
+        assert api.place_call(request()) == "call-1"
+
+
+def test_another_agent_in_the_answer_is_only_reported(caplog):
+    assert place(answer(200, {"call_id": "call-1", "agent_id": "agent-2"})) == "call-1"
+    assert "call-1 names another agent_id" in caplog.text
 
 
 def test_a_lost_connection_does_not_tell():

@@ -28,7 +28,12 @@ from tests.unit.calls.wire import answer, refuse
         (422, errors.PhoneInvalidError, r"like \+14155550100"),
         (302, errors.RedirectedError, "mend the host of connection 'voiceinfra_default'"),
         (402, errors.CallRejectedError, "ask VoiceInfra what the code means"),
-        (499, errors.CallRejectedError, "ask VoiceInfra"),
+        (301, errors.RedirectedError, "mend the host of connection 'voiceinfra_default'"),
+        (307, errors.RedirectedError, "mend the host of connection 'voiceinfra_default'"),
+        (308, errors.RedirectedError, "mend the host of connection 'voiceinfra_default'"),
+        (403, errors.CallRejectedError, "ask VoiceInfra"),
+        (418, errors.CallRejectedError, "ask VoiceInfra"),
+        (498, errors.CallRejectedError, "ask VoiceInfra"),
     ],
 )
 def test_a_refusal_says_what_to_mend(status, kind, remedy):

@@ -44,7 +44,7 @@ def test_a_key_that_has_placed_its_call_places_no_other(store, key):
     assert told == ["call-1"]
 
 
-@pytest.mark.parametrize("status", [302, 400, 401, 402, 404, 409, 422, 451])
+@pytest.mark.parametrize("status", [302, 400, 401, 402, 404, 403, 422, 451])
 def test_a_refused_call_is_rejected_and_its_key_is_free_for_a_mended_one(store, status):
     with wire(refuse(status, "some_code", "because"), queued) as server:
         ours = dialer(store, server.url)
