@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
+from airflow_provider_voiceinfra.calls.zones import zone_of
+
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _HORIZON = 9
 """Days in which hours that ever open have opened: a week, and the date line."""
@@ -84,17 +86,6 @@ class CallingHours:
             change = clock_change(day, zone)
             if change is not None:
                 yield change
-
-
-def zone_of(name: str) -> ZoneInfo:
-    """Find a zone by its name.
-
-    :raises ValueError: if there is none of this name.
-    """
-    try:
-        return ZoneInfo(name.strip())
-    except (KeyError, ValueError, OSError):
-        raise ValueError(f"{name!r} is no time zone: write it like America/New_York") from None
 
 
 def clock_change(day: date, zone: ZoneInfo) -> datetime | None:

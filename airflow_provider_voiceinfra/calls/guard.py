@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
-from airflow_provider_voiceinfra.calls.calling_hours import CallingHours, zone_of
+from airflow_provider_voiceinfra.calls.calling_hours import CallingHours
 from airflow_provider_voiceinfra.calls.errors import InvalidCallError
 from airflow_provider_voiceinfra.calls.limits import Limits
-from airflow_provider_voiceinfra.calls.zones import zones_of_number
+from airflow_provider_voiceinfra.calls.zones import FixedOffsetError, zone_of, zones_of_number
 from airflow_provider_voiceinfra.store.rules import Refusal, Rule, Rules
 
 _NO_ZONE = (
@@ -43,13 +43,19 @@ class Wishes:
         :param not_after: with its zone; ISO 8601 where it is a text. An empty text is none, as for ``timezone``.
         :raises InvalidCallError: for one that cannot be understood: nobody is called at a time that was guessed.
         """
+        if timezone is not None and not isinstance(timezone, str):
+            raise InvalidCallError(
+                f"timezone must be a string such as America/New_York, not {type(timezone).__name__}."
+            )
         zone = timezone.strip() if timezone else None
-        # What was given is not repeated: from a wrong column, it may be a person's.
         try:
             if zone:
                 zone_of(zone)
+        except FixedOffsetError as error:
+            raise InvalidCallError(f"timezone {error}.") from None
         except ValueError:
-            raise InvalidCallError("timezone is no time zone: write it like America/New_York.") from None
+            # What was given is not repeated: from a wrong column, it may be a person's.
+            raise InvalidCallError("timezone is not a time zone: write it like America/New_York.") from None
         try:
             time = datetime.fromisoformat(not_after.strip()) if isinstance(not_after, str) and not_after else not_after
         except ValueError:

@@ -92,7 +92,7 @@ def test_a_limit_that_cannot_be_read_stops_every_call(run_dag, voiceinfra, limit
 @pytest.mark.parametrize(
     ("wish", "says"),
     [
-        ({"timezone": "Mars"}, "timezone is no time zone"),
+        ({"timezone": "Mars"}, "timezone is not a time zone"),
         ({"not_after": "soon"}, "not_after is no time: write it like"),
         ({"not_after": "2026-11-23T15:00"}, "not_after has no time zone"),
     ],

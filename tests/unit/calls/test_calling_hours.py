@@ -11,7 +11,6 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from airflow_provider_voiceinfra.calls.calling_hours import WEEKDAYS, CallingHours
-from airflow_provider_voiceinfra.calls.zones import zones_of_number
 
 NEW_YORK, BERLIN, KATHMANDU = map(ZoneInfo, ("America/New_York", "Europe/Berlin", "Asia/Kathmandu"))
 MINUTE = timedelta(minutes=1)
@@ -123,19 +122,6 @@ def test_they_are_what_another_implementation_says(edges, days, names, now):
             assert found is None or found >= now + timedelta(hours=36)
         else:
             assert found == expected
-
-
-@pytest.mark.parametrize(
-    ("number", "names"),
-    [
-        ("+14155550100", {"America/Los_Angeles"}),
-        ("+442079460000", {"Europe/London"}),
-        ("+18005550100", set()),
-        ("+88213300655", set()),
-    ],
-)
-def test_a_number_tells_its_zones_or_nothing(number, names):
-    assert {zone.key for zone in zones_of_number(number)} == names
 
 
 @pytest.mark.parametrize(
