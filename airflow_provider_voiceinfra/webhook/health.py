@@ -114,7 +114,7 @@ class Health:
         if spool is None:
             return {"state": "none"}, []
         try:
-            spool.check()
+            self._keeper.check_spool(spool)
             depth, set_aside = spool.depth(), spool.set_aside()
         except (SpoolError, OSError) as error:
             why = error.why if isinstance(error, SpoolError) else f"cannot be read: {error.strerror}"

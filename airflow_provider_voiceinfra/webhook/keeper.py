@@ -5,16 +5,16 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections import Counter
 from collections.abc import Sequence
 
 from airflow_provider_voiceinfra.store.call_store import CallStore
 from airflow_provider_voiceinfra.store.delivery import Delivery
 from airflow_provider_voiceinfra.store.errors import StoreError
-from airflow_provider_voiceinfra.store.records import Kept
-from airflow_provider_voiceinfra.webhook.metrics import CALLS, OUTCOMES, PREFIX, Metrics
+from airflow_provider_voiceinfra.webhook.metrics import PREFIX, Metrics
+from airflow_provider_voiceinfra.webhook.reports import describe, report
 from airflow_provider_voiceinfra.webhook.spool import Spool
 from airflow_provider_voiceinfra.webhook.spool_folder import SpoolError
+from airflow_provider_voiceinfra.webhook.spool_owner import SpoolOwner
 from airflow_provider_voiceinfra.webhook.writers import Writer
 
 log = logging.getLogger(__name__)
@@ -45,6 +45,7 @@ class Keeper:
     def __init__(self, store: CallStore, writer: Writer, spool: Spool | None, metrics: Metrics) -> None:
         self.store = store
         self.spool = spool
+        self._owner = SpoolOwner(spool.folder, store.database.shown_url) if spool else None
         self._writer = writer
         self._metrics = metrics
         # What is wrong with emptying the spool; empty if nothing is.
@@ -95,6 +96,14 @@ class Keeper:
                         future.set_result(None)
         self._committing = None
 
+    def check_spool(self, spool: Spool) -> None:
+        """Make sure that the spool can take a webhook of this store.
+
+        :raises SpoolError: with the reason.
+        """
+        self._claim()
+        spool.check()
+
     @property
     def keeps_nothing(self) -> bool:
         """Whether the latest webhook was kept nowhere, a moment ago."""
@@ -106,11 +115,15 @@ class Keeper:
             (asked and await self._kept_by_store(deliveries))
             or await self._kept_by_spool(deliveries)
             # Rather out of order than not at all.
-            or (not asked and await self._kept_by_store(deliveries))
+            or (not asked and await self._kept_after_all(deliveries))
         )
         self._not_kept_at = None if kept else time.monotonic()
         if not kept:
             raise NotKeptError
+
+    async def _kept_after_all(self, deliveries: Sequence[Delivery]) -> bool:
+        self._away = False
+        return await self._kept_by_store(deliveries)
 
     async def _kept_by_store(self, deliveries: Sequence[Delivery]) -> bool:
         try:
@@ -118,16 +131,16 @@ class Keeper:
                 brought = await self._writer.keep(deliveries)
         except Exception as error:  # noqa: BLE001 - whatever it is, what was delivered is kept
             self._away = self.spool is not None
-            log.error("The call store cannot take webhooks. %s", _said(error))
+            log.error("The call store cannot take webhooks. %s", describe(error))
             return False
-        self._report(deliveries, brought)
+        report(self._metrics, deliveries, brought)
         return True
 
     async def _kept_by_spool(self, deliveries: Sequence[Delivery]) -> bool:
         if self.spool is None:
             return False
         try:
-            await asyncio.to_thread(self.spool.add, deliveries)
+            await asyncio.to_thread(self._add, self.spool, deliveries)
         except SpoolError as error:
             log.error("The spool cannot take webhooks: without the call store, VoiceInfra sends them again. %s", error)
             return False
@@ -144,7 +157,7 @@ class Keeper:
             # Told when it went away.
             return
         except Exception as error:  # noqa: BLE001 - it is tried again
-            if self.trouble != (trouble := _said(error)):
+            if self.trouble != (trouble := describe(error)):
                 log.error("The spool at %s cannot be emptied: it is tried again. %s", self.spool.folder, trouble)
             self.trouble = trouble
             return
@@ -153,29 +166,19 @@ class Keeper:
             self._away = False
             log.warning("The call store is back: what was on the spool is in it.")
 
+    def _add(self, spool: Spool, deliveries: Sequence[Delivery]) -> None:
+        self._claim()
+        spool.add(deliveries)
+
+    def _claim(self) -> None:
+        if self._owner is not None:
+            self._owner.claim()
+
     def _empty(self, spool: Spool) -> None:
-        spool.drain(lambda deliveries: self._report(deliveries, self.store.deliveries.keep(deliveries)))
+        if self._owner is not None and (self._owner.store_id is None or spool.depth().deliveries):
+            # Not as it was remembered: the database may be another one by now.
+            self._owner.store_id = self.store.id()
+        self._claim()
+        spool.drain(lambda deliveries: report(self._metrics, deliveries, self.store.deliveries.keep(deliveries)))
         if self._away:
             self.store.check_writing()
-
-    def _report(self, deliveries: Sequence[Delivery], brought: Sequence[Kept]) -> None:
-        for what, count in Counter(brought).items():
-            self._metrics.incr(f"{PREFIX}.{what}", count)
-        ended = Counter(each.outcome for each, what in zip(deliveries, brought, strict=True) if what is Kept.NEW)
-        for outcome, count in ended.items():
-            # Anything else would be a name that others choose.
-            self._metrics.incr(f"{CALLS}.completed.{outcome if outcome in OUTCOMES else 'other'}", count)
-        for delivery, what in zip(deliveries, brought, strict=True):
-            if what is Kept.QUARANTINED:
-                log.warning("A signed webhook is in quarantine: %s.", delivery.reason or "the store refuses it")
-            elif not delivery.reason:
-                log.info("Completion of %s (%s): %s.", delivery.call_id, delivery.outcome, what)
-
-
-def _said(error: Exception) -> str:
-    """Say what is wrong, without words that may be a caller's."""
-    if isinstance(error, TimeoutError):
-        return "It does not answer."
-    if isinstance(error, OSError):
-        return f"{error.strerror or type(error).__name__}."
-    return str(error) if isinstance(error, StoreError | SpoolError) else f"{type(error).__name__}."

@@ -70,7 +70,7 @@ def count(store, table):
 
 
 def wait_until(true):
-    end = time.monotonic() + 20
+    end = time.monotonic() + 60
     while not true():
         assert time.monotonic() < end
         time.sleep(0.01)

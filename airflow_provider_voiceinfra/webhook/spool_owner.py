@@ -1,0 +1,68 @@
+"""Whose spool a folder is: webhooks of one call store must not end up in another."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+
+from airflow_provider_voiceinfra.webhook.spool_folder import SpoolError, SpoolFolder
+
+_STORE, _URL = "store-", "url-"
+
+
+class SpoolOwner:
+    """Claims a folder for a call store, by the names of two files in it, which nobody has to read.
+
+    One names the store's id. The other stands for a URL by which the store was reached: while the store is away, its
+    id may not be known.
+
+    :param url: of the store, without secrets.
+    """
+
+    def __init__(self, folder: Path, url: str) -> None:
+        self.store_id: str | None = None
+        self._folder = SpoolFolder(folder)
+        self._url = _URL + hashlib.sha256(url.encode()).hexdigest()[:16]
+
+    def claim(self) -> None:
+        """Make sure that the folder is this store's.
+
+        :raises SpoolError: if it is another one's, or may be.
+        """
+        if self.store_id is None:
+            if not self._is_there(self._url):
+                if self._names():
+                    raise self._error(
+                        "may be another call store's: it is used once this store answers and turns out to be the same"
+                    )
+                self._folder.write(self._url, b"")
+            return
+        mine = _STORE + self.store_id
+        if not self._is_there(mine):
+            names = self._names()
+            if any(name.startswith(_STORE) for name in names) or (names and self._url not in names):
+                raise self._another()
+            self._folder.write(mine, b"")
+            # Of two stores that have come at once, one goes.
+            if min(name for name in self._names() if name.startswith(_STORE)) != mine:
+                (self._folder.path / mine).unlink(missing_ok=True)
+                raise self._another()
+        if not self._is_there(self._url):
+            self._folder.write(self._url, b"")
+
+    def _is_there(self, name: str) -> bool:
+        return os.path.lexists(self._folder.path / name)
+
+    def _names(self) -> list[str]:
+        return [path.name for path in self._folder.files("") if path.name.startswith((_STORE, _URL))]
+
+    def _another(self) -> SpoolError:
+        return self._error(
+            "belongs to another call store: give each store a [voiceinfra] spool of its own. If this store has "
+            f"replaced the other one for good, remove the files {_STORE}* and {_URL}* there: what is on the spool then "
+            "goes into this store"
+        )
+
+    def _error(self, why: str) -> SpoolError:
+        return SpoolError(self._folder.path, why)
