@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -110,8 +110,8 @@ def _connection(sandbox: Sandbox) -> str:
 
 
 def _only(sandbox: Sandbox) -> Callable[..., str]:
-    def base_url(host: str | None, *, conn_id: str) -> str:
-        url = account.base_url(host, conn_id=conn_id)
+    def base_url(host: str | None, *, conn_id: str, **parts: Any) -> str:
+        url = account.base_url(host, conn_id=conn_id, **parts)
         if url != sandbox.url:
             raise InvalidCallError(
                 f"Connection {conn_id!r} leads to a real VoiceInfra, which the fixture voiceinfra refuses: let the "

@@ -9,7 +9,8 @@ from airflow_provider_voiceinfra.calls.errors import InvalidCallError
 from airflow_provider_voiceinfra.calls.limits import Limits
 from airflow_provider_voiceinfra.loopback import is_loopback
 
-DEFAULT_BASE_URL = "https://api.voiceinfra.ai/v1"
+PUBLIC_HOST = "https://api.voiceinfra.ai"
+DEFAULT_BASE_URL = f"{PUBLIC_HOST}/v1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,29 +39,39 @@ class Account:
         return parts.netloc.lower().removesuffix(":443" if parts.scheme == "https" else ":80")
 
 
-def base_url(host: str | None, *, conn_id: str) -> str:
-    """Read the API's address from a connection's host.
+def base_url(host: str | None, *, conn_id: str, port: int | None = None, path: str | None = None) -> str:
+    """Read the API's address from a connection's host, port and schema.
 
     :param host: a URL, or a bare host name; the public API where empty.
-    :raises InvalidCallError: if it is no address, or would send the key unencrypted over a network.
+    :param port: the connection's own field; the host may name it too.
+    :param path: the connection's schema, which is the path where the connection is written as a URI.
+    :raises InvalidCallError: if it is not an address, names two ports or two paths, or would send the key unencrypted
+        over a network.
     """
-    text = (host or DEFAULT_BASE_URL).strip()
+    path = (path or "").strip().strip("/")
+    text = (host or "").strip() or (PUBLIC_HOST if path else DEFAULT_BASE_URL)
     if "://" not in text:
         text = f"https://{text}"
     text = text.rstrip("/")
     where = f"The host of connection {conn_id!r}"
     try:
         parts = urlsplit(text)
-        name, _ = parts.hostname, parts.port
+        name, own_port = parts.hostname, parts.port
     except ValueError:
-        name = None
+        name = own_port = None
     if not name:
-        raise InvalidCallError(f"{where} is no address: write it like {DEFAULT_BASE_URL}.")
-    if parts.username or parts.password or "?" in text or "#" in text:
+        raise InvalidCallError(f"{where} is not an address: write it like {DEFAULT_BASE_URL}.")
+    if parts.username or parts.password or "?" in text + path or "#" in text + path:
         raise InvalidCallError(f"{where} must be an address like {DEFAULT_BASE_URL}; the key is its password.")
     if parts.scheme != "https" and not (parts.scheme == "http" and is_loopback(name)):
         raise InvalidCallError(
             f"{where} starts with {parts.scheme}://, which would show the API key and the conversation to "
             "the network: write https:// (plain http is for a sandbox on this machine only)."
         )
-    return text
+    if port not in {None, own_port}:
+        if own_port is not None:
+            raise InvalidCallError(f"{where} names another port than its field Port: leave the field empty.")
+        parts = parts._replace(netloc=f"{parts.netloc.rstrip(':')}:{port}")
+    if path and parts.path.strip("/") not in {"", path}:
+        raise InvalidCallError(f"{where} names another path than its field Schema: leave the field empty.")
+    return parts._replace(path=f"/{path}").geturl() if path else parts.geturl()

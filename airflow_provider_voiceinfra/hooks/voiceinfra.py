@@ -24,6 +24,7 @@ from airflow_provider_voiceinfra.calls.refusals import GuardError
 from airflow_provider_voiceinfra.calls.request import CallRequest, plain_object
 from airflow_provider_voiceinfra.config import call_store
 from airflow_provider_voiceinfra.context import remember_store, task_source
+from airflow_provider_voiceinfra.extra_fields import ExtraFieldsError, check_names, read_fields
 from airflow_provider_voiceinfra.store.call_store import CallStore
 from airflow_provider_voiceinfra.store.completed_calls import Wanted
 from airflow_provider_voiceinfra.store.cursors import NEW_CURSOR
@@ -197,9 +198,10 @@ class VoiceInfraHook(BaseHook):
 def read_account(connection: Connection) -> Account:
     """Read an account from its connection.
 
-    :raises InvalidCallError: if the connection has no key, or an address that will not do.
+    :raises InvalidCallError: if the connection has no key, an address that cannot be used, or extra fields that cannot
+        be read or are misspelt.
     """
-    conn_id, extra = connection.conn_id, connection.extra_dejson
+    conn_id = connection.conn_id
     if connection.conn_type != VoiceInfraHook.conn_type:
         raise InvalidCallError(
             f"Connection {conn_id!r} is of type {connection.conn_type!r}: make one of type 'voiceinfra' (Admin → "
@@ -210,12 +212,10 @@ def read_account(connection: Connection) -> Account:
         raise InvalidCallError(
             f"Connection {conn_id!r} has no usable API key: set the key from Settings → API Keys as its password."
         )
-    host = connection.host
-    if host and connection.port:
-        host = f"{host}:{connection.port}"
+    extra = _extra_fields(connection)
     return Account(
         conn_id=conn_id,
-        base_url=base_url(host, conn_id=conn_id),
+        base_url=base_url(connection.host, conn_id=conn_id, port=connection.port, path=connection.schema),
         api_key=api_key,
         webhook_conn_id=extra.get("webhook_conn_id") or conn_id,
         agent_id=extra.get("agent_id") or None,
@@ -223,6 +223,18 @@ def read_account(connection: Connection) -> Account:
         default_region=extra.get("default_region") or None,
         limits=read_limits(extra, conn_id=conn_id),
     )
+
+
+def _extra_fields(connection: Connection) -> dict[str, Any]:
+    try:
+        # Before Airflow reads them, which takes what is not JSON for no fields at all.
+        fields = read_fields(connection.extra, conn_id=connection.conn_id)
+        check_names(fields, conn_id=connection.conn_id)
+    except ExtraFieldsError as error:
+        raise InvalidCallError(str(error)) from None
+    # Airflow masks the secrets among them in logs from here on.
+    _ = connection.extra_dejson
+    return fields
 
 
 def _count_refusal(error: GuardError) -> None:

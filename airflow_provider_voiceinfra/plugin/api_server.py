@@ -14,6 +14,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.routing import Mount
 
 from airflow_provider_voiceinfra.config import call_store, receiver_settings
+from airflow_provider_voiceinfra.extra_fields import webhook_secrets
 from airflow_provider_voiceinfra.plugin.calls_page.app import count_calls, create_calls_page
 from airflow_provider_voiceinfra.store.call_store import CallStore
 from airflow_provider_voiceinfra.store.errors import StoreError
@@ -63,8 +64,7 @@ class AirflowMetrics:
 
 def connection_secrets(conn_id: str) -> list[str]:
     """Read a webhook's secrets from its connection, the present one first."""
-    extra = BaseHook.get_connection(conn_id).extra_dejson
-    return [str(extra.get(name) or "") for name in ("webhook_secret", "webhook_secret_previous")]
+    return webhook_secrets(BaseHook.get_connection(conn_id).extra, conn_id=conn_id)
 
 
 def _prepare(store: CallStore) -> None:

@@ -52,6 +52,9 @@ class Database:
         except (SQLAlchemyError, ValueError):
             # The URL itself may hold a password: it is not repeated.
             raise StoreError(f"[voiceinfra] call_store is not an SQLAlchemy URL: {_WRITE}") from None
+        if parsed.host and "@" in f"{parsed.host}{parsed.database}":
+            # What follows the first @ of a password would be shown as the host.
+            raise StoreError("[voiceinfra] call_store has an @ in its password or user: write it as %40.")
         if parsed.get_backend_name() in {"postgres", "postgresql"}:
             # The driver that comes with this package, whichever Airflow's own database is used by.
             parsed = parsed.set(drivername="postgresql+psycopg")

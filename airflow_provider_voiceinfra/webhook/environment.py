@@ -12,9 +12,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from airflow_provider_voiceinfra import get_provider_info
+from airflow_provider_voiceinfra.extra_fields import webhook_secrets
 from airflow_provider_voiceinfra.loopback import is_loopback
 from airflow_provider_voiceinfra.store.call_store import CallStore
 from airflow_provider_voiceinfra.webhook.spool import Spool
@@ -115,19 +116,14 @@ def forward_urls(text: str, conn_ids: frozenset[str]) -> tuple[str, ...]:
 
 def connection_secrets(conn_id: str) -> list[str]:
     """Read a webhook's secrets from the connection's variable ``AIRFLOW_CONN_…``, the present one first."""
-    text = os.environ.get(f"AIRFLOW_CONN_{conn_id.upper()}", "")
-    extra = _extra_of_json(text) if text.lstrip().startswith("{") else _extra_of_uri(text)
-    return [str(extra.get(name) or "") for name in ("webhook_secret", "webhook_secret_previous")]
+    text = os.environ.get(f"AIRFLOW_CONN_{conn_id.upper()}", "").strip()
+    extra = json.loads(text).get("extra") if text.startswith("{") else _extra_of_uri(text)
+    return webhook_secrets(extra, conn_id=conn_id)
 
 
-def _extra_of_json(text: str) -> dict[str, object]:
-    extra = json.loads(text).get("extra") or {}
-    return dict(json.loads(extra) if isinstance(extra, str) else extra)
-
-
-def _extra_of_uri(text: str) -> dict[str, object]:
-    query = {name: values[-1] for name, values in parse_qs(urlsplit(text).query).items()}
-    return dict(json.loads(query["__extra__"])) if "__extra__" in query else dict(query)
+def _extra_of_uri(text: str) -> object:
+    query = dict(parse_qsl(urlsplit(text).query, keep_blank_values=True))
+    return query.get("__extra__", query)
 
 
 def _get(option: str) -> str:

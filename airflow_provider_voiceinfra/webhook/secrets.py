@@ -8,6 +8,8 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from airflow_provider_voiceinfra.extra_fields import ExtraFieldsError
+
 log = logging.getLogger(__name__)
 
 LIFETIME = 30.0
@@ -63,6 +65,8 @@ class WebhookSecrets:
     def _looked_up(self, conn_id: str) -> tuple[str, ...]:
         try:
             return tuple(secret for secret in self._look_up(conn_id) if secret)
+        except ExtraFieldsError as error:
+            log.warning("The secret of webhook %r cannot be looked up. %s", conn_id, error)
         except Exception as error:  # noqa: BLE001 - any secrets backend, any error
             log.warning("The secret of webhook %r cannot be looked up (%s).", conn_id, type(error).__name__)
         known = self._known.get(conn_id)

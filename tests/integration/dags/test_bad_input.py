@@ -60,6 +60,8 @@ def test_a_number_without_a_country_asks_for_its_region(run_dag, voiceinfra, cap
         ({"host": "https://api.voiceinfra.ai/v1"}, "which the fixture voiceinfra refuses"),
         ({"extra": {"from_number": "+14155550199"}}, "agent_id is missing: pass it, or set it on the connection"),
         ({"extra": {"agent_id": "agent_sandbox"}}, "from_number is missing"),
+        ({"extra": "{'allowed_numbers': '+14155550100'}"}, "The extra of connection 'other' is not JSON"),
+        ({"extra": {"allowed_numers": "+14155550100"}}, "is 'allowed_numbers' meant?"),
         ({"extra": {"agent_id": "agent_sandbox", "from_number": "+14155550198"}}, "one of the account's own"),
     ],
 )
@@ -76,6 +78,7 @@ def test_a_bad_connection_is_named(run_dag, voiceinfra, capfd, monkeypatch, chan
         ("sqlite:////nowhere/at/all.db", "There is no call store at sqlite:////nowhere/at/all.db"),
         ("postgresql+psycopg://me:pass-word@127.0.0.1:1/none", "cannot be used"),
         ("mysql://me:pass-word@db/none", "is of another kind"),
+        ("postgresql://me:secret@pass-word@db/none", "write it as %40"),
         ("nonsense", "is not an SQLAlchemy URL"),
     ],
 )

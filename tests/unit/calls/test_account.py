@@ -16,7 +16,7 @@ from tests.unit.calls.samples import account
         ("", DEFAULT_BASE_URL),
         (" https://api.voiceinfra.ai/v1/ ", DEFAULT_BASE_URL),
         ("api.voiceinfra.ai/v1", DEFAULT_BASE_URL),
-        ("HTTPS://API.voiceinfra.ai/v1", "HTTPS://API.voiceinfra.ai/v1"),
+        ("HTTPS://API.voiceinfra.ai/v1", "https://API.voiceinfra.ai/v1"),
         ("eu.voiceinfra.ai:8443", "https://eu.voiceinfra.ai:8443"),
         ("https://[2001:db8::1]/v1", "https://[2001:db8::1]/v1"),
         ("http://localhost:8085/v1", "http://localhost:8085/v1"),
@@ -58,6 +58,39 @@ def test_addresses(host, url):
 def test_what_would_show_the_key_or_is_no_address_is_refused(host):
     with pytest.raises(InvalidCallError, match="The host of connection 'vi'") as error:
         base_url(host, conn_id="vi")
+    assert "s3cret" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("host", "port", "path", "url"),
+    [
+        # As Airflow reads voiceinfra://:key@api.voiceinfra.ai:8443/v1
+        ("api.voiceinfra.ai", 8443, "v1", "https://api.voiceinfra.ai:8443/v1"),
+        ("http://127.0.0.1", 8099, "v1", "http://127.0.0.1:8099/v1"),
+        ("api.voiceinfra.ai", None, "eu/v1", "https://api.voiceinfra.ai/eu/v1"),
+        ("", None, "v1", DEFAULT_BASE_URL),
+        (None, None, "", DEFAULT_BASE_URL),
+        ("https://api.voiceinfra.ai/v1", 8443, None, "https://api.voiceinfra.ai:8443/v1"),
+        ("api.voiceinfra.ai/v1", 443, None, "https://api.voiceinfra.ai:443/v1"),
+        ("api.voiceinfra.ai:8443/v1/", 8443, "/v1/", "https://api.voiceinfra.ai:8443/v1"),
+        ("https://[2001:db8::1]/v1", 8443, None, "https://[2001:db8::1]:8443/v1"),
+    ],
+)
+def test_port_and_path_may_have_fields_of_their_own(host, port, path, url):
+    assert base_url(host, conn_id="vi", port=port, path=path) == url
+
+
+@pytest.mark.parametrize(
+    ("host", "port", "path", "says"),
+    [
+        ("api.voiceinfra.ai:8443", 443, None, "another port than its field Port"),
+        ("api.voiceinfra.ai/v1", None, "v2", "another path than its field Schema"),
+        ("api.voiceinfra.ai", None, "v1?key=s3cret", "must be an address like"),
+    ],
+)
+def test_an_address_that_is_given_twice_must_be_the_same(host, port, path, says):
+    with pytest.raises(InvalidCallError, match=says) as error:
+        base_url(host, conn_id="vi", port=port, path=path)
     assert "s3cret" not in str(error.value)
 
 
