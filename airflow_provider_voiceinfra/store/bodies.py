@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from airflow_provider_voiceinfra.store import tables
 from airflow_provider_voiceinfra.store.completion_body import says_the_same
 from airflow_provider_voiceinfra.store.delivery import Delivery
+from airflow_provider_voiceinfra.store.do_not_call import HASH
 from airflow_provider_voiceinfra.store.opt_out import OptOut, called_number
 from airflow_provider_voiceinfra.store.records import Kept
 
@@ -26,6 +27,9 @@ _KNOWN = (
     )
     .where(_columns.call_id.in_(sa.bindparam("call_ids", expanding=True)))
     .order_by(_columns.id)
+)
+_PURGED = sa.select(tables.call.c.call_id).where(
+    tables.call.c.call_id.in_(sa.bindparam("call_ids", expanding=True)), tables.call.c.purged_at.is_not(None)
 )
 # Asking for the ids makes it one statement for all rows, during which other threads run.
 _INSERT = tables.completion.insert().returning(_columns.id)
@@ -65,9 +69,15 @@ class Bodies:
         self._known: defaultdict[tuple[str, str], list[_Body]] = defaultdict(list)
         self._new: list[dict[str, Any]] = []
         self._again: list[dict[str, Any]] = []
+        # No words of these are stored again, by whichever connection they come.
+        self._purged: set[str] = set()
         if call_ids:
-            for conn_id, call_id, digest, row_id, purged in tx.execute(_KNOWN, {"call_ids": list(call_ids)}):
+            wanted = {"call_ids": list(call_ids)}
+            self._purged.update(tx.scalars(_PURGED, wanted))
+            for conn_id, call_id, digest, row_id, purged in tx.execute(_KNOWN, wanted):
                 self._known[conn_id, call_id].append(_Body(digest, row_id, purged))
+                if purged:
+                    self._purged.add(call_id)
 
     def add(self, delivery: Delivery) -> Kept:
         """Take one completion; what it brings is written by :meth:`write`."""
@@ -78,6 +88,9 @@ class Bodies:
                     self._again.append({"known": each.id, "at": delivery.received_at})
                 return Kept.DUPLICATE
         opt_out = None if known else self._opt_out.asked_for(delivery)
+        purged = delivery.call_id in self._purged
+        if opt_out and purged:
+            opt_out = HASH
         if opt_out and (number := called_number(delivery)):
             self.opted_out.append((delivery.call_id, number, opt_out))
         self._new.append(
@@ -89,8 +102,8 @@ class Bodies:
                 "first": not known,
                 "received_at": delivery.received_at,
                 "outcome": delivery.outcome,
-                "to_number": delivery.party.to_number.replace("\0", "")[:64] if delivery.party else "",
-                "body": delivery.body,
+                "to_number": delivery.party.to_number.replace("\0", "")[:64] if delivery.party and not purged else None,
+                "body": b"" if purged else delivery.body,
             }
         )
         known.append(_Body(delivery.digest, bytes=delivery.body))

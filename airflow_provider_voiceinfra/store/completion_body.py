@@ -66,15 +66,20 @@ def parse_completion(body: bytes, *, extracted_field: str = "") -> Completion:
 
 
 def says_the_same(one: bytes, other: bytes) -> bool:
-    """Tell whether two bodies, both understood, say the same.
+    """Tell whether two JSON objects say the same.
 
     The query of the recording's link, which may be signed anew for each delivery, does not count.
     """
-    return _truth(one) == _truth(other)
+    said = what_it_says(one)
+    return said is not None and said == what_it_says(other)
 
 
-def _truth(body: bytes) -> str:
-    payload = _json_object(body)
+def what_it_says(body: bytes) -> str | None:
+    """Give a text that is the same for all bodies that say the same; None where it is not a JSON object."""
+    try:
+        payload = _json_object(body)
+    except NotUnderstoodError:
+        return None
     link = payload.get("recording_url")
     if isinstance(link, str):
         # What is not a link at all is compared as it is.

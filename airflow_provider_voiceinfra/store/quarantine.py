@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,14 +10,17 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from airflow_provider_voiceinfra.store import tables
+from airflow_provider_voiceinfra.store.completion_body import what_it_says
 from airflow_provider_voiceinfra.store.database import Database
 from airflow_provider_voiceinfra.store.delivery import Delivery
 from airflow_provider_voiceinfra.store.records import Kept
 
 LIMIT = 1_000
-"""Rows that the quarantine holds at most; the oldest go first."""
+"""Bodies that the quarantine holds at most; the oldest go first."""
 
 _columns = tables.quarantine.c
+# Of one that was purged, or given to its call, the row stays: it is not kept again.
+_is_there = sa.func.length(_columns.body) > 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,19 +55,20 @@ class Quarantine:
             _columns.webhook_conn_id,
             sa.func.length(_columns.body),
             _columns.reason,
-        ).order_by(_columns.id.desc())
+        )
+        query = query.where(_is_there).order_by(_columns.id.desc())
         with self._database.read() as tx:
             return [Quarantined(*row) for row in tx.execute(query)]
 
     def body(self, row_id: int) -> bytes | None:
         """Give the bytes of one, as they were signed."""
         with self._database.read() as tx:
-            return tx.scalar(sa.select(_columns.body).where(_columns.id == row_id))
+            return tx.scalar(sa.select(_columns.body).where(_columns.id == row_id, _is_there))
 
     def count(self) -> int:
         """Count what is in quarantine."""
         with self._database.read() as tx:
-            return tx.scalar(sa.select(sa.func.count()).select_from(tables.quarantine)) or 0
+            return tx.scalar(sa.select(sa.func.count()).select_from(tables.quarantine).where(_is_there)) or 0
 
 
 def add_to_quarantine(tx: sa.Connection, strange: Sequence[tuple[Delivery, str]]) -> list[Kept]:
@@ -77,7 +82,7 @@ def add_to_quarantine(tx: sa.Connection, strange: Sequence[tuple[Delivery, str]]
     rows = [
         {
             "webhook_conn_id": delivery.webhook_conn_id,
-            "digest": delivery.digest,
+            "digest": digest_of(delivery),
             "received_at": delivery.received_at,
             "reason": reason,
             "body": delivery.body,
@@ -86,11 +91,18 @@ def add_to_quarantine(tx: sa.Connection, strange: Sequence[tuple[Delivery, str]]
     ]
     insert = tables.insert(tx, tables.quarantine).on_conflict_do_nothing()
     new = set(map(tuple, tx.execute(insert.returning(_columns.webhook_conn_id, _columns.digest), rows)))
-    oldest_kept = sa.select(_columns.id).order_by(_columns.id.desc()).offset(LIMIT).limit(1).scalar_subquery()
-    tx.execute(sa.delete(tables.quarantine).where(_columns.id <= oldest_kept))
+    newest = sa.select(_columns.id).where(_is_there).order_by(_columns.id.desc())
+    oldest_kept = newest.offset(LIMIT).limit(1).scalar_subquery()
+    tx.execute(sa.delete(tables.quarantine).where(_is_there, _columns.id <= oldest_kept))
     brought = []
     for delivery, _ in strange:
-        same = (delivery.webhook_conn_id, delivery.digest)
+        same = (delivery.webhook_conn_id, digest_of(delivery))
         brought.append(Kept.QUARANTINED if same in new else Kept.DUPLICATE)
         new.discard(same)
     return brought
+
+
+def digest_of(delivery: Delivery) -> bytes:
+    """Stand in for what a body says, so that it is known when it comes again with another link to the recording."""
+    said = what_it_says(delivery.body)
+    return delivery.digest if said is None else hashlib.sha256(said.encode()).digest()

@@ -2,6 +2,7 @@
 
 A purged call keeps its key, state, ``call_id``, outcome and times, and a hash of its number, which nobody can reverse
 without the store. Its numbers, request, metadata and completion's body are removed, and no body of it is stored again.
+Of a webhook in quarantine its digest stays, so that it is not stored again either.
 Rows of call lists go altogether, unless they are to be called still or their call is going on.
 
 Calls that are open are not touched. One whose completion has not come in a day is open no more: it has ended, and who
@@ -94,9 +95,7 @@ class Retention:
         bodies = self._in_steps(
             tables.completion,
             sa.and_(completions, sa.func.length(_completion.body) > 0, ~of_open),
-            lambda tx, ids: tx.execute(
-                sa.update(tables.completion).where(_completion.id.in_(ids)).values(body=b"", to_number=None)
-            ),
+            lambda tx, ids: _empty_bodies(tx, tables.completion, ids),
         )
         called = self._in_steps(tables.call, sa.and_(calls, ended, _call.purged_at.is_(None)), _purge_calls)
         strange = self._delete(tables.quarantine, quarantined)
@@ -111,6 +110,11 @@ class Retention:
         return Purged(called, bodies, strange, left)
 
     def _delete(self, table: sa.Table, which: sa.ColumnElement[bool]) -> int:
+        if table is tables.quarantine:
+            # Its digest stays, so that a replay brings nothing back.
+            filled = sa.and_(which, sa.func.length(table.c.body) > 0)
+            empty = sa.update(table).values(body=b"")
+            return self._in_steps(table, filled, lambda tx, ids: tx.execute(empty.where(table.c.id.in_(ids))))
         return self._in_steps(table, which, lambda tx, ids: tx.execute(sa.delete(table).where(table.c.id.in_(ids))))
 
     def _in_steps(
@@ -152,4 +156,21 @@ def _purge_calls(tx: sa.Connection, ids: Sequence[int]) -> None:
     tx.execute(
         update.values(**removed, purged_at=datetime.now(UTC), number_hash=sa.bindparam("hash")),
         [{"row_id": row.id, "hash": hash_number(tx, row.to_number)} for row in rows],
+    )
+    _empty_bodies(tx, tables.call, ids)
+
+
+def _empty_bodies(tx: sa.Connection, table: sa.Table, ids: Sequence[int]) -> None:
+    """Remove all that was said in the calls of some rows: also what came later, or names another number.
+
+    :param table: of calls or of completions.
+    """
+    named = table.alias().c
+    same = (named.call_id == _completion.call_id, named.webhook_conn_id == _completion.webhook_conn_id)
+    tx.execute(
+        sa.update(tables.completion)
+        # By its index.
+        .where(_completion.call_id.in_(sa.select(table.c.call_id).where(table.c.id.in_(ids))))
+        .where(sa.exists().where(*same, named.id.in_(ids)), sa.func.length(_completion.body) > 0)
+        .values(body=b"", to_number=None)
     )

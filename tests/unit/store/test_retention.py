@@ -7,10 +7,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import sqlalchemy as sa
 
-from airflow_provider_voiceinfra.store import retention, tables
+from airflow_provider_voiceinfra.store import quarantine, retention, tables
 from airflow_provider_voiceinfra.store.list_rows import NewRow
 from airflow_provider_voiceinfra.store.records import Held, Kept, Source
 from tests.unit.store.samples import (
+    CONN,
     NUMBER,
     SECRET,
     body,
@@ -64,6 +65,62 @@ def test_a_purged_call_stores_no_body_again(store, said):
     purge_all(store)
     assert deliver(store, "call-1", summary=said) is Kept.DUPLICATE
     assert [row.body for row in rows(store, tables.completion)] == [b""]
+
+
+LINK, SIGNED_ANEW = "https://files/1.mp3?signature=1", "https://files/1.mp3?signature=2"
+
+
+@pytest.mark.parametrize("again", [{}, {"recording_url": SIGNED_ANEW}, {"summary": "something else"}])
+@pytest.mark.parametrize("forget", [purge_all, lambda store: store.retention.erase(NUMBER)])
+@pytest.mark.parametrize("ours", [True, False], ids=["placed here", "foreign"])
+def test_a_replay_brings_no_word_back_by_whichever_connection_it_comes(store, forget, again, ours):
+    if ours:
+        queued(store, "call-1")
+    said = {"summary": "she agreed", "recording_url": LINK}
+    deliver(store, "call-1", **said)
+    deliver(store, "call-1", to_number="+1 415 555-0188", summary="a second truth")
+    forget(store)
+    for conn in (CONN, CONN, "another"):
+        deliver(store, "call-1", conn=conn, **(said | again))
+    assert {row.body for row in rows(store, tables.completion)} == {b""}
+    assert not any(word in everything(store) for word in ("she agreed", "something else", SECRET, NUMBER, "files/1"))
+
+
+def test_a_call_that_was_purged_takes_no_words_though_its_completion_is_newer(store):
+    ours = queued(store, "call-1")
+    deliver(store, "call-1", summary="she agreed")
+    with store.database.write() as tx:
+        tx.execute(sa.update(tables.call).values(claimed_at=datetime.now(UTC) - timedelta(days=100)))
+    store.retention.purge(datetime.now(UTC) - timedelta(days=90))
+    assert store.calls.get(ours.ref).purged_at
+    deliver(store, "call-1", summary="something else")
+    assert not any(word in everything(store) for word in ("she agreed", "something else", SECRET, NUMBER))
+
+
+STRANGE = b'{"event": "call.started", "to_number": "%s", "recording_url": "%s"}' % (NUMBER.encode(), LINK.encode())
+
+
+@pytest.mark.parametrize("forget", [purge_all, lambda store: store.retention.erase(NUMBER)])
+@pytest.mark.parametrize("strange", [b"{broken " + NUMBER.encode(), STRANGE])
+def test_a_replay_brings_nothing_back_into_quarantine(store, forget, strange):
+    store.deliveries.keep([delivery(strange)])
+    (quarantined,) = store.quarantine.newest()
+    assert forget(store).quarantined == 1
+    for again in (strange, strange.replace(b"signature=1", b"signature=2")):
+        assert store.deliveries.keep([delivery(again)]) == [Kept.DUPLICATE]
+    assert (store.quarantine.newest(), store.quarantine.count()) == ([], 0)
+    assert store.quarantine.body(quarantined.id) is None
+    assert NUMBER not in everything(store)
+    assert forget(store).quarantined == 0
+
+
+def test_what_was_purged_from_quarantine_takes_no_room_and_stays_known(store, monkeypatch):
+    monkeypatch.setattr(quarantine, "LIMIT", 2)
+    store.deliveries.keep([delivery(b"old 1"), delivery(b"old 2")])
+    purge_all(store)
+    store.deliveries.keep([delivery(b"new %d" % number) for number in range(3)])
+    assert [store.quarantine.body(each.id) for each in store.quarantine.newest()] == [b"new 2", b"new 1"]
+    assert store.deliveries.keep([delivery(b"old 1")]) == [Kept.DUPLICATE]
 
 
 def test_open_calls_are_never_touched(store):
@@ -130,7 +187,7 @@ def test_a_row_of_a_list_goes_with_its_call_though_the_list_has_not_looked_since
 def test_old_quarantine_goes(store):
     store.deliveries.keep([delivery(b"strange")])
     assert purge_all(store).quarantined == 1
-    assert rows(store, tables.quarantine) == []
+    assert store.quarantine.newest() == []
 
 
 def test_erasing_a_person_leaves_nothing_of_her_and_all_of_others(store):
