@@ -234,6 +234,15 @@ COMMANDS = (
                 (argument("--body", metavar="ID", type=int, help="write the body of this one, as it was signed"),),
             ),
             Command(
+                "rename-connection",
+                "Let the calls of a connection belong to the one that it is called now, so that its webhooks end them",
+                "airflow_provider_voiceinfra.commands.store:rename_connection",
+                (
+                    argument("old", help="its connection id until now"),
+                    argument("new", help="its connection id from now on"),
+                ),
+            ),
+            Command(
                 "purge",
                 "Remove numbers and words of old calls; keys and outcomes stay, so that nobody is called again",
                 "airflow_provider_voiceinfra.commands.store:purge",

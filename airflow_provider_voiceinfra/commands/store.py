@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import getpass
 import re
 import sys
 from datetime import UTC, datetime, timedelta
@@ -11,9 +12,11 @@ from airflow_provider_voiceinfra.calls.errors import InvalidCallError
 from airflow_provider_voiceinfra.calls.numbers import mask, to_e164
 from airflow_provider_voiceinfra.commands import say, telling_errors
 from airflow_provider_voiceinfra.config import call_store, receiver_settings, retention_days
+from airflow_provider_voiceinfra.store.call_store import CallStore
 from airflow_provider_voiceinfra.store.errors import StoreError
 from airflow_provider_voiceinfra.store.retention import Purged
 from airflow_provider_voiceinfra.webhook.environment import SettingError
+from airflow_provider_voiceinfra.webhook.spool import SpoolDepth
 
 _DAYS = re.compile(r"(\d{1,5})d")
 _ROW = "{:>8}  {:<20} {:<24} {:>9}  {}"
@@ -41,7 +44,7 @@ def status(_: argparse.Namespace) -> None:
         say(f"  {quarantined} webhooks are in quarantine: `airflow voiceinfra store quarantine` lists them.")
     if waiting:
         say(f"  {waiting} webhooks wait to be taken by [voiceinfra] forward_to.")
-    _say_spool()
+    _say_receiver(store)
 
 
 @telling_errors
@@ -58,6 +61,21 @@ def quarantine(arguments: argparse.Namespace) -> None:
     for each in store.quarantine.newest():
         received = f"{each.received_at:%Y-%m-%d %H:%M:%S}"
         say(_ROW.format(each.id, received, each.webhook_conn_id, each.size, each.reason))
+
+
+@telling_errors
+def rename_connection(arguments: argparse.Namespace) -> None:
+    """Let the calls of a connection belong to the one that it is called now."""
+    old, new = arguments.old, arguments.new
+    if old == new:
+        raise StoreError(f"{old} and {new} are the same connection: nothing to rename.")
+    store = call_store()
+    moved = store.connections.rename(old, new, actor=getpass.getuser())
+    say(
+        f"{moved.calls} calls of environment {store.environment!r} belong to connection {new} now, not to {old}, "
+        "with their completions, holds and limits. "
+        f"{moved.completed} of them are completed now: their webhooks had come."
+    )
 
 
 @telling_errors
@@ -86,20 +104,21 @@ def erase(arguments: argparse.Namespace) -> None:
     _say_purged(store.retention.erase(number), f"of {mask(number)}")
 
 
-def _say_spool() -> None:
-    """Tell what is on this machine's spool; a receiver elsewhere has another one."""
+def _say_receiver(store: CallStore) -> None:
+    """Tell what hinders webhooks: on this machine's spool, as a receiver elsewhere has another one, and in settings."""
     try:
-        spool = receiver_settings().spool
-        if spool is None:
-            return
-        depth, set_aside = spool.depth(), spool.set_aside()
+        settings = receiver_settings()
+        spool = settings.spool
+        depth, set_aside = (spool.depth(), spool.set_aside()) if spool else (SpoolDepth(0, 0), {})
     except (SettingError, OSError) as error:
-        say(f"  The spool cannot be looked into: {error}")
+        say(f"  The receiver's settings or its spool cannot be read: {error}")
         return
-    if depth.deliveries:
+    if spool and depth.deliveries:
         say(f"  {depth.deliveries} webhooks are on the spool at {spool.folder}.")
     for name, why in sorted(set_aside.items()):
-        say(f"  {spool.folder / name} {why}: its webhooks are not in the call store.")
+        say(f"  {spool and spool.folder / name} {why}: its webhooks are not in the call store.")
+    for each in store.connections.without_webhook(settings.webhook_conn_ids):
+        say(f"  {each.describe(settings.webhook_conn_ids)}")
 
 
 def _days(text: str) -> int:

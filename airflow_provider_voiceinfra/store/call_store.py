@@ -15,6 +15,7 @@ from airflow_provider_voiceinfra.store.calls import Calls
 from airflow_provider_voiceinfra.store.claims import Claims
 from airflow_provider_voiceinfra.store.completed_calls import CompletedCalls
 from airflow_provider_voiceinfra.store.completions import Completions
+from airflow_provider_voiceinfra.store.connections import Connections
 from airflow_provider_voiceinfra.store.cursors import Cursors
 from airflow_provider_voiceinfra.store.database import Database
 from airflow_provider_voiceinfra.store.deliveries import Deliveries
@@ -77,6 +78,7 @@ class CallStore:
         self.completed_calls = CompletedCalls(self.database, environment, extracted_field)
         self.cursors = Cursors(self.database, environment, self.completed_calls, self.calls)
         self.resolutions = Resolutions(self.database, environment)
+        self.connections = Connections(self.database, environment)
         self.refusals = Refusals(self.database)
         self.waits = Waits(self.database, environment)
 

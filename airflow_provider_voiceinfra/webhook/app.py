@@ -25,6 +25,7 @@ from airflow_provider_voiceinfra.webhook.request_body import MAX_WEBHOOK_BYTES, 
 from airflow_provider_voiceinfra.webhook.secrets import WebhookSecrets
 from airflow_provider_voiceinfra.webhook.spool import Spool
 from airflow_provider_voiceinfra.webhook.tally import Tally
+from airflow_provider_voiceinfra.webhook.unserved import UnservedCalls
 from airflow_provider_voiceinfra.webhook.verification import Verdict, Verification
 from airflow_provider_voiceinfra.webhook.writers import ThreadWriter, Writer
 
@@ -114,6 +115,7 @@ class Receiver:
             Forwarder(store.forwards).run,
             Gauges(self._health, metrics).run,
             Tally(verification, store.refusals).run,
+            UnservedCalls(store.connections, conn_ids).run,
         )
 
     @classmethod

@@ -29,6 +29,19 @@ def test_files_of_the_spool_that_are_set_aside_are_named(cli, monkeypatch, tmp_p
     assert f"{spool.folder}/notes.spool is not a regular file" in output
 
 
+def test_a_renamed_connection_is_told_and_its_calls_are_moved(cli, store, monkeypatch):  # noqa: F811
+    ours = queued(store, "call-1")
+    deliver(store, "call-1", conn="voiceinfra_eu")
+    monkeypatch.setenv("AIRFLOW__VOICEINFRA__WEBHOOK_CONN_IDS", "voiceinfra_eu")
+    assert "rename-connection voiceinfra_default NEW" in cli("store", "status")[1]
+    assert cli("store", "rename-connection", "voiceinfra_eu", "voiceinfra_eu")[0] == 1
+    _, output, _ = cli("store", "rename-connection", "voiceinfra_default", "voiceinfra_eu")
+    assert "1 calls of environment 'default'" in output
+    assert "1 of them are completed now" in output
+    assert store.calls.get(ours.ref).state == "completed"
+    assert "rename-connection" not in cli("store", "status")[1]
+
+
 def test_a_purge_says_what_it_did(cli, store):  # noqa: F811
     queued(store, "call-1")
     deliver(store, "call-1")
