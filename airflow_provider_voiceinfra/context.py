@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import Context
 
+from airflow_provider_voiceinfra.calls.stop import StopFlag
 from airflow_provider_voiceinfra.store.errors import StoreError
 from airflow_provider_voiceinfra.store.records import Source
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from airflow_provider_voiceinfra.store.call_store import CallStore
 
 _MEMORY = "voiceinfra_call_store"
+_STOP = "_voiceinfra_stop"
 
 
 def task_source(context: Context) -> Source:
@@ -33,6 +35,26 @@ def clear_count(context: Context) -> int:
     """Tell one clear of the task from another: 0 before the first, then a number that grows with each."""
     ti = context["ti"]
     return max(0, ti.max_tries - (ti.task.retries or 0))
+
+
+def stop_of_task(context: Context) -> StopFlag:
+    """Give the flag that is set once Airflow stops the task that runs.
+
+    At SIGTERM, Airflow calls ``on_kill`` of the task's operator and does nothing else. An operator that is not ours
+    gets ours before its own: so that a loop in a task stops, too, where the signal comes between two of its calls.
+    """
+    task: Any = context["ti"].task
+    known = vars(task).get(_STOP)
+    if isinstance(known, StopFlag):
+        return known
+    stop, on_kill = StopFlag(), task.on_kill
+
+    def stop_and_kill() -> None:
+        stop.set()
+        on_kill()
+
+    vars(task).update({_STOP: stop, "on_kill": stop_and_kill})
+    return stop
 
 
 def _run(context: Context) -> str:

@@ -22,19 +22,17 @@ from airflow_provider_voiceinfra.calls.errors import (
     RateLimitedError,
     RedirectedError,
     RequestInvalidError,
-    TooLateToSendError,
 )
 from airflow_provider_voiceinfra.calls.numbers import mask_numbers
 from airflow_provider_voiceinfra.calls.request import CallRequest
 from airflow_provider_voiceinfra.calls.transport import (
-    ANY_TIME,
     Answer,
+    Gate,
     NoAnswerError,
     NotWrittenError,
-    SendTime,
     Timeouts,
-    TooLateError,
     Transport,
+    open_gate,
 )
 from airflow_provider_voiceinfra.same_number import contradicts
 
@@ -94,16 +92,16 @@ class VoiceInfraApi:
         self._timeouts = timeouts or Timeouts()
         self._transport = Transport()
 
-    def place_call(self, request: CallRequest, *, send_time: SendTime = ANY_TIME) -> str:
+    def place_call(self, request: CallRequest, *, gate: Gate = open_gate) -> str:
         """Send the POST.
 
+        :param gate: is passed right before the first byte; what it raises is raised, and nothing was sent.
         :return: the ``call_id``: VoiceInfra has taken the call.
-        :raises TooLateToSendError: nothing was sent, because ``send_time`` was over.
         :raises CallNotSentError: nothing was taken; it may be sent again.
         :raises CallRejectedError: nothing was taken, and nothing will be until something is mended.
         :raises AnswerUnknownError: it may have been taken.
         """
-        answer = self._post(request.body(), send_time)
+        answer = self._post(request.body(), gate)
         status = answer.status
         if status == HTTPStatus.TOO_MANY_REQUESTS:
             raise RateLimitedError(_retry_after(answer.headers))
@@ -121,7 +119,7 @@ class VoiceInfraApi:
     def check_key(self) -> tuple[bool, str]:
         """Find out whether the key is good, by a body without numbers, which cannot ring a phone."""
         try:
-            answer = self._post({})
+            answer = self._post({}, open_gate)
         except (CallNotSentError, AnswerUnknownError) as error:
             return False, str(error)
         if answer.status in {HTTPStatus.BAD_REQUEST, HTTPStatus.UNPROCESSABLE_ENTITY}:
@@ -147,7 +145,7 @@ class VoiceInfraApi:
         if said.get("agent_id") not in {None, request.agent_id}:
             log.warning("VoiceInfra's answer for %s names another agent_id than was sent.", call_id)
 
-    def _post(self, body: dict[str, Any], send_time: SendTime = ANY_TIME) -> Answer:
+    def _post(self, body: dict[str, Any], gate: Gate) -> Answer:
         url = f"{self._account.base_url}/calls/outbound"
         headers = {"X-API-Key": self._account.api_key, "Content-Type": "application/json"}
         try:
@@ -156,10 +154,8 @@ class VoiceInfraApi:
                 headers=headers,
                 body=json.dumps(body).encode(),
                 timeouts=self._timeouts,
-                send_time=send_time,
+                gate=gate,
             )
-        except TooLateError:
-            raise TooLateToSendError from None
         except NotWrittenError as error:
             raise CallNotSentError(
                 f"VoiceInfra could not be reached at {self._account.host} ({error}); nothing was sent. Check "

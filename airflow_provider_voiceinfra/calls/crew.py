@@ -1,7 +1,8 @@
-"""Threads that send what was claimed and has passed the fence, and bring back what VoiceInfra said."""
+"""Threads that send what was claimed and has a send permit, and bring back what VoiceInfra said."""
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from queue import Empty, SimpleQueue
@@ -21,33 +22,27 @@ class Crew(Generic[J, R]):
         self._pool = ThreadPoolExecutor(size, "voiceinfra-list")
         self._do = do
         self._done: SimpleQueue[tuple[J, R | BaseException]] = SimpleQueue()
-        self.busy = 0
 
     def give(self, job: J) -> None:
         """Have a job done."""
-        self.busy += 1
         self._pool.submit(self._work, job)
 
     def take(self, wait: float) -> list[tuple[J, R | BaseException]]:
         """Take back what is done: each job, and its result or its error.
 
-        :param wait: seconds to wait for the first, where any is going on.
+        :param wait: seconds to wait for the first.
         """
         taken: list[tuple[J, R | BaseException]] = []
-        try:
-            if self.busy and wait > 0:
+        with contextlib.suppress(Empty):
+            if wait > 0:
                 taken.append(self._done.get(timeout=wait))
             while True:
                 taken.append(self._done.get_nowait())
-        except Empty:
-            pass
-        self.busy -= len(taken)
         return taken
 
-    def close(self) -> list[tuple[J, R | BaseException]]:
-        """Wait for all jobs; gives those that were not taken back."""
-        self._pool.shutdown()
-        return self.take(0)
+    def close(self) -> None:
+        """Take no more jobs. Threads that are busy still end by themselves."""
+        self._pool.shutdown(wait=False)
 
     def _work(self, job: J) -> None:
         try:

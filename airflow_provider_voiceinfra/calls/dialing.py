@@ -6,7 +6,6 @@ import contextlib
 import logging
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
 
 from airflow_provider_voiceinfra.calls.account import Account
 from airflow_provider_voiceinfra.calls.api import VoiceInfraApi
@@ -16,7 +15,9 @@ from airflow_provider_voiceinfra.calls.intent import CallIntent
 from airflow_provider_voiceinfra.calls.numbers import mask
 from airflow_provider_voiceinfra.calls.refusals import GuardError, error_of
 from airflow_provider_voiceinfra.calls.retry import RetryPolicy
-from airflow_provider_voiceinfra.calls.sending import Dial, Sender
+from airflow_provider_voiceinfra.calls.send_gate import Dial
+from airflow_provider_voiceinfra.calls.sending import Sender
+from airflow_provider_voiceinfra.calls.stop import StopFlag, stop_at_sigterm
 from airflow_provider_voiceinfra.store.call_store import CallStore
 from airflow_provider_voiceinfra.store.claims import CLAIM_LIFETIME
 from airflow_provider_voiceinfra.store.records import REFUSED, Call, CallState, Claim, Held, HeldBy
@@ -60,9 +61,11 @@ class Dialer:
         self._account = account
         self._on_refused = on_refused or _ignore
         self._on_placed = on_placed or _ignore
+        self.retry = retry or RetryPolicy()
         self.sender = Sender(
-            *(store.claims, api or VoiceInfraApi(account)),
-            retry=retry or RetryPolicy(),
+            store,
+            api or VoiceInfraApi(account),
+            retry=self.retry,
             record_deadline=record_deadline,
             refusal=self.refusal,
         )
@@ -73,12 +76,15 @@ class Dialer:
         *,
         on_call_id: Callable[[str], None] | None = None,
         settle_wait: float = CLAIM_LIFETIME.total_seconds() + 5,
+        stop: StopFlag | None = None,
     ) -> Call:
         """Place the call, or find the one that the key has placed already.
 
         :param on_call_id: is told the ``call_id`` the moment it is known, before the store.
         :param settle_wait: seconds to wait here while another task or try is placing the call.
+        :param stop: is set where the task is stopped; so is it by SIGTERM.
         :return: a call that VoiceInfra has taken.
+        :raises CallStoppedError: the task was stopped before the call was sent.
         :raises CallWaitsError: the guard does not let it be dialled yet; ask again later.
         :raises CallRefusedError: the guard refuses it for good.
         :raises CallNotSentError: nothing was sent; the key is free for a later try.
@@ -87,16 +93,18 @@ class Dialer:
         :raises KeyConflictError: the key belongs to a call that asked for something else.
         :raises StoreError: the store cannot be used.
         """
-        asked, tell = self.ask(intent), on_call_id or _ignore
-        while True:
-            taken = self._store.claims.take(asked.new, asked.rules)
-            if isinstance(taken, Refused):
-                raise self.refusal(taken)
-            if isinstance(taken, Claim):
-                return self._dial(Dial(taken, intent.request, asked), tell)
-            call = self.earlier(intent, taken, settle_wait)
-            if call is not None:
-                return self._found(call, tell)
+        asked, tell, stop = self.ask(intent), on_call_id or _ignore, stop or StopFlag()
+        with stop_at_sigterm(stop):
+            while True:
+                stop.check()
+                taken = self._store.claims.take(asked.new, asked.rules)
+                if isinstance(taken, Refused):
+                    raise self.refusal(taken)
+                if isinstance(taken, Claim):
+                    return self._dial(Dial(taken, intent.request, asked), tell, stop)
+                call = self.earlier(intent, taken, settle_wait, stop)
+                if call is not None:
+                    return self._found(call, tell)
 
     def ask(self, intent: CallIntent) -> Asked:
         """Say what the store is asked for: the call, and the rules that it is checked against."""
@@ -109,7 +117,7 @@ class Dialer:
         self._on_refused(error)
         return error
 
-    def earlier(self, intent: CallIntent, held: Held, settle_wait: float) -> Call | None:
+    def earlier(self, intent: CallIntent, held: Held, settle_wait: float, stop: StopFlag) -> Call | None:
         """Give the call that stands in the way of another.
 
         :param settle_wait: seconds to wait for its answer.
@@ -117,14 +125,14 @@ class Dialer:
         :raises CallUnknownError: it may have been placed.
         :raises KeyConflictError: it asked for something else.
         """
-        call = self._settled(held.ref, settle_wait)
+        call = self._settled(held.ref, settle_wait, stop)
         if call.state in KEY_IS_FREE:
             return None
         self._check_same(call, intent, held.reason)
         return _placed(call)
 
-    def _dial(self, dial: Dial, on_call_id: Callable[[str], None]) -> Call:
-        call_id = self.sender.send(dial)
+    def _dial(self, dial: Dial, on_call_id: Callable[[str], None], stop: StopFlag) -> Call:
+        call_id = self.sender.send(dial, stop)
         if call_id is None:
             return self._found(self.judged(dial.claim), on_call_id)
         try:
@@ -154,19 +162,19 @@ class Dialer:
         on_call_id(str(call.call_id))
         return call
 
-    def _settled(self, ref: str, seconds: float) -> Call:
+    def _settled(self, ref: str, seconds: float, stop: StopFlag) -> Call:
         """Wait while another's claim may still lead to a POST or to its answer."""
         end = time.monotonic() + seconds
         while True:
             call = self._get(ref)
             if call.state != CallState.CLAIMED or time.monotonic() > end:
                 return call
-            left = (call.claim_expires_at - datetime.now(UTC)).total_seconds()
+            left = (call.claim_expires_at - self._store.database.clock.now()).total_seconds()
             if left < 0:
                 self._store.claims.expire(ref)
                 continue
             log.info("Call %s is being placed by another task or try; waiting for its answer.", ref)
-            time.sleep(min(left + 0.1, 2.0))
+            stop.sleep(min(left + 0.1, 2.0))
 
     def _check_same(self, call: Call, intent: CallIntent, reason: HeldBy) -> None:
         now, before = intent.request.fingerprint(), call.fingerprint

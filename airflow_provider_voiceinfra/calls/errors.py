@@ -57,10 +57,26 @@ class CallNotSentError(VoiceInfraError):
 
 
 class TooLateToSendError(CallNotSentError):
-    """The time to send it was over: its turn, or what was left of its claim."""
+    """Its send permit or its turn was over before the first byte."""
 
     def __init__(self) -> None:
-        super().__init__("it was too late to send it, so nothing was sent. A retry of the task may dial.")
+        super().__init__(
+            "This machine is too busy to send it in time, so nothing was sent. A retry of the task may dial."
+        )
+
+
+class ClaimLostError(CallNotSentError):
+    """The claim is not ours any more: another task or try has judged it."""
+
+    def __init__(self) -> None:
+        super().__init__("Another task or try has taken this call over, so nothing was sent from here.")
+
+
+class CallStoppedError(CallNotSentError):
+    """The task or the process is being stopped, so nothing more is sent."""
+
+    def __init__(self) -> None:
+        super().__init__("The task is being stopped, so nothing more is sent. The next try goes on from here.")
 
 
 class RateLimitedError(CallNotSentError):

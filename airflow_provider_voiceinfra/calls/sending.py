@@ -1,4 +1,4 @@
-"""From a claim to VoiceInfra's answer: fence, POST, record, and again where nothing was sent."""
+"""From a claim to VoiceInfra's answer: permit, POST, record, and again where nothing was sent."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import contextlib
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from datetime import timedelta
+from functools import cached_property
 from typing import TypeVar
 
 from airflow_provider_voiceinfra.calls.api import VoiceInfraApi
@@ -15,44 +16,28 @@ from airflow_provider_voiceinfra.calls.errors import (
     AnswerUnknownError,
     CallNotSentError,
     CallRejectedError,
+    CallStoppedError,
     CallUnknownError,
+    ClaimLostError,
     TooLateToSendError,
 )
 from airflow_provider_voiceinfra.calls.refusals import GuardError
-from airflow_provider_voiceinfra.calls.request import CallRequest
 from airflow_provider_voiceinfra.calls.retry import Backoff, RetryPolicy
-from airflow_provider_voiceinfra.calls.transport import SendTime
-from airflow_provider_voiceinfra.store.budget import TURN_LENGTH
-from airflow_provider_voiceinfra.store.claims import Claims
+from airflow_provider_voiceinfra.calls.send_gate import Dial, SendGate
+from airflow_provider_voiceinfra.calls.stop import CHECK_INTERVAL, StopFlag
+from airflow_provider_voiceinfra.store.call_store import CallStore
 from airflow_provider_voiceinfra.store.errors import StoreError
 from airflow_provider_voiceinfra.store.records import Claim
-from airflow_provider_voiceinfra.store.rules import Asked, Fence, Refused
+from airflow_provider_voiceinfra.store.rules import Fence, Refused
 
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-_ANSWER_TIME = timedelta(seconds=45)
-"""What is left of a claim when the first byte is written: enough to wait for the answer and to read it."""
-
-_CONNECT_TIME = timedelta(milliseconds=500)
-"""How long before its turn a POST's connection is made."""
-
+LAST_ANSWER_TIME = 4.0
+"""Seconds that an answer is waited for after an exception has stopped the task: Airflow kills it one second later."""
 _MISSED_TURNS = 8
 """How many turns, each twice as long as the one before, a busy machine may miss before it has to try again later."""
-
-
-@dataclass(frozen=True, slots=True)
-class Dial:
-    """A call that we hold the claim on.
-
-    :param request: what is sent.
-    :param asked: what the store keeps of it, and the rules that it is checked against.
-    """
-
-    claim: Claim
-    request: CallRequest
-    asked: Asked
 
 
 class Sender:
@@ -65,46 +50,63 @@ class Sender:
 
     def __init__(
         self,
-        claims: Claims,
+        store: CallStore,
         api: VoiceInfraApi,
         *,
         retry: RetryPolicy,
         record_deadline: float,
         refusal: Callable[[Refused], GuardError],
     ) -> None:
-        self._claims = claims
+        self._claims = store.claims
+        self._now = store.database.clock.now
         self._api = api
         self._retry = retry
         self._record_deadline = record_deadline
         self._refusal = refusal
 
-    def send(self, dial: Dial, fence: Fence | None = None) -> str | None:
+    def send(self, dial: Dial, stop: StopFlag) -> str | None:
         """Dial until VoiceInfra has answered; all but its ``call_id`` is recorded.
 
-        :param fence: that was passed already.
         :return: the ``call_id``; None where the claim is not ours any more, and nothing was sent.
         :raises VoiceInfraError: see :meth:`.Dialer.place`.
         """
-        backoff, claim, missed_turns = Backoff(self._retry), dial.claim, 0
+        backoff, claim = Backoff(self._retry), dial.claim
         while True:
-            # Whoever is too slow for a turn gets a longer one, at the cost of the others: so that it comes to its end.
-            passed = fence or self._fence(dial, TURN_LENGTH * 2**missed_turns)
-            if passed is None:
-                return None
-            fence = None
             try:
-                return self._post(claim, dial.request, self._send_time(dial, passed))
+                return self._attempt_aside(dial, stop)
+            except ClaimLostError:
+                return None
             except CallNotSentError as error:
-                if isinstance(error, TooLateToSendError) and missed_turns < _MISSED_TURNS:
-                    missed_turns += 1
-                    continue
                 error.ref = claim.ref
-                pause = backoff.pause(error.retry_after)
+                pause = None if isinstance(error, CallStoppedError) else backoff.pause(error.retry_after)
                 if pause is None:
                     self.record(lambda: self._claims.release(claim, "nothing was sent"))
                     raise
                 log.warning("%s Trying again in %.1f s.", error, pause)
-                self._sleep(claim, pause)
+                self._sleep(claim, pause, stop)
+
+    def attempt(self, gate: SendGate) -> str:
+        """Send one POST, if its gate lets it; what VoiceInfra refuses, and what is unknown, is recorded.
+
+        :return: the ``call_id``.
+        :raises CallNotSentError: nothing was taken; the claim is ours still, unless it is a :class:`.ClaimLostError`.
+        :raises CallRejectedError: VoiceInfra refused.
+        :raises CallUnknownError: it may have been taken.
+        """
+        while True:
+            gate.wait_for_turn()
+            try:
+                return self._post(gate)
+            except TooLateToSendError:
+                if gate.missed_turns > _MISSED_TURNS:
+                    raise
+
+    def gate(self, dial: Dial, stop: StopFlag, permit: Fence | None = None) -> SendGate:
+        """Make the gate of one POST.
+
+        :param permit: that was granted already.
+        """
+        return SendGate(dial, self._request_permit, permit, stop, self._now)
 
     def release(self, claim: Claim, why: str) -> None:
         """Let the key of a call go that is not sent after all, if the store can be told."""
@@ -138,15 +140,49 @@ class Sender:
                 log.warning("The call store does not answer; trying to record what VoiceInfra said.")
                 time.sleep(1.0)
 
-    def _fence(self, dial: Dial, turn_length: timedelta) -> Fence | None:
-        """Pass the fence.
+    @cached_property
+    def _thread(self) -> ThreadPoolExecutor:
+        # One, so that its connection is used again.
+        return ThreadPoolExecutor(1, "voiceinfra-post")
+
+    def _attempt_aside(self, dial: Dial, stop: StopFlag) -> str:
+        """Send from another thread: this one must hear signals, from which a name lookup would keep it."""
+        gate = self.gate(dial, stop)
+        answer = self._thread.submit(self.attempt, gate)
+        try:
+            while not wait([answer], CHECK_INTERVAL).done:
+                if stop.is_set and gate.close():
+                    break
+        except BaseException:
+            # Stopped by an exception, such as a timeout of the task or Ctrl-C.
+            if gate.close():
+                self.release(dial.claim, "it was stopped before dialling")
+            else:
+                self._record_last_answer(dial.claim, answer)
+            raise
+        if not answer.done():
+            raise CallStoppedError
+        return answer.result()
+
+    def _record_last_answer(self, claim: Claim, answer: Future[str]) -> None:
+        wait([answer], LAST_ANSWER_TIME)
+        with contextlib.suppress(StoreError):
+            if not answer.done():
+                self._claims.record_unknown(claim, "it was stopped while dialling")
+            elif answer.exception() is None:
+                self._claims.record_queued(claim, answer.result())
+            elif isinstance(answer.exception(), CallNotSentError):
+                self._claims.release(claim, "nothing was sent")
+
+    def _request_permit(self, dial: Dial, turn_length: timedelta) -> Fence | None:
+        """Ask for a send permit.
 
         :return: None where the claim is not ours any more.
         :raises GuardError: if the guard has changed its mind since the claim.
         """
         claim = dial.claim
         try:
-            fence = self._claims.fence(claim, dial.asked.new, dial.asked.rules, turn_length=turn_length)
+            permit = self._claims.fence(claim, dial.asked.new, dial.asked.rules, turn_length=turn_length)
         except StoreError:
             # Nothing was sent: let a later try dial, if the store can still be told.
             self.record(lambda: self._claims.release(claim, "the store was away"))
@@ -154,24 +190,14 @@ class Sender:
         except BaseException:
             self.release(claim, "it was stopped before dialling")
             raise
-        if isinstance(fence, Refused):
-            raise self._refusal(fence)
-        return fence
+        if isinstance(permit, Refused):
+            raise self._refusal(permit)
+        return permit
 
-    def _send_time(self, dial: Dial, fence: Fence) -> SendTime:
-        """Say when the POST may begin to be sent; its turn is waited for, but for the time to connect."""
-        turn, rules = fence.send_at, dial.asked.rules
-        if turn is not None:
-            # The rest of the time is waited for with the connection made.
-            self._sleep(dial.claim, max(0.0, (turn - _CONNECT_TIME - datetime.now(UTC)).total_seconds()))
-        ends = (fence.until - _ANSWER_TIME, fence.send_by, rules.closes_at(datetime.now(UTC)), rules.not_after)
-        return SendTime(turn, min(filter(None, ends)))
-
-    def _post(self, claim: Claim, request: CallRequest, send_time: SendTime) -> str:
+    def _post(self, gate: SendGate) -> str:
+        claim = gate.dial.claim
         try:
-            return self._api.place_call(request, send_time=send_time)
-        except CallNotSentError:
-            raise
+            return self._api.place_call(gate.dial.request, gate=gate)
         except CallRejectedError as error:
             error.ref, code, message = claim.ref, error.code, error.message
             self.record(lambda: self._claims.record_rejected(claim, code, message))
@@ -180,15 +206,17 @@ class Sender:
             why = str(error)
             self.record(lambda: self._claims.record_unknown(claim, why))
             raise CallUnknownError(claim.ref, why) from None
-        except BaseException:
-            # Stopped in the middle of the POST: by a timeout of the task, or by the worker's end.
+        except (CallNotSentError, GuardError, StoreError):
+            # Of the gate, or of a connection that was not made: nothing was sent.
+            raise
+        except Exception:
             with contextlib.suppress(StoreError):
-                self._claims.record_unknown(claim, "it was stopped while dialling")
+                self._claims.record_unknown(claim, "it failed while dialling")
             raise
 
-    def _sleep(self, claim: Claim, seconds: float) -> None:
+    def _sleep(self, claim: Claim, seconds: float, stop: StopFlag) -> None:
         try:
-            time.sleep(seconds)
+            stop.sleep(seconds)
         except BaseException:
             self.release(claim, "it was stopped between two attempts")
             raise

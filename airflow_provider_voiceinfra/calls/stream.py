@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from itertools import islice
 
 from airflow_provider_voiceinfra.calls import errors, refusals
 from airflow_provider_voiceinfra.calls.crew import Crew
 from airflow_provider_voiceinfra.calls.dialing import Dialer
 from airflow_provider_voiceinfra.calls.intent import CallIntent
-from airflow_provider_voiceinfra.calls.list_rows import DUE_AGAIN
-from airflow_provider_voiceinfra.calls.sending import Dial
+from airflow_provider_voiceinfra.calls.list_backoff import ListBackoff
+from airflow_provider_voiceinfra.calls.send_gate import Dial, SendGate
+from airflow_provider_voiceinfra.calls.stop import CHECK_INTERVAL, StopFlag
 from airflow_provider_voiceinfra.store.call_store import CallStore
 from airflow_provider_voiceinfra.store.claims import AtFence
 from airflow_provider_voiceinfra.store.errors import StoreError
@@ -27,6 +29,8 @@ log = logging.getLogger(__name__)
 
 POSTS = 50
 """At a time at most, however many lines there are."""
+_ANSWER_INTERVAL = 1.0
+"""Seconds after which it is tried again to record answers that the store did not take, while the list ends."""
 _WHOLE_LIST = frozenset({Rule.HOLD, Rule.PER_DAY, Rule.IN_FLIGHT, Rule.PACE})
 """Rules that let no other row of the list through either."""
 
@@ -41,18 +45,27 @@ class _Claimed:
 
     row: ListRow
     dial: Dial
-    fence: Fence | None = None
 
 
-_Answer = tuple[_Claimed, str | BaseException | None]
+@dataclass(frozen=True, slots=True)
+class _Sending:
+    """A claimed row that is with a thread, whose first byte may be written as long as its gate is not closed."""
+
+    claimed: _Claimed
+    gate: SendGate
+
+
+_Answer = tuple[_Claimed, str | BaseException]
 
 
 class Stream:
-    """Dials rows: claims some ahead, lets as many pass the fence as can be sent at once, and records the answers.
+    """Dials rows: claims some ahead, gives as many of them a send permit as can be sent at once, records the answers.
 
     One thread talks to the store, the others to VoiceInfra. What stops one row may stop all: no other is begun then.
 
     :param posts: how many are sent at a time.
+    :param stop: is set where no other is to begin.
+    :param backoff: until when VoiceInfra takes none.
     """
 
     def __init__(
@@ -63,17 +76,23 @@ class Stream:
         intent: Callable[[ListRow], CallIntent],
         *,
         posts: int,
+        stop: StopFlag,
+        backoff: ListBackoff,
     ) -> None:
         self._store = store
         self._dialer = dialer
         self._source = source
         self._intent = intent
         self._posts = posts
+        self._stop = stop
+        self._backoff = backoff
         # Claimed, and not given to the crew: of these, no byte was sent.
         self._ready: deque[_Claimed] = deque()
+        # With the crew, by the claim's id.
+        self._sending: dict[int, _Sending] = {}
         # What the store was not told yet.
         self._answers: list[_Answer] = []
-        self._crew = Crew(posts, self._send)
+        self._crew: Crew[_Sending, str] = Crew(posts, lambda each: dialer.sender.attempt(each.gate))
         self._error: BaseException | None = None
         self.refusal: refusals.CallWaitsError | None = None
         self.in_hands: set[int] = set()
@@ -82,12 +101,19 @@ class Stream:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Begin nothing more, whatever happened, and lose no answer."""
-        with contextlib.suppress(StoreError):
-            self._let_go()
-        self._ready.clear()
-        self._answers += self._crew.close()
-        self._advance()
+        """Begin nothing more, whatever happened, and record each answer as it comes: this may be killed soon."""
+        self._error = self._error or errors.CallStoppedError()
+        try:
+            with contextlib.suppress(StoreError):
+                self._let_go()
+            self._ready.clear()
+            while self._sending:
+                self._take(_ANSWER_INTERVAL)
+                with contextlib.suppress(StoreError):
+                    self._advance()
+            self._advance()
+        finally:
+            self._crew.close()
 
     def is_idle(self) -> bool:
         """Tell whether no row is in hands; raises what has stopped the list, if anything has."""
@@ -97,23 +123,37 @@ class Stream:
 
     def wants_more(self) -> bool:
         """Tell whether rows should be claimed ahead."""
-        return not self._stopped and len(self._ready) < self._posts // 2 + 1
+        return not self._is_over and not self._backoff.left() and len(self._ready) < self.lines // 2 + 1
 
     def go_on(self, rows: Sequence[ListRow], wait: float) -> None:
         """Claim rows, and do what there is to do.
 
         :param wait: seconds to wait for an answer, where there is nothing else to do.
         """
-        self._answers += self._crew.take(0 if rows or self._may_send() else wait)
+        self._take(0)
+        end = time.monotonic() + (0 if rows or self._may_send() else wait)
+        while self._sending and not self._answers and not self._stop.is_set and (left := end - time.monotonic()) > 0:
+            self._take(min(left, CHECK_INTERVAL))
         self._advance()
         self._claim(rows)
 
     @property
-    def _stopped(self) -> bool:
-        return self.refusal is not None or self._error is not None
+    def lines(self) -> int:
+        """How many calls may be sent at a time."""
+        return 1 if self._backoff.is_careful else self._posts
+
+    @property
+    def _is_over(self) -> bool:
+        return self.refusal is not None or self._error is not None or self._stop.is_set
 
     def _may_send(self) -> bool:
-        return bool(self._ready) and self._crew.busy < self._posts
+        return bool(self._ready) and len(self._sending) < self.lines
+
+    def _take(self, wait: float) -> None:
+        """Take answers from the crew; those whose gate was closed were let go before."""
+        for each, answer in self._crew.take(wait):
+            if self._sending.pop(each.claimed.dial.claim.id, None) is not None:
+                self._answers.append((each.claimed, answer))
 
     def _claim(self, rows: Sequence[ListRow]) -> None:
         intents = [self._intent(row) for row in rows]
@@ -131,7 +171,7 @@ class Stream:
     def _met(self, row: ListRow, intent: CallIntent, held: Held) -> None:
         """Note whose call it is that the row's key has placed before."""
         try:
-            self._found(row, self._dialer.earlier(intent, held, settle_wait=0))
+            self._found(row, self._dialer.earlier(intent, held, 0, self._stop))
         except errors.VoiceInfraError as error:
             self._ended(row, error)
 
@@ -140,14 +180,15 @@ class Stream:
 
         Wherever this is stopped, what is ready was not sent, and what is among the answers can be recorded again.
         """
-        if self._stopped:
+        if self._is_over or self._backoff.left():
             self._let_go()
-        going = list(islice(self._ready, self._posts - self._crew.busy))
+        going = list(islice(self._ready, max(0, self.lines - len(self._sending))))
         passed = self._record(going)
         answers, self._answers = self._answers, []
-        for _, its in zip(going, passed, strict=True):
-            # Not ready any more before the crew has it: it might be sent from then on.
-            self._passed(self._ready.popleft(), its)
+        for each, its in zip(going, passed, strict=True):
+            self._passed(each, its)
+            self._ready.popleft()
+        self._not_sent([pair for pair in answers if _was_not_sent(pair[1])])
         for each, answer in answers:
             self._answered(each, answer)
 
@@ -169,22 +210,35 @@ class Stream:
 
     def _passed(self, each: _Claimed, passed: Fence | Refused | None) -> None:
         if isinstance(passed, Fence):
-            self._crew.give(_Claimed(each.row, each.dial, passed))
+            sending = _Sending(each, self._dialer.sender.gate(each.dial, self._stop, passed))
+            self._sending[each.dial.claim.id] = sending
+            self._crew.give(sending)
         elif isinstance(passed, Refused):
             self._ended(each.row, self._dialer.refusal(passed))
         else:
             self._judged(each)
 
     def _let_go(self) -> None:
-        """Give back what was claimed and is not sent after all; it is due again at once.
+        """Give back what was claimed and is not sent after all; it is due again at once."""
+        # Wherever this was stopped before: what is with the crew is let go by its gate only.
+        ready = [each for each in self._ready if each.dial.claim.id not in self._sending]
+        closed = [each.claimed for each in self._sending.values() if each.gate.close()]
+        self._release([*ready, *closed], None)
+        self._ready.clear()
 
-        What is not ours any more stays with whoever judged it.
-        """
-        while self._ready:
-            each = self._ready[0]
-            if self._store.claims.release(each.dial.claim, "the list was stopped"):
-                self._store.list_rows.wait(each.row, datetime.now(UTC))
-            self._ready.popleft()
+    def _not_sent(self, answers: Sequence[_Answer]) -> None:
+        """Give back what was not taken; the whole list waits for as long as VoiceInfra asks for."""
+        for _, error in answers:
+            if isinstance(error, errors.CallNotSentError) and not isinstance(error, errors.CallStoppedError):
+                self._backoff.failed(error)
+        self._release([each for each, _ in answers], self._backoff.resume_at)
+
+    def _release(self, back: Sequence[_Claimed], due_at: datetime | None) -> None:
+        """Release claims; what is not ours any more stays with whoever judged it."""
+        if back:
+            self._store.claims.release_all([(each.dial.claim, each.row) for each in back], "nothing was sent", due_at)
+        for each in back:
+            self._sending.pop(each.dial.claim.id, None)
             self.in_hands.discard(each.row.id)
 
     def _judged(self, each: _Claimed) -> None:
@@ -194,14 +248,15 @@ class Stream:
         except errors.VoiceInfraError as error:
             self._ended(each.row, error)
 
-    def _send(self, each: _Claimed) -> str | None:
-        return self._dialer.sender.send(each.dial, each.fence)
-
-    def _answered(self, each: _Claimed, answer: str | BaseException | None) -> None:
-        if isinstance(answer, BaseException):
-            self._ended(each.row, answer)
-        elif answer is None:
+    def _answered(self, each: _Claimed, answer: str | BaseException) -> None:
+        if _was_not_sent(answer):
+            return
+        if isinstance(answer, str | errors.CallRejectedError):
+            self._backoff.succeeded()
+        if isinstance(answer, errors.ClaimLostError):
             self._judged(each)
+        elif isinstance(answer, BaseException):
+            self._ended(each.row, answer)
         else:
             self.in_hands.discard(each.row.id)
 
@@ -222,7 +277,7 @@ class Stream:
     def _ended(self, row: ListRow, error: BaseException) -> None:
         """Note what has become of a row that VoiceInfra has not taken; what the guard says, the store has noted."""
         self.in_hands.discard(row.id)
-        rows, now = self._store.list_rows, datetime.now(UTC)
+        rows, now = self._store.list_rows, self._store.database.clock.now()
         match error:
             case refusals.CallWaitsError() if error.rule in _WHOLE_LIST:
                 self.refusal = self.refusal or error
@@ -237,8 +292,9 @@ class Stream:
                 self._error = ListStoppedError(f"{error} The list stops here; its other rows were not dialled.")
             case errors.CallRejectedError():
                 rows.done(row, CallState.REJECTED, str(error.ref))
-            case errors.CallNotSentError():
-                log.warning("%s", error)
-                rows.wait(row, now + DUE_AGAIN)
             case _:
                 self._error = self._error or error
+
+
+def _was_not_sent(answer: str | BaseException) -> bool:
+    return isinstance(answer, errors.CallNotSentError) and not isinstance(answer, errors.ClaimLostError)

@@ -6,9 +6,8 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 import requests
@@ -33,29 +32,12 @@ class Timeouts:
     body: float = 10.0
 
 
-@dataclass(frozen=True, slots=True)
-class SendTime:
-    """When the first byte of a request may be written; it is waited for with the connection made.
-
-    :param not_before: None for at once.
-    :param not_after: None for at any time.
-    """
-
-    not_before: datetime | None = None
-    not_after: datetime | None = None
-
-    def wait(self) -> None:
-        """Wait until the first byte may be written.
-
-        :raises TooLateError: if it may not be written any more.
-        """
-        if self.not_before is not None:
-            time.sleep(max(0.0, (self.not_before - datetime.now(UTC)).total_seconds()))
-        if self.not_after is not None and datetime.now(UTC) > self.not_after:
-            raise TooLateError
+Gate = Callable[[], object]
+"""Is called right before the first byte of a request, with the connection made; raises to send nothing."""
 
 
-ANY_TIME = SendTime()
+def open_gate() -> None:
+    """Let the request be sent at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +51,6 @@ class Answer:
 
 class NotWrittenError(Exception):
     """No byte of the request was written."""
-
-
-class TooLateError(NotWrittenError):
-    """The time to send was over before the first byte, however long the process was stopped before it."""
 
 
 class ServerSpokeError(NotWrittenError):
@@ -101,25 +79,25 @@ class Transport:
         headers: Mapping[str, str],
         body: bytes,
         timeouts: Timeouts,
-        send_time: SendTime = ANY_TIME,
+        gate: Gate = open_gate,
     ) -> Answer:
         """Send one POST.
 
         What was written is witnessed at the socket, because exceptions do not tell: ``requests`` raises the same
         ``SSLError`` for a failed handshake and for a connection that broke after the server took the body.
 
-        :raises TooLateError: if ``send_time`` was over.
+        :param gate: lets the first byte be written; what it raises is raised, and nothing was written.
         :raises NotWrittenError: if nobody can have taken the request.
         :raises NoAnswerError: if somebody may have taken it.
         """
         line = self._take()
         try:
             try:
-                answer = line.exchange(url, headers, body, timeouts, send_time)
+                answer = line.exchange(url, headers, body, timeouts, gate)
             except ServerSpokeError:
                 # On the kept connection. A new one has nothing left over.
                 line.close()
-                answer = line.exchange(url, headers, body, timeouts, send_time)
+                answer = line.exchange(url, headers, body, timeouts, gate)
         except BaseException:
             line.close()
             raise
@@ -155,11 +133,9 @@ class _Line:
         self._surroundings: Mapping[str, Any] = {}
         self.reusable = False
 
-    def exchange(
-        self, url: str, headers: Mapping[str, str], body: bytes, timeouts: Timeouts, send_time: SendTime
-    ) -> Answer:
+    def exchange(self, url: str, headers: Mapping[str, str], body: bytes, timeouts: Timeouts, gate: Gate) -> Answer:
         """Send one POST, see :meth:`Transport.post`."""
-        self._adapter.send_time, self._adapter.wrote = send_time, False
+        self._adapter.begin(gate)
         self.reusable = False
         try:
             # Prepared without a session, which would add the user's ~/.netrc.
@@ -167,9 +143,11 @@ class _Line:
             self._surroundings = self._surroundings or surroundings(url)
             timeout = (timeouts.connect, timeouts.read)
             response = self._adapter.send(request, stream=True, timeout=timeout, **self._surroundings)
-        except NotWrittenError:
+        except ServerSpokeError:
             raise
         except Exception as error:  # noqa: BLE001 - whatever it is, the witness knows
+            if self._adapter.closed_by is not None:
+                raise self._adapter.closed_by from None
             why = _kind(error)
             raise (NoAnswerError(why) if self._adapter.wrote else NotWrittenError(why)) from None
         final = self._adapter.final
@@ -209,12 +187,17 @@ class _Witnessed:
 class _WitnessAdapter(HTTPAdapter):
     """Knows whether a byte of the request was written: TLS and a proxy's CONNECT come before that."""
 
-    wrote = False
-    send_time = ANY_TIME
     final: FinalResponse | None = None
 
     def __init__(self) -> None:
         super().__init__(max_retries=0)
+        self.begin(open_gate)
+
+    def begin(self, gate: Gate) -> None:
+        """Get ready for a request."""
+        self._gate = gate
+        self.wrote = False
+        self.closed_by: Exception | None = None
 
     def send(self, *args: Any, **kwargs: Any) -> requests.Response:
         # What nobody witnesses may have been written.
@@ -229,9 +212,13 @@ class _WitnessAdapter(HTTPAdapter):
         return pool
 
     def begin_to_write(self, sock: socket.socket) -> None:
-        """Note that bytes go out from here on; or, where it is too late or the server spoke first, that none does."""
+        """Note that bytes go out from here on; none does where the gate is closed or the server spoke first."""
         if not self.wrote:
-            self.send_time.wait()
+            try:
+                self._gate()
+            except Exception as error:
+                self.closed_by = error
+                raise
             if not is_quiet(sock):
                 raise ServerSpokeError("the server answered or hung up before it was asked")
         self.wrote = True

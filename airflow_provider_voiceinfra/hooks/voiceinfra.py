@@ -22,8 +22,9 @@ from airflow_provider_voiceinfra.calls.keys import own_key
 from airflow_provider_voiceinfra.calls.limits import read_limits
 from airflow_provider_voiceinfra.calls.refusals import GuardError
 from airflow_provider_voiceinfra.calls.request import CallRequest, plain_object
+from airflow_provider_voiceinfra.calls.stop import StopFlag
 from airflow_provider_voiceinfra.config import call_store
-from airflow_provider_voiceinfra.context import remember_store, task_source
+from airflow_provider_voiceinfra.context import remember_store, stop_of_task, task_source
 from airflow_provider_voiceinfra.extra_fields import ExtraFieldsError, check_names, read_fields
 from airflow_provider_voiceinfra.store.call_store import CallStore
 from airflow_provider_voiceinfra.store.completed_calls import Wanted
@@ -104,6 +105,7 @@ class VoiceInfraHook(BaseHook):
         :raises InvalidCallError: a field will not do; nothing was sent.
         :raises KeyConflictError: the key belongs to a call that asked for something else.
         :raises CallNotSentError: nothing was sent; trying again later may dial.
+        :raises CallStoppedError: the task is being stopped; nothing was sent. Let it end the task.
         :raises CallRejectedError: VoiceInfra refused it.
         :raises CallUnknownError: it may have been placed; its own webhook may settle it, see :meth:`get_call`.
         :raises StoreError: the call store cannot be used; nothing was sent.
@@ -124,7 +126,12 @@ class VoiceInfraHook(BaseHook):
 
     def place(self, intent: CallIntent, **options: Any) -> Call:
         """Place a call as :meth:`~airflow_provider_voiceinfra.calls.dialing.Dialer.place` does."""
-        return self.dialer.place(intent, **options)
+        return self.dialer.place(intent, **({"stop": self._stop} | options))
+
+    @cached_property
+    def _stop(self) -> StopFlag:
+        context = _current_context()
+        return stop_of_task(context) if context else StopFlag()
 
     def get_call(self, ref_or_call_id: str) -> Call | None:
         """Find a call by its ref (``vc_…``) or its ``call_id``, with its completion once there is one."""

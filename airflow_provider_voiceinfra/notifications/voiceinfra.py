@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from airflow_provider_voiceinfra.calls.intent import CallIntent
+    from airflow_provider_voiceinfra.calls.stop import StopFlag
     from airflow_provider_voiceinfra.hooks.voiceinfra import VoiceInfraHook
     from airflow_provider_voiceinfra.store.records import Source
 
@@ -102,29 +103,36 @@ class VoiceInfraNotifier(BaseNotifier):
 
     def notify(self, context: Context) -> None:
         """Phone."""
+        from airflow_provider_voiceinfra.calls.stop import StopFlag
         from airflow_provider_voiceinfra.hooks.voiceinfra import VoiceInfraHook
 
         try:
-            self._phone(VoiceInfraHook(self.voiceinfra_conn_id), context)
+            self._phone(VoiceInfraHook(self.voiceinfra_conn_id), context, StopFlag())
         except Exception as error:  # noqa: BLE001 - a callback must not fail
             self._say_why(error)
 
     async def async_notify(self, context: Context) -> None:
         """Phone, from the triggerer."""
+        from airflow_provider_voiceinfra.calls.stop import StopFlag
         from airflow_provider_voiceinfra.hooks.voiceinfra import VoiceInfraHook, read_account
 
+        stop = StopFlag()
         try:
             hook = VoiceInfraHook(self.voiceinfra_conn_id)
             # Airflow's way to its connections is tied to the triggerer's own loop.
             hook.account = read_account(await hook.aget_connection(self.voiceinfra_conn_id))
-            await asyncio.to_thread(self._phone, hook, context)
+            await asyncio.to_thread(self._phone, hook, context, stop)
+        except asyncio.CancelledError:
+            # The triggerer ends: its thread must not go on.
+            stop.set()
+            raise
         except Exception as error:  # noqa: BLE001 - a callback must not fail
             self._say_why(error)
 
-    def _phone(self, hook: VoiceInfraHook, context: Context) -> None:
+    def _phone(self, hook: VoiceInfraHook, context: Context, stop: StopFlag) -> None:
         if self._failed is not None:
             raise self._failed
-        call = hook.place(self._intent(hook, context), settle_wait=_SETTLE_SECONDS)
+        call = hook.place(self._intent(hook, context), settle_wait=_SETTLE_SECONDS, stop=stop)
         log.info("The person on call is phoned: %s.", call.ref)
 
     def _intent(self, hook: VoiceInfraHook, context: Context) -> CallIntent:

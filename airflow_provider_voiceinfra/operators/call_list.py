@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowFailException
 
 from airflow_provider_voiceinfra.lineage import CallLineage
 from airflow_provider_voiceinfra.operators.private import Private, forget_arguments
+from airflow_provider_voiceinfra.operators.stopping import StoppableOperator
 from airflow_provider_voiceinfra.waiting import DEFAULT_TIMEOUT, GRACE, left
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _PRIVATE = ("calls", "first_message", "context", "from_number")
 
 
-class OutboundCallListOperator(BaseOperator, CallLineage):
+class OutboundCallListOperator(StoppableOperator, CallLineage):
     """Calls everybody on a list, each at most once, and succeeds when every row has its end state.
 
     The rows are read once and kept in the call store. While lines are free a worker dials; while people talk the task
@@ -158,7 +158,7 @@ class OutboundCallListOperator(BaseOperator, CallLineage):
         from airflow_provider_voiceinfra.operators.list_run import ListRun
 
         try:
-            run = ListRun(self, context, self._asked())
+            run = ListRun(self, context, self._asked(), self._voiceinfra_stop)
             context["ti"].xcom_push(key="list_id", value=run.list_id)
             if self.plan_only:
                 return run.plan()
@@ -171,7 +171,7 @@ class OutboundCallListOperator(BaseOperator, CallLineage):
         """Dial on: lines are free, or it is time."""
         from airflow_provider_voiceinfra.operators.list_run import ListRun
 
-        return self._dial(ListRun(self, context, self._asked()))
+        return self._dial(ListRun(self, context, self._asked(), self._voiceinfra_stop))
 
     def _dial(self, run: ListRun) -> dict[str, Any]:
         from airflow_provider_voiceinfra.triggers.call_list import CallListTrigger

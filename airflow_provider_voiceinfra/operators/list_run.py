@@ -15,6 +15,7 @@ from airflow_provider_voiceinfra.calls.intent import CallIntent
 from airflow_provider_voiceinfra.calls.list_rows import Columns, Template
 from airflow_provider_voiceinfra.calls.plan import plan
 from airflow_provider_voiceinfra.calls.progress import Progress, describe
+from airflow_provider_voiceinfra.calls.stop import StopFlag
 from airflow_provider_voiceinfra.calls.stream import ListStoppedError
 from airflow_provider_voiceinfra.calls.waves import Nap, Waves
 from airflow_provider_voiceinfra.context import clear_count, task_source
@@ -40,12 +41,16 @@ class ListRun:
 
     :param task: what is asked for.
     :param private: its fields that are not shown: rows, numbers and words.
+    :param stop: is set where the task is stopped.
     :raises InvalidCallError: if the connection will not do.
     """
 
-    def __init__(self, task: OutboundCallListOperator, context: Context, private: Mapping[str, Any]) -> None:
+    def __init__(
+        self, task: OutboundCallListOperator, context: Context, private: Mapping[str, Any], stop: StopFlag
+    ) -> None:
         self._task = task
         self._private = private
+        self._stop = stop
         self._source = task_source(context)
         self._clear = clear_count(context)
         self._hook = VoiceInfraHook(task.voiceinfra_conn_id)
@@ -104,6 +109,7 @@ class ListRun:
             lambda: self._drop_what_is_not_due(self.list_id),
             max_in_flight=task.max_in_flight,
             calls_per_second=min(filter(None, (task.calls_per_second, limits.calls_per_second)), default=None),
+            stop=self._stop,
         )
         try:
             nap = waves.run()
@@ -181,6 +187,7 @@ class ListRun:
         lists, rows, count = self._store.lists, self._rows(), 0
         reading = lists.begin_reading(list_id)
         while batch := list(islice(rows, _AT_ONCE)):
+            self._stop.check()
             lists.add(list_id, batch, reading)
             count += len(batch)
         lists.finish_reading(list_id, reading, self._clear)

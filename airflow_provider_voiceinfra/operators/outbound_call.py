@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -184,7 +183,7 @@ class OutboundCallOperator(PlacingOperator):
                 timeout=left(deadline) + GRACE,
             )
         while not wait.is_over() and left(deadline):
-            time.sleep(min(_POLL_SECONDS, left(deadline).total_seconds()))
+            self._voiceinfra_stop.sleep(min(_POLL_SECONDS, left(deadline).total_seconds()))
 
     def _end(self, context: Context, call: Call) -> str:
         """End with a call, or call again."""

@@ -11,6 +11,7 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from airflow_provider_voiceinfra.lineage import CallLineage
 from airflow_provider_voiceinfra.operators.private_fields import WORDS, PrivateFieldsOperator
+from airflow_provider_voiceinfra.operators.stopping import StoppableOperator
 from airflow_provider_voiceinfra.waiting import GRACE, left, unknown_for_good
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ _SETTLE_SECONDS = 5.0
 _LONGEST_WAIT = timedelta(days=1)
 
 
-class PlacingOperator(PrivateFieldsOperator, CallLineage):
+class PlacingOperator(StoppableOperator, PrivateFieldsOperator, CallLineage):
     """Places one call, and waits in the triggerer for the guard, or for what became of a call that is unknown.
 
     A subclass says what to do with the call, in :meth:`go_on`.
@@ -98,7 +99,7 @@ class PlacingOperator(PrivateFieldsOperator, CallLineage):
 
         hook = VoiceInfraHook(self.asked()["voiceinfra_conn_id"])
         intent = self._intent(hook.account, context, attempt)
-        return hook.place(intent, on_call_id=push, settle_wait=_SETTLE_SECONDS)
+        return hook.place(intent, on_call_id=push, settle_wait=_SETTLE_SECONDS, stop=self._voiceinfra_stop)
 
     def _intent(self, account: Account, context: Context, attempt: int) -> CallIntent:
         from airflow_provider_voiceinfra.calls.guard import Wishes

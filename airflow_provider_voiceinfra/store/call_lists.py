@@ -95,6 +95,17 @@ class CallLists:
             begun: datetime = tx.execute(sa.select(_list.created_at).where(_list.id == list_id)).scalar_one()
         return begun
 
+    def resume_at(self, list_id: str) -> datetime | None:
+        """Tell until when VoiceInfra is given time before it is sent calls of a list again; None for no such time."""
+        with self._database.read() as tx:
+            at: datetime | None = tx.scalar(sa.select(_list.resume_at).where(_list.id == list_id))
+        return at
+
+    def wait_until(self, list_id: str, resume_at: datetime | None) -> None:
+        """Note until when a list places no calls; see :meth:`resume_at`."""
+        with self._database.write() as tx:
+            tx.execute(sa.update(tables.call_list).where(_list.id == list_id).values(resume_at=resume_at))
+
     def is_read(self, list_id: str, clear: int) -> bool:
         """Tell whether the rows were read to their end, since the task was cleared last."""
         with self._database.read() as tx:

@@ -26,10 +26,10 @@ from airflow_provider_voiceinfra.store.holders import (
     keys_in_use,
     lock_intents,
 )
-from airflow_provider_voiceinfra.store.list_rows import refuse_row
+from airflow_provider_voiceinfra.store.list_rows import ListRow, make_due, refuse_row
 from airflow_provider_voiceinfra.store.records import CallState, Claim, Held, NewCall, Party
 from airflow_provider_voiceinfra.store.recovery import lock_party, party_of_call, recover, recover_all
-from airflow_provider_voiceinfra.store.rules import Asked, Fence, Refusal, Refused, Rule, Rules
+from airflow_provider_voiceinfra.store.rules import PERMIT_LIFETIME, Asked, Fence, Refusal, Refused, Rule, Rules
 
 CLAIM_LIFETIME = timedelta(seconds=60)
 """How long after its last fence a claim may still lead to a POST or to its answer: longer than beginning to send,
@@ -71,8 +71,9 @@ class AtFence:
     rules: Rules = _NO_RULES
     turn_length: timedelta = TURN_LENGTH
 
-    def fence(self, until: datetime, turn: object) -> Fence:
+    def fence(self, now: datetime, turn: object) -> Fence:
         """Say when it may be sent."""
+        until = now + PERMIT_LIFETIME
         return Fence(until, turn, turn + self.turn_length) if isinstance(turn, datetime) else Fence(until)
 
 
@@ -235,10 +236,9 @@ class Claims:
                 met[each.claim.id] = turn = look.turn(each.new, each.rules, each.turn_length)
                 refused[each.claim.id] = self._refuse(tx, each, turn)
         going = [each.claim for each in waiting if not isinstance(met[each.claim.id], Refusal)]
-        until = look.now + CLAIM_LIFETIME
-        passed = self._pass(tx, going, until)
+        passed = self._pass(tx, going, look.now + CLAIM_LIFETIME)
         return [
-            each.fence(until, met[each.claim.id]) if each.claim.id in passed else refused[each.claim.id]
+            each.fence(look.now, met[each.claim.id]) if each.claim.id in passed else refused[each.claim.id]
             for each in waiting
         ]
 
@@ -271,13 +271,27 @@ class Claims:
 
         :return: False where the claim is not ours any more, and stays with whoever judged it.
         """
+        return bool(self.release_all([(claim, None)], why))
+
+    def release_all(
+        self, claims: Sequence[tuple[Claim, ListRow | None]], why: str, due_at: datetime | None = None
+    ) -> set[int]:
+        """Let several keys go in one transaction; see :meth:`release`.
+
+        :param claims: each with its row, where it is a list's: the row is due again then.
+        :param due_at: when the rows are due again; None for at once.
+        :return: the ids of the claims that were ours still.
+        """
         with self._database.write() as tx:
-            lock_party(tx, claim.party)
-            released = self._let_go(tx, claim, CallState.CLAIMED, state=CallState.RELEASED, holds_key=False)
-            if released:
-                record_event(tx, claim.id, "released", why=why)
-                recover(tx, claim.party)
-        return released
+            lock_party(tx, *(claim.party for claim, _ in claims))
+            ours = {"state": CallState.RELEASED, "holds_key": False}
+            released = [pair for pair in claims if self._update_own(tx, pair[0], CallState.CLAIMED, **ours)]
+            ids = {claim.id for claim, _ in released}
+            give_back(tx, ids)
+            record_events(tx, "released", {claim_id: {"why": why} for claim_id in ids})
+            recover_all(tx, {claim.party for claim, _ in released})
+            make_due(tx, [row for _, row in released if row is not None], due_at or time_of(tx))
+        return ids
 
     def record_queued(self, claim: Claim, call_id: str) -> None:
         """Record VoiceInfra's answer, which outranks whatever the call was settled by in the meantime.

@@ -16,10 +16,8 @@ from airflow_provider_voiceinfra.store.errors import StoreError
 from airflow_provider_voiceinfra.store.events import record_event
 from airflow_provider_voiceinfra.store.locks import lock, lock_shared
 from airflow_provider_voiceinfra.store.records import CallState, NewCall
-from airflow_provider_voiceinfra.store.rules import Rule
+from airflow_provider_voiceinfra.store.rules import PERMIT_LIFETIME, Rule
 
-FIRST_BYTE_TIME = 15.0
-"""Seconds after a fence in which the first byte of its POST is written, or none is."""
 _LOOK_INTERVAL = 0.05
 
 _hold, _call = tables.hold.c, tables.call.c
@@ -146,8 +144,8 @@ class Holds:
         return {row.id: row.fences for row in tx.execute(query)}
 
     def _wait_for(self, fenced: dict[int, int]) -> None:
-        """Wait until what had passed the fence before is sent, or will not be."""
-        end = time.monotonic() + FIRST_BYTE_TIME
+        """Wait until what had a send permit before is sent, or will not be."""
+        end = time.monotonic() + PERMIT_LIFETIME.total_seconds()
         while fenced and time.monotonic() < end:
             time.sleep(_LOOK_INTERVAL)
             with self._database.read() as tx:

@@ -316,6 +316,14 @@ def open_rows(tx: sa.Connection, refs: Mapping[int, str]) -> None:
         tx.execute(update, [{"row": row_id, "its_ref": ref} for row_id, ref in sorted(refs.items())])
 
 
+def make_due(tx: sa.Connection, rows: Sequence[ListRow], due_at: datetime) -> None:
+    """Let rows be due again whose calls were not sent, unless the list was read again meanwhile."""
+    if rows:
+        ours = (_row.id == sa.bindparam("row"), _row.reading == sa.bindparam("read"))
+        update = sa.update(tables.call_list_row).where(*ours).values(state=RowState.PENDING, due_at=due_at)
+        tx.execute(update, [{"row": row.id, "read": row.reading} for row in sorted(rows, key=lambda row: row.id)])
+
+
 def refuse_row(tx: sa.Connection, new: NewCall, refused: Refused) -> None:
     """Note that the guard does not let the call of a row be dialled, where it is one of a list."""
     if new.list_row is None:

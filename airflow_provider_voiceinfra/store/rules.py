@@ -9,6 +9,9 @@ from enum import StrEnum
 
 from airflow_provider_voiceinfra.store.records import CallState, NewCall
 
+PERMIT_LIFETIME = timedelta(seconds=1.5)
+"""How long a send permit lasts: whoever pauses calls need not wait for longer until no POST begins any more."""
+
 
 class Rule(StrEnum):
     """A rule of the guard."""
@@ -108,13 +111,13 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Fence:
-    """A fence that was passed.
+    """A send permit.
 
-    :param until: the claim is ours until then.
+    :param valid_until: the first byte may be written until then; see :data:`PERMIT_LIFETIME`.
     :param send_at: when the POST's turn is, by ``calls_per_second``; None for at once.
     :param send_by: when its turn is over.
     """
 
-    until: datetime
+    valid_until: datetime
     send_at: datetime | None = None
     send_by: datetime | None = None

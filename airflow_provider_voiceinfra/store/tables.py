@@ -325,6 +325,8 @@ call_list = sa.Table(
     # How often reading the rows was begun, and the clear that has read them to their end; none before.
     sa.Column("readings", sa.Integer, nullable=False),
     sa.Column("read_by", sa.Integer),
+    # Until when VoiceInfra is sent no calls of it, because it has asked to wait or could not be reached.
+    sa.Column("resume_at", UtcDateTime),
     sa.Index(None, "environment", "created_at"),
 )
 

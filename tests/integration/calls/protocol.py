@@ -12,7 +12,8 @@ import os
 import shutil
 import tempfile
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from unittest import mock
 import sqlalchemy as sa
 from greenlet import GreenletExit, getcurrent, greenlet
 
-from airflow_provider_voiceinfra.calls import dialing, sending
+from airflow_provider_voiceinfra.calls import send_gate, sending
 from airflow_provider_voiceinfra.calls.dialing import Dialer
 from airflow_provider_voiceinfra.calls.errors import (
     AnswerUnknownError,
@@ -30,6 +31,7 @@ from airflow_provider_voiceinfra.calls.errors import (
     VoiceInfraError,
 )
 from airflow_provider_voiceinfra.calls.retry import RetryPolicy
+from airflow_provider_voiceinfra.calls.stop import StopFlag
 from airflow_provider_voiceinfra.store import clock
 from airflow_provider_voiceinfra.store.call_store import CallStore
 from airflow_provider_voiceinfra.store.delivery import Delivery
@@ -39,6 +41,8 @@ from tests.unit.calls.samples import account, intent
 from tests.unit.store.samples import body
 
 _FAST_DISK = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+
+_VALID_PERMIT = send_gate.SendGate._valid_permit
 
 FATES = ("taken", "taken, answer lost", "answer lost", "not sent", "refused")
 
@@ -74,11 +78,9 @@ class Owner(greenlet):
         with contextlib.suppress(VoiceInfraError, GreenletExit):
             dialer.place(intent(self.key), settle_wait=0)
 
-    def place_call(self, request: Any, *, send_time: Any) -> str:
+    def place_call(self, request: Any, *, gate: Any) -> str:
         """Be VoiceInfra, as far as this owner sees it."""
-        self._pause("POST")
-        if Clock.at > send_time.not_after:
-            raise CallNotSentError("too late")
+        gate()
         if self.fate.startswith("taken"):
             self.world.dials.append((self.key, f"call-{len(self.world.dials) + 1}"))
         if self.fate == "taken":
@@ -124,6 +126,31 @@ class Owner(greenlet):
             with contextlib.suppress(Exception):
                 raw.rollback()
         self._over(None)
+
+
+class _Inline:
+    """Sends in the owner's own greenlet."""
+
+    def __init__(self, *_: object) -> None:
+        pass
+
+    def submit(self, send: Callable[..., Any], *args: Any) -> Future[Any]:
+        """Send, and give the answer."""
+        answer: Future[Any] = Future()
+        try:
+            answer.set_result(send(*args))
+        except Exception as error:  # noqa: BLE001 - the owner gets it
+            answer.set_exception(error)
+        return answer
+
+
+def _permit_then_pause(gate: send_gate.SendGate) -> Any:
+    """Let time pass, or others go on, between a send permit and the first byte."""
+    permit = _VALID_PERMIT(gate)
+    owner = getcurrent()
+    if isinstance(owner, Owner):
+        owner._pause("POST")
+    return permit
 
 
 class World:
@@ -205,9 +232,11 @@ class World:
 def world(url: str) -> Iterator[World]:
     """Make a world whose clock stands."""
     with contextlib.ExitStack() as stack:
-        for module in (dialing, sending, clock):
-            stack.enter_context(mock.patch.object(module, "datetime", Clock))
+        stack.enter_context(mock.patch.object(clock, "datetime", Clock))
         stack.enter_context(mock.patch.object(sending.time, "sleep", return_value=None))
+        stack.enter_context(mock.patch.object(StopFlag, "sleep", return_value=None))
+        stack.enter_context(mock.patch.object(sending, "ThreadPoolExecutor", _Inline))
+        stack.enter_context(mock.patch.object(send_gate.SendGate, "_valid_permit", _permit_then_pause))
         stack.enter_context(mock.patch.object(Clock, "at", Clock.at))
         made = World(url)
         try:

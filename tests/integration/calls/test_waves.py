@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import multiprocessing
 import re
+import socket
+import sys
 import time
 from collections import Counter
 from datetime import UTC, datetime, timedelta
@@ -11,13 +13,17 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import sqlalchemy as sa
 
-from airflow_provider_voiceinfra.calls import progress, sending
+from airflow_provider_voiceinfra.calls import progress
 from airflow_provider_voiceinfra.calls.account import Account
 from airflow_provider_voiceinfra.calls.dialing import Dialer
+from airflow_provider_voiceinfra.calls.errors import InvalidCallError
 from airflow_provider_voiceinfra.calls.list_rows import Columns, Template
+from airflow_provider_voiceinfra.calls.numbers import to_e164
 from airflow_provider_voiceinfra.calls.progress import Progress
+from airflow_provider_voiceinfra.calls.retry import RetryPolicy
 from airflow_provider_voiceinfra.calls.stop_when import StopWhen
 from airflow_provider_voiceinfra.calls.waves import Waves
+from airflow_provider_voiceinfra.sandbox import Sandbox
 from airflow_provider_voiceinfra.store import claims, tables
 from airflow_provider_voiceinfra.store.call_store import CallStore
 from airflow_provider_voiceinfra.store.list_rows import RowStep
@@ -28,10 +34,13 @@ PATIENCE = timedelta(seconds=8)
 TASK = Source("dag", "run", "run", "call")
 
 
+def number_of(row):
+    return f"+1212555{1000 + row}"
+
+
 def hurry():
     """Judge a dead worker's claims after three seconds instead of a minute."""
     claims.CLAIM_LIFETIME = timedelta(seconds=3)
-    sending._ANSWER_TIME = timedelta(seconds=2)
     progress.DUE_AGAIN = timedelta(seconds=0.1)
 
 
@@ -39,7 +48,7 @@ def read(store, account):
     """Read the list, if it is not read yet; gives its id."""
     template, list_id = Template(account, "test"), store.lists.open(TASK)
     if not store.lists.is_read(list_id, 0):
-        people = ({"to_number": f"+1212555{1000 + number}"} for number in range(ROWS))
+        people = ({"to_number": number_of(row)} for row in range(ROWS))
         rows, reading = enumerate(people, 1), store.lists.begin_reading(list_id)
         store.lists.add(list_id, [template.read(position, row, Columns()) for position, row in rows], reading)
         store.lists.finish_reading(list_id, reading, 0)
@@ -171,3 +180,59 @@ def test_what_is_unexpected_ends_the_list_with_what_it_was(voiceinfra, monkeypat
     monkeypatch.setattr("airflow_provider_voiceinfra.calls.transport.Transport.post", broken)
     with pytest.raises(ZeroDivisionError):
         ours.run()
+
+
+def throttled_rows(monkeypatch):
+    """People whose numbers VoiceInfra answers with 429 and ``Retry-After`` at the first POST."""
+    areas = [area for area in range(201, 500) if to_e164_or_none(f"+1{area}5550130")][:ROWS]
+    monkeypatch.setattr(sys.modules[__name__], "number_of", lambda row: f"+1{areas[row]}5550130")
+
+
+def to_e164_or_none(number):
+    try:
+        return to_e164(number, field="to_number")
+    except InvalidCallError:
+        return None
+
+
+def test_retry_after_holds_for_the_whole_list_and_for_the_next_try(store, monkeypatch):
+    throttled_rows(monkeypatch)
+    with Sandbox(delay=None, retry_after=3600) as sandbox:
+        for _ in range(3):
+            nap = waves(store, sandbox.url)[0].run()
+            assert nap.until > datetime.now(UTC) + timedelta(minutes=5)
+            assert nap.lines == 0
+        # Those that were sent together before the first answer.
+        assert 1 <= len(sandbox.refused) <= LINES
+        assert sandbox.dials == []
+    assert {call.state for call in store.calls.iterate()} == {"released"}
+
+
+def test_after_a_short_wait_it_goes_on_carefully_and_calls_everybody_once(store, monkeypatch):
+    throttled_rows(monkeypatch)
+    monkeypatch.setattr(sys.modules[__name__], "ROWS", 12)
+    with Sandbox(delay=None, retry_after=1) as sandbox:
+        ours, list_id = waves(store, sandbox.url)
+        monkeypatch.setattr("airflow_provider_voiceinfra.calls.list_backoff.random.uniform", lambda *_: 0.01)
+        ours._max_in_flight = 12
+        ours.run()
+        assert set(Counter(dial.to_number for dial in sandbox.dials).values()) == {1}
+        assert len(sandbox.dials) == 12
+        assert store.lists.resume_at(list_id) is None
+
+
+def test_a_list_whose_voiceinfra_cannot_be_reached_waits_and_knocks_with_one_call_at_a_time(store, monkeypatch):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        url = f"http://127.0.0.1:{taken.getsockname()[1]}"
+    monkeypatch.setattr("airflow_provider_voiceinfra.calls.waves._SHORT_WAIT", 0.0)
+    patient = RetryPolicy(base=60.0, longest=60.0)
+    ours, list_id = waves(store, url, retry=patient)
+    nap = ours.run()
+    assert store.lists.resume_at(list_id) == nap.until
+    released = len(list(store.calls.iterate()))
+    assert released <= LINES
+    with store.database.write() as tx:
+        tx.execute(sa.update(tables.call_list).values(resume_at=datetime.now(UTC)))
+    assert waves(store, url, retry=patient)[0].run() is not None
+    # One is sent, and the next one is claimed ahead.
+    assert len(list(store.calls.iterate())) <= released + 2

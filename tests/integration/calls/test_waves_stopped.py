@@ -84,8 +84,11 @@ def test_what_may_be_sent_already_is_not_let_go(store, sandbox, monkeypatch):
         patch.setattr(Crew, "give", stopped)
         with pytest.raises(StoppedError):
             ours.run()
-    assert len(sandbox.dials) == 3
-    assert states(store)["queued"] == 3
+    # Each of the three was sent, and its answer recorded; or its gate was closed before the first byte.
+    sent = len(sandbox.dials)
+    assert sent <= 3
+    assert states(store)["queued"] == sent
+    assert set(states(store)) <= {"queued", "released"}
     waves(store, sandbox.url)[0].run()
     assert set(dials(sandbox).values()) == {1}
     assert len(dials(sandbox)) == ROWS
@@ -114,7 +117,7 @@ def test_what_cannot_be_let_go_because_the_store_is_away_is_not_dialled_again(st
     ours, _ = waves(store, sandbox.url)
     with monkeypatch.context() as patch:
         stop_at_fence(patch, store, turn=1, passed=True)
-        patch.setattr(store.claims, "release", away)
+        patch.setattr(store.claims, "release_all", away)
         with pytest.raises(StoppedError):
             ours.run()
     left = states(store)["claimed"]

@@ -13,7 +13,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from airflow_provider_voiceinfra.calls import dialing, sending
+from airflow_provider_voiceinfra.calls import sending
+from airflow_provider_voiceinfra.calls.stop import StopFlag
 
 
 @pytest.fixture
@@ -25,8 +26,8 @@ def naps(monkeypatch) -> list[float]:
         pauses.append(seconds)
         time.sleep(min(seconds, 0.02))
 
-    for module in (dialing, sending):
-        monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=time.monotonic, sleep=nap))
+    monkeypatch.setattr(sending, "time", SimpleNamespace(monotonic=time.monotonic, sleep=nap))
+    monkeypatch.setattr(StopFlag, "sleep", lambda self, seconds: (nap(seconds), self.check()))
     return pauses
 
 

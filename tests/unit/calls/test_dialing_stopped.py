@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import signal
 import threading
+from datetime import timedelta
 
 import pytest
 
 from airflow_provider_voiceinfra.calls import sending
 from airflow_provider_voiceinfra.calls.errors import CallUnknownError, VoiceInfraError
+from airflow_provider_voiceinfra.calls.refusals import CallOnHoldError
+from airflow_provider_voiceinfra.calls.send_gate import Dial
+from airflow_provider_voiceinfra.calls.stop import StopFlag
 from airflow_provider_voiceinfra.store import sqlite
 from airflow_provider_voiceinfra.store.errors import StoreError
 from tests.unit.calls.outage import Outage
@@ -36,6 +40,7 @@ def at_nap(monkeypatch, naps):
     def set_up(happens) -> None:
         nap = sending.time.sleep
         monkeypatch.setattr(sending.time, "sleep", lambda seconds: (nap(seconds), happens()))
+        monkeypatch.setattr(StopFlag, "sleep", lambda self, seconds: (nap(seconds), happens()))
 
     return set_up
 
@@ -66,8 +71,9 @@ def test_a_store_that_stays_away_is_an_error_and_nothing_is_dialled_again(store,
 @pytest.mark.parametrize("status", [422, 500])
 def test_a_refusal_and_a_doubt_are_recorded_too_when_the_store_is_back(store, outage, at_nap, status):
     def play(talk):
+        talk.read()
         outage.begin()
-        answer(status)(talk)
+        talk.send(f"{status} Said", body=b"{}")
 
     at_nap(outage.end)
     with wire(play) as server, pytest.raises(VoiceInfraError, match=str(status)):
@@ -90,17 +96,19 @@ def test_a_store_that_is_away_before_the_post_lets_nothing_be_sent(store, outage
     assert only_call(store).state == "released"
 
 
-def test_stopped_during_the_post_it_is_unknown(store):
+def test_stopped_during_the_post_it_is_unknown(store, monkeypatch):
+    monkeypatch.setattr(sending, "LAST_ANSWER_TIME", 0.1)
     # As Airflow's timeouts do, and Ctrl-C.
-    before = signal.signal(signal.SIGUSR1, stopped)
+    before, answered = signal.signal(signal.SIGUSR1, stopped), threading.Event()
 
     def stop(talk):
         talk.read()
         signal.pthread_kill(threading.main_thread().ident, signal.SIGUSR1)
-        talk.sock.recv(1)
+        answered.wait(10)
 
     with wire(stop) as server, pytest.raises(KeyboardInterrupt):
         dialer(store, server.url).place(intent())
+    answered.set()
     signal.signal(signal.SIGUSR1, before)
     assert only_call(store).state == "unknown"
     assert len(server.requests) == 1
@@ -145,3 +153,49 @@ def test_stopped_while_recording_the_answer_is_recorded(store, monkeypatch):
         dialer(store, server.url).place(intent())
     assert only_call(store).call_id == "call-1"
     assert events(store, only_call(store).id) == ["claimed", "dialling", "queued"]
+
+
+def test_a_pause_that_comes_while_the_connection_is_made_lets_nothing_be_sent(store, trusted_tls):
+    """A send permit is asked for with the connection made: a slow handshake does not outlive a pause."""
+    connecting, paused = threading.Event(), threading.Event()
+
+    def play(talk):
+        connecting.set()
+        paused.wait(30)
+        talk.start_tls(trusted_tls)
+        queued(talk)
+
+    def pause():
+        connecting.wait(30)
+        store.holds.place("all", "", why="it says the wrong date", actor="ada")
+        paused.set()
+
+    with wire(play) as server:
+        pausing = threading.Thread(target=pause)
+        pausing.start()
+        with pytest.raises(CallOnHoldError):
+            dialer(store, server.url.replace("http", "https")).place(intent())
+        pausing.join()
+        assert server.requests == []
+    assert only_call(store).state == "waiting"
+
+
+def test_a_permit_that_was_not_used_at_once_is_asked_for_again(store, monkeypatch):
+    """As where a list's permits are granted together, and one connection takes long."""
+    monkeypatch.setattr("airflow_provider_voiceinfra.store.claims.PERMIT_LIFETIME", timedelta(0))
+    permits, fence = [], store.claims.fence
+
+    def granted(*claim, **options):
+        monkeypatch.setattr("airflow_provider_voiceinfra.store.claims.PERMIT_LIFETIME", timedelta(seconds=1.5))
+        permits.append(fence(*claim, **options))
+        return permits[-1]
+
+    ours = dialer(store, "http://127.0.0.1:9")
+    asked = ours.ask(intent())
+    taken = store.claims.take(asked.new, asked.rules)
+    dial = Dial(taken, intent().request, asked)
+    late = fence(taken, asked.new, asked.rules)
+    monkeypatch.setattr(store.claims, "fence", granted)
+    ours.sender.gate(dial, StopFlag(), late)()
+    assert len(permits) == 1
+    assert events(store, taken.id) == ["claimed", "dialling", "dialling"]

@@ -3,29 +3,29 @@
 from __future__ import annotations
 
 import socket
-from datetime import UTC, datetime, timedelta
+import threading
 
 import pytest
 
 from airflow_provider_voiceinfra.calls.transport import (
-    ANY_TIME,
+    Gate,
     NoAnswerError,
     NotWrittenError,
-    SendTime,
     Timeouts,
-    TooLateError,
     Transport,
     _WitnessAdapter,
+    open_gate,
 )
+from airflow_provider_voiceinfra.store.errors import StoreError
 from tests.unit.calls.wire import Talk, Wire, hang_up, nonsense, queued, reset_at_once, until_the_client_goes, wire
 
 PATIENT = Timeouts(connect=20, read=20, body=20)
 QUICK = Timeouts(connect=0.2, read=0.2, body=0.2)
 
 
-def send(url: str, timeouts: Timeouts = PATIENT, send_time: SendTime = ANY_TIME, **headers: str):
+def send(url: str, timeouts: Timeouts = PATIENT, gate: Gate = open_gate, **headers: str):
     headers = {"X-API-Key": "key", **headers}
-    return Transport().post(url, headers=headers, body=b'{"a": 1}', timeouts=timeouts, send_time=send_time)
+    return Transport().post(url, headers=headers, body=b'{"a": 1}', timeouts=timeouts, gate=gate)
 
 
 def tls_server(wire: Wire) -> str:
@@ -49,28 +49,30 @@ def test_under_tls_it_is_the_same(trusted_tls):
     assert len(server.requests) == 1
 
 
-def test_its_turn_is_waited_for_with_the_connection_made(trusted_tls):
-    turn, connected, came = datetime.now(UTC) + timedelta(seconds=0.5), [], []
+def test_the_gate_is_passed_with_the_connection_made_and_nothing_written(trusted_tls):
+    connected, passed = threading.Event(), []
 
     def play(talk):
         talk.start_tls(trusted_tls)
-        connected.append(datetime.now(UTC))
-        talk.read()
-        came.append(datetime.now(UTC))
-        talk.send("200 OK")
+        connected.set()
+        queued(talk)
 
     with wire(play) as server:
-        send(tls_server(server), send_time=SendTime(not_before=turn))
-    assert connected[0] < turn <= came[0]
+        send(tls_server(server), gate=lambda: passed.append((connected.wait(10), list(server.requests))))
+    assert passed == [(True, [])]
 
 
-def test_a_turn_that_was_missed_is_not_taken(trusted_tls):
+@pytest.mark.parametrize("error", [ValueError, StoreError, OSError, TimeoutError, KeyboardInterrupt])
+def test_a_gate_that_is_closed_lets_no_byte_through_and_its_reason_is_told(trusted_tls, error):
     def play(talk):
         talk.start_tls(trusted_tls)
         until_the_client_goes(talk)
 
-    with wire(play) as server, pytest.raises(TooLateError):
-        send(tls_server(server), send_time=SendTime(not_after=datetime.now(UTC)))
+    def closed():
+        raise error("closed")
+
+    with wire(play) as server, pytest.raises(error, match="closed"):
+        send(tls_server(server), gate=closed)
     assert server.requests == []
 
 

@@ -242,7 +242,7 @@ def test_what_a_server_does_while_a_turn_is_waited_for_is_seen_before_the_first_
     with wire(play, lambda talk: (talk.read(), talk.send("200 OK", body=SECOND))) as server:
         request = {"url": server.url, "headers": {}, "body": b"{}", "timeouts": PATIENT}
         assert transport.post(**request).body == FIRST
-        assert transport.post(**request, send_time=turn).body == SECOND
+        assert transport.post(**request, gate=turn.wait).body == SECOND
     assert len(server.requests) == 2
 
 
@@ -255,5 +255,5 @@ def test_a_server_that_answers_before_it_is_asked_is_sent_nothing():
         talk.read()
 
     with wire(eager) as server, pytest.raises(NotWrittenError):
-        Transport().post(server.url, headers={}, body=b"{}", timeouts=PATIENT, send_time=turn)
+        Transport().post(server.url, headers={}, body=b"{}", timeouts=PATIENT, gate=turn.wait)
     assert server.requests == []

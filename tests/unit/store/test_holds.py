@@ -73,7 +73,7 @@ def test_it_returns_when_what_had_passed_the_fence_is_sent(store, open_store):
 
 
 def test_or_when_it_cannot_be_sent_any_more(store, monkeypatch):
-    monkeypatch.setattr(holds, "FIRST_BYTE_TIME", 0.1)
+    monkeypatch.setattr(holds, "PERMIT_LIFETIME", timedelta(seconds=0.1))
     claim = store.claims.take(new_call())
     store.claims.fence(claim, new_call())
     hold(store)

@@ -183,6 +183,7 @@ def upgrade() -> None:
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("readings", sa.Integer, nullable=False),
         sa.Column("read_by", sa.Integer),
+        sa.Column("resume_at", sa.DateTime(timezone=True)),
         sa.PrimaryKeyConstraint("id", name="pk_voiceinfra_call_list"),
     )
     op.create_index(
