@@ -52,7 +52,7 @@ def example_appointment_reminders():
         task_id="call",
         # What people wrote down, without a country code, is read as a number of this country.
         default_region="US",
-        map_index_template="{{ task.metadata['appointment'] }}",
+        map_index_template="{{ task.idempotency_key }}",
     ).expand_kwargs(people_to_call())
 
     ended = CallCompletionSensor(task_id="wait_for_the_calls_to_end", call_id=calls.output, deferrable=True)

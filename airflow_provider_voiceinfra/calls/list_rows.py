@@ -37,12 +37,14 @@ class Columns:
     :param variable_columns: are sent to the agent as ``variables``.
     :param metadata_columns: stay with the call here.
     :param key_column: what names a row, in all lists with the same prefix; None for its number, in this list.
+    :param are_typed: whether the source is a query or a data frame, whose columns may keep numbers as integers.
     """
 
     column_map: Mapping[str, str] = field(default_factory=dict)
     variable_columns: Sequence[str] = ()
     metadata_columns: Sequence[str] = ()
     key_column: str | None = None
+    are_typed: bool = False
 
     def check(self, present: Sequence[str]) -> None:
         """Make sure that the source has the columns.
@@ -89,7 +91,8 @@ class Template:
         wishes = {name: fields.pop(name, None) for name in ("timezone", "not_after")}
         step = "to_number"
         try:
-            request = self._request(fields, {name: row[name] for name in columns.variable_columns})
+            variables = {name: row[name] for name in columns.variable_columns}
+            request = self._request(fields, variables, accept_integers=columns.are_typed)
             step = "timezone_or_not_after"
             checked = Wishes.build(None, wishes["timezone"], _moment(wishes["not_after"]))
             step = "metadata"
@@ -140,7 +143,9 @@ class Template:
 
         return of_number if key_column is None else of_key
 
-    def _request(self, fields: Mapping[str, Any], variables: Mapping[str, Any]) -> CallRequest:
+    def _request(
+        self, fields: Mapping[str, Any], variables: Mapping[str, Any], *, accept_integers: bool
+    ) -> CallRequest:
         common = {
             "agent_id": self.agent_id,
             "from_number": self.from_number,
@@ -148,7 +153,13 @@ class Template:
             "context": self.context,
         }
         given = {"to_number": None, **common, **fields}
-        return CallRequest.build(self.account, **given, variables=variables or None, default_region=self.default_region)
+        return CallRequest.build(
+            self.account,
+            **given,
+            variables=variables or None,
+            default_region=self.default_region,
+            accept_integers=accept_integers,
+        )
 
 
 def _key(value: object) -> str:

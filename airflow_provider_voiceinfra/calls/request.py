@@ -13,8 +13,8 @@ from typing import Any
 from uuid import UUID
 
 from airflow_provider_voiceinfra.calls.account import Account
-from airflow_provider_voiceinfra.calls.errors import InvalidCallError
-from airflow_provider_voiceinfra.calls.numbers import to_e164
+from airflow_provider_voiceinfra.calls.errors import InvalidCallError, InvalidNumberError
+from airflow_provider_voiceinfra.calls.numbers import REASONS, to_e164
 
 _LONGEST_ID = 255
 # NUL, and halves of characters beyond 16 bits: PostgreSQL keeps neither.
@@ -44,13 +44,18 @@ class CallRequest:
         context: str | None = None,
         variables: Mapping[str, Any] | None = None,
         default_region: str | None = None,
+        accept_integers: bool = False,
     ) -> CallRequest:
         """Check every field, and fill in what the connection knows.
 
         :param account: whose ``agent_id``, ``from_number`` and ``default_region`` are the defaults.
+        :param accept_integers: numbers are from a column of a table, none of which has a ``+``.
         :raises InvalidCallError: for the first field that will not do, by name.
         """
         region = default_region or account.default_region
+        if not accept_integers:
+            _check_is_text("from_number", from_number)
+            _check_is_text("to_number", to_number)
         return cls(
             agent_id=_id("agent_id", _needed("agent_id", agent_id or account.agent_id, account)),
             from_number=to_e164(
@@ -127,6 +132,12 @@ def _id(name: str, text: str) -> str:
     if len(text) > _LONGEST_ID or not text.isprintable():
         raise InvalidCallError(f"{name} is no id: it is longer than {_LONGEST_ID} characters or holds odd ones.")
     return text
+
+
+def _check_is_text(name: str, number: object) -> None:
+    """Reject what may be another number than the one that was meant: an integer has no ``+`` and no leading zeros."""
+    if number is not None and not isinstance(number, str):
+        raise InvalidNumberError(f"{name} {REASONS['not_text']}", "not_text")
 
 
 def _text(name: str, value: object) -> str | None:

@@ -6,19 +6,17 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar, TypedDict
 
-from airflow.sdk import BaseOperator
 from airflow.sdk.bases.decorator import DecoratedOperator, determine_kwargs, task_decorator_factory
 from airflow.sdk.exceptions import AirflowFailException
 
 from airflow_provider_voiceinfra.operators.outbound_call import OutboundCallOperator
-from airflow_provider_voiceinfra.operators.private import Private
+from airflow_provider_voiceinfra.operators.private_fields import HIDDEN, hidden
 
 if TYPE_CHECKING:
-    import jinja2
     from airflow.sdk import Context
     from airflow.sdk.bases.decorator import TaskDecorator
 
-_ARGUMENTS = ("op_args", "op_kwargs")
+    from airflow_provider_voiceinfra.compat import MappedArguments
 
 
 class CallFields(TypedDict, total=False):
@@ -49,14 +47,12 @@ class OutboundCallDecoratedOperator(DecoratedOperator, OutboundCallOperator):
     :param op_kwargs: its arguments by name. (templated)
     """
 
-    template_fields: Sequence[str] = (*_ARGUMENTS, *OutboundCallOperator.template_fields)
+    template_fields: Sequence[str] = ("op_args", "op_kwargs", *OutboundCallOperator.template_fields)
     template_fields_renderers: ClassVar[dict[str, str]] = {
         **DecoratedOperator.template_fields_renderers,
         **OutboundCallOperator.template_fields_renderers,
     }
     custom_operator_name: str = "@task.outbound_call"
-
-    _given: Private[tuple[Collection[Any], Mapping[str, Any]]] | None = None
 
     def __init__(
         self,
@@ -73,11 +69,16 @@ class OutboundCallDecoratedOperator(DecoratedOperator, OutboundCallOperator):
 
     def place(self, context: Context, attempt: int = 1) -> str:
         """Ask the function for the call, and place it."""
-        self.hide(self.asked() | self._ask(context))
+        asked = self.asked()
+        self.hide(asked | self._ask(asked["op_args"], asked["op_kwargs"], context))
         return super().place(context, attempt)
 
-    def _ask(self, context: Context) -> dict[str, Any]:
-        args, kwargs = self._given.reveal() if self._given else (self.op_args, self.op_kwargs)
+    def masked(self, asked: Mapping[str, Any]) -> dict[str, Any]:
+        """Mask the arguments too: they tell who is called."""
+        args = [HIDDEN for _ in asked["op_args"]]
+        return super().masked(asked) | {"op_args": args, "op_kwargs": hidden(asked["op_kwargs"])}
+
+    def _ask(self, args: Collection[Any], kwargs: Mapping[str, Any], context: Context) -> dict[str, Any]:
         known = {**context, **kwargs}
         fields = self.python_callable(*args, **determine_kwargs(self.python_callable, args, known))
         names = CallFields.__annotations__
@@ -94,23 +95,12 @@ class OutboundCallDecoratedOperator(DecoratedOperator, OutboundCallOperator):
             )
         return dict(fields)
 
-    def _do_render_template_fields(
-        self,
-        parent: Any,
-        template_fields: Any,
-        context: Context,
-        jinja_env: jinja2.Environment,
-        seen_oids: set[int],
-    ) -> None:
-        """Render the arguments too, and hide them: they tell who is called, and Airflow stores and shows them."""
-        if parent is self and self._given is None:
-            try:
-                BaseOperator._do_render_template_fields(self, self, _ARGUMENTS, context, jinja_env, seen_oids)  # noqa: SLF001
-            finally:
-                self._given = Private((tuple(self.op_args), dict(self.op_kwargs)))
-                self.op_args = ["•••" for _ in self.op_args]
-                self.op_kwargs = dict.fromkeys(self.op_kwargs, "•••")
-        super()._do_render_template_fields(parent, template_fields, context, jinja_env, seen_oids)
+    def _render_field(self, name: str, value: Any, arguments: MappedArguments, context: Context) -> Any:
+        if name != "op_kwargs":
+            return super()._render_field(name, value, arguments, context)
+        # One by one: some are in the DAG file, and others may be mapped over data.
+        render = super()._render_field
+        return {each: render(each, given, arguments, context) for each, given in value.items()}
 
 
 def outbound_call_task(python_callable: Callable[..., CallFields] | None = None, **kwargs: Any) -> TaskDecorator:

@@ -13,6 +13,9 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseNotifier
 from airflow.sdk.exceptions import AirflowNotFoundException
 
+from airflow_provider_voiceinfra.compat import text_environment, typed_environment
+from airflow_provider_voiceinfra.templates import FieldNotRenderedError, render
+
 if TYPE_CHECKING:
     import jinja2
     from airflow.sdk import Context
@@ -25,6 +28,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _SETTLE_SECONDS = 5.0
+_NUMBERS = ("to_number", "from_number")
 
 
 class VoiceInfraNotifier(BaseNotifier):
@@ -59,8 +63,6 @@ class VoiceInfraNotifier(BaseNotifier):
         "idempotency_key",
         "default_region",
     )
-    # A DAG that renders native objects would make an integer of +14155550100.
-    render_template_as_native_obj = False
 
     def __init__(
         self,
@@ -85,19 +87,21 @@ class VoiceInfraNotifier(BaseNotifier):
         self.voiceinfra_conn_id = voiceinfra_conn_id
         self.idempotency_key = idempotency_key
         self.default_region = default_region
-        # As they were given: one notifier may be called for several runs.
-        self._templates = {name: getattr(self, name) for name in self.template_fields}
+        # As they were before the first run: one notifier may be called for several.
+        self._templates: dict[str, Any] = {}
         self._failed: Exception | None = None
         super().__init__(context)
 
-    def render_template_fields(self, context: Context, jinja_env: jinja2.Environment | None = None) -> None:
+    def render_template_fields(self, context: Context, jinja_env: jinja2.Environment | None = None) -> None:  # noqa: ARG002 - each field has its own
         """Render, without an error and without Airflow's logging of a template that fails."""
-        env = jinja_env or self.get_template_env(dag=context.get("dag"))
+        dag: Any = context.get("dag")
         known: Any = {"dag": SimpleNamespace(dag_id=_run(context)["dag_id"]), **context}
         self._failed = None
         try:
-            for name, template in self._templates.items():
-                setattr(self, name, self.render_template(template, known, env))
+            for name in self.template_fields:
+                template = self._templates.setdefault(name, getattr(self, name))
+                environment = typed_environment(dag) if name in _NUMBERS else text_environment(dag)
+                setattr(self, name, render(name, template, known, environment))
         except Exception as error:  # noqa: BLE001 - a callback must not fail
             self._failed = error
 
@@ -170,7 +174,7 @@ class VoiceInfraNotifier(BaseNotifier):
 
         if isinstance(error, KeyConflictError) and self.idempotency_key is None:
             log.info("The person on call was phoned about this run already: %s.", error.ref)
-        elif isinstance(error, VoiceInfraError | StoreError | AirflowNotFoundException):
+        elif isinstance(error, VoiceInfraError | StoreError | FieldNotRenderedError | AirflowNotFoundException):
             log.error("Nobody was phoned. %s", error)
         else:
             log.error("Nobody was phoned: %s, while the notifier was rendered or called.", type(error).__name__)

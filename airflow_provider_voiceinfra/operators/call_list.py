@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Sized
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.sdk.exceptions import AirflowFailException
 
 from airflow_provider_voiceinfra.lineage import CallLineage
-from airflow_provider_voiceinfra.operators.private import Private, forget_arguments
+from airflow_provider_voiceinfra.operators.private_fields import PrivateFieldsOperator, hidden
 from airflow_provider_voiceinfra.operators.stopping import StoppableOperator
 from airflow_provider_voiceinfra.waiting import DEFAULT_TIMEOUT, GRACE, left
 
 if TYPE_CHECKING:
-    import jinja2
     from airflow.sdk import Context
 
     from airflow_provider_voiceinfra.calls.calling_hours import CallingHours
@@ -22,10 +21,8 @@ if TYPE_CHECKING:
     from airflow_provider_voiceinfra.calls.stop_when import StopWhen
     from airflow_provider_voiceinfra.operators.list_run import ListRun
 
-_PRIVATE = ("calls", "first_message", "context", "from_number")
 
-
-class OutboundCallListOperator(StoppableOperator, CallLineage):
+class OutboundCallListOperator(StoppableOperator, PrivateFieldsOperator, CallLineage):
     """Calls everybody on a list, each at most once, and succeeds when every row has its end state.
 
     The rows are read once and kept in the call store. While lines are free a worker dials; while people talk the task
@@ -65,25 +62,20 @@ class OutboundCallListOperator(StoppableOperator, CallLineage):
     :param plan_only: call nobody, and return what would become of the rows, and when.
     """
 
-    template_fields: Sequence[str] = (
-        *(
-            "sql",
-            "suppress_sql",
-            "still_due_sql",
-            "sql_conn_id",
-            "calls",
-            "key_prefix",
-            "agent_id",
-            "from_number",
-            "first_message",
-            "context",
-        ),
+    number_fields: ClassVar[Sequence[str]] = ("from_number",)
+    file_fields: ClassVar[Sequence[str]] = ("sql", "suppress_sql", "still_due_sql")
+    text_fields: ClassVar[Sequence[str]] = (
+        *file_fields,
+        "sql_conn_id",
+        "key_prefix",
+        "agent_id",
+        "first_message",
+        "context",
         "voiceinfra_conn_id",
     )
+    template_fields: Sequence[str] = (*text_fields, *number_fields, "calls")
     template_ext: Sequence[str] = (".sql",)
-    template_fields_renderers = {"sql": "sql", "suppress_sql": "sql", "still_due_sql": "sql"}  # noqa: RUF012 - as Airflow declares it
-
-    _private: Private[dict[str, Any]] | None = None
+    template_fields_renderers: ClassVar[dict[str, str]] = dict.fromkeys(file_fields, "sql")
 
     def __init__(
         self,
@@ -158,7 +150,7 @@ class OutboundCallListOperator(StoppableOperator, CallLineage):
         from airflow_provider_voiceinfra.operators.list_run import ListRun
 
         try:
-            run = ListRun(self, context, self._asked(), self._voiceinfra_stop)
+            run = ListRun(self, context, self.asked(), self._voiceinfra_stop)
             context["ti"].xcom_push(key="list_id", value=run.list_id)
             if self.plan_only:
                 return run.plan()
@@ -171,7 +163,7 @@ class OutboundCallListOperator(StoppableOperator, CallLineage):
         """Dial on: lines are free, or it is time."""
         from airflow_provider_voiceinfra.operators.list_run import ListRun
 
-        return self._dial(ListRun(self, context, self._asked(), self._voiceinfra_stop))
+        return self._dial(ListRun(self, context, self.asked(), self._voiceinfra_stop))
 
     def _dial(self, run: ListRun) -> dict[str, Any]:
         from airflow_provider_voiceinfra.triggers.call_list import CallListTrigger
@@ -185,31 +177,8 @@ class OutboundCallListOperator(StoppableOperator, CallLineage):
             )
         return run.finish()
 
-    def _asked(self) -> dict[str, Any]:
-        return self._private.reveal() if self._private else {name: getattr(self, name) for name in _PRIVATE}
-
-    def _do_render_template_fields(
-        self,
-        parent: Any,
-        template_fields: Any,
-        context: Context,
-        jinja_env: jinja2.Environment,
-        seen_oids: set[int],
-    ) -> None:
-        """Render, and keep numbers and words out of Airflow's database."""
-        rendered = False
-        try:
-            super()._do_render_template_fields(parent, template_fields, context, jinja_env, seen_oids)
-            rendered = True
-        finally:
-            if parent is self and self._private is None:
-                self._hide(rendered=rendered)
-
-    def _hide(self, *, rendered: bool) -> None:
-        asked = self._asked()
-        self._private = Private(asked)
-        # Where a template has failed, they may not have been read.
-        shown = {"calls": f"{len(list(asked['calls']))} rows"} if rendered and asked["calls"] is not None else {}
-        for name in _PRIVATE:
-            setattr(self, name, shown.get(name, asked[name] and "•••"))
-        forget_arguments(self)
+    def masked(self, asked: Mapping[str, Any]) -> dict[str, Any]:
+        """Show how many rows there are, and that there is a number or a text."""
+        calls = asked["calls"]
+        rows = f"{len(calls)} rows" if isinstance(calls, Sized) and not isinstance(calls, str) else hidden(calls)
+        return {name: hidden(asked[name]) for name in ("from_number", "first_message", "context")} | {"calls": rows}

@@ -20,7 +20,7 @@ from airflow_provider_voiceinfra.calls.stream import ListStoppedError
 from airflow_provider_voiceinfra.calls.waves import Nap, Waves
 from airflow_provider_voiceinfra.context import clear_count, task_source
 from airflow_provider_voiceinfra.hooks.voiceinfra import VoiceInfraHook
-from airflow_provider_voiceinfra.operators.list_source import first_column, query_rows, rows_of
+from airflow_provider_voiceinfra.operators.list_source import first_column, is_data_frame, query_rows, rows_of
 from airflow_provider_voiceinfra.store.list_rows import ListRow, NewRow
 
 if TYPE_CHECKING:
@@ -173,7 +173,8 @@ class ListRun:
     @cached_property
     def _columns(self) -> Columns:
         task = self._task
-        return Columns(task.column_map or {}, task.variable_columns, task.metadata_columns, task.key_column)
+        are_typed = task.sql is not None or is_data_frame(self._private["calls"])
+        return Columns(task.column_map or {}, task.variable_columns, task.metadata_columns, task.key_column, are_typed)
 
     def _rows(self) -> Iterator[NewRow]:
         task = self._task

@@ -21,15 +21,20 @@ class ListSourceError(Exception):
     """The rows cannot be read; a retry may. Says which error it was, and no row."""
 
 
-def rows_of(calls: Sequence[Mapping[str, Any]], columns: Columns) -> Iterator[Mapping[str, Any]]:
-    """Give the rows of a small list.
+def rows_of(calls: Any, columns: Columns) -> Iterator[Mapping[str, Any]]:
+    """Give the rows of a small list, or of a data frame.
 
     :raises InvalidCallError: if a column that is named is missing in one of them.
     """
-    rows = list(calls)
+    rows = calls.to_dict("records") if is_data_frame(calls) else list(calls)
     if rows:
         columns.check(sorted(set.intersection(*(set(row) for row in rows))))
     yield from rows
+
+
+def is_data_frame(calls: object) -> bool:
+    """Tell a data frame from a list of objects, without importing pandas."""
+    return hasattr(calls, "to_dict")
 
 
 def query_rows(sql_conn_id: str, sql: str, columns: Columns) -> Iterator[Mapping[str, Any]]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from airflow_provider_voiceinfra.lineage import CallLineage
-from airflow_provider_voiceinfra.operators.private_fields import WORDS, PrivateFieldsOperator
+from airflow_provider_voiceinfra.operators.call_fields import WORDS, CallFieldsOperator
 from airflow_provider_voiceinfra.operators.stopping import StoppableOperator
 from airflow_provider_voiceinfra.waiting import GRACE, left, unknown_for_good
 
@@ -27,7 +27,7 @@ _SETTLE_SECONDS = 5.0
 _LONGEST_WAIT = timedelta(days=1)
 
 
-class PlacingOperator(StoppableOperator, PrivateFieldsOperator, CallLineage):
+class PlacingOperator(StoppableOperator, CallFieldsOperator, CallLineage):
     """Places one call, and waits in the triggerer for the guard, or for what became of a call that is unknown.
 
     A subclass says what to do with the call, in :meth:`go_on`.

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseSensorOperator, PokeReturnValue, conf
 from airflow.sdk.exceptions import AirflowFailException, AirflowSensorTimeout
 
+from airflow_provider_voiceinfra.templates import TemplatedOperator
 from airflow_provider_voiceinfra.waiting import (
     DEFAULT_TIMEOUT,
     GRACE,
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
 
-class CallCompletionSensor(BaseSensorOperator):
+class CallCompletionSensor(TemplatedOperator, BaseSensorOperator):
     """Waits until calls have ended and their completions are in the call store.
 
     Returns ``{call_id, call_outcome, duration_seconds, start_time, end_time}`` and the ``completion_fields`` of the

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from airflow.sdk import BaseHook, BaseOperator
+from airflow.sdk import BaseHook
 from airflow.sdk.exceptions import AirflowFailException
 
+from airflow_provider_voiceinfra.templates import TemplatedOperator
 from airflow_provider_voiceinfra.transfers.columns import columns_for
 from airflow_provider_voiceinfra.waiting import names
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from airflow_provider_voiceinfra.store.attempts import Attempt
 
 
-class CallsToSqlOperator(BaseOperator):
+class CallsToSqlOperator(TemplatedOperator):
     """Writes a row for each attempt to a table, and replaces what it wrote of them before.
 
     All of it is one transaction: nobody reads half of it, and a rerun or an overlap changes nothing. Where there is no
@@ -38,6 +39,7 @@ class CallsToSqlOperator(BaseOperator):
     """
 
     template_fields: Sequence[str] = ("list_id", "since", "sql_conn_id", "table")
+    text_fields: ClassVar[Sequence[str]] = template_fields
 
     def __init__(
         self,

@@ -63,9 +63,8 @@ def whole_tasks(monkeypatch):
 
         return run
 
-    for operator in (PrivateFieldsOperator, OutboundCallListOperator):
-        render = operator._do_render_template_fields
-        monkeypatch.setattr(operator, "_do_render_template_fields", noting(render))
+    render = PrivateFieldsOperator._do_render_template_fields
+    monkeypatch.setattr(PrivateFieldsOperator, "_do_render_template_fields", noting(render))
 
     def told(task):
         # Which attributes it takes depends on its version.

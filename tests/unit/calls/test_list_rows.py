@@ -13,6 +13,7 @@ from airflow_provider_voiceinfra.calls.list_rows import Columns, Template
 from tests.unit.calls.samples import NUMBER, account
 
 TEMPLATE = Template(account(), "reminders")
+TEMPLATE_US = Template(account(), "reminders", default_region="US")
 NAME = TEMPLATE.name_of("id")
 UUID_KEY = UUID("8f14e45f-ceea-467f-a8ac-3b1f0c5d8a11")
 
@@ -73,9 +74,16 @@ def test_a_row_without_a_key_is_set_aside_and_nobody_is_named_by_none(key):
     assert NAME(key) is None
 
 
+@pytest.mark.parametrize("number", [14155550147, Decimal(14155550147)])
+def test_a_number_may_be_an_integer_in_a_column_of_a_table_and_nowhere_else(number):
+    row = {"to_number": number}
+    assert TEMPLATE_US.read(1, row, Columns(are_typed=True)).to_number == NUMBER
+    assert TEMPLATE_US.read(1, row, Columns()).wrong == "invalid_to_number"
+
+
 @pytest.mark.parametrize("number", [14155550147, 14155550147.0, Decimal("14155550147.00"), NUMBER])
 def test_where_rows_have_no_key_a_number_names_them_whatever_type_a_driver_gives_it(number):
-    assert Template(account(), "reminders", default_region="US").name_of(None)(number) == NUMBER
+    assert TEMPLATE_US.name_of(None)(number) == NUMBER
 
 
 @pytest.mark.parametrize("number", [None, "", "12", 12, float("nan")])

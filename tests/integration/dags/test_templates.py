@@ -1,0 +1,171 @@
+"""What the DAG file says is rendered, once; what comes as data is not, whatever is in it."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.dags import templates
+from tests.dags.templates import BRACES, NUMBER, PERSON
+from tests.integration.dags.conftest import Run
+
+DAY = "2026-11-25"
+
+
+@pytest.fixture
+def run(airflow_database, voiceinfra):
+    def run(way, **options):
+        from datetime import UTC, datetime
+
+        dag = templates.make_dag(way, **options)
+        result = dag.test(logical_date=datetime(2026, 11, 25, tzinfo=UTC))
+        return Run(str(result.state), result.run_id, dag.dag_id)
+
+    return run
+
+
+@pytest.fixture(params=[False, True], ids=["", "native"])
+def sent(request, run, voiceinfra):
+    """Give what reached VoiceInfra of each call."""
+
+    def sent(way):
+        run(way, render_template_as_native_obj=request.param)
+        return voiceinfra.dials
+
+    return sent
+
+
+@pytest.mark.parametrize("way", [templates.of_kwargs, templates.of_mapped_kwargs, templates.of_joined_kwargs])
+def test_expand_kwargs_of_a_task_is_data(sent, voiceinfra, way):
+    [dial] = sent(way)
+    assert (dial.to_number, dial.first_message, dial.context, dial.variables) == (
+        *(PERSON["to_number"], PERSON["first_message"], PERSON["context"], PERSON["variables"]),
+    )
+    assert voiceinfra.store.calls.get(dial.call_id).metadata == PERSON["metadata"]
+
+
+def test_one_person_of_a_task_beside_one_of_the_dag_file(sent):
+    data, literal = sorted(sent(templates.of_some_kwargs), key=lambda dial: dial.to_number)
+    assert (data.first_message, data.variables) == (PERSON["first_message"], PERSON["variables"])
+    assert literal.first_message == f"On {DAY}"
+
+
+def test_outputs_within_a_literal_expand_kwargs_are_data(sent):
+    [dial] = sent(templates.of_kwargs_with_outputs)
+    assert (dial.to_number, dial.first_message, dial.context) == (NUMBER, BRACES, f"On {DAY}")
+    assert dial.variables == {"name": BRACES, "day": DAY}
+
+
+def test_expand_over_tasks_is_data_at_every_depth(sent):
+    [dial] = sent(templates.of_lists)
+    assert (dial.first_message, dial.variables) == (BRACES, PERSON["variables"])
+
+
+def test_templates_are_rendered_beside_expanded_data(sent, voiceinfra):
+    [dial] = sent(templates.of_lists_beside_templates)
+    assert (dial.to_number, dial.first_message, dial.context) == (NUMBER, BRACES, f"On {DAY}")
+    assert dial.variables == voiceinfra.store.calls.get(dial.call_id).metadata == {"day": DAY}
+
+
+def test_outputs_of_tasks_are_data_at_every_depth(sent):
+    [dial] = sent(templates.of_outputs)
+    assert (dial.first_message, dial.context) == (BRACES, f"On {DAY}")
+    assert dial.variables == {"name": BRACES, "nested": [{"name": BRACES, "day": DAY}]}
+
+
+def test_what_a_template_pulls_is_rendered_once(sent):
+    [dial] = sent(templates.of_pulled_outputs)
+    assert (dial.first_message, dial.variables) == (BRACES, {"name": BRACES})
+
+
+def test_what_a_subclass_makes_of_data_is_data(sent):
+    [dial] = sent(templates.of_a_subclass)
+    assert dial.first_message == f"Hello {BRACES}"
+
+
+@pytest.mark.parametrize("way", [templates.of_literals, templates.of_literal_lists])
+def test_literals_that_are_expanded_are_templates(sent, way):
+    [dial] = sent(way)
+    assert (dial.to_number, dial.first_message) == (NUMBER, f"On {DAY}")
+    assert DAY in str(dial.variables)
+    assert "{{" not in str(dial)
+
+
+def test_default_args_are_templates_beside_data_with_braces(run, voiceinfra):
+    run(templates.of_lists, default_args={"context": "On {{ ds }}"})
+    [dial] = voiceinfra.dials
+    assert (dial.first_message, dial.context) == (BRACES, f"On {DAY}")
+
+
+def test_what_a_function_is_given_and_returns_is_data(sent):
+    [dial] = sent(templates.of_a_function)
+    assert (dial.first_message, dial.context) == (f"{BRACES} on {DAY}", PERSON["context"])
+    assert dial.variables == PERSON["variables"]
+
+
+def test_what_a_mapped_function_is_given_is_data(sent):
+    [dial] = sent(templates.of_a_mapped_function)
+    assert (dial.first_message, dial.context) == (f"{PERSON['first_message']} on {DAY}", f"On {DAY}")
+
+
+@pytest.mark.parametrize("way", [templates.of_rows, templates.of_mapped_rows])
+def test_rows_of_a_task_are_data(sent, voiceinfra, way):
+    [dial] = sent(way)
+    assert (dial.first_message, dial.context) == (PERSON["first_message"], BRACES)
+    assert dial.variables == {"name": BRACES}
+    assert voiceinfra.store.calls.get(dial.call_id).metadata == {"id": BRACES}
+
+
+def test_literal_rows_are_templates_and_outputs_in_them_are_data(sent, voiceinfra):
+    [dial] = sent(templates.of_literal_rows)
+    assert (dial.first_message, dial.variables) == (f"On {DAY}, see people.sql", {"name": BRACES})
+    assert voiceinfra.store.calls.get(dial.call_id).metadata == {"id": DAY}
+
+
+ABROAD = "+6592345678"
+"""Without its ``+``, it is read as a number of the connection's region."""
+
+
+@pytest.mark.parametrize(
+    "way",
+    [
+        templates.number_of_a_param,
+        templates.number_of_a_row,
+        templates.number_of_a_function,
+        templates.number_of_mapped_functions,
+        templates.number_of_literals,
+    ],
+)
+def test_a_number_stays_text_where_templates_are_native(run, voiceinfra, way):
+    run(way, render_template_as_native_obj=True, params={"number": ABROAD})
+    [dial] = voiceinfra.dials
+    assert dial.to_number == ABROAD
+
+
+FROM_A_TASK = [
+    templates.number_of_a_task,
+    templates.number_pulled_from_a_task,
+    templates.number_of_mapped_tasks,
+    templates.number_of_a_function_of_a_task,
+]
+
+
+@pytest.mark.parametrize("way", FROM_A_TASK)
+def test_an_integer_that_another_task_has_made_of_a_number_calls_nobody(run, voiceinfra, capfd, way):
+    result = run(way, render_template_as_native_obj=True, params={"number": ABROAD})
+    assert result.state == "failed"
+    assert not voiceinfra.dials
+    assert "to_number must be a string such as '+14155550100': quote it" in "".join(capfd.readouterr())
+
+
+@pytest.mark.parametrize(
+    ("way", "native"),
+    [
+        (templates.number_of_a_param, False),
+        (templates.number_of_a_param, True),
+        (templates.number_of_a_row, True),
+        (templates.number_of_a_function, True),
+    ],
+)
+def test_an_integer_param_calls_nobody(run, voiceinfra, way, native):
+    assert run(way, render_template_as_native_obj=native, params={"number": 6592345678}).state == "failed"
+    assert not voiceinfra.dials
