@@ -167,8 +167,8 @@ _OPTIONS = {
         example="90",
     ),
     "opt_out_field": _option(
-        "The extracted field by which a person asks not to be called again: when it is true, the number is put on the "
-        "do-not-call list.",
+        "The extracted field by which a person asks not to be called again: unless it is missing, empty, false, 0, "
+        "no or n, the number is put on the do-not-call list.",
         "",
         example="do_not_call",
     ),

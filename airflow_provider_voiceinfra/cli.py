@@ -229,9 +229,14 @@ COMMANDS = (
             ),
             Command(
                 "quarantine",
-                "List the signed webhooks that are not understood",
+                "List the signed webhooks that are not understood, or give one to the call that it is of",
                 "airflow_provider_voiceinfra.commands.store:quarantine",
-                (argument("--body", metavar="ID", type=int, help="write the body of this one, as it was signed"),),
+                (
+                    argument("action", nargs="?", choices=["reprocess"], help="store this one as a call's completion"),
+                    argument("id", nargs="?", type=int, help="of the webhook that is reprocessed"),
+                    argument("--call-id", help="of the call that it is the completion of"),
+                    argument("--body", metavar="ID", type=int, help="write the body of this one, as it was signed"),
+                ),
             ),
             Command(
                 "rename-connection",

@@ -14,6 +14,7 @@ from airflow_provider_voiceinfra.commands import say, telling_errors
 from airflow_provider_voiceinfra.config import call_store, receiver_settings, retention_days
 from airflow_provider_voiceinfra.store.call_store import CallStore
 from airflow_provider_voiceinfra.store.errors import StoreError
+from airflow_provider_voiceinfra.store.records import Kept
 from airflow_provider_voiceinfra.store.retention import Purged
 from airflow_provider_voiceinfra.webhook.environment import SettingError
 from airflow_provider_voiceinfra.webhook.spool import SpoolDepth
@@ -49,8 +50,11 @@ def status(_: argparse.Namespace) -> None:
 
 @telling_errors
 def quarantine(arguments: argparse.Namespace) -> None:
-    """List the signed webhooks that are not understood, or write the body of one."""
+    """List the signed webhooks that are not understood, write the body of one, or give it to its call."""
     store = call_store()
+    if arguments.action == "reprocess":
+        _reprocess(store, arguments.id, arguments.call_id)
+        return
     if arguments.body is not None:
         body = store.quarantine.body(arguments.body)
         if body is None:
@@ -61,6 +65,24 @@ def quarantine(arguments: argparse.Namespace) -> None:
     for each in store.quarantine.newest():
         received = f"{each.received_at:%Y-%m-%d %H:%M:%S}"
         say(_ROW.format(each.id, received, each.webhook_conn_id, each.size, each.reason))
+
+
+def _reprocess(store: CallStore, row_id: int | None, call_id: str | None) -> None:
+    if row_id is None or not call_id:
+        raise StoreError("Say which webhook is of which call: store quarantine reprocess ID --call-id CALL_ID.")
+    call = store.calls.get(call_id)
+    if call is None or call.call_id is None:
+        raise StoreError(
+            f"No call {call_id} is known in environment {store.environment!r}. If an unknown call has this call_id, "
+            f"say so first: `airflow voiceinfra calls resolve vc_… --call-id {call_id}`."
+        )
+    kept = store.deliveries.reprocess(row_id, call.call_id)
+    call = store.calls.get(call.ref) or call
+    if kept is Kept.NEW:
+        outcome = f" ({call.completion.outcome})" if call.completion else ""
+        say(f"Webhook {row_id} is the completion of {call.ref}, which is {call.state}{outcome}.")
+    else:
+        say(f"{call.ref} had a completion already: webhook {row_id} is kept beside it, and changes nothing.")
 
 
 @telling_errors

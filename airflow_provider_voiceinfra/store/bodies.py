@@ -102,7 +102,7 @@ class Bodies:
                 "first": not known,
                 "received_at": delivery.received_at,
                 "outcome": delivery.outcome,
-                "to_number": delivery.party.to_number.replace("\0", "")[:64] if delivery.party and not purged else None,
+                "to_number": delivery.party.to_number[:64] if delivery.party and not purged else None,
                 "body": b"" if purged else delivery.body,
             }
         )

@@ -9,7 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from airflow_provider_voiceinfra.store import tables
-from airflow_provider_voiceinfra.store.completion_body import parse_completion
+from airflow_provider_voiceinfra.store.completion_body import stored_completion
 from airflow_provider_voiceinfra.store.database import Database
 from airflow_provider_voiceinfra.store.records import Call, CallState, Completion, Event, Source
 
@@ -193,10 +193,7 @@ class Calls:
     def _completion(self, row: sa.RowMapping) -> Completion | None:
         if row["body"] is None:
             return None
-        if not row["body"]:
-            # Purged: that it ended, and how, stays known.
-            return Completion(row["call_id"], row["outcome"])
-        return parse_completion(row["body"], extracted_field=self._extracted_field)
+        return stored_completion(row["body"], row["call_id"], row["outcome"], extracted_field=self._extracted_field)
 
 
 def _with_completion() -> sa.Select[Any]:

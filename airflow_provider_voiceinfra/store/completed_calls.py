@@ -15,7 +15,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from airflow_provider_voiceinfra.store import tables
-from airflow_provider_voiceinfra.store.completion_body import parse_completion
+from airflow_provider_voiceinfra.store.completion_body import stored_completion
 from airflow_provider_voiceinfra.store.database import Database
 from airflow_provider_voiceinfra.store.locks import lock
 from airflow_provider_voiceinfra.store.records import CallState, Completion
@@ -154,12 +154,7 @@ class CompletedCalls:
     def _read(self, row: Any) -> CompletedCall:
         if row.ref is not None:
             return CompletedCall(row.place, row.call_id, row.outcome, row.agent_id, row.ref, row.row_id, None)
-        # Purged: that it ended, and how, stays known.
-        said = (
-            parse_completion(row.body, extracted_field=self._extracted_field)
-            if row.body
-            else Completion(row.call_id, row.outcome)
-        )
+        said = stored_completion(row.body, row.call_id, row.outcome, extracted_field=self._extracted_field)
         return CompletedCall(row.place, row.call_id, row.outcome, said.agent_id, None, None, said)
 
 

@@ -8,15 +8,17 @@ from datetime import MAXYEAR, MINYEAR, UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
+from airflow_provider_voiceinfra.store.json_body import read_json
 from airflow_provider_voiceinfra.store.records import Completion
 
 EVENT = "call.completed"
+UNREADABLE = "unreadable"
+"""The outcome of a call whose completion tells none that can be read."""
 
 # Objects that say what was asked, not what was learned.
-_ECHOES = frozenset({"variables", "metadata"})
+ECHOES = frozenset({"variables", "metadata"})
 _MAX_SECONDS = 2**31 - 1
-# Far from the interpreter's limit: what is understood on arrival must be understood wherever it is read.
-_MAX_DEPTH = 100
+_REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 
 
 class NotUnderstoodError(ValueError):
@@ -24,23 +26,30 @@ class NotUnderstoodError(ValueError):
 
 
 def read_payload(body: bytes) -> dict[str, Any]:
-    """Read a webhook's body, and make sure that it is a completion with a ``call_id`` and a ``call_outcome``.
+    """Read a webhook's body, and make sure that it is a completion that names its call.
 
     :param body: the bytes as they were signed.
-    :raises NotUnderstoodError: if it is no JSON object, no ``call.completed`` event, or lacks id or outcome.
+    :raises NotUnderstoodError: if it is not a JSON object, is another event than ``call.completed``, or names no call.
     """
     payload = _json_object(body)
-    if payload.get("event", EVENT) != EVENT:
+    event = payload.get("event")
+    if isinstance(event, str) and event.strip(f" {_REPLACEMENT}") != EVENT:
         raise NotUnderstoodError("its event is not call.completed")
-    for name, longest in (("call_id", 255), ("call_outcome", 64)):
-        value = payload.get(name)
-        if not isinstance(value, str) or not value.isprintable() or not 0 < len(value) <= longest:
-            raise NotUnderstoodError(f"its {name} is missing or is no short text")
+    if not _is_word(payload.get("call_id"), 255):
+        raise NotUnderstoodError("its call_id is missing or is not a short string")
     return payload
+
+
+def outcome_of(payload: dict[str, Any]) -> str:
+    """Read how the call ended."""
+    outcome = payload.get("call_outcome")
+    return str(outcome) if _is_word(outcome, 64) else UNREADABLE
 
 
 def parse_completion(body: bytes, *, extracted_field: str = "") -> Completion:
     """Understand a webhook's body, as documented by VoiceInfra; unknown fields stay in ``payload``.
+
+    All values are such as JSON and every database take; the body itself is not changed.
 
     :param body: the bytes as they were signed.
     :param extracted_field: the name of the extracted data's field, which VoiceInfra does not document. By
@@ -48,9 +57,26 @@ def parse_completion(body: bytes, *, extracted_field: str = "") -> Completion:
     :raises NotUnderstoodError: see :func:`read_payload`.
     """
     payload = read_payload(body)
+    return _completion(payload, payload["call_id"], outcome_of(payload), extracted_field)
+
+
+def stored_completion(body: bytes, call_id: str, outcome: str, *, extracted_field: str = "") -> Completion:
+    """Read the body that is stored with a call, whatever is in it.
+
+    :param body: empty where it was purged: that the call ended, and how, stays known.
+    :param extracted_field: see :func:`parse_completion`.
+    """
+    try:
+        payload = _json_object(body)
+    except NotUnderstoodError:
+        return Completion(call_id, outcome)
+    return _completion(payload, call_id, outcome, extracted_field)
+
+
+def _completion(payload: dict[str, Any], call_id: str, outcome: str, extracted_field: str) -> Completion:
     return Completion(
-        call_id=payload["call_id"],
-        outcome=payload["call_outcome"],
+        call_id=call_id,
+        outcome=outcome,
         duration_seconds=_seconds(payload.get("duration_seconds")),
         start_time=_time(payload.get("start_time")),
         end_time=_time(payload.get("end_time")),
@@ -91,25 +117,20 @@ def what_it_says(body: bytes) -> str | None:
 
 def _json_object(body: bytes) -> dict[str, Any]:
     try:
-        payload = json.loads(body)
-        if b"\\u" in body or b"\0" in body or not body.isascii():
-            # A lone surrogate can be parsed, but not stored.
-            json.dumps(payload, ensure_ascii=False).encode()
-    except (ValueError, RecursionError):
+        payload = read_json(body)
+    except ValueError:
         raise NotUnderstoodError("it is not JSON") from None
     if not isinstance(payload, dict):
         raise NotUnderstoodError("it is not a JSON object")
-    level: list[Any] = [payload]
-    for _ in range(_MAX_DEPTH):
-        level = [inner for value in level for inner in (value.values() if isinstance(value, dict) else value)]
-        level = [value for value in level if isinstance(value, dict | list)]
-        if not level:
-            return payload
-    raise NotUnderstoodError("it is nested too deeply")
+    return payload
+
+
+def _is_word(value: object, longest: int) -> bool:
+    return isinstance(value, str) and value.isprintable() and 0 < len(value) <= longest and _REPLACEMENT not in value
 
 
 def text_of(payload: dict[str, Any], name: str) -> str | None:
-    """Read a text, or None where it is something else."""
+    """Read a string, or None where it is something else."""
     value = payload.get(name)
     return value if isinstance(value, str) else None
 
@@ -135,5 +156,5 @@ def _extracted(payload: dict[str, Any], field: str) -> dict[str, Any]:
     if field:
         value = payload.get(field)
         return value if isinstance(value, dict) else {}
-    objects = [value for name, value in payload.items() if isinstance(value, dict) and name not in _ECHOES]
+    objects = [value for name, value in payload.items() if isinstance(value, dict) and name not in ECHOES]
     return objects[0] if len(objects) == 1 else {}

@@ -6,17 +6,18 @@ from collections.abc import Collection, Iterator, Sequence
 
 import sqlalchemy as sa
 
+from airflow_provider_voiceinfra.store import tables
 from airflow_provider_voiceinfra.store.bodies import Bodies
 from airflow_provider_voiceinfra.store.completed_calls import add_foreign
 from airflow_provider_voiceinfra.store.completions import lock_call_id, settle
 from airflow_provider_voiceinfra.store.database import Database
 from airflow_provider_voiceinfra.store.delivery import Delivery
 from airflow_provider_voiceinfra.store.do_not_call import add_person
-from airflow_provider_voiceinfra.store.errors import StoreRefusesError
+from airflow_provider_voiceinfra.store.errors import StoreError, StoreRefusesError
 from airflow_provider_voiceinfra.store.forwards import add_forwards
 from airflow_provider_voiceinfra.store.notices import notify
 from airflow_provider_voiceinfra.store.opt_out import OptOut
-from airflow_provider_voiceinfra.store.quarantine import add_to_quarantine
+from airflow_provider_voiceinfra.store.quarantine import add_to_quarantine, take_from_quarantine
 from airflow_provider_voiceinfra.store.records import Kept, Party
 from airflow_provider_voiceinfra.store.recovery import lock_party, recover_all
 
@@ -48,13 +49,30 @@ class Deliveries:
         try:
             with self._database.write() as tx:
                 strange = iter(add_to_quarantine(tx, [(each, each.reason) for each in deliveries if each.reason]))
-                completions = [(each, each.party) for each in deliveries if each.party is not None]
-                brought = _complete(tx, completions, self._opt_out)
+                brought = _complete(tx, _completions(deliveries), self._opt_out)
                 kept = [next(strange if each.reason else brought) for each in deliveries]
                 new = [each for each, what in zip(deliveries, kept, strict=True) if what is not Kept.DUPLICATE]
                 add_forwards(tx, new, self._forward_to)
         except StoreRefusesError:
             return self._keep_each(deliveries)
+        return kept
+
+    def reprocess(self, row_id: int, call_id: str) -> Kept:
+        """Give a webhook in quarantine to the call that it is the completion of, as a person has found out.
+
+        :param row_id: of the webhook.
+        :return: what it brought.
+        :raises StoreError: if there is no such webhook, or it cannot end a call of this ``call_id``.
+        """
+        with self._database.write() as tx:
+            conn_id, received_at, body = take_from_quarantine(tx, row_id)
+            waits_for = tx.scalars(sa.select(tables.call.c.webhook_conn_id).where(tables.call.c.call_id == call_id))
+            if conn_id not in set(waits_for):
+                raise StoreError(
+                    f"Webhook {row_id} came by connection {conn_id!r}, by which no call {call_id} was placed."
+                )
+            delivery = Delivery.read_for(call_id, conn_id, received_at, body)
+            (kept,) = _complete(tx, _completions([delivery]), self._opt_out)
         return kept
 
     def _keep_each(self, deliveries: Sequence[Delivery]) -> list[Kept]:
@@ -63,6 +81,10 @@ class Deliveries:
             return [kept for each in deliveries for kept in self.keep([each])]
         with self._database.write() as tx:
             return add_to_quarantine(tx, [(each, "the database refuses what it holds") for each in deliveries])
+
+
+def _completions(deliveries: Sequence[Delivery]) -> list[tuple[Delivery, Party]]:
+    return [(each, each.party) for each in deliveries if each.party is not None]
 
 
 def _complete(tx: sa.Connection, completions: Sequence[tuple[Delivery, Party]], opt_out: OptOut) -> Iterator[Kept]:

@@ -6,8 +6,15 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
-from airflow_provider_voiceinfra.store.completion_body import NotUnderstoodError, read_payload, text_of
+from airflow_provider_voiceinfra.store.completion_body import (
+    NotUnderstoodError,
+    outcome_of,
+    read_payload,
+    stored_completion,
+    text_of,
+)
 from airflow_provider_voiceinfra.store.records import Party
 
 
@@ -41,16 +48,28 @@ class Delivery:
 
         :param body: the bytes as they were signed.
         """
-        digest = hashlib.sha256(body).digest()
         try:
             payload = read_payload(body)
         except NotUnderstoodError as error:
+            digest = hashlib.sha256(body).digest()
             return cls(webhook_conn_id, received_at, body, headers or {}, digest, "", "", None, str(error))
-        party = Party(
-            webhook_conn_id,
-            text_of(payload, "agent_id") or "",
-            text_of(payload, "from_number") or "",
-            text_of(payload, "to_number") or "",
-        )
-        call_id, outcome = payload["call_id"], payload["call_outcome"]
-        return cls(webhook_conn_id, received_at, body, headers or {}, digest, call_id, outcome, party, "")
+        return cls._of(webhook_conn_id, received_at, body, headers or {}, payload["call_id"], payload)
+
+    @classmethod
+    def read_for(cls, call_id: str, webhook_conn_id: str, received_at: datetime, body: bytes) -> Delivery:
+        """Read a webhook that is not understood, as the completion of the call that a person has found for it."""
+        return cls._of(webhook_conn_id, received_at, body, {}, call_id, stored_completion(body, call_id, "").payload)
+
+    @classmethod
+    def _of(
+        cls,
+        webhook_conn_id: str,
+        received_at: datetime,
+        body: bytes,
+        headers: Mapping[str, str],
+        call_id: str,
+        payload: dict[str, Any],
+    ) -> Delivery:
+        named = (text_of(payload, name) or "" for name in ("agent_id", "from_number", "to_number"))
+        digest, party = hashlib.sha256(body).digest(), Party(webhook_conn_id, *named)
+        return cls(webhook_conn_id, received_at, body, headers, digest, call_id, outcome_of(payload), party, "")

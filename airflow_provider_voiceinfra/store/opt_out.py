@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import Any
 
-from airflow_provider_voiceinfra.store.completion_body import parse_completion
+from airflow_provider_voiceinfra.store.completion_body import ECHOES, stored_completion
 from airflow_provider_voiceinfra.store.delivery import Delivery
+from airflow_provider_voiceinfra.store.records import Completion
 
-# An agent's answer to a question, which a model may write as a word.
-_YES = frozenset({"true", "yes", "1"})
+# A model may write its answer as a word. Whatever else it writes may mean that the person was heard.
+_NO = frozenset({"", "no", "n", "false"})
 _E164 = re.compile(r"\+[1-9]\d{6,14}")
 
 
@@ -33,8 +35,27 @@ class OptOut:
         """
         if not self.field:
             return None
-        completion = parse_completion(delivery.body, extracted_field=self.extracted_field)
-        return self.kept_as if str(completion.extracted.get(self.field)).strip().lower() in _YES else None
+        said = stored_completion(
+            delivery.body, delivery.call_id, delivery.outcome, extracted_field=self.extracted_field
+        )
+        return self.kept_as if any(_means_yes(place.get(self.field)) for place in self._places(said)) else None
+
+    def _places(self, said: Completion) -> list[dict[str, Any]]:
+        """List where the field may be: where nobody has said which object holds extracted data, in any."""
+        if self.extracted_field:
+            return [said.extracted]
+        objects = [value for name, value in said.payload.items() if isinstance(value, dict) and name not in ECHOES]
+        return [said.payload, *objects]
+
+
+def _means_yes(value: object) -> bool:
+    if isinstance(value, str):
+        return value.strip().lower() not in _NO
+    if isinstance(value, dict):
+        # With a confidence or a reason beside it.
+        inner = [each for name, each in value.items() if name.lower() == "value"]
+        return any(map(_means_yes, inner)) if inner else bool(value)
+    return bool(value)
 
 
 def called_number(delivery: Delivery) -> str | None:

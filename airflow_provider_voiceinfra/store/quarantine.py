@@ -13,6 +13,7 @@ from airflow_provider_voiceinfra.store import tables
 from airflow_provider_voiceinfra.store.completion_body import what_it_says
 from airflow_provider_voiceinfra.store.database import Database
 from airflow_provider_voiceinfra.store.delivery import Delivery
+from airflow_provider_voiceinfra.store.errors import StoreError
 from airflow_provider_voiceinfra.store.records import Kept
 
 LIMIT = 1_000
@@ -100,6 +101,21 @@ def add_to_quarantine(tx: sa.Connection, strange: Sequence[tuple[Delivery, str]]
         brought.append(Kept.QUARANTINED if same in new else Kept.DUPLICATE)
         new.discard(same)
     return brought
+
+
+def take_from_quarantine(tx: sa.Connection, row_id: int) -> tuple[str, datetime, bytes]:
+    """Take a webhook out of quarantine; it is not kept there again when it is sent again.
+
+    :return: the connection that it came by, when, and its body.
+    :raises StoreError: if it is not there.
+    """
+    mine = (_columns.id == row_id, _is_there)
+    query = sa.select(_columns.webhook_conn_id, _columns.received_at, _columns.body).where(*mine).with_for_update()
+    row = tx.execute(query).one_or_none()
+    if row is None:
+        raise StoreError(f"There is no webhook {row_id} in quarantine.")
+    tx.execute(sa.update(tables.quarantine).where(*mine).values(body=b""))
+    return row.webhook_conn_id, row.received_at, row.body
 
 
 def digest_of(delivery: Delivery) -> bytes:

@@ -77,8 +77,9 @@ class Webhook:
 
 
 def forwarded(headers: Mapping[bytes, bytes]) -> dict[str, str]:
-    """Pick the headers that belong to a webhook, and not to its way here."""
-    return {name: headers[key].decode("latin-1") for key, name in _FORWARDED if key in headers}
+    """Pick the headers that belong to a webhook, and not to its way here, as far as they can be sent on."""
+    found = {name: headers[key].decode("latin-1").strip() for key, name in _FORWARDED if key in headers}
+    return {name: value for name, value in found.items() if value.isprintable()}
 
 
 class Receiver:
@@ -109,6 +110,8 @@ class Receiver:
         self.webhooks = {f"/webhook/{conn_id}": endpoint for conn_id, endpoint in endpoints.items()}
         if DEFAULT_CONN_ID in endpoints:
             self.webhooks["/webhook"] = endpoints[DEFAULT_CONN_ID]
+        # As some write it; a redirect might not be followed.
+        self.webhooks |= {f"{path}/": endpoint for path, endpoint in self.webhooks.items()}
         self._health = Health(self._keeper, secrets, conn_ids)
         self._loops = (
             self._keeper.run,

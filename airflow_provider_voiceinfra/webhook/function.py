@@ -34,7 +34,8 @@ def receive(headers: Mapping[str, str], body: bytes, conn_id: str = DEFAULT_CONN
         return HTTPStatus.NOT_FOUND
     if len(body) > found.max_webhook_bytes:
         return HTTPStatus.REQUEST_ENTITY_TOO_LARGE
-    raw = {name.lower().encode("latin-1"): value.encode("latin-1") for name, value in headers.items()}
+    # Of those that count, none can hold anything else.
+    raw = {_latin(name.lower()): _latin(value) for name, value in headers.items()}
     verdict = verification.judge(conn_id, body, raw.get(SIGNATURE, b"").decode("latin-1"))
     if verdict is not Verdict.TAKEN:
         return ANSWERS[verdict]
@@ -45,6 +46,10 @@ def receive(headers: Mapping[str, str], body: bytes, conn_id: str = DEFAULT_CONN
         log.error("The call store cannot take a webhook: it is to be sent again. %s", error)
         return HTTPStatus.SERVICE_UNAVAILABLE
     return HTTPStatus.OK
+
+
+def _latin(text: str) -> bytes:
+    return text.encode("latin-1", "replace")
 
 
 @functools.cache

@@ -18,6 +18,18 @@ def test_the_quarantine_is_listed_and_a_body_written(cli, store):  # noqa: F811
     assert "1 webhooks are in quarantine" in cli("store", "status")[1]
 
 
+def test_a_webhook_in_quarantine_is_given_to_its_call(cli, store):  # noqa: F811
+    store.deliveries.keep([delivery(b'{"call_outcome": "voicemail", "summary": "later"}')])
+    row_id = str(store.quarantine.newest()[0].id)
+    assert "ID --call-id" in cli("store", "quarantine", "reprocess", row_id)[2]
+    assert "calls resolve" in cli("store", "quarantine", "reprocess", row_id, "--call-id", "call-1")[2]
+    ours = queued(store, "call-1")
+    _, output, _ = cli("store", "quarantine", "reprocess", row_id, "--call-id", "call-1")
+    assert output == f"Webhook {row_id} is the completion of {ours.ref}, which is completed (voicemail).\n"
+    assert cli("store", "quarantine", "reprocess", row_id, "--call-id", "call-1")[0] == 1
+    assert "later" not in cli("store", "quarantine")[1]
+
+
 def test_files_of_the_spool_that_are_set_aside_are_named(cli, monkeypatch, tmp_path):  # noqa: F811
     spool = Spool(tmp_path / "spool")
     monkeypatch.setenv("AIRFLOW__VOICEINFRA__SPOOL", str(spool.folder))

@@ -58,16 +58,43 @@ def test_who_is_erased_is_still_not_called(store):
     assert is_listed(store)
 
 
-@pytest.mark.parametrize(
-    ("said", "listed"),
-    [(True, True), ("yes", True), ("True", True), (1, True), (False, False), ("no", False), (None, False), ({}, False)],
-)
-def test_who_says_so_in_a_call_is_on_the_list_with_its_completion(open_store, said, listed):
+NOT = [False, None, "", " ", "no", "NO", "n", "N", "false", "False", 0, 0.0, {}, [], {"value": False}, {"value": "No"}]
+YES = [True, "yes", "Yes.", "y", "true", 1, -1, 0.5, "please stop calling me", "not at all", {"value": True}, ["home"]]
+YES += [{"value": "Y", "confidence": 0}, {"reason": "moved"}, {"value": {"value": 1}}, "no!", "None"]
+
+
+@pytest.mark.parametrize(("said", "listed"), [*((each, False) for each in NOT), *((each, True) for each in YES)])
+@pytest.mark.parametrize("kind", ["sqlite"])
+def test_who_says_so_in_a_call_is_on_the_list_with_its_completion(open_store, said, listed, caplog):
+    caplog.set_level("DEBUG")
     store = open_store(opt_out_field="do_not_call")
     queued(store, "call-1")
     deliver(store, "call-1", extracted_data={"do_not_call": said})
     assert is_listed(store) is listed
     assert bool(store.do_not_call.history(NUMBER)) is listed
+    assert "please" not in caplog.text
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"extracted_data": {"do_not_call": "Yes."}, "analysis": {"mood": "calm"}},
+        {"analysis": {"mood": "calm", "do_not_call": True}, "extracted_data": {}},
+        {"do_not_call": True},
+    ],
+)
+def test_also_where_nobody_has_said_which_object_holds_extracted_data(open_store, fields):
+    store = open_store(opt_out_field="do_not_call")
+    queued(store, "call-1")
+    deliver(store, "call-1", **fields)
+    assert is_listed(store)
+
+
+def test_but_not_where_the_request_said_so(open_store):
+    store = open_store(opt_out_field="do_not_call")
+    queued(store, "call-1")
+    deliver(store, "call-1", variables={"do_not_call": True}, extracted_data={"do_not_call": False})
+    assert not is_listed(store)
 
 
 def test_also_where_the_webhook_does_not_say_who_was_called(open_store):

@@ -15,7 +15,7 @@ import requests
 from airflow_provider_voiceinfra.store import tables
 from airflow_provider_voiceinfra.store.call_store import CallStore
 from airflow_provider_voiceinfra.webhook import request_body, tally
-from tests.unit.webhook.conftest import body, count, post
+from tests.unit.webhook.conftest import body, count, post, sign
 
 SECRETS = {"voiceinfra_default": ["s3cret"], "second": ["other"], "keyless": []}
 
@@ -36,6 +36,16 @@ def url(store, looked_up, serving, monkeypatch):
 
     with serving(store, LookUp(SECRETS), conn_ids=SECRETS, max_bytes=2_000) as address:
         yield address
+
+
+@pytest.mark.parametrize("path", ["/webhook/", "/webhook/voiceinfra_default/"])
+def test_a_slash_at_the_end_of_the_path_changes_nothing(serving, store, path):
+    with serving(store) as url:
+        content = body()
+        headers = {"X-VoiceInfra-Signature": sign(content)}
+        answer = requests.post(url + path, data=content, headers=headers, timeout=30, allow_redirects=False)
+    assert answer.status_code == 200
+    assert store.calls.completion("call_1")
 
 
 def test_a_signed_completion_is_in_the_store_when_it_is_answered(url, store):

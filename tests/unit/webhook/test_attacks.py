@@ -71,21 +71,35 @@ def test_nothing_is_unpacked(url, store):
     "content",
     [
         b"[" * 20_000 + b"]" * 20_000,
-        body().replace(b'"answered"', b'"answered", "deep": ' + b'{"a": ' * 900 + b"1" + b"}" * 900),
-        body().replace(b'"answered"', b'"answered", "huge": ' + b"9" * 10_000),
         body("call_1\n2026-11-25 00:00:00 ERROR forged line"),
-        body(call_outcome="answered\r\nforged: line"),
         body("call\0_1"),
         body("\u202egnorw"),
         body().replace(b"call_1", b"\\ud800"),
     ],
-    ids=["lists", "objects", "digits", "line", "lines", "nul", "backwards", "half"],
+    ids=["lists", "line", "nul", "backwards", "half"],
 )
 def test_odd_bodies_are_in_quarantine_and_in_no_log(url, store, content, caplog):
     caplog.set_level("DEBUG")
     assert post(url, content).status_code == 200
     assert count(store, tables.completion) == 0
     assert count(store, tables.quarantine) == 1
+    assert "forged" not in caplog.text
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        b'"answered", "deep": ' + b'{"a": ' * 900 + b"1" + b"}" * 900,
+        b'"answered", "huge": ' + b"9" * 10_000,
+        b'"answered\\r\\nforged: line"',
+    ],
+    ids=["objects", "digits", "lines"],
+)
+def test_odd_bodies_that_name_their_call_end_it_and_are_in_no_log(url, store, odd, caplog):
+    caplog.set_level("DEBUG")
+    assert post(url, body().replace(b'"answered"', odd)).status_code == 200
+    assert store.calls.completion("call_1")
+    assert count(store, tables.quarantine) == 0
     assert "forged" not in caplog.text
 
 
@@ -109,7 +123,7 @@ def test_a_number_that_is_none_harms_nobody(url, store, value):
         "/webhook/../webhook/other",
         "/webhook/%2e%2e%2fother",
         "/webhook/voiceinfra_default%00",
-        "/webhook/voiceinfra_default/",
+        "/webhook/voiceinfra_default//",
         "/webhook/VOICEINFRA_DEFAULT",
         "/webhook//voiceinfra_default",
         "//webhook",

@@ -6,8 +6,10 @@ import json
 
 import pytest
 
+from airflow_provider_voiceinfra.store import tables
 from airflow_provider_voiceinfra.webhook import function
 from airflow_provider_voiceinfra.webhook.function import receive
+from tests.unit.store.samples import rows
 from tests.unit.webhook.conftest import body, sign
 
 
@@ -38,6 +40,24 @@ def test_strangers_are_told_apart():
     assert receive(signed(body()), body("call_2")) == 401
     assert receive(signed(body()), body(), "another") == 404
     assert receive(signed(b"x" * 1_001), b"x" * 1_001) == 413
+
+
+@pytest.mark.parametrize(
+    "odd", [{"X-Ort": "Zürich → 東京"}, {"Город": "1"}, {"X-Half": "\ud800"}, {"content-type": "→"}]
+)
+def test_headers_that_no_http_knows_change_nothing(store, odd):
+    assert receive(signed(body()) | odd, body()) == 200
+    assert store.calls.completion("call_1")
+    assert receive({"X-VoiceInfra-Signature": "→"} | odd, body()) == 401
+
+
+def test_a_header_that_cannot_be_sent_on_holds_up_no_webhook(store, monkeypatch):
+    monkeypatch.setenv("AIRFLOW__VOICEINFRA__FORWARD_TO", "https://staging/webhook")
+    function._parts.cache_clear()
+    headers = {"X-VoiceInfra-Signature": f" {sign(body())} ", "Content-Type": "a\r\nb", "X-VoiceInfra-Event": "→"}
+    assert receive(headers, body()) == 200
+    ((kept,),) = ((each.headers,) for each in rows(store, tables.forward))
+    assert kept == {"x-voiceinfra-signature": sign(body()), "x-voiceinfra-event": "?"}
 
 
 def test_without_a_secret_nothing_is_taken(monkeypatch):
