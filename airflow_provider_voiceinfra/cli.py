@@ -248,6 +248,15 @@ COMMANDS = (
                 ),
             ),
             Command(
+                "rename-host",
+                "Let the keys of all calls at an API host belong to another one, where VoiceInfra has moved",
+                "airflow_provider_voiceinfra.commands.store:rename_host",
+                (
+                    argument("old", help="where the calls were placed, such as api.voiceinfra.ai"),
+                    argument("new", help="where the connections lead now"),
+                ),
+            ),
+            Command(
                 "purge",
                 "Remove numbers and words of old calls; keys and outcomes stay, so that nobody is called again",
                 "airflow_provider_voiceinfra.commands.store:purge",

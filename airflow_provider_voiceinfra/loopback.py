@@ -7,7 +7,11 @@ import ipaddress
 
 def is_loopback(host: str) -> bool:
     """Tell whether a host, by name or address, is this machine itself."""
+    if host.lower().removesuffix(".") == "localhost":
+        return True
     try:
-        return ipaddress.ip_address(host).is_loopback
+        address = ipaddress.ip_address(host)
     except ValueError:
-        return host == "localhost"
+        return False
+    # Python tells it of ::ffff:127.0.0.1 from 3.13 on only.
+    return (getattr(address, "ipv4_mapped", None) or address).is_loopback

@@ -6,8 +6,10 @@ from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from airflow_provider_voiceinfra.calls.errors import InvalidCallError
+from airflow_provider_voiceinfra.calls.hosts import normal_host, realm_of
 from airflow_provider_voiceinfra.calls.limits import Limits
 from airflow_provider_voiceinfra.loopback import is_loopback
+from airflow_provider_voiceinfra.store.records import Realm
 
 PUBLIC_HOST = "https://api.voiceinfra.ai"
 DEFAULT_BASE_URL = f"{PUBLIC_HOST}/v1"
@@ -34,9 +36,13 @@ class Account:
 
     @property
     def host(self) -> str:
-        """The API's host, and its port where it is not the usual one: what a key belongs to."""
-        parts = urlsplit(self.base_url)
-        return parts.netloc.lower().removesuffix(":443" if parts.scheme == "https" else ":80")
+        """The API's host in its one spelling: all calls of a key are placed at one host."""
+        return normal_host(self.base_url)
+
+    @property
+    def realm(self) -> Realm:
+        """Whether phones ring: keys of the two realms never meet."""
+        return realm_of(self.host)
 
 
 def base_url(host: str | None, *, conn_id: str, port: int | None = None, path: str | None = None) -> str:

@@ -158,7 +158,7 @@ class VoiceInfraApi:
             )
         except NotWrittenError as error:
             raise CallNotSentError(
-                f"VoiceInfra could not be reached at {self._account.host} ({error}); nothing was sent. Check "
+                f"VoiceInfra could not be reached at {self._account.base_url} ({error}); nothing was sent. Check "
                 f"the network and the host of connection {self._account.conn_id!r}; a retry may dial."
             ) from None
         except NoAnswerError as error:

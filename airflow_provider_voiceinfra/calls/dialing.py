@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from airflow_provider_voiceinfra.calls.account import Account
 from airflow_provider_voiceinfra.calls.api import VoiceInfraApi
-from airflow_provider_voiceinfra.calls.errors import CallUnknownError, KeyConflictError
+from airflow_provider_voiceinfra.calls.errors import CallUnknownError, HostConflictError, KeyConflictError
 from airflow_provider_voiceinfra.calls.guard import rules_for
 from airflow_provider_voiceinfra.calls.intent import CallIntent
 from airflow_provider_voiceinfra.calls.numbers import mask
@@ -126,8 +126,12 @@ class Dialer:
         :raises KeyConflictError: it asked for something else.
         """
         call = self._settled(held.ref, settle_wait, stop)
-        if call.state in KEY_IS_FREE:
+        is_elsewhere = held.reason == HeldBy.HOST
+        if call.state in KEY_IS_FREE and not (is_elsewhere and call.state == CallState.WAITING):
             return None
+        if is_elsewhere:
+            self._store.claims.record_refused(call.ref, held.reason, host=self._account.host)
+            raise HostConflictError(call.ref, host=call.host, our_host=self._account.host)
         self._check_same(call, intent, held.reason)
         return _placed(call)
 
@@ -179,8 +183,8 @@ class Dialer:
     def _check_same(self, call: Call, intent: CallIntent, reason: HeldBy) -> None:
         now, before = intent.request.fingerprint(), call.fingerprint
         if not before:
-            # Purged: nothing is left to compare with. Whoever has the key was called; a retry's other number was not.
-            before = now | ({"to_number": ""} if reason == HeldBy.RETRY else {})
+            # Purged: of what it asked for, the store can tell the number only.
+            before = now | ({"to_number": ""} if reason in {HeldBy.RETRY, HeldBy.NUMBER} else {})
         fields = sorted(name for name in {*before, *now} if before.get(name) != now.get(name))
         if not fields:
             return

@@ -45,6 +45,26 @@ class KeyConflictError(VoiceInfraError):
         self.fields = fields
 
 
+class HostConflictError(KeyConflictError):
+    """The call of the idempotency key was placed at another host, or waits to be. Nothing was sent.
+
+    :param ref: the call that holds the key.
+    :param host: where it was placed.
+    :param our_host: where it was to be placed now.
+    """
+
+    def __init__(self, ref: str, *, host: str, our_host: str) -> None:
+        VoiceInfraError.__init__(
+            self,
+            f"its idempotency key belongs to the host {host}, and this connection's host is {our_host}. Nothing was "
+            "dialled. If VoiceInfra has only moved, run `airflow voiceinfra store rename-host "
+            f"{host} {our_host}` and clear the task; if the two are different systems, give each its own "
+            "[voiceinfra] environment.",
+        )
+        self.ref = ref
+        self.fields = ["host"]
+
+
 class CallNotSentError(VoiceInfraError):
     """No byte of the request reached VoiceInfra: a later try may dial.
 

@@ -51,6 +51,7 @@ class CallIntent:
             clear=self.key.clear,
             attempt=self.key.attempt,
             patience=self.patience,
+            realm=account.realm,
             host=account.host,
             conn_id=account.conn_id,
             webhook_conn_id=account.webhook_conn_id,

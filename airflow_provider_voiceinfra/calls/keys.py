@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from airflow_provider_voiceinfra.calls.errors import InvalidCallError
 from airflow_provider_voiceinfra.calls.numbers import BETWEEN_DIGITS, hash_number, mask
 from airflow_provider_voiceinfra.calls.request import check_storable
+from airflow_provider_voiceinfra.store.keys import hash_key, join_parts, normal
 from airflow_provider_voiceinfra.store.records import Source
 
 
@@ -15,7 +17,7 @@ from airflow_provider_voiceinfra.store.records import Source
 class IdempotencyKey:
     """A key.
 
-    :param text: the whole key; it may hold a number, and is only stored as a hash.
+    :param text: what kind of key it is, and its parts, escaped; it may hold a number, and is only stored as a hash.
     :param label: the key for people to read, phone numbers in it masked.
     :param own: whether the user chose it, so that it promises one call across runs and DAGs.
     :param clear: which clear of the task asks to call again once the earlier call has ended; 0 for none.
@@ -30,7 +32,7 @@ class IdempotencyKey:
 
     @property
     def full_text(self) -> str:
-        """The key with clear and attempt in it."""
+        """The key with clear and attempt in it: parts of their own, which no part of the text can be taken for."""
         clear = f"/clear-{self.clear}" if self.clear else ""
         attempt = f"/attempt-{self.attempt}" if self.attempt > 1 else ""
         return f"{self.text}{clear}{attempt}"
@@ -41,23 +43,48 @@ def own_key(key: str, *, to_number: str, clear: int = 0, attempt: int = 1) -> Id
 
     :raises InvalidCallError: if it is empty, which a template over a missing value can make it.
     """
-    text = key.strip() if isinstance(key, str) else ""
+    text = normal(key).strip() if isinstance(key, str) else ""
     if not text:
         raise InvalidCallError("idempotency_key is empty: give each call a text of its own, or leave it out.")
     check_storable("idempotency_key", text)
-    return IdempotencyKey(f"own:{text}", without_number(text, to_number), own=True, clear=clear, attempt=attempt)
+    label = without_number(text, to_number)
+    return IdempotencyKey(join_parts("own", text), label, own=True, clear=clear, attempt=attempt)
 
 
 def task_key(source: Source, *, to_number: str, clear: int = 0, attempt: int = 1) -> IdempotencyKey:
     """Make the default key: the same for all tries of a task, and for a clear."""
-    place = "/".join(map(str, (source.dag_id, source.run, source.task_id, source.map_index)))
+    place = (source.dag_id, source.run, source.task_id, source.map_index)
     return IdempotencyKey(
-        f"task:{place}/{hash_number(to_number)}",
-        f"{place}/{mask(to_number)}",
+        join_parts("task", *place, hash_number(to_number)),
+        "/".join(map(str, (*place, mask(to_number)))),
         own=False,
         clear=clear,
         attempt=attempt,
     )
+
+
+def row_key(prefix: str, key: str, *, to_number: str, attempt: int = 1) -> IdempotencyKey:
+    """Make the key of a call list's row that has a name, in all lists with the same prefix."""
+    check_storable("key_prefix", prefix)
+    label = without_number(normal(f"{prefix.strip()}/{key}"), to_number)
+    return IdempotencyKey(join_parts("row", prefix.strip(), key), label, own=True, attempt=attempt)
+
+
+def nameless_row_key(list_id: str, *, to_number: str, attempt: int = 1) -> IdempotencyKey:
+    """Make the key of a call list's row that is named by its number, in this list only."""
+    key = join_parts("list", list_id, hash_number(to_number))
+    return IdempotencyKey(key, f"{list_id}/{mask(to_number)}", own=True, attempt=attempt)
+
+
+def notifier_key(run: Sequence[str], words: str, *, to_number: str) -> IdempotencyKey:
+    """Make the default key of a notifier's call: once for a run, a person and what is said.
+
+    :param run: what names the run, and the clear of it.
+    :param words: what is said, before it is rendered.
+    """
+    which = hash_key(words)[:16]
+    label = without_number("/".join(("notify", *run, mask(to_number), which)), to_number)
+    return IdempotencyKey(join_parts("notify", *run, hash_number(to_number), which), label, own=True)
 
 
 def without_number(text: str, number: str) -> str:

@@ -14,8 +14,8 @@ from airflow_provider_voiceinfra.calls.calling_hours import CallingHours
 from airflow_provider_voiceinfra.calls.errors import InvalidCallError
 from airflow_provider_voiceinfra.calls.guard import Wishes
 from airflow_provider_voiceinfra.calls.intent import CallIntent
-from airflow_provider_voiceinfra.calls.keys import own_key
-from airflow_provider_voiceinfra.calls.numbers import hash_number, to_e164
+from airflow_provider_voiceinfra.calls.keys import nameless_row_key, row_key
+from airflow_provider_voiceinfra.calls.numbers import to_e164
 from airflow_provider_voiceinfra.calls.request import CallRequest, check_storable, plain_object
 from airflow_provider_voiceinfra.store.list_rows import ListRow, NewRow
 from airflow_provider_voiceinfra.store.records import Source
@@ -118,8 +118,8 @@ class Template:
         until = min(filter(None, (wishes.not_after, self.give_up_at)), default=None)
         wishes = replace(wishes, not_after=until, calls_per_second=self.calls_per_second)
         request = CallRequest(to_number=row.to_number, **fields)
-        name = f"{list_id}/{hash_number(row.to_number)}" if row.key is None else f"{self.key_prefix}/{row.key}"
-        key = own_key(name, to_number=row.to_number, attempt=row.attempt)
+        which: dict[str, Any] = {"to_number": row.to_number, "attempt": row.attempt}
+        key = nameless_row_key(list_id, **which) if row.key is None else row_key(self.key_prefix, row.key, **which)
         links: dict[str, Any] = {"list_id": list_id, "list_row": row.id}
         return CallIntent(key, request, source, row.metadata, wishes=wishes, **links, **options)
 

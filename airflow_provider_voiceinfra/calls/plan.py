@@ -12,7 +12,7 @@ from airflow_provider_voiceinfra.calls.dialing import Dialer
 from airflow_provider_voiceinfra.calls.intent import CallIntent
 from airflow_provider_voiceinfra.store.call_store import CallStore
 from airflow_provider_voiceinfra.store.list_rows import ListRow
-from airflow_provider_voiceinfra.store.records import Held
+from airflow_provider_voiceinfra.store.records import Held, HeldBy
 from airflow_provider_voiceinfra.store.rules import Asked, Refusal, Refused, Rule
 
 _WAITS = frozenset({Rule.HOLD, Rule.CALLING_HOURS})
@@ -51,7 +51,7 @@ def plan(
         asked = [_without_limits(dialer.ask(intent(row))) for row in rows]
         for met in store.claims.foresee(asked):
             if isinstance(met, Held):
-                found.results["already_called"] += 1
+                found.results["conflict" if met.reason == HeldBy.HOST else "already_called"] += 1
             elif isinstance(met, Refused):
                 found.results[met.state] += 1
             elif met is not None and met.rule not in _WAITS:

@@ -285,11 +285,11 @@ class Stream:
                 pass
             case errors.CallUnknownError():
                 rows.called(row, str(error.ref))
-            case errors.KeyConflictError():
-                rows.done(row, "already_called", str(error.ref))
-            case errors.AuthenticationError() | errors.AgentNotFoundError():
+            case errors.AuthenticationError() | errors.AgentNotFoundError() | errors.HostConflictError():
                 rows.wait(row, now)
                 self._error = ListStoppedError(f"{error} The list stops here; its other rows were not dialled.")
+            case errors.KeyConflictError():
+                rows.done(row, "already_called", str(error.ref))
             case errors.CallRejectedError():
                 rows.done(row, CallState.REJECTED, str(error.ref))
             case _:

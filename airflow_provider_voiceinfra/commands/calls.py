@@ -45,6 +45,7 @@ def show(arguments: argparse.Namespace) -> None:
         "task": _task(call),
         "key": call.idempotency_key,
         "agent": call.agent_id,
+        "host": call.host,
         "list": call.list_id or "",
         "attempt": call.attempt if call.attempt > 1 else "",
         "number": mask(call.to_number),

@@ -9,6 +9,7 @@ import sys
 from datetime import UTC, datetime, timedelta
 
 from airflow_provider_voiceinfra.calls.errors import InvalidCallError
+from airflow_provider_voiceinfra.calls.hosts import read_host, realm_of
 from airflow_provider_voiceinfra.calls.numbers import mask, to_e164
 from airflow_provider_voiceinfra.commands import say, telling_errors
 from airflow_provider_voiceinfra.config import call_store, receiver_settings, retention_days
@@ -98,6 +99,24 @@ def rename_connection(arguments: argparse.Namespace) -> None:
         "with their completions, holds and limits. "
         f"{moved.completed} of them are completed now: their webhooks had come."
     )
+
+
+@telling_errors
+def rename_host(arguments: argparse.Namespace) -> None:
+    """Let the keys of all calls at an API host belong to another one."""
+    try:
+        old, new = read_host(arguments.old), read_host(arguments.new)
+    except InvalidCallError as error:
+        raise StoreError(str(error)) from None
+    if old == new:
+        raise StoreError(f"{arguments.old} and {arguments.new} are the same host, {new}: nothing to rename.")
+    if realm_of(old) != realm_of(new):
+        raise StoreError(
+            f"{old} and {new} are not both live or both a sandbox, whose calls ring no phone: nothing was renamed."
+        )
+    store = call_store()
+    moved = store.hosts.rename(old, new, realm=realm_of(new), actor=getpass.getuser())
+    say(f"{moved} calls of environment {store.environment!r} belong to {new} now, not to {old}.")
 
 
 @telling_errors

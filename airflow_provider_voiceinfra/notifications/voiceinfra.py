@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import json
 import logging
 from collections.abc import Mapping, Sequence
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from airflow_provider_voiceinfra.calls.intent import CallIntent
+    from airflow_provider_voiceinfra.calls.keys import IdempotencyKey
     from airflow_provider_voiceinfra.calls.stop import StopFlag
     from airflow_provider_voiceinfra.hooks.voiceinfra import VoiceInfraHook
     from airflow_provider_voiceinfra.store.records import Source
@@ -154,25 +154,26 @@ class VoiceInfraNotifier(BaseNotifier):
             variables=self.variables,
             default_region=self.default_region,
         )
-        key = self.idempotency_key
-        if key is None:
+        if self.idempotency_key is None:
             key = self._default_key(context, request.to_number)
-        return CallIntent(own_key(key, to_number=request.to_number), request, _source(context))
+        else:
+            key = own_key(self.idempotency_key, to_number=request.to_number)
+        return CallIntent(key, request, _source(context))
 
-    def _default_key(self, context: Context, number: str) -> str:
-        from airflow_provider_voiceinfra.calls.numbers import hash_number
+    def _default_key(self, context: Context, number: str) -> IdempotencyKey:
+        from airflow_provider_voiceinfra.calls.keys import notifier_key
 
         run = _run(context)
         words = json.dumps([self._templates[name] for name in ("first_message", "call_context")], default=str)
-        which = hashlib.sha256(words.encode()).hexdigest()[:16]
-        return "/".join(("notify", run["dag_id"], run["run_id"], run["clear_number"], hash_number(number), which))
+        return notifier_key((run["dag_id"], run["run_id"], run["clear_number"]), words, to_number=number)
 
     def _say_why(self, error: Exception) -> None:
         """Log why nobody is phoned. Errors of calls and of the store hold no words; others may."""
-        from airflow_provider_voiceinfra.calls.errors import KeyConflictError, VoiceInfraError
+        from airflow_provider_voiceinfra.calls.errors import HostConflictError, KeyConflictError, VoiceInfraError
         from airflow_provider_voiceinfra.store.errors import StoreError
 
-        if isinstance(error, KeyConflictError) and self.idempotency_key is None:
+        is_other_host = isinstance(error, HostConflictError)
+        if isinstance(error, KeyConflictError) and not is_other_host and self.idempotency_key is None:
             log.info("The person on call was phoned about this run already: %s.", error.ref)
         elif isinstance(error, VoiceInfraError | StoreError | FieldNotRenderedError | AirflowNotFoundException):
             log.error("Nobody was phoned. %s", error)

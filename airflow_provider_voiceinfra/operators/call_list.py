@@ -38,7 +38,7 @@ class OutboundCallListOperator(StoppableOperator, PrivateFieldsOperator, CallLin
     :param metadata_columns: columns that stay with the call here; no other column does.
     :param key_column: what names a row: a rerun, a backfill or another list with the same prefix calls nobody again.
         Default: the run and the number.
-    :param key_prefix: before each row's key; default: DAG and task. (templated)
+    :param key_prefix: before each row's key; default: ``dag_id/task_id``. (templated)
     :param agent_id: where a row names none; default: the connection's. (templated)
     :param from_number: the same. (templated)
     :param first_message: the same. (templated)

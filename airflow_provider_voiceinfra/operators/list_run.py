@@ -21,6 +21,7 @@ from airflow_provider_voiceinfra.calls.waves import Nap, Waves
 from airflow_provider_voiceinfra.context import clear_count, task_source
 from airflow_provider_voiceinfra.hooks.voiceinfra import VoiceInfraHook
 from airflow_provider_voiceinfra.operators.list_source import first_column, is_data_frame, query_rows, rows_of
+from airflow_provider_voiceinfra.store.keys import join_parts
 from airflow_provider_voiceinfra.store.list_rows import ListRow, NewRow
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ class ListRun:
         self._template = self._make_template()
         # Before anything is written: it knows whether this is the call store of earlier tries.
         self._dialer = self._hook.dialer
-        self.list_id = self._store.lists.open(self._source)
+        self.list_id = self._store.lists.open(self._source, self._hook.account.realm)
 
     def read(self) -> None:
         """Read the rows, if they are not read yet, and see that there are not too many bad ones."""
@@ -72,8 +73,8 @@ class ListRun:
         """Say what would become of the rows, and when; calls nobody, and leaves nothing in the store."""
         lists = self._store.lists
         aside = replace(self._source, task_id=f"{self._source.task_id} (plan)")
-        lists.discard(lists.open(aside))
-        plan_id = lists.open(aside)
+        lists.discard(lists.open(aside, self._hook.account.realm))
+        plan_id = lists.open(aside, self._hook.account.realm)
         try:
             self._read_into(plan_id)
             self._drop_what_is_not_due(plan_id)
@@ -145,7 +146,7 @@ class ListRun:
             give_up_at = self._store.waits.deadline(self._source, task.give_up_after)
         return Template(
             self._hook.account,
-            task.key_prefix or f"{self._source.dag_id}.{self._source.task_id}",
+            task.key_prefix or join_parts(self._source.dag_id, self._source.task_id),
             agent_id=task.agent_id,
             from_number=self._private["from_number"],
             first_message=self._private["first_message"],

@@ -106,7 +106,7 @@ class Attempts:
         first = tables.call.alias().c
         same = (
             first.environment == _call.environment,
-            first.host == _call.host,
+            first.realm == _call.realm,
             first.base_key_hash == _call.base_key_hash,
         )
         intent = sa.select(first.ref).where(*same).order_by(first.id).limit(1).scalar_subquery()

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from airflow_provider_voiceinfra.store import tables
 from airflow_provider_voiceinfra.store.database import update_last
-from airflow_provider_voiceinfra.store.records import RANG, CallState
+from airflow_provider_voiceinfra.store.records import RANG, CallState, Realm
 from airflow_provider_voiceinfra.store.rules import Refusal, Rule, Rules
 
 LONGEST_TURN = timedelta(seconds=5)
@@ -30,14 +30,16 @@ class Budget:
     """What one connection or list has used, in one transaction, which holds its row from here on.
 
     :param environment: of the claims that count.
+    :param realm: of the claims that count.
     :param name: of the connection, or the list's id.
     """
 
-    def __init__(self, tx: sa.Connection, environment: str, name: str, now: datetime) -> None:
+    def __init__(self, tx: sa.Connection, environment: str, realm: Realm, name: str, now: datetime) -> None:
         self._tx = tx
         self._environment = environment
+        self._realm = realm
         self._name = name
-        self._is = (_budget.environment == environment, _budget.name == name)
+        self._is = (_budget.environment == environment, _budget.realm == realm, _budget.name == name)
         self._row = self._hold(now)
         self._calls: int = self._row.calls
         self._day: str = self._row.day
@@ -77,7 +79,7 @@ class Budget:
         return self._day
 
     def _hold(self, now: datetime) -> Any:
-        key = {"environment": self._environment, "name": self._name}
+        key = {"environment": self._environment, "realm": self._realm, "name": self._name}
         row = {**key, "day": date.min.isoformat(), "calls": 0, "next_at": now}
         self._tx.execute(tables.insert(self._tx, tables.budget).values(row).on_conflict_do_nothing())
         return self._tx.execute(sa.select(tables.budget).where(*self._is).with_for_update()).one()
@@ -98,7 +100,7 @@ class Budget:
         return self._count(_call.state.in_(RANG), _call.claimed_at >= midnight)
 
     def _count(self, *where: sa.ColumnElement[bool], limit: int | None = None) -> int:
-        mine = (_call.environment == self._environment, _call.conn_id == self._name)
+        mine = (_call.environment == self._environment, _call.realm == self._realm, _call.conn_id == self._name)
         found = sa.select(sa.literal(1)).select_from(tables.call).where(*mine, *where).limit(limit)
         return self._tx.scalar(sa.select(sa.func.count()).select_from(found.subquery())) or 0
 
@@ -124,14 +126,16 @@ def give_back(tx: sa.Connection, row_ids: Collection[int]) -> None:
     :param row_ids: of the calls.
     """
     counted = (_call.id.in_(row_ids), _call.counted_on.is_not(None))
-    rows = tx.execute(sa.select(_call.environment, _call.conn_id, _call.counted_on).where(*counted)).all()
+    counted_as = (_call.environment, _call.realm, _call.conn_id, _call.counted_on)
+    rows = tx.execute(sa.select(*counted_as).where(*counted)).all()
     if not rows:
         return
     tx.execute(sa.update(tables.call).where(*counted).values(counted_on=None))
-    for (environment, conn_id, day), count in Counter(tuple(row) for row in rows).items():
-        same = (_budget.environment == environment, _budget.name == conn_id, _budget.day == day)
+    for used, count in Counter(tuple(row) for row in rows).items():
+        columns = (_budget.environment, _budget.realm, _budget.name, _budget.day)
+        same = [column == value for column, value in zip(columns, used, strict=True)]
         update = sa.update(tables.budget).where(*same, _budget.calls >= count).values(calls=_budget.calls - count)
-        update_last(tx, (environment, conn_id, day), update)
+        update_last(tx, used, update)
 
 
 def _midnight(day: date, rules: Rules) -> datetime:

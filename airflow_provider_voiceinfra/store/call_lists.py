@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
 from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
@@ -13,10 +12,10 @@ import sqlalchemy as sa
 from airflow_provider_voiceinfra.store import tables
 from airflow_provider_voiceinfra.store.database import Database
 from airflow_provider_voiceinfra.store.errors import StoreError
-from airflow_provider_voiceinfra.store.holders import hash_key
 from airflow_provider_voiceinfra.store.holds import Scope
+from airflow_provider_voiceinfra.store.keys import hash_key, join_parts
 from airflow_provider_voiceinfra.store.list_rows import NewRow, RowState
-from airflow_provider_voiceinfra.store.records import CallState, Source
+from airflow_provider_voiceinfra.store.records import CallState, Realm, Source
 
 _list, _row, _hold = tables.call_list.c, tables.call_list_row.c, tables.hold.c
 _IS_CANCELLED = sa.exists().where(
@@ -68,13 +67,14 @@ class CallLists:
         self._database = database
         self._environment = environment
 
-    def open(self, source: Source) -> str:
+    def open(self, source: Source, realm: Realm = Realm.LIVE) -> str:
         """Find the list of a task, or make it.
 
+        :param realm: of its calls: whom the sandbox has called, nobody has.
         :return: its id, the same for all tries and clears of the task.
         """
-        place = (self._environment, source.dag_id, source.run, source.task_id, source.map_index)
-        list_id = f"vl_{hashlib.sha256('/'.join(map(str, place)).encode()).hexdigest()[:16]}"
+        place = join_parts(self._environment, realm, source.dag_id, source.run, source.task_id, source.map_index)
+        list_id = f"vl_{hash_key(place)[:16]}"
         row = {
             "id": list_id,
             "environment": self._environment,

@@ -24,6 +24,7 @@ from airflow_provider_voiceinfra.store.forwards import Forwards
 from airflow_provider_voiceinfra.store.glance import Glance
 from airflow_provider_voiceinfra.store.guard import Guard
 from airflow_provider_voiceinfra.store.holds import Holds
+from airflow_provider_voiceinfra.store.hosts import Hosts
 from airflow_provider_voiceinfra.store.list_pages import ListPages
 from airflow_provider_voiceinfra.store.list_rows import ListRows
 from airflow_provider_voiceinfra.store.opt_out import OptOut
@@ -79,6 +80,7 @@ class CallStore:
         self.cursors = Cursors(self.database, environment, self.completed_calls, self.calls)
         self.resolutions = Resolutions(self.database, environment)
         self.connections = Connections(self.database, environment)
+        self.hosts = Hosts(self.database, environment)
         self.refusals = Refusals(self.database)
         self.waits = Waits(self.database, environment)
 

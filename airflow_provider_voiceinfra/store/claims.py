@@ -22,12 +22,12 @@ from airflow_provider_voiceinfra.store.holders import (
     asker,
     find_holder,
     find_undialled,
-    hash_key,
     keys_in_use,
     lock_intents,
 )
+from airflow_provider_voiceinfra.store.keys import hash_key
 from airflow_provider_voiceinfra.store.list_rows import ListRow, make_due, refuse_row
-from airflow_provider_voiceinfra.store.records import CallState, Claim, Held, NewCall, Party
+from airflow_provider_voiceinfra.store.records import CallState, Claim, Held, HeldBy, NewCall, Party
 from airflow_provider_voiceinfra.store.recovery import lock_party, party_of_call, recover, recover_all
 from airflow_provider_voiceinfra.store.rules import PERMIT_LIFETIME, Asked, Fence, Refusal, Refused, Rule, Rules
 
@@ -152,12 +152,15 @@ class Claims:
         earlier = find_undialled(tx, self._environment, new)
         if earlier is not None and earlier.state != CallState.WAITING:
             return Refused(earlier.ref, CallState(earlier.state), Refusal(Rule(earlier.rule)))
+        if earlier is not None and earlier.host != new.host:
+            return Held(earlier.ref, HeldBy.HOST)
         return earlier
 
     def _row(self, new: NewCall, owner: str, now: datetime) -> dict[str, Any]:
         source = new.source
         return {
             "environment": self._environment,
+            "realm": new.realm,
             "host": new.host,
             "key_hash": hash_key(new.key),
             "base_key_hash": hash_key(new.base_key),

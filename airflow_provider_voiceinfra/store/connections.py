@@ -139,11 +139,11 @@ def _move(tx: sa.Connection, calls: Collection[Any], old: str, new: str, actor: 
 def _move_budget(tx: sa.Connection, environment: str, old: str, new: str) -> None:
     """Add what the old name has used of today's limit to what the new one has."""
     mine = (_budget.environment == environment, _budget.name.in_([old, new]))
-    used = {row.name: row for row in tx.execute(sa.select(tables.budget).where(*mine).with_for_update())}
-    if old not in used:
-        return
-    day = max(row.day for row in used.values())
-    calls = sum(row.calls for row in used.values() if row.day == day)
+    rows = tx.execute(sa.select(tables.budget).where(*mine).with_for_update()).all()
     tx.execute(sa.delete(tables.budget).where(*mine))
-    row = {"environment": environment, "name": new, "day": day, "calls": calls}
-    tx.execute(tables.budget.insert().values(row | {"next_at": max(each.next_at for each in used.values())}))
+    for realm in {row.realm for row in rows}:
+        used = [row for row in rows if row.realm == realm]
+        day = max(row.day for row in used)
+        calls = sum(row.calls for row in used if row.day == day)
+        row = {"environment": environment, "realm": realm, "name": new, "day": day, "calls": calls}
+        tx.execute(tables.budget.insert().values(row | {"next_at": max(each.next_at for each in used)}))

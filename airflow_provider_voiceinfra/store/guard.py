@@ -12,10 +12,10 @@ from airflow_provider_voiceinfra.store import tables
 from airflow_provider_voiceinfra.store.budget import Budget, take_turn
 from airflow_provider_voiceinfra.store.clock import read_time, time_of
 from airflow_provider_voiceinfra.store.do_not_call import DoNotCall, hash_number
-from airflow_provider_voiceinfra.store.holders import hash_key
 from airflow_provider_voiceinfra.store.holds import Scope, find_holds
+from airflow_provider_voiceinfra.store.keys import hash_key
 from airflow_provider_voiceinfra.store.locks import lock_all
-from airflow_provider_voiceinfra.store.records import RANG, CallState, NewCall
+from airflow_provider_voiceinfra.store.records import RANG, CallState, NewCall, Realm
 from airflow_provider_voiceinfra.store.rules import Asked, Refusal, Rule, Rules
 
 _call = tables.call.c
@@ -45,7 +45,7 @@ class Look:
         self._asked = asked
         self._held = find_holds(tx, environment) if asked else []
         self._listed = do_not_call.among(tx, {each.new.to_number for each in asked})
-        self._budgets: dict[str, Budget] = {}
+        self._budgets: dict[tuple[Realm, str], Budget] = {}
 
     @property
     def now(self) -> datetime:
@@ -65,7 +65,7 @@ class Look:
             return refusal
         if rules.max_calls_per_day is None and rules.max_in_flight is None:
             return None
-        budget = self._budget(new.conn_id)
+        budget = self._budget(new, new.conn_id)
         # What time forbids is checked again: the budget may have been waited for.
         counted = self.check_again(new, rules) or budget.count(rules, self.now)
         return _too_late(counted, rules) if isinstance(counted, Refusal) else counted
@@ -86,7 +86,7 @@ class Look:
     def turn(self, new: NewCall, rules: Rules, length: timedelta) -> datetime | Refusal | None:
         """Take a turn to send, which the connection and the list have to give; see :func:`.budget.take_turn`."""
         rates = {new.conn_id: rules.calls_per_second, new.list_id: rules.list_calls_per_second}
-        paced = [(self._budget(name), rate) for name, rate in rates.items() if name is not None and rate]
+        paced = [(self._budget(new, name), rate) for name, rate in rates.items() if name is not None and rate]
         if not paced:
             return None
         turn = self.check_again(new, rules) or take_turn(paced, self.now, length)
@@ -99,15 +99,16 @@ class Look:
 
     def lock_numbers(self) -> None:
         """Let nobody else call those to whom there must be an interval."""
-        to_lock = {each.new.to_number for each in self._asked if each.rules.min_interval is not None}
+        to_lock = {(each.new.realm, each.new.to_number) for each in self._asked if each.rules.min_interval is not None}
         if to_lock:
-            lock_all(self._tx, (("number", self._environment, number) for number in to_lock))
+            lock_all(self._tx, (("number", self._environment, *number) for number in to_lock))
 
-    def _budget(self, name: str) -> Budget:
-        if name not in self._budgets:
-            self._budgets[name] = Budget(self._tx, self._environment, name, self.now)
+    def _budget(self, new: NewCall, name: str) -> Budget:
+        which = (new.realm, name)
+        if which not in self._budgets:
+            self._budgets[which] = Budget(self._tx, self._environment, *which, self.now)
             read_time(self._tx)
-        return self._budgets[name]
+        return self._budgets[which]
 
     @cached_property
     def _cancelled(self) -> set[int | None]:
@@ -134,6 +135,7 @@ class Look:
             _call.claimed_at > self.now - rules.min_interval,
             # Not by an index of environments, which SQLite would take for the newest call of all.
             _call.environment.concat("") == self._environment,
+            _call.realm == new.realm,
             _call.state.in_(RANG),
             _call.base_key_hash != hash_key(new.base_key),
         )

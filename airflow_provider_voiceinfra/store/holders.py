@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,25 +10,21 @@ import sqlalchemy as sa
 from airflow_provider_voiceinfra.store import tables
 from airflow_provider_voiceinfra.store.do_not_call import hash_number
 from airflow_provider_voiceinfra.store.events import record_event
+from airflow_provider_voiceinfra.store.keys import hash_key, join_parts
 from airflow_provider_voiceinfra.store.locks import lock_all
 from airflow_provider_voiceinfra.store.records import REFUSED, CallState, Held, HeldBy, NewCall
 
 _call = tables.call.c
 _IN_USE = sa.select(_call.base_key_hash).where(
     _call.environment == sa.bindparam("environment"),
-    _call.host.in_(sa.bindparam("hosts", expanding=True)),
+    _call.realm.in_(sa.bindparam("realms", expanding=True)),
     _call.base_key_hash.in_(sa.bindparam("keys", expanding=True)),
 )
 
 
-def hash_key(key: str) -> str:
-    """Stand in for a key, which may hold a number."""
-    return hashlib.sha256(key.encode()).hexdigest()
-
-
 def lock_intents(tx: sa.Connection, environment: str, calls: Sequence[NewCall]) -> None:
     """Let nobody else claim for the same keys or the same tasks until the transaction ends."""
-    lock_all(tx, (("intent", environment, new.host, _intent(new)) for new in calls))
+    lock_all(tx, (("intent", environment, new.realm, _intent(new)) for new in calls))
 
 
 def _intent(new: NewCall) -> object:
@@ -40,7 +35,7 @@ def keys_in_use(tx: sa.Connection, environment: str, calls: Sequence[NewCall]) -
     """Find those of some base keys, as hashes, under which there is a call at all; the locks must be held."""
     wanted = {
         "environment": environment,
-        "hosts": list({new.host for new in calls}),
+        "realms": list({new.realm for new in calls}),
         "keys": [hash_key(new.base_key) for new in calls],
     }
     return set(tx.scalars(_IN_USE, wanted))
@@ -53,11 +48,14 @@ def find_holder(tx: sa.Connection, environment: str, new: NewCall) -> Held | Non
     """
     # What got its call_id was placed, even where a person had let its key go before the answer came.
     placed = sa.or_(sa.and_(_call.holds_key, _call.state != CallState.WAITING), _call.call_id.is_not(None))
-    here = (_call.environment == environment, _call.host == new.host, placed)
+    here = (_call.environment == environment, _call.realm == new.realm, placed)
     same_intent = (*here, _call.base_key_hash == hash_key(new.base_key))
     latest = _latest(tx, *same_intent)
-    if latest is not None and _calls_another(new, latest):
-        return Held(latest.ref, HeldBy.RETRY)
+    if latest is not None and latest.host != new.host:
+        return Held(latest.ref, HeldBy.HOST)
+    if latest is not None and not _is_to(tx, latest, new.to_number):
+        # A template gave another number since: that is another person.
+        return Held(latest.ref, HeldBy.NUMBER)
     is_cleared = latest is not None and _is_cleared(new, latest) and not _has_asked(tx, new, latest)
     if latest is not None and not _may_follow(new, latest, is_cleared=is_cleared):
         if is_cleared:
@@ -81,7 +79,7 @@ def find_holder(tx: sa.Connection, environment: str, new: NewCall) -> Held | Non
     for same_number in (_call.to_number == new.to_number, _call.number_hash == number_hash):
         moved = _latest(tx, *same_task, same_number, _call.map_index != source.map_index)
         if moved is not None:
-            return Held(moved.ref, HeldBy.MAP_INDEX)
+            return Held(moved.ref, HeldBy.MAP_INDEX if moved.host == new.host else HeldBy.HOST)
     earlier = _latest(
         tx,
         *same_task,
@@ -102,7 +100,7 @@ def find_undialled(tx: sa.Connection, environment: str, new: NewCall) -> Any:
     latest = _latest(
         tx,
         _call.environment == environment,
-        _call.host == new.host,
+        _call.realm == new.realm,
         _call.base_key_hash == hash_key(new.base_key),
         _call.key_hash == hash_key(new.key),
     )
@@ -116,7 +114,7 @@ def find_undialled(tx: sa.Connection, environment: str, new: NewCall) -> Any:
 def asker(new: NewCall) -> str:
     """Name who asks for a call: a task, from one clear to the next."""
     source = new.source
-    return "/".join(map(str, (source.dag_id, source.run, source.task_id, source.map_index, source.generation)))
+    return join_parts(source.dag_id, source.run, source.task_id, source.map_index, source.generation)
 
 
 def asked_before(waiting: Any, new: NewCall, rule: str) -> bool:
@@ -156,9 +154,9 @@ def _may_follow(new: NewCall, latest: Any, *, is_cleared: bool) -> bool:
     return is_cleared or bool(new.attempt > latest.attempt)
 
 
-def _calls_another(new: NewCall, latest: Any) -> bool:
-    """Tell whether a redial would call another person, because a template gave another number since."""
-    return bool(new.attempt > latest.attempt and latest.to_number not in {"", new.to_number})
+def _is_to(tx: sa.Connection, row: Any, number: str) -> bool:
+    """Tell whether a call is to a number; one that was purged has a hash of its number."""
+    return bool(row.to_number == number or row.number_hash == hash_number(tx, number))
 
 
 def _task(row: Any) -> tuple[Any, ...]:

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from airflow_provider_voiceinfra.store import tables
 from airflow_provider_voiceinfra.store.database import Database
-from airflow_provider_voiceinfra.store.holders import hash_key
+from airflow_provider_voiceinfra.store.keys import hash_key
 from airflow_provider_voiceinfra.store.records import CallState, NewCall
 from airflow_provider_voiceinfra.store.rules import Refused
 

@@ -44,6 +44,15 @@ class CallState(StrEnum):
     """Its completion is in the store."""
 
 
+class Realm(StrEnum):
+    """Whether a call rings a phone. Keys of the two never meet."""
+
+    LIVE = "live"
+    """Placed at VoiceInfra."""
+    SANDBOX = "sandbox"
+    """Placed at a sandbox, on this machine."""
+
+
 REFUSED = frozenset(
     {
         CallState.DO_NOT_CALL,
@@ -84,6 +93,7 @@ class NewCall:
     :param base_key: the key without clear and attempt: what all calls of one intent share.
     :param key_label: the key for people to read, phone numbers in it masked.
     :param own_key: whether the user chose it.
+    :param host: the API's, in its one spelling.
     :param clear: which clear of the task asks to call again, once the earlier call has ended; 0 for none.
     :param attempt: the first call of an intent is 1, a redial of it 2, and so on; the base key is the same.
     :param list_id: of the call list that it belongs to.
@@ -98,6 +108,7 @@ class NewCall:
     key_label: str
     own_key: bool
     patience: timedelta
+    realm: Realm
     host: str
     conn_id: str
     webhook_conn_id: str
@@ -147,6 +158,10 @@ class HeldBy(StrEnum):
     """Another map index of the same task and run calls the same number."""
     RETRY = "retry"
     """An earlier try of the same task called another number."""
+    NUMBER = "number"
+    """It has the key, and calls another number."""
+    HOST = "host"
+    """It was placed at another host, or waits to be."""
 
 
 @dataclass(frozen=True, slots=True)

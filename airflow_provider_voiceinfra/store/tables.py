@@ -69,6 +69,9 @@ call = sa.Table(
     sa.Column("id", BigId, primary_key=True, autoincrement=True),
     sa.Column("ref", sa.String(32), nullable=False, unique=True),
     sa.Column("environment", sa.String(64), nullable=False),
+    # Live or sandbox: keys of the two never meet.
+    sa.Column("realm", sa.String(8), nullable=False),
+    # The API's: all calls of a key are placed at one.
     sa.Column("host", sa.String(255), nullable=False),
     sa.Column("key_hash", sa.String(64), nullable=False),
     # Of the key before a clear's generation came into it: the calls of one intent.
@@ -124,14 +127,14 @@ call = sa.Table(
     sa.Index(
         "uq_voiceinfra_call_key",
         "environment",
-        "host",
+        "realm",
         "key_hash",
         unique=True,
         sqlite_where=sa.text("holds_key"),
         postgresql_where=sa.text("holds_key"),
     ),
     sa.Index(None, "call_id"),
-    sa.Index(None, "environment", "host", "base_key_hash"),
+    sa.Index(None, "environment", "realm", "base_key_hash"),
     sa.Index(None, "dag_id", "run", "task_id"),
     sa.Index(
         "ix_voiceinfra_call_open",
@@ -304,6 +307,7 @@ budget = sa.Table(
     metadata,
     # How much of its limits a connection, or a list, has used. Who claims under a limit holds its row.
     sa.Column("environment", sa.String(64), primary_key=True),
+    sa.Column("realm", sa.String(8), primary_key=True),
     sa.Column("name", sa.String(250), primary_key=True),
     sa.Column("day", sa.String(10), nullable=False),
     sa.Column("calls", sa.Integer, nullable=False),

@@ -22,7 +22,7 @@ from airflow_provider_voiceinfra.calls.calling_hours import WEEKDAYS, CallingHou
 from airflow_provider_voiceinfra.calls.guard import Wishes, rules_for
 from airflow_provider_voiceinfra.calls.limits import Limits
 from airflow_provider_voiceinfra.store.call_store import CallStore
-from airflow_provider_voiceinfra.store.records import Claim, NewCall, Source
+from airflow_provider_voiceinfra.store.records import Claim, NewCall, Realm, Source
 from airflow_provider_voiceinfra.store.rules import Rules
 from tests.benchmarks.findings import found
 from tests.benchmarks.guard.history import CONN_ID, fill
@@ -111,6 +111,7 @@ def _new_call(key: str, number: str) -> NewCall:
         key_label=key,
         own_key=True,
         patience=timedelta(hours=2),
+        realm=Realm.LIVE,
         host="api.voiceinfra.ai",
         conn_id=CONN_ID,
         webhook_conn_id=CONN_ID,

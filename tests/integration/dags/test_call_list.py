@@ -23,6 +23,7 @@ from airflow_provider_voiceinfra.operators import list_run
 from airflow_provider_voiceinfra.sandbox import placing
 from airflow_provider_voiceinfra.sandbox.scenarios import ANSWERED
 from airflow_provider_voiceinfra.store.holds import Scope
+from airflow_provider_voiceinfra.store.records import Realm
 from airflow_provider_voiceinfra.triggers import call_list
 from tests.dags import call_lists
 from tests.integration.dags.conftest import Run
@@ -415,7 +416,8 @@ def test_so_does_one_of_which_nobody_knows_what_becomes_of_its_calls(run_list, v
         stop_when=StopWhen(**{result: 2}),
     )
     assert run.state == {"unknown": "failed", "overdue": "success"}[result]
-    results = Counter(each for _, each in store.lists.counts(store.lists.open(source_of(run))).elements())
+    list_id = store.lists.open(source_of(run), Realm.SANDBOX)
+    results = Counter(each for _, each in store.lists.counts(list_id).elements())
     assert results[result] >= 2
     assert results["cancelled"] >= 2
 

@@ -109,7 +109,7 @@ def test_a_lost_connection_does_not_tell():
 
 def test_what_was_not_sent_says_so():
     with pytest.raises(
-        errors.CallNotSentError, match=r"127.0.0.1:9 .*; nothing was sent.* 'voiceinfra_default'"
+        errors.CallNotSentError, match=r"127.0.0.1:9/v1 .*; nothing was sent.* 'voiceinfra_default'"
     ) as error:
         VoiceInfraApi(account("http://127.0.0.1:9/v1")).place_call(request())
     assert shows_no_secret(str(error.value))

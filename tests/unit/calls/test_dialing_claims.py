@@ -17,8 +17,9 @@ pytestmark = pytest.mark.usefixtures("naps")
 def test_a_claim_whose_owner_is_gone_is_unknown_and_not_dialled(store):
     what = intent()
     with wire(queued) as server:
-        host = account(server.url).host
-        left = claim(store, what.key.text, host=host, fingerprint=what.request.fingerprint())
+        ours = account(server.url)
+        where = {"realm": ours.realm, "host": ours.host, "to_number": what.request.to_number}
+        left = claim(store, what.key.text, **where, fingerprint=what.request.fingerprint())
         make_old(store, left)
         with pytest.raises(CallUnknownError):
             dialer(store, server.url).place(what)

@@ -9,10 +9,10 @@ import pytest
 
 from airflow_provider_voiceinfra.calls.errors import KeyConflictError, VoiceInfraError
 from airflow_provider_voiceinfra.calls.intent import CallIntent
-from airflow_provider_voiceinfra.calls.keys import task_key
+from airflow_provider_voiceinfra.calls.keys import own_key, task_key
 from airflow_provider_voiceinfra.calls.retry import RetryPolicy
 from airflow_provider_voiceinfra.store import tables
-from tests.unit.calls.samples import CALLER, SOURCE, dialer, intent, only_call, request, shows_no_secret
+from tests.unit.calls.samples import CALLER, NUMBER, SOURCE, dialer, intent, only_call, request, shows_no_secret
 from tests.unit.calls.wire import answer, hang_up, queued, refuse, wire
 from tests.unit.store.samples import deliver, rows
 
@@ -105,6 +105,49 @@ def test_a_retry_that_would_call_another_person_is_refused_also_after_the_first_
         with pytest.raises(KeyConflictError, match="to_number differ"):
             ours.place(intent(None, to_number=OTHER["to_number"]))
     assert len(server.requests) == 1
+
+
+def again(number, key="reminder-7", *, clears=0, **which):
+    """Ask under an own key for a number: by another attempt, or after a clear."""
+    what = request(to_number=number)
+    source = replace(SOURCE, generation=clears)
+    return CallIntent(own_key(key, to_number=what.to_number, clear=clears, **which), what, source)
+
+
+@pytest.mark.parametrize("forgotten", [False, True], ids=["kept", "purged"])
+@pytest.mark.parametrize("which", [{}, {"attempt": 2}, {"clears": 1}], ids=["again", "redial", "clear"])
+def test_nobody_else_is_called_under_an_own_key_also_after_its_call_was_purged(store, which, forgotten):
+    with wire(queued, queued) as server:
+        ours = dialer(store, server.url)
+        placed = ours.place(again(NUMBER))
+        deliver(store, "call-1", call_outcome="voicemail")
+        if forgotten:
+            store.retention.erase(NUMBER)
+        with pytest.raises(KeyConflictError, match="to_number differ") as error:
+            ours.place(again(OTHER["to_number"], **which))
+        assert error.value.ref == placed.ref
+        assert len(server.requests) == 1
+        # The person themselves may be called again where that is asked for.
+        assert (ours.place(again(NUMBER, **which)).ref == placed.ref) == (not which)
+
+
+@pytest.mark.parametrize("forgotten", [False, True], ids=["kept", "purged"])
+def test_a_redial_under_the_default_key_calls_nobody_else(store, forgotten):
+    def attempt(number, attempt):
+        what = request(to_number=number)
+        return CallIntent(task_key(SOURCE, to_number=what.to_number, attempt=attempt), what, SOURCE)
+
+    with wire(queued, queued) as server:
+        ours = dialer(store, server.url)
+        ours.place(attempt(NUMBER, 1))
+        deliver(store, "call-1", call_outcome="voicemail")
+        if forgotten:
+            store.retention.erase(NUMBER)
+        with pytest.raises(KeyConflictError, match="to_number differ"):
+            ours.place(attempt(OTHER["to_number"], 2))
+        assert len(server.requests) == 1
+        ours.place(attempt(NUMBER, 2))
+    assert len(server.requests) == 2
 
 
 def test_a_completed_call_is_found_with_what_was_said(store):

@@ -13,7 +13,7 @@ from airflow_provider_voiceinfra.store import tables
 from airflow_provider_voiceinfra.store.call_store import CallStore
 from airflow_provider_voiceinfra.store.delivery import Delivery
 from airflow_provider_voiceinfra.store.errors import StoreError, StoreUnavailableError
-from airflow_provider_voiceinfra.store.records import Claim, Kept, NewCall, Source
+from airflow_provider_voiceinfra.store.records import Claim, Kept, NewCall, Realm, Source
 
 NUMBER, CALLER = "+14155550100", "+14155550199"
 SECRET = "her policy was cancelled"
@@ -27,6 +27,7 @@ def new_call(key: str = "key", **changes: Any) -> NewCall:
         "key_label": key,
         "own_key": True,
         "patience": timedelta(hours=2),
+        "realm": Realm.LIVE,
         "host": "api.voiceinfra.ai",
         "conn_id": CONN,
         "webhook_conn_id": CONN,

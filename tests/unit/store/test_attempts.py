@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from airflow_provider_voiceinfra.store import attempts, tables
 from airflow_provider_voiceinfra.store.call_lists import NewRow
 from airflow_provider_voiceinfra.store.errors import StoreError
-from airflow_provider_voiceinfra.store.records import Source
+from airflow_provider_voiceinfra.store.records import Realm, Source
 from tests.unit.store.samples import claim, deliver, queued
 
 LIST = Source("dag", "run", "run", "list")
@@ -75,9 +75,9 @@ def test_all_attempts_at_a_call_have_one_intent_which_tells_nothing(store):
     }
 
 
-def test_the_same_key_of_another_host_or_environment_is_another_intent(store, open_store):
+def test_the_same_key_of_another_realm_or_environment_is_another_intent(store, open_store):
     claim(open_store(environment="staging"), "key")
-    claim(store, "key", host="other.example.com")
+    claim(store, "key", realm=Realm.SANDBOX, host="localhost")
     ours = claim(store, "key")
     assert ours.ref in {each.intent for page in store.attempts.changed_since(LONG_AGO) for each in page}
 

@@ -10,7 +10,7 @@ from airflow_provider_voiceinfra.store import tables
 from airflow_provider_voiceinfra.store.call_lists import ReadingError
 from airflow_provider_voiceinfra.store.holds import Scope
 from airflow_provider_voiceinfra.store.list_rows import NewRow, RowState, RowStep
-from airflow_provider_voiceinfra.store.records import Source
+from airflow_provider_voiceinfra.store.records import Realm, Source
 from tests.unit.store.samples import claim, deliver, queued, rows, state
 
 TASK = Source("dag", "run", "run", "call")
@@ -50,6 +50,7 @@ def test_a_task_has_one_list_whatever_is_retried_or_cleared(store, open_store):
     assert store.lists.open(Source("dag", "another id", "run", "call", generation=3)) == list_id
     assert store.lists.open(Source("dag", "run", "run", "call", 1)) != list_id
     assert open_store(environment="staging").lists.open(TASK) != list_id
+    assert store.lists.open(TASK, Realm.SANDBOX) != list_id
 
 
 def test_rows_are_due_in_the_order_of_the_source(store, read):

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from airflow_provider_voiceinfra.store import tables
-from airflow_provider_voiceinfra.store.records import Claim, Held, HeldBy
+from airflow_provider_voiceinfra.store.records import Claim, Held, HeldBy, Realm
 from tests.unit.store.race import in_processes, in_threads
 from tests.unit.store.samples import (
     claim,
@@ -84,12 +84,12 @@ def test_a_call_that_may_have_been_placed_keeps_its_key(store, end):
     assert not store.claims.release(ours, "test")
 
 
-def test_environments_and_hosts_have_keys_of_their_own(store, open_store):
-    staging = open_store(environment="staging")
-    first, other = claim(store), claim(store, host="localhost:8080")
+def test_environments_and_realms_have_keys_of_their_own(store, open_store):
+    staging, sandbox = open_store(environment="staging"), {"realm": Realm.SANDBOX, "host": "localhost"}
+    first, other = claim(store), claim(store, **sandbox)
     third = claim(staging)
     assert store.claims.take(new_call()) == Held(first.ref, HeldBy.KEY)
-    assert store.claims.take(new_call(host="localhost:8080")) == Held(other.ref, HeldBy.KEY)
+    assert store.claims.take(new_call(**sandbox)) == Held(other.ref, HeldBy.KEY)
     assert staging.claims.take(new_call()) == Held(third.ref, HeldBy.KEY)
 
 

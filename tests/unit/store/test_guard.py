@@ -265,7 +265,7 @@ def test_a_redial_calls_nobody_else(store):
     store.claims.record_queued(claim, "call-1")
     deliver(store, "call-1", call_outcome="voicemail")
     again = new_call("key/attempt-2", base_key="key", attempt=2, to_number=OTHER)
-    assert store.claims.take(again) == Held(claim.ref, HeldBy.RETRY)
+    assert store.claims.take(again) == Held(claim.ref, HeldBy.NUMBER)
 
 
 def test_a_retry_finds_each_attempt_that_was_placed(store):

@@ -166,11 +166,12 @@ def upgrade() -> None:
     op.create_table(
         "voiceinfra_budget",
         sa.Column("environment", sa.String(length=64), nullable=False),
+        sa.Column("realm", sa.String(length=8), nullable=False),
         sa.Column("name", sa.String(length=250), nullable=False),
         sa.Column("day", sa.String(length=10), nullable=False),
         sa.Column("calls", sa.Integer, nullable=False),
         sa.Column("next_at", sa.DateTime(timezone=True), nullable=False),
-        sa.PrimaryKeyConstraint("environment", "name", name="pk_voiceinfra_budget"),
+        sa.PrimaryKeyConstraint("environment", "realm", "name", name="pk_voiceinfra_budget"),
     )
     op.create_table(
         "voiceinfra_call_list",
@@ -239,6 +240,7 @@ def upgrade() -> None:
         sa.Column("id", _BIG_ID, autoincrement=True, nullable=False),
         sa.Column("ref", sa.String(length=32), nullable=False),
         sa.Column("environment", sa.String(length=64), nullable=False),
+        sa.Column("realm", sa.String(length=8), nullable=False),
         sa.Column("host", sa.String(length=255), nullable=False),
         sa.Column("key_hash", sa.String(length=64), nullable=False),
         sa.Column("base_key_hash", sa.String(length=64), nullable=False),
@@ -291,9 +293,9 @@ def upgrade() -> None:
         "ix_voiceinfra_call_dag_id_run_task_id", "voiceinfra_call", ["dag_id", "run", "task_id"], unique=False
     )
     op.create_index(
-        "ix_voiceinfra_call_environment_host_base_key_hash",
+        "ix_voiceinfra_call_environment_realm_base_key_hash",
         "voiceinfra_call",
-        ["environment", "host", "base_key_hash"],
+        ["environment", "realm", "base_key_hash"],
         unique=False,
     )
     op.create_index(
@@ -358,7 +360,7 @@ def upgrade() -> None:
     op.create_index(
         "uq_voiceinfra_call_key",
         "voiceinfra_call",
-        ["environment", "host", "key_hash"],
+        ["environment", "realm", "key_hash"],
         unique=True,
         sqlite_where=sa.text("holds_key"),
         postgresql_where=sa.text("holds_key"),
