@@ -10,8 +10,6 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseOperator, conf
 from airflow.sdk.exceptions import AirflowFailException
 
-from airflow_provider_voiceinfra.calls.redial import OUTCOMES
-
 if TYPE_CHECKING:
     from airflow_provider_voiceinfra.store.call_store import CallStore
     from airflow_provider_voiceinfra.store.records import Call, Completion
@@ -167,33 +165,6 @@ def unknown_for_good(store: CallStore, call: Call) -> AirflowFailException:
         f"time and number; then run `{resolve} --call-id <its call_id>` or, if it is not there, "
         f"`{resolve} --not-placed`, and clear this task."
     )
-
-
-"""VoiceInfra's outcomes."""
-
-
-def outcomes(value: object, argument: str = "fail_on_outcomes") -> tuple[str, ...]:
-    """Check outcomes when the DAG is parsed: one that there is not would never fail, or start, anything.
-
-    :raises ValueError: if it names another one.
-    """
-    named = names(argument, value)
-    unknown = [name for name in named if name not in OUTCOMES]
-    if unknown:
-        raise ValueError(f"{argument} names {unknown[0]!r}; the outcomes are {', '.join(OUTCOMES)}")
-    return named
-
-
-def names(argument: str, value: object) -> tuple[str, ...]:
-    """Check an argument that lists names, when the DAG is parsed.
-
-    :raises ValueError: if it is one text, which Python would take for a list of letters, or no list of texts.
-    """
-    if isinstance(value, str) or not isinstance(value, Sequence | set | frozenset):
-        raise ValueError(f"{argument} must be a list such as ['voicemail', 'failed'], not {value!r}")  # noqa: TRY004
-    if not all(isinstance(name, str) for name in value):
-        raise ValueError(f"{argument} must hold texts, not {value!r}")
-    return tuple(value)
 
 
 def left(deadline: datetime) -> timedelta:

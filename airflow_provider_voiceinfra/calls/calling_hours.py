@@ -1,4 +1,4 @@
-"""Calling hours: when a person may be called, by the clock where she is."""
+"""Calling hours: when people may be called, in their local time."""
 
 from __future__ import annotations
 
@@ -8,24 +8,27 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
+from airflow_provider_voiceinfra.calls.arguments import choices, instance, wrong
 from airflow_provider_voiceinfra.calls.zones import zone_of
 
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _HORIZON = 9
 """Days in which hours that ever open have opened: a week, and the date line."""
+_EXAMPLE = "CallingHours(time(9), time(19)), or 'mon-fri 09:00-19:00'"
 _TEXT = re.compile(r"(?P<days>[a-z,-]+)\s+(?P<start>\d\d?:\d\d)\s*-\s*(?P<end>\d\d?:\d\d)(?:\s+(?P<zone>\S+))?", re.I)
 
 
 @dataclass(frozen=True, slots=True)
 class CallingHours:
-    """The hours in which people may be called, each in her own zone.
+    """The hours in which people may be called, in their local time.
 
-    A person's zone is the one that the call names, else those of her number: then it must be open in all of them.
+    A callee's zone is the one that the call names, else those of the number's area code: then it must be open in all.
 
-    :param start: on her clock.
-    :param end: on her clock; at this time nobody is called any more.
+    :param start: in the callee's local time.
+    :param end: in the callee's local time; from then on nobody is called.
     :param days: such as ``("mon", "tue")``.
-    :param timezone: the zone of people whose number does not tell where they are, such as ``America/New_York``.
+    :param timezone: the zone of callees whose number does not tell where they are, such as ``America/New_York``.
+    :raises TypeError: if an argument is of another type.
     :raises ValueError: if they are never open, or the zone is unknown.
     """
 
@@ -35,12 +38,35 @@ class CallingHours:
     timezone: str | None = None
 
     def __post_init__(self) -> None:
-        if isinstance(self.days, str) or not self.days or not set(self.days) <= set(WEEKDAYS):
-            raise ValueError(f"days must be some of {', '.join(WEEKDAYS)}, not {self.days!r}")
+        for name, clock in (("start", self.start), ("end", self.end)):
+            if not isinstance(clock, time):
+                raise TypeError(wrong(name, "a datetime.time such as time(9)", clock))
+        object.__setattr__(self, "days", choices("days", self.days, WEEKDAYS))
+        if not self.days:
+            raise ValueError(f"days must name one of {', '.join(WEEKDAYS)}")
         if self.start.tzinfo or self.end.tzinfo or not self.start < self.end:
-            raise ValueError(f"start must be before end, both by the person's clock, not {self.start} and {self.end}")
+            raise ValueError(f"start must be before end, both without a zone, not {self.start} and {self.end}")
         if self.timezone is not None:
-            zone_of(self.timezone)
+            if not isinstance(self.timezone, str):
+                raise TypeError(wrong("timezone", "a string such as America/New_York", self.timezone))
+            try:
+                zone_of(self.timezone)
+            except ValueError as error:
+                raise ValueError(f"timezone {error}") from None
+
+    @classmethod
+    def of(cls, given: object) -> CallingHours | None:
+        """Read the argument ``calling_hours``: an object, the text of a connection's field, or None.
+
+        :raises TypeError: if it is something else.
+        :raises ValueError: if the text cannot be read.
+        """
+        if not isinstance(given, str):
+            return instance("calling_hours", given, cls, _EXAMPLE)
+        try:
+            return cls.parse(given)
+        except ValueError as error:
+            raise ValueError(f"calling_hours: {error}") from None
 
     @classmethod
     def parse(cls, text: str) -> CallingHours:

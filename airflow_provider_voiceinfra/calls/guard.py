@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
+from typing import Any
 from zoneinfo import ZoneInfo
 
+from airflow_provider_voiceinfra.calls.arguments import is_template, texts, wrong
 from airflow_provider_voiceinfra.calls.calling_hours import CallingHours
 from airflow_provider_voiceinfra.calls.errors import InvalidCallError
 from airflow_provider_voiceinfra.calls.limits import Limits
@@ -63,6 +65,24 @@ class Wishes:
         if isinstance(time, datetime) and time.tzinfo is None:
             raise InvalidCallError("not_after has no time zone: write it like 2026-11-23T15:00+01:00.")
         return cls(calling_hours, zone or None, time or None)
+
+
+def check_when(*, timezone: object, not_after: object) -> None:
+    """Check what a DAG says of when a call may be placed, as far as it is known before the task runs.
+
+    :raises TypeError: if one is neither a string nor a time.
+    :raises ValueError: if one cannot be understood.
+    """
+    texts(timezone=timezone)
+    if isinstance(not_after, date) and not isinstance(not_after, datetime):
+        raise TypeError(wrong("not_after", "a datetime with a time zone, or a string", not_after))
+    if not isinstance(not_after, datetime):
+        texts(not_after=not_after)
+    known: dict[str, Any] = {"timezone": timezone, "not_after": not_after}
+    try:
+        Wishes.build(None, **{name: None if is_template(value) else value for name, value in known.items()})
+    except InvalidCallError as error:
+        raise ValueError(str(error)) from None
 
 
 def rules_for(limits: Limits, wishes: Wishes, to_number: str) -> Rules:

@@ -6,6 +6,8 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import timedelta
 
+from airflow_provider_voiceinfra.calls.arguments import choices, duration, whole_number
+
 OUTCOMES = ("answered", "voicemail", "failed")
 """VoiceInfra's outcomes of a call."""
 
@@ -14,9 +16,10 @@ OUTCOMES = ("answered", "voicemail", "failed")
 class Redial:
     """When to call a person again. Never after a call of which nobody knows whether it was placed.
 
-    :param outcomes: after which it is done, such as ``{"voicemail", "failed"}``.
+    :param outcomes: after which it is done, such as ``["voicemail", "failed"]``.
     :param attempts: calls at most, the first one included.
-    :param wait: from the end of one call to the next.
+    :param wait: from the end of one call to the next, a timedelta or seconds.
+    :raises TypeError: if an argument is of another type.
     :raises ValueError: if an outcome is not VoiceInfra's, or there is nothing to redial.
     """
 
@@ -25,9 +28,8 @@ class Redial:
     wait: timedelta = timedelta(hours=2)
 
     def __post_init__(self) -> None:
-        if isinstance(self.outcomes, str) or not self.outcomes or not set(self.outcomes) <= set(OUTCOMES):
-            raise ValueError(f"outcomes must be some of {', '.join(OUTCOMES)}, not {self.outcomes!r}")
-        if self.attempts < 2:  # noqa: PLR2004
-            raise ValueError(f"attempts must be 2 or more, the first call included, not {self.attempts!r}")
-        if self.wait < timedelta(0):
-            raise ValueError(f"wait must not be negative, not {self.wait!r}")
+        object.__setattr__(self, "outcomes", choices("outcomes", self.outcomes, OUTCOMES))
+        if not self.outcomes:
+            raise ValueError(f"outcomes must name one of {', '.join(OUTCOMES)}")
+        object.__setattr__(self, "attempts", whole_number("attempts", self.attempts, least=2))
+        object.__setattr__(self, "wait", duration("wait", self.wait))

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
-from airflow_provider_voiceinfra.store.call_store import CallStore
-from airflow_provider_voiceinfra.store.holds import Scope
+from airflow_provider_voiceinfra.calls.arguments import whole_number
+
+if TYPE_CHECKING:
+    from airflow_provider_voiceinfra.store.call_store import CallStore
 
 _ACTOR = "stop_when"
 _EVER = datetime(1970, 1, 1, tzinfo=UTC)
@@ -19,14 +22,22 @@ class StopWhen:
     :param consecutive_failed: so many that ended one after the other as ``failed`` or ``rejected``.
     :param unknown: so many of which nobody knows whether they were called.
     :param overdue: so many whose completion did not come in time.
+    :raises TypeError: if one is not a whole number.
+    :raises ValueError: if one is negative.
     """
 
     consecutive_failed: int = 20
     unknown: int = 3
     overdue: int = 20
 
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            object.__setattr__(self, field.name, whole_number(field.name, getattr(self, field.name), least=0))
+
     def reason(self, store: CallStore, list_id: str) -> str | None:
         """Say why a list is to stop now, if it is. What was before its last release does not count."""
+        from airflow_provider_voiceinfra.store.holds import Scope
+
         since = store.holds.last_release(Scope.LIST, list_id) or _EVER
         if self.consecutive_failed:
             latest = store.list_rows.latest_results(list_id, since, self.consecutive_failed)
@@ -39,4 +50,6 @@ class StopWhen:
 
     def stop(self, store: CallStore, list_id: str, why: str) -> None:
         """Put a list on hold."""
+        from airflow_provider_voiceinfra.store.holds import Scope
+
         store.holds.place(Scope.LIST, list_id, why=why, actor=_ACTOR)

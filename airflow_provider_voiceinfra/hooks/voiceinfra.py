@@ -13,6 +13,7 @@ from airflow.sdk.observability.stats import Stats
 
 from airflow_provider_voiceinfra.calls.account import Account, base_url
 from airflow_provider_voiceinfra.calls.api import VoiceInfraApi
+from airflow_provider_voiceinfra.calls.arguments import choices
 from airflow_provider_voiceinfra.calls.calling_hours import CallingHours
 from airflow_provider_voiceinfra.calls.dialing import Dialer
 from airflow_provider_voiceinfra.calls.errors import InvalidCallError, VoiceInfraError
@@ -20,6 +21,7 @@ from airflow_provider_voiceinfra.calls.guard import Wishes
 from airflow_provider_voiceinfra.calls.intent import CallIntent
 from airflow_provider_voiceinfra.calls.keys import own_key
 from airflow_provider_voiceinfra.calls.limits import read_limits
+from airflow_provider_voiceinfra.calls.redial import OUTCOMES
 from airflow_provider_voiceinfra.calls.refusals import GuardError
 from airflow_provider_voiceinfra.calls.request import CallRequest, plain_object
 from airflow_provider_voiceinfra.calls.stop import StopFlag
@@ -30,7 +32,6 @@ from airflow_provider_voiceinfra.store.call_store import CallStore
 from airflow_provider_voiceinfra.store.completed_calls import Wanted
 from airflow_provider_voiceinfra.store.cursors import NEW_CURSOR
 from airflow_provider_voiceinfra.store.records import Call, CallState, Completion, Source
-from airflow_provider_voiceinfra.waiting import outcomes as checked_outcomes
 
 
 class VoiceInfraHook(BaseHook):
@@ -82,7 +83,7 @@ class VoiceInfraHook(BaseHook):
         context: str | None = None,
         variables: Mapping[str, Any] | None = None,
         metadata: Mapping[str, Any] | None = None,
-        calling_hours: CallingHours | None = None,
+        calling_hours: CallingHours | str | None = None,
         timezone: str | None = None,
         not_after: datetime | str | None = None,
     ) -> Call:
@@ -121,7 +122,7 @@ class VoiceInfraHook(BaseHook):
         )
         key = own_key(idempotency_key, to_number=request.to_number)
         kept = plain_object("metadata", metadata) or {}
-        wishes = Wishes.build(calling_hours, timezone, not_after)
+        wishes = Wishes.build(CallingHours.of(calling_hours), timezone, not_after)
         return self.place(CallIntent(key, request, _current_source(), kept, wishes=wishes))
 
     def place(self, intent: CallIntent, **options: Any) -> Call:
@@ -176,7 +177,7 @@ class VoiceInfraHook(BaseHook):
         :param since: where a cursor begins when it is used for the first time; by default a day before.
         :return: in the order in which they became completed, the same for all cursors.
         """
-        wanted = Wanted(agent_id, checked_outcomes(outcomes, "outcomes"))
+        wanted = Wanted(agent_id, choices("outcomes", outcomes, OUTCOMES))
         return self.store.cursors.calls(cursor, wanted, since or datetime.now(UTC) - NEW_CURSOR)
 
     def foreign_completions(
@@ -191,7 +192,7 @@ class VoiceInfraHook(BaseHook):
 
         Webhooks bring them too: an account has one URL for all its calls. Let the cursor be another one.
         """
-        wanted = Wanted(agent_id, checked_outcomes(outcomes, "outcomes"), placed_here=False, foreign=True)
+        wanted = Wanted(agent_id, choices("outcomes", outcomes, OUTCOMES), placed_here=False, foreign=True)
         return self.store.cursors.completions(cursor, wanted, since or datetime.now(UTC) - NEW_CURSOR)
 
     def test_connection(self) -> tuple[bool, str]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseNotifier
 from airflow.sdk.exceptions import AirflowNotFoundException
 
+from airflow_provider_voiceinfra.calls import arguments
 from airflow_provider_voiceinfra.compat import text_environment, typed_environment
 from airflow_provider_voiceinfra.templates import FieldNotRenderedError, render
 
@@ -78,6 +79,17 @@ class VoiceInfraNotifier(BaseNotifier):
         default_region: str | None = None,
         context: Context | None = None,
     ) -> None:
+        arguments.texts(
+            to_number=to_number,
+            first_message=first_message,
+            call_context=call_context,
+            agent_id=agent_id,
+            from_number=from_number,
+            voiceinfra_conn_id=voiceinfra_conn_id,
+            idempotency_key=idempotency_key,
+        )
+        arguments.objects(variables=variables)
+        arguments.region("default_region", default_region)
         self.to_number = to_number
         self.first_message = first_message
         self.call_context = call_context

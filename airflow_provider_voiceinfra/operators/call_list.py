@@ -8,6 +8,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.sdk.exceptions import AirflowFailException
 
+from airflow_provider_voiceinfra.calls import arguments
+from airflow_provider_voiceinfra.calls.calling_hours import CallingHours
+from airflow_provider_voiceinfra.calls.redial import Redial
+from airflow_provider_voiceinfra.calls.stop_when import StopWhen
 from airflow_provider_voiceinfra.lineage import CallLineage
 from airflow_provider_voiceinfra.operators.private_fields import PrivateFieldsOperator, hidden
 from airflow_provider_voiceinfra.operators.stopping import StoppableOperator
@@ -16,9 +20,6 @@ from airflow_provider_voiceinfra.waiting import DEFAULT_TIMEOUT, GRACE, left
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from airflow_provider_voiceinfra.calls.calling_hours import CallingHours
-    from airflow_provider_voiceinfra.calls.redial import Redial
-    from airflow_provider_voiceinfra.calls.stop_when import StopWhen
     from airflow_provider_voiceinfra.operators.list_run import ListRun
 
 
@@ -47,7 +48,8 @@ class OutboundCallListOperator(StoppableOperator, PrivateFieldsOperator, CallLin
     :param default_region: the country, such as ``US``, of numbers without a country code.
     :param max_in_flight: calls of the list that may be going on at a time.
     :param calls_per_second: at most, such as 5 or 0.2; the connection's limit holds too.
-    :param calling_hours: when people may be called, by the clock where they are; the connection's hold too.
+    :param calling_hours: when people may be called, in their local time, such as ``mon-fri 09:00-19:00``; the
+        connection's hold too.
     :param redial: call again who was not reached.
     :param completion_timeout: after which a call is overdue, frees its line and is not redialled.
     :param give_up_after: from the first try on, or from a clear; after it nobody is dialled any more, and rows that
@@ -96,10 +98,10 @@ class OutboundCallListOperator(StoppableOperator, PrivateFieldsOperator, CallLin
         default_region: str | None = None,
         max_in_flight: int = 10,
         calls_per_second: float | None = None,
-        calling_hours: CallingHours | None = None,
+        calling_hours: CallingHours | str | None = None,
         redial: Redial | None = None,
-        completion_timeout: timedelta = DEFAULT_TIMEOUT,
-        give_up_after: timedelta | None = None,
+        completion_timeout: timedelta | float = DEFAULT_TIMEOUT,
+        give_up_after: timedelta | float | None = None,
         max_invalid_fraction: float = 0.05,
         max_failed_fraction: float | None = None,
         suppress_sql: str | None = None,
@@ -113,16 +115,28 @@ class OutboundCallListOperator(StoppableOperator, PrivateFieldsOperator, CallLin
             raise ValueError("give either sql and sql_conn_id, or calls")
         if (suppress_sql or still_due_sql) and sql_conn_id is None:
             raise ValueError("suppress_sql and still_due_sql need an sql_conn_id")
-        if max_in_flight < 1:
-            raise ValueError(f"max_in_flight must be 1 or more, not {max_in_flight!r}")
-        if calls_per_second is not None and not 0.001 <= calls_per_second <= 1_000:  # noqa: PLR2004 - as on the connection
-            raise ValueError(f"calls_per_second must be between 0.001 and 1000, not {calls_per_second!r}")
+        arguments.texts(
+            sql=sql,
+            sql_conn_id=sql_conn_id,
+            key_column=key_column,
+            key_prefix=key_prefix,
+            agent_id=agent_id,
+            from_number=from_number,
+            first_message=first_message,
+            context=context,
+            voiceinfra_conn_id=voiceinfra_conn_id,
+            suppress_sql=suppress_sql,
+            still_due_sql=still_due_sql,
+        )
+        arguments.rows("calls", calls)
+        arguments.region("default_region", default_region)
+        arguments.flags(plan_only=plan_only)
         self.sql = sql
         self.sql_conn_id = sql_conn_id
         self.calls = calls
-        self.column_map = column_map
-        self.variable_columns = variable_columns
-        self.metadata_columns = metadata_columns
+        self.column_map = None if column_map is None else arguments.mapping("column_map", column_map)
+        self.variable_columns = arguments.names("variable_columns", variable_columns)
+        self.metadata_columns = arguments.names("metadata_columns", metadata_columns)
         self.key_column = key_column
         self.key_prefix = key_prefix
         self.agent_id = agent_id
@@ -131,17 +145,18 @@ class OutboundCallListOperator(StoppableOperator, PrivateFieldsOperator, CallLin
         self.context = context
         self.voiceinfra_conn_id = voiceinfra_conn_id
         self.default_region = default_region
-        self.max_in_flight = max_in_flight
-        self.calls_per_second = calls_per_second
-        self.calling_hours = calling_hours
-        self.redial = redial
-        self.completion_timeout = completion_timeout
-        self.give_up_after = give_up_after
-        self.max_invalid_fraction = max_invalid_fraction
-        self.max_failed_fraction = max_failed_fraction
+        self.max_in_flight = arguments.whole_number("max_in_flight", max_in_flight, least=1)
+        # As on the connection.
+        self.calls_per_second = arguments.optional_number("calls_per_second", calls_per_second, 0.001, 1_000)
+        self.calling_hours = CallingHours.of(calling_hours)
+        self.redial = arguments.instance("redial", redial, Redial, "Redial(attempts=3)")
+        self.completion_timeout = arguments.duration("completion_timeout", completion_timeout)
+        self.give_up_after = None if give_up_after is None else arguments.duration("give_up_after", give_up_after)
+        self.max_invalid_fraction = arguments.number("max_invalid_fraction", max_invalid_fraction, 0, 1)
+        self.max_failed_fraction = arguments.optional_number("max_failed_fraction", max_failed_fraction, 0, 1)
         self.suppress_sql = suppress_sql
         self.still_due_sql = still_due_sql
-        self.stop_when = stop_when
+        self.stop_when = arguments.instance("stop_when", stop_when, StopWhen, "StopWhen(consecutive_failed=20)")
         self.plan_only = plan_only
 
     def execute(self, context: Context) -> dict[str, Any]:

@@ -9,6 +9,10 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import conf
 from airflow.sdk.exceptions import AirflowFailException
 
+from airflow_provider_voiceinfra.calls import arguments
+from airflow_provider_voiceinfra.calls.calling_hours import CallingHours
+from airflow_provider_voiceinfra.calls.guard import check_when
+from airflow_provider_voiceinfra.calls.redial import OUTCOMES, Redial
 from airflow_provider_voiceinfra.operators.placing import PlacingOperator
 from airflow_provider_voiceinfra.waiting import (
     DEFAULT_TIMEOUT,
@@ -16,15 +20,11 @@ from airflow_provider_voiceinfra.waiting import (
     CompletionWait,
     ending_of,
     left,
-    names,
-    outcomes,
 )
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from airflow_provider_voiceinfra.calls.calling_hours import CallingHours
-    from airflow_provider_voiceinfra.calls.redial import Redial
     from airflow_provider_voiceinfra.store.records import Call
 
 _POLL_SECONDS = 2.0
@@ -55,12 +55,13 @@ class OutboundCallOperator(PlacingOperator):
         more ways than by the button: "mark success" upstream, reprocessing backfills.
     :param wait_for_completion: wait for the call's end too, and push it as XCom ``completion``, in the form of
         :class:`~airflow_provider_voiceinfra.sensors.call_completion.CallCompletionSensor`.
-    :param completion_timeout: how long to wait, counted from the first try.
+    :param completion_timeout: how long to wait, a timedelta or seconds, counted from the first try.
     :param fail_on_outcomes: outcomes that fail the task, such as ``["failed"]``; a retry would not call again.
     :param completion_fields: what else to push of the completion, such as ``summary``; see the sensor.
     :param deferrable: wait for the completion in the triggerer, where waiting takes no worker.
     :param end_from_trigger: end the task there too, as the sensor does.
-    :param calling_hours: when the person may be called, by the clock where she is; the connection's hold too.
+    :param calling_hours: when the callee may be called, in their local time, such as ``mon-fri 09:00-19:00``; the
+        connection's hold too.
     :param timezone: where she is, such as ``Europe/London``; default: what her number tells. (templated)
     :param not_after: when the call is of no use any more, such as the appointment's time: it is then not placed.
         (templated)
@@ -82,20 +83,36 @@ class OutboundCallOperator(PlacingOperator):
         default_region: str | None = None,
         redial_on_clear: bool = False,
         wait_for_completion: bool = False,
-        completion_timeout: timedelta = DEFAULT_TIMEOUT,
+        completion_timeout: timedelta | float = DEFAULT_TIMEOUT,
         fail_on_outcomes: Collection[str] = (),
         completion_fields: Collection[str] = (),
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
         end_from_trigger: bool = False,
-        calling_hours: CallingHours | None = None,
+        calling_hours: CallingHours | str | None = None,
         timezone: str | None = None,
         not_after: datetime | str | None = None,
         redial: Redial | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        if not isinstance(completion_timeout, timedelta):
-            raise ValueError(f"completion_timeout must be a timedelta, not {completion_timeout!r}")  # noqa: TRY004
+        arguments.texts(
+            to_number=to_number,
+            agent_id=agent_id,
+            from_number=from_number,
+            first_message=first_message,
+            context=context,
+            voiceinfra_conn_id=voiceinfra_conn_id,
+            idempotency_key=idempotency_key,
+        )
+        arguments.objects(variables=variables, metadata=metadata)
+        arguments.region("default_region", default_region)
+        arguments.flags(
+            redial_on_clear=redial_on_clear,
+            wait_for_completion=wait_for_completion,
+            deferrable=deferrable,
+            end_from_trigger=end_from_trigger,
+        )
+        check_when(timezone=timezone, not_after=not_after)
         self.to_number = to_number
         self.agent_id = agent_id
         self.from_number = from_number
@@ -108,15 +125,15 @@ class OutboundCallOperator(PlacingOperator):
         self.default_region = default_region
         self.redial_on_clear = redial_on_clear
         self.wait_for_completion = wait_for_completion or redial is not None
-        self.completion_timeout = completion_timeout
-        self.fail_on_outcomes = outcomes(fail_on_outcomes)
-        self.completion_fields = names("completion_fields", completion_fields)
+        self.completion_timeout = arguments.duration("completion_timeout", completion_timeout)
+        self.fail_on_outcomes = arguments.choices("fail_on_outcomes", fail_on_outcomes, OUTCOMES)
+        self.completion_fields = arguments.names("completion_fields", completion_fields)
         self.deferrable = deferrable
         self.end_from_trigger = end_from_trigger
-        self.calling_hours = calling_hours
+        self.calling_hours = CallingHours.of(calling_hours)
         self.timezone = timezone
         self.not_after = not_after
-        self.redial = redial
+        self.redial = arguments.instance("redial", redial, Redial, "Redial(attempts=3)")
         self._check_that_it_waits()
 
     def execute(self, context: Context) -> str:

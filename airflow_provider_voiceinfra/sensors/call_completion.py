@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseSensorOperator, PokeReturnValue, conf
 from airflow.sdk.exceptions import AirflowFailException, AirflowSensorTimeout
 
+from airflow_provider_voiceinfra.calls import arguments
+from airflow_provider_voiceinfra.calls.redial import OUTCOMES
 from airflow_provider_voiceinfra.templates import TemplatedOperator
 from airflow_provider_voiceinfra.waiting import (
     DEFAULT_TIMEOUT,
@@ -16,8 +18,6 @@ from airflow_provider_voiceinfra.waiting import (
     CompletionWait,
     ending_of,
     left,
-    names,
-    outcomes,
 )
 
 if TYPE_CHECKING:
@@ -55,10 +55,11 @@ class CallCompletionSensor(TemplatedOperator, BaseSensorOperator):
         timeout: timedelta | float = DEFAULT_TIMEOUT,
         **kwargs: Any,
     ) -> None:
-        super().__init__(timeout=timeout, **kwargs)
-        self.call_id = call_id
-        self.fail_on_outcomes = outcomes(fail_on_outcomes)
-        self.completion_fields = names("completion_fields", completion_fields)
+        super().__init__(timeout=arguments.duration("timeout", timeout), **kwargs)
+        arguments.flags(deferrable=deferrable, end_from_trigger=end_from_trigger)
+        self.call_id = _checked(call_id)
+        self.fail_on_outcomes = arguments.choices("fail_on_outcomes", fail_on_outcomes, OUTCOMES)
+        self.completion_fields = arguments.names("completion_fields", completion_fields)
         self.deferrable = deferrable
         self.end_from_trigger = end_from_trigger
 
@@ -118,3 +119,14 @@ class CallCompletionSensor(TemplatedOperator, BaseSensorOperator):
         from airflow_provider_voiceinfra.context import task_source
 
         return call_store().waits.deadline(task_source(context), timedelta(seconds=self.timeout))
+
+
+def _checked(call_id: Any) -> Any:
+    """Check what is known before the task runs; an upstream task may still give None."""
+    each = [call_id] if isinstance(call_id, str) or arguments.is_template(call_id) else call_id
+    wanted = "a call_id, a list of them, or the output of a task"
+    if isinstance(each, bytes) or not isinstance(each, Sequence):
+        raise TypeError(arguments.wrong("call_id", wanted, call_id))
+    if not all(one is None or isinstance(one, str) or arguments.is_template(one) for one in each):
+        raise TypeError(arguments.wrong("call_id", wanted, call_id))
+    return call_id

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from airflow.sdk import BaseHook
 from airflow.sdk.exceptions import AirflowFailException
 
+from airflow_provider_voiceinfra.calls import arguments
 from airflow_provider_voiceinfra.templates import TemplatedOperator
 from airflow_provider_voiceinfra.transfers.columns import columns_for
-from airflow_provider_voiceinfra.waiting import names
 
 if TYPE_CHECKING:
     from airflow.providers.openlineage.extractors import OperatorLineage
@@ -55,12 +55,15 @@ class CallsToSqlOperator(TemplatedOperator):
         super().__init__(**kwargs)
         if (list_id is None) == (since is None):
             raise ValueError("give either list_id or since")
+        arguments.texts(list_id=list_id, sql_conn_id=sql_conn_id, table=table)
+        if not isinstance(since, datetime):
+            arguments.texts(since=since)
         self.list_id = list_id
         self.since = since
         self.sql_conn_id = sql_conn_id
         self.table = table
-        self.metadata_columns = names("metadata_columns", metadata_columns)
-        self.completion_fields = names("completion_fields", completion_fields)
+        self.metadata_columns = arguments.names("metadata_columns", metadata_columns)
+        self.completion_fields = arguments.names("completion_fields", completion_fields)
         columns_for(self.metadata_columns, self.completion_fields)
 
     def execute(self, context: Context) -> int:  # noqa: ARG002 - Airflow's signature

@@ -7,7 +7,8 @@ from typing import Any
 
 from airflow.triggers.base import BaseEventTrigger, TriggerEvent
 
-from airflow_provider_voiceinfra.waiting import outcomes as checked_outcomes
+from airflow_provider_voiceinfra.calls.arguments import choices, flags, texts
+from airflow_provider_voiceinfra.calls.redial import OUTCOMES
 
 
 class CallCompletedEventTrigger(BaseEventTrigger):
@@ -28,9 +29,11 @@ class CallCompletedEventTrigger(BaseEventTrigger):
         self, agent_id: str | None = None, outcomes: Collection[str] = (), *, include_foreign: bool = False
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
+        texts(agent_id=agent_id)
+        flags(include_foreign=include_foreign)
         self.agent_id = agent_id
         # In one order: to Airflow, another one would be another trigger.
-        self.outcomes = sorted(checked_outcomes(outcomes, "outcomes"))
+        self.outcomes = sorted(choices("outcomes", outcomes, OUTCOMES))
         self.include_foreign = include_foreign
 
     def serialize(self) -> tuple[str, dict[str, Any]]:

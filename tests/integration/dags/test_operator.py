@@ -109,7 +109,7 @@ def test_a_number_stays_a_text_where_templates_are_native(run_dag, voiceinfra):
 def test_a_list_of_names_that_is_none_fails_when_the_dag_is_parsed(names):
     from airflow_provider_voiceinfra.operators.outbound_call import OutboundCallOperator
 
-    with pytest.raises(ValueError, match="completion_fields"):
+    with pytest.raises(TypeError, match="completion_fields"):
         OutboundCallOperator(task_id="call", to_number="+12125550100", completion_fields=names)
 
 

@@ -154,7 +154,7 @@ def test_an_integer_that_another_task_has_made_of_a_number_calls_nobody(run, voi
     result = run(way, render_template_as_native_obj=True, params={"number": ABROAD})
     assert result.state == "failed"
     assert not voiceinfra.dials
-    assert "to_number must be a string such as '+14155550100': quote it" in "".join(capfd.readouterr())
+    assert "to_number must be a string" in "".join(capfd.readouterr())
 
 
 @pytest.mark.parametrize(

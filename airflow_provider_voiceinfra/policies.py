@@ -1,0 +1,9 @@
+"""What a DAG says about its calls: when people may be called, whom to call again, and when a list stops."""
+
+from __future__ import annotations
+
+from airflow_provider_voiceinfra.calls.calling_hours import CallingHours
+from airflow_provider_voiceinfra.calls.redial import Redial
+from airflow_provider_voiceinfra.calls.stop_when import StopWhen
+
+__all__ = ["CallingHours", "Redial", "StopWhen"]
