@@ -200,10 +200,11 @@ COMMANDS = (
             ),
             Command(
                 "import",
-                "Put the numbers of a file on the list: one to a line, or a CSV's first column",
+                "Put the numbers of a file on the list: one to a line, or a column of CSV; 1 if any cannot be read",
                 "airflow_provider_voiceinfra.commands.dnc:import_numbers",
                 (
-                    argument("file"),
+                    argument("file", help="UTF-8, with a header or without"),
+                    argument("--column", help="the name of the numbers' column, where it is not the first one"),
                     argument("--region", help="country of numbers without a country code, such as US"),
                     argument("--why", default="", help="for the record"),
                 ),

@@ -6,16 +6,17 @@ import argparse
 import csv
 import getpass
 import sys
-from collections.abc import Iterable, Iterator
 
 from airflow_provider_voiceinfra.calls.errors import InvalidCallError
 from airflow_provider_voiceinfra.calls.numbers import mask, to_e164
 from airflow_provider_voiceinfra.commands import say, telling_errors
+from airflow_provider_voiceinfra.commands.number_file import read_lines
 from airflow_provider_voiceinfra.config import call_store
 from airflow_provider_voiceinfra.spreadsheet import harmless
 from airflow_provider_voiceinfra.store.errors import StoreError
 
 _ROW = "{:<16} {:<20} {:<16} {}"
+_MOST_SHOWN = 20
 _COLUMNS = ("number", "added_at", "added_by", "why")
 
 
@@ -54,15 +55,26 @@ def list_numbers(arguments: argparse.Namespace) -> None:
 
 @telling_errors
 def import_numbers(arguments: argparse.Namespace) -> None:
-    """Put numbers on the list: one to a line, or the first column of a CSV file. One that is wrong stops all."""
+    """Put the numbers of a file on the list: those that can be read, and say which lines cannot."""
     try:
         # As spreadsheets write it, with a mark at its beginning.
         with open(arguments.file, encoding="utf-8-sig", newline="") as file:  # noqa: PTH123 - the user's own words
-            numbers = list(_read(file, arguments.region))
-    except (OSError, UnicodeDecodeError) as error:
-        raise StoreError(f"{arguments.file} cannot be read: {getattr(error, 'strerror', error)}.") from None
+            lines = list(read_lines(file, column=arguments.column, region=arguments.region))
+    except UnicodeDecodeError:
+        raise StoreError(f"{arguments.file} is not UTF-8: save it as such. Nothing was imported.") from None
+    except OSError as error:
+        raise StoreError(f"{arguments.file} cannot be read: {error.strerror}. Nothing was imported.") from None
+    numbers = [line.number for line in lines if line.number is not None]
+    wrong = [line for line in lines if line.number is None]
     added = call_store().do_not_call.add(numbers, actor=getpass.getuser(), why=arguments.why)
-    say(f"{added} numbers are not called any more; {len(set(numbers)) - added} were on the list already.")
+    say(
+        f"{len(lines)} lines read: {added} numbers are not called any more, {len(numbers) - added} were on the list "
+        f"already, {len(wrong)} cannot be read."
+    )
+    if wrong:
+        shown = [f"line {line.place}: {line.problem}" for line in wrong[:_MOST_SHOWN]]
+        more = [f"… and {len(wrong) - _MOST_SHOWN} lines more."] if len(wrong) > _MOST_SHOWN else []
+        raise StoreError("\n".join([*shown, *more, "Fix these lines and import the file again."]))
 
 
 @telling_errors
@@ -76,16 +88,6 @@ def export(_: argparse.Namespace) -> None:
             writer.writerow(map(harmless, (each.number, each.added_at.isoformat(), each.added_by, each.why)))
     if hashed:
         sys.stderr.write(f"{hashed} numbers are kept as hashes, and cannot be exported.\n")
-
-
-def _read(lines: Iterable[str], region: str | None) -> Iterator[str]:
-    for place, row in enumerate(csv.reader(lines), 1):
-        if not row or not row[0].strip() or (place == 1 and not any(map(str.isdigit, row[0]))):
-            continue
-        try:
-            yield to_e164(row[0], field=f"line {place}:", region=region)
-        except InvalidCallError as error:
-            raise StoreError(f"{error} Nothing was imported.") from None
 
 
 def _number(text: str, region: str | None) -> str:

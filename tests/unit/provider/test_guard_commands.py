@@ -85,20 +85,6 @@ def test_a_number_is_added_listed_and_removed(cli, store):  # noqa: F811
     assert cli("dnc", "add", "+1415555")[0] == 1
 
 
-def test_a_file_is_imported_as_a_whole_or_not(cli, store, tmp_path):  # noqa: F811
-    file = tmp_path / "numbers.csv"
-    file.write_text("\ufeffnumber,name\n(415) 555-0100,Ada\n\n+14155550101,Bob\n+14155550101,Bob\n", encoding="utf-8")
-    _, output, _ = cli("dnc", "import", str(file), "--region", "US", "--why", "the state's list")
-    assert output == "2 numbers are not called any more; 0 were on the list already.\n"
-    file.write_text("+14155550102\n+1415555\n", encoding="utf-8")
-    status, _, errors = cli("dnc", "import", str(file))
-    assert status == 1
-    assert "line 2: ••• is not a valid number" in errors
-    assert "Nothing was imported" in errors
-    assert len(list(store.do_not_call.iterate())) == 2
-    assert "cannot be read" in cli("dnc", "import", str(tmp_path / "nowhere"))[2]
-
-
 def test_the_list_is_exported_for_other_systems(cli, store, capsys):  # noqa: F811
     cli("dnc", "add", NUMBER, "--why", "she asked")
     # In full: that is what it is for.
