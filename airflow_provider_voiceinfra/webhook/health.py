@@ -93,10 +93,12 @@ class Health:
         spool, reasons = self._spool, list(self._reasons)
         webhooks = {conn_id: self._secret(conn_id) for conn_id in sorted(self._conn_ids)}
         reasons += [f"{said}: {conn_id}" for conn_id, said in webhooks.items() if said != "ok"]
-        can_take = "ok" in {store, spool["state"]} and "ok" in webhooks.values() and not self._keeper.keeps_nothing
+        # Where both can be written again, what happened a moment ago tells nothing.
+        nowhere = self._keeper.keeps_nothing and not store == spool["state"] == "ok"
+        can_take = "ok" in {store, spool["state"]} and "ok" in webhooks.values() and not nowhere
         if store != "ok":
             reasons.insert(0, f"the call store {store}{': webhooks go to the spool' if can_take else ''}")
-        if self._keeper.keeps_nothing:
+        if nowhere:
             reasons.insert(0, "the latest webhook was kept neither in the call store nor on the spool")
         status = UNAVAILABLE if not can_take else DEGRADED if reasons else "ok"
         return {

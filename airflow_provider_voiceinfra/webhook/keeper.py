@@ -156,15 +156,22 @@ class Keeper:
         except StoreError:
             # Told when it went away.
             return
+        except SpoolError as error:
+            self._tell_once(error.why, str(error))
+            return
         except Exception as error:  # noqa: BLE001 - it is tried again
-            if self.trouble != (trouble := describe(error)):
-                log.error("The spool at %s cannot be emptied: it is tried again. %s", self.spool.folder, trouble)
-            self.trouble = trouble
+            why = describe(error)
+            self._tell_once(why, f"The spool at {self.spool.folder} cannot be emptied: it is tried again. {why}")
             return
         self.trouble = ""
         if self._away and not left.deliveries:
             self._away = False
             log.warning("The call store is back: what was on the spool is in it.")
+
+    def _tell_once(self, trouble: str, message: str) -> None:
+        if trouble != self.trouble:
+            log.error("%s", message)
+        self.trouble = trouble
 
     def _add(self, spool: Spool, deliveries: Sequence[Delivery]) -> None:
         self._claim()

@@ -10,7 +10,6 @@ from airflow_provider_voiceinfra.store.delivery import Delivery
 from airflow_provider_voiceinfra.store.errors import StoreError
 from airflow_provider_voiceinfra.store.records import Kept
 from airflow_provider_voiceinfra.webhook.metrics import CALLS, OUTCOMES, PREFIX, Metrics
-from airflow_provider_voiceinfra.webhook.spool_folder import SpoolError
 
 log = logging.getLogger(__name__)
 
@@ -36,4 +35,4 @@ def describe(error: Exception) -> str:
         return "It does not answer."
     if isinstance(error, OSError):
         return f"{error.strerror or type(error).__name__}."
-    return str(error) if isinstance(error, StoreError | SpoolError) else f"{type(error).__name__}."
+    return str(error) if isinstance(error, StoreError) else f"{type(error).__name__}."

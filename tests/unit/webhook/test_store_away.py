@@ -114,6 +114,18 @@ def test_a_full_spool_is_no_200(serving, tmp_path):
         assert "kept neither" in said["reasons"][0]
 
 
+def test_once_both_are_back_health_says_so_before_the_next_webhook_comes(serving, database, tmp_path):
+    content = database.read_bytes()
+    database.unlink()
+    (tmp_path / "file").touch()
+    with serving(CallStore(f"sqlite:///{database}"), spool=Spool(tmp_path / "file" / "spool")) as url:
+        assert post(url, body()).status_code == 503
+        assert health(url)[0] == 503
+        database.write_bytes(content)
+        (tmp_path / "file").unlink()
+        wait_until(lambda: health(url)[1]["status"] == "ok")
+
+
 def test_what_the_spool_cannot_take_goes_to_the_store_that_is_back(serving, spool, database, monkeypatch):
     monkeypatch.setattr(keeper, "DRAIN_INTERVAL", 60)
     store = CallStore(f"sqlite:///{database}")
