@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -204,8 +204,14 @@ class _Batch:
         """Write what was taken."""
         if self._new:
             self._tx.execute(tables.call_list_row.insert(), self._new)
-        for row_id, changes in self._read_again.items():
-            self._tx.execute(sa.update(tables.call_list_row).where(_row.id == row_id).values(**changes))
+        # Those that only come again, and those that take over what the source says now: a statement for each kind.
+        kinds: defaultdict[frozenset[str], list[dict[str, Any]]] = defaultdict(list)
+        for row_id, changes in sorted(self._read_again.items()):
+            kinds[frozenset(changes)].append({"row": row_id, **{f"new_{name}": changes[name] for name in changes}})
+        for names, rows in kinds.items():
+            values = {name: sa.bindparam(f"new_{name}", type_=_row[name].type) for name in sorted(names)}
+            update = sa.update(tables.call_list_row).where(_row.id == sa.bindparam("row")).values(values)
+            self._tx.execute(update, rows)
 
     def _known_by_key(self, keys: Collection[str]) -> dict[str, Any]:
         """Give the rows that are there, by key; those that are new in this batch are noted as None."""
