@@ -34,7 +34,7 @@ from airflow_provider_voiceinfra.calls.transport import (
     Transport,
     open_gate,
 )
-from airflow_provider_voiceinfra.same_number import contradicts
+from airflow_provider_voiceinfra.same_number import Named, compare
 
 log = logging.getLogger(__name__)
 
@@ -68,6 +68,8 @@ _REDIRECT = "It names another address, where the key is not sent: mend the host 
 _OTHER = "Mend the request, or ask VoiceInfra what the code means."
 
 
+# A number that cannot be read may be anybody's.
+_OF_ANOTHER_CALL = frozenset({Named.ANOTHER, Named.UNREADABLE})
 _MOVED = frozenset(
     {
         HTTPStatus.MOVED_PERMANENTLY,
@@ -137,7 +139,7 @@ class VoiceInfraApi:
         :raises AnswerUnknownError: if it names another number than was sent.
         """
         numbers = {"to_number": request.to_number, "from_number": request.from_number}
-        others = [name for name, sent in numbers.items() if contradicts(said.get(name), sent)]
+        others = [name for name, sent in numbers.items() if compare(said.get(name), sent) in _OF_ANOTHER_CALL]
         if others:
             # The answers that follow would be other calls' too.
             self._transport.drop()

@@ -146,7 +146,7 @@ class Dialer:
             # Whoever could not be told, and however it is stopped: the answer is not lost.
             self.sender.record(lambda: self._store.claims.record_queued(dial.claim, call_id))
             self.count(1)
-        return self._get(dial.claim.ref)
+        return _placed(self._get(dial.claim.ref), why="VoiceInfra gave its call_id to another call too")
 
     def count(self, placed: int) -> None:
         """Tell how many calls VoiceInfra has taken whose answers are recorded."""
@@ -201,11 +201,14 @@ class Dialer:
         return call
 
 
-def _placed(call: Call) -> Call:
-    """Make sure that VoiceInfra has taken a call."""
+def _placed(call: Call, *, why: str = "its answer was never received") -> Call:
+    """Make sure that VoiceInfra has taken a call.
+
+    :param why: that is unknown, where it is.
+    """
     if call.call_id is None:
-        being_placed = ("another task or try is placing it at this moment",)
-        raise CallUnknownError(call.ref, *(being_placed if call.state == CallState.CLAIMED else ()))
+        being_placed = "another task or try is placing it at this moment"
+        raise CallUnknownError(call.ref, being_placed if call.state == CallState.CLAIMED else why)
     return call
 
 

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from airflow_provider_voiceinfra.store import tables
 from airflow_provider_voiceinfra.store.completion_body import says_the_same
+from airflow_provider_voiceinfra.store.completions import NOTHING_SAID
 from airflow_provider_voiceinfra.store.delivery import Delivery
 from airflow_provider_voiceinfra.store.do_not_call import HASH
 from airflow_provider_voiceinfra.store.opt_out import OptOut, called_number
@@ -87,11 +88,11 @@ class Bodies:
                 if each.id is not None:
                     self._again.append({"known": each.id, "at": delivery.received_at})
                 return Kept.DUPLICATE
-        opt_out = None if known else self._opt_out.asked_for(delivery)
+        opt_out = self._opt_out.asked_for(delivery)
         purged = delivery.call_id in self._purged
         if opt_out and purged:
             opt_out = HASH
-        if opt_out and (number := called_number(delivery)):
+        if opt_out and not known and (number := called_number(delivery)):
             self.opted_out.append((delivery.call_id, number, opt_out))
         self._new.append(
             {
@@ -102,8 +103,11 @@ class Bodies:
                 "first": not known,
                 "received_at": delivery.received_at,
                 "outcome": delivery.outcome,
-                "to_number": delivery.party.to_number[:64] if delivery.party and not purged else None,
-                "body": b"" if purged else delivery.body,
+                "agent_id": delivery.party.agent_id[:255] if delivery.party else "",
+                "from_number": delivery.party.from_number[:64] if delivery.party else "",
+                "to_number": delivery.party.to_number[:64] if delivery.party else "",
+                "body": delivery.body,
+                **(NOTHING_SAID if purged else {}),
             }
         )
         known.append(_Body(delivery.digest, bytes=delivery.body))

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from airflow_provider_voiceinfra.store import tables
 from airflow_provider_voiceinfra.store.completion_body import stored_completion
 from airflow_provider_voiceinfra.store.database import Database
+from airflow_provider_voiceinfra.store.disputes import is_disputed
 from airflow_provider_voiceinfra.store.records import Call, CallState, Completion, Event, Source
 
 _PAGE = 500
@@ -49,7 +50,9 @@ class Calls:
         call = self.get(call_id)
         if call is not None:
             return call.completion
-        query = sa.select(tables.completion).where(tables.completion.c.call_id == call_id, tables.completion.c.first)
+        query = sa.select(tables.completion).where(
+            tables.completion.c.call_id == call_id, tables.completion.c.first, ~is_disputed()
+        )
         with self._database.read() as tx:
             row = tx.execute(query).mappings().first()
         return None if row is None else self._completion(row)

@@ -11,10 +11,11 @@ from typing import Any
 import sqlalchemy as sa
 
 from airflow_provider_voiceinfra.store import tables
+from airflow_provider_voiceinfra.store.answers import UNSETTLED, record_answers
 from airflow_provider_voiceinfra.store.budget import TURN_LENGTH, give_back
 from airflow_provider_voiceinfra.store.claiming import Claiming, refused_by
 from airflow_provider_voiceinfra.store.clock import read_time, time_of
-from airflow_provider_voiceinfra.store.completions import lock_call_id, settle
+from airflow_provider_voiceinfra.store.completions import lock_call_id
 from airflow_provider_voiceinfra.store.database import Database
 from airflow_provider_voiceinfra.store.events import record_event, record_events
 from airflow_provider_voiceinfra.store.guard import Guard, Look
@@ -37,8 +38,6 @@ waiting for the answer and reading it may take together. Whoever finds an older 
 
 _NO_RULES = Rules()
 
-_UNSETTLED: dict[str, Any] = {"completion_id": None, "outcome": None, "completed_at": None}
-
 _call = tables.call.c
 # Made once: a list's calls pass them many times a second.
 _IDS: sa.BindParameter[Any] = sa.bindparam("ids", expanding=True)
@@ -49,16 +48,6 @@ _PASS = (
     .where(_call.state == CallState.CLAIMED)
     .values(claim_expires_at=sa.bindparam("until"), fences=_call.fences + 1)
     .returning(_call.id)
-)
-_MEANT = (
-    sa.select(_call.id, _call.owner, _call.call_id, _call.queued_at, _call.webhook_conn_id)
-    .where(sa.or_(_call.id.in_(_IDS), _call.call_id.in_(sa.bindparam("said", expanding=True))))
-    .with_for_update()
-)
-_ANSWERED = (
-    sa.update(tables.call)
-    .where(_call.id == sa.bindparam("row"))
-    .values(**_UNSETTLED, state=CallState.QUEUED, call_id=sa.bindparam("said"), queued_at=sa.bindparam("now"))
 )
 
 
@@ -223,7 +212,7 @@ class Claims:
             lock_party(tx, *parties)
             lock_call_id(tx, *(call_id for _, call_id in answers))
             if answers:
-                self._record_queued(tx, answers)
+                record_answers(tx, answers)
             passed = self._fence(tx, look, waiting)
             look.write()
         return passed
@@ -299,7 +288,8 @@ class Claims:
     def record_queued(self, claim: Claim, call_id: str) -> None:
         """Record VoiceInfra's answer, which outranks whatever the call was settled by in the meantime.
 
-        Where the completion has come before it, the call is completed.
+        Where the completion has come before it, the call is completed. Where another call was answered with the same
+        ``call_id``, both are unknown.
         """
         self.record_all_queued([(claim, call_id)])
 
@@ -307,25 +297,13 @@ class Claims:
         """Record several answers in one transaction; see :meth:`record_queued`."""
         self.advance(answers, [])
 
-    @staticmethod
-    def _record_queued(tx: sa.Connection, answers: Sequence[tuple[Claim, str]]) -> None:
-        ours, others = _meant_by(tx, answers)
-        if not ours:
-            return
-        now = time_of(tx)
-        tx.execute(_ANSWERED, [{"row": row_id, "said": call_id, "now": now} for row_id, call_id in ours.items()])
-        record_events(tx, "queued", {row_id: {"call_id": call_id} for row_id, call_id in ours.items()})
-        _take_back(tx, others)
-        settle(tx, set(ours.values()))
-        recover_all(tx, {claim.party for claim, _ in answers})
-
     def record_rejected(self, claim: Claim, code: str, message: str) -> None:
         """Record that VoiceInfra refused the call; its key is free for a mended request."""
         with self._database.write() as tx:
             lock_party(tx, claim.party)
             answer: dict[str, Any] = {"state": CallState.REJECTED, "call_id": None, "holds_key": False}
             answer |= {"error_code": code[:64], "error_message": message}
-            if self._let_go(tx, claim, **_UNSETTLED, **answer):
+            if self._let_go(tx, claim, **UNSETTLED, **answer):
                 record_event(tx, claim.id, "rejected", code=code)
                 recover(tx, claim.party)
 
@@ -397,25 +375,3 @@ class Claims:
         if only is not None:
             condition.append(tables.call.c.state == only)
         return tx.execute(sa.update(tables.call).where(*condition).values(**values)).rowcount == 1
-
-
-def _meant_by(tx: sa.Connection, answers: Sequence[tuple[Claim, str]]) -> tuple[dict[int, str], list[int]]:
-    """Look which claims are ours still, whatever became of them, and which other calls have the same ``call_id``.
-
-    :return: each ``call_id`` by the row of our call; and the rows of others, which were recovered by it.
-    """
-    said = {claim.id: call_id for claim, call_id in answers}
-    rows = {row.id: row for row in tx.execute(_MEANT, {"ids": list(said), "said": list(said.values())})}
-    ours = {claim.id: said[claim.id] for claim, _ in answers if rows[claim.id].owner == claim.owner}
-    accounts = {claim.party.webhook_conn_id for claim, _ in answers}
-    others = [row for row in rows.values() if row.id not in ours and row.call_id in ours.values()]
-    return ours, [row.id for row in others if row.queued_at is None and row.webhook_conn_id in accounts]
-
-
-def _take_back(tx: sa.Connection, row_ids: Sequence[int]) -> None:
-    """Undo the recovery of calls by a ``call_id``: an answer proves that it is another call's."""
-    if row_ids:
-        undone = {**_UNSETTLED, "state": CallState.UNKNOWN, "call_id": None}
-        tx.execute(sa.update(tables.call).where(tables.call.c.id.in_(row_ids)).values(undone))
-        why = {"why": "the completion that settled it is another call's"}
-        record_events(tx, "unknown", dict.fromkeys(row_ids, why))

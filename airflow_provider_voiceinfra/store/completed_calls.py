@@ -17,6 +17,7 @@ import sqlalchemy as sa
 from airflow_provider_voiceinfra.store import tables
 from airflow_provider_voiceinfra.store.completion_body import stored_completion
 from airflow_provider_voiceinfra.store.database import Database
+from airflow_provider_voiceinfra.store.disputes import is_disputed
 from airflow_provider_voiceinfra.store.locks import lock
 from airflow_provider_voiceinfra.store.records import CallState, Completion
 
@@ -26,8 +27,9 @@ _columns, _call, _completion = tables.completed_call.c, tables.call.c, tables.co
 _NEW = sa.select(_columns.id).where(_columns.place.is_(None)).order_by(_columns.id)
 _LAST = sa.select(_columns.place).where(_columns.place.is_not(None)).order_by(_columns.place.desc()).limit(1)
 _known = tables.call.alias().c
-_IS_OF_CALL = sa.exists().where(
-    _known.call_id == _completion.call_id, _known.webhook_conn_id == _completion.webhook_conn_id
+_IS_OF_CALL = sa.or_(
+    sa.exists().where(_known.call_id == _completion.call_id, _known.webhook_conn_id == _completion.webhook_conn_id),
+    is_disputed(),
 )
 _ADD_FOREIGN = tables.completed_call.insert().from_select(
     ["completion", "at"],

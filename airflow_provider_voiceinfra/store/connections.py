@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from airflow_provider_voiceinfra.store import tables
 from airflow_provider_voiceinfra.store.completions import lock_call_id, settle
 from airflow_provider_voiceinfra.store.database import Database
+from airflow_provider_voiceinfra.store.disputes import copy_disputes
 from airflow_provider_voiceinfra.store.events import record_events
 from airflow_provider_voiceinfra.store.holds import Scope
 from airflow_provider_voiceinfra.store.locks import lock
@@ -104,6 +105,7 @@ class Connections:
             mine = (_hold.environment == self._environment, _hold.scope == Scope.CONNECTION, _hold.name == old)
             tx.execute(sa.update(tables.hold).where(*mine, _hold.released_at.is_(None)).values(name=new))
             _move_budget(tx, self._environment, old, new)
+            copy_disputes(tx, old, new)
         return Moved(moved, completed)
 
 
@@ -129,7 +131,7 @@ def _move(tx: sa.Connection, calls: Collection[Any], old: str, new: str, actor: 
     theirs = (_completion.call_id.in_(call_ids), _completion.webhook_conn_id == old, ~came_by_new)
     tx.execute(sa.update(tables.completion).where(*theirs).values(webhook_conn_id=new))
     settled = settle(tx, call_ids)
-    notify(tx, settled)
+    notify(tx, settled.call_ids)
     for party in sorted(parties):
         recover(tx, party)
     ended = sa.select(sa.func.count()).select_from(tables.call)

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from airflow_provider_voiceinfra.store import tables
 from airflow_provider_voiceinfra.store.bodies import Bodies
 from airflow_provider_voiceinfra.store.completed_calls import add_foreign
-from airflow_provider_voiceinfra.store.completions import lock_call_id, settle
+from airflow_provider_voiceinfra.store.completions import Settled, lock_call_id, settle
 from airflow_provider_voiceinfra.store.database import Database
 from airflow_provider_voiceinfra.store.delivery import Delivery
 from airflow_provider_voiceinfra.store.do_not_call import add_person
@@ -102,11 +102,26 @@ def _complete(tx: sa.Connection, completions: Sequence[tuple[Delivery, Party]], 
     bodies.write()
     for call_id, number, kept_as in bodies.opted_out:
         add_person(tx, number, kept_as, call_id)
-    new = [pair for pair, what in zip(completions, brought, strict=True) if what is Kept.NEW]
-    notify(tx, [each.call_id for each, _ in new])
-    if new:
-        settled = settle(tx, {each.call_id for each, _ in new})
-        others = [(each, party) for each, party in new if each.call_id not in settled]
-        recover_all(tx, {party for _, party in others})
-        add_foreign(tx, {each.call_id for each, _ in others})
+    news = [each for (each, _), what in zip(completions, brought, strict=True) if what is not Kept.DUPLICATE]
+    if not news:
+        return iter(brought)
+    notify(tx, [each.call_id for each in news])
+    settled = settle(tx, {each.call_id for each in news})
+    brought = [_after(settled, each, what) for (each, _), what in zip(completions, brought, strict=True)]
+    others = [
+        (each, party)
+        for (each, party), what in zip(completions, brought, strict=True)
+        if what is Kept.NEW and each.call_id not in settled.call_ids
+    ]
+    recover_all(tx, {party for _, party in others})
+    add_foreign(tx, {each.call_id for each, _ in others})
     return iter(brought)
+
+
+def _after(settled: Settled, delivery: Delivery, brought: Kept) -> Kept:
+    """Say what a delivery has brought, once it is known which calls were completed by which."""
+    if brought is Kept.DUPLICATE:
+        return brought
+    if delivery.digest in settled.contradicting:
+        return Kept.CONTRADICTION
+    return Kept.NEW if delivery.digest in settled.taken else brought

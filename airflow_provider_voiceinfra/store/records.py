@@ -195,6 +195,8 @@ class Kept(StrEnum):
     """Nothing that was not there."""
     CONFLICT = "conflict"
     """Another body for a call that had one: kept beside the first, and never acted upon."""
+    CONTRADICTION = "contradiction"
+    """A completion that names another number than was called: kept, and it completes nothing."""
     QUARANTINED = "quarantined"
     """Something that is not understood."""
 

@@ -18,6 +18,7 @@ from airflow_provider_voiceinfra.store.budget import give_back
 from airflow_provider_voiceinfra.store.clock import time_of
 from airflow_provider_voiceinfra.store.completed_calls import add_completed
 from airflow_provider_voiceinfra.store.completion_body import parse_completion
+from airflow_provider_voiceinfra.store.disputes import is_disputed
 from airflow_provider_voiceinfra.store.do_not_call import add_person
 from airflow_provider_voiceinfra.store.events import record_event, record_events
 from airflow_provider_voiceinfra.store.locks import lock_all
@@ -157,6 +158,7 @@ def _unmatched(tx: sa.Connection, party: Party, calls: Sequence[Any]) -> list[_U
         columns.webhook_conn_id == party.webhook_conn_id,
         columns.first,
         ~known,
+        ~is_disputed(),
     )
     found = [_Unmatched(row, parse_completion(row.body)) for row in tx.execute(query)]
     return [each for each in found if each.party == party]

@@ -6,6 +6,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from airflow_provider_voiceinfra.same_number import Named, compare
 from airflow_provider_voiceinfra.store import tables
 from airflow_provider_voiceinfra.store.budget import give_back
 from airflow_provider_voiceinfra.store.completions import lock_call_id, settle
@@ -95,6 +96,6 @@ def _check_party(tx: sa.Connection, row: Any, call_id: str) -> None:
     query = sa.select(columns.to_number).where(
         columns.call_id == call_id, columns.webhook_conn_id == row.webhook_conn_id
     )
-    called = tx.scalar(query)
-    if called is not None and called != row.to_number:
+    called = tx.scalars(query).all()
+    if called and all(compare(number, row.to_number) is Named.ANOTHER for number in called):
         raise ResolutionError(f"{call_id} called another number than {row.ref}: it is another call.")

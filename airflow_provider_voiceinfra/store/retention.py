@@ -20,6 +20,7 @@ import sqlalchemy as sa
 
 from airflow_provider_voiceinfra.store import tables
 from airflow_provider_voiceinfra.store.calls import LOST
+from airflow_provider_voiceinfra.store.completions import NOTHING_SAID
 from airflow_provider_voiceinfra.store.database import Database
 from airflow_provider_voiceinfra.store.do_not_call import hash_number
 from airflow_provider_voiceinfra.store.list_rows import RowState
@@ -172,5 +173,5 @@ def _empty_bodies(tx: sa.Connection, table: sa.Table, ids: Sequence[int]) -> Non
         # By its index.
         .where(_completion.call_id.in_(sa.select(table.c.call_id).where(table.c.id.in_(ids))))
         .where(sa.exists().where(*same, named.id.in_(ids)), sa.func.length(_completion.body) > 0)
-        .values(body=b"", to_number=None)
+        .values(NOTHING_SAID)
     )

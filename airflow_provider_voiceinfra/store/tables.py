@@ -202,13 +202,16 @@ completion = sa.Table(
     sa.Column("call_id", sa.String(255), nullable=False),
     # Of the body as it was signed.
     sa.Column("digest", sa.LargeBinary, nullable=False),
-    # False for a second body that says something else about the same call: kept, and never acted upon.
+    # False for one that names another number than its call's, and for a second body that says something else about the
+    # same call: kept, and never acted upon.
     sa.Column("first", sa.Boolean, nullable=False),
     sa.Column("received_at", UtcDateTime, nullable=False),
     sa.Column("outcome", sa.String(64), nullable=False),
     # Where the person asked not to be called again: how her number is to be kept, as a number or as a hash.
     sa.Column("opt_out", sa.String(8)),
-    # Finds the completions that may be an unknown call's; all else that was said is in the body.
+    # Who called whom, as the webhook says; all else that was said is in the body.
+    sa.Column("agent_id", sa.String(255)),
+    sa.Column("from_number", sa.String(64)),
     sa.Column("to_number", sa.String(64)),
     # The bytes as they were signed; none once it is purged, and never again.
     sa.Column("body", sa.LargeBinary, nullable=False),
@@ -219,6 +222,14 @@ completion = sa.Table(
     sa.Index(None, "received_at", "to_number"),
     # An id is never used again, not even when the newest row was deleted.
     sqlite_autoincrement=True,
+)
+
+disputed_call_id = sa.Table(
+    "voiceinfra_disputed_call_id",
+    metadata,
+    # Given in the answers to more than one POST: whose call it is, only a person can find out.
+    sa.Column("call_id", sa.String(255), primary_key=True),
+    sa.Column("webhook_conn_id", sa.String(250), primary_key=True),
 )
 
 quarantine = sa.Table(

@@ -124,6 +124,15 @@ def test_a_calls_timeline_tells_how_often_it_was_delivered_and_by_whom_it_was_re
     assert "delivered with other words, which are kept aside" in shown
 
 
+def test_a_calls_timeline_tells_of_a_completion_of_another_number(visit, store):
+    ours = queued(store, "call-1")
+    deliver(store, "call-1", to_number="+14155550123")
+    shown = text(get(visit(), f"/{ours.ref}"))
+    assert "completion contradicts" in shown
+    assert "why: it names another to_number than was called" in shown
+    assert "5550123" not in shown
+
+
 def test_an_unknown_call_says_what_can_be_done(visit, store):
     ours, rival = (claim(store, key) for key in ("one", "two"))
     for each in (ours, rival):

@@ -154,7 +154,7 @@ def test_a_completed_call_is_found_with_what_was_said(store):
     with wire(queued) as server:
         ours = dialer(store, server.url)
         ours.place(intent())
-        deliver(store, "call-1", summary="fine")
+        deliver(store, "call-1", to_number=NUMBER, summary="fine")
         assert ours.place(intent()).completion.summary == "fine"
 
 

@@ -9,7 +9,7 @@ import pytest
 from airflow_provider_voiceinfra.calls.errors import CallUnknownError, RateLimitedError
 from airflow_provider_voiceinfra.calls.retry import RetryPolicy
 from tests.unit.calls.samples import dialer, intent, only_call
-from tests.unit.calls.wire import answer, hang_up, queued, refuse, wire
+from tests.unit.calls.wire import answer, hang_up, queued, queued_each, refuse, wire
 from tests.unit.store.race import PATIENCE, in_processes, in_threads
 from tests.unit.store.samples import events
 
@@ -81,19 +81,33 @@ def test_a_key_that_is_let_go_goes_to_the_next_who_waits(open_store):
 
 
 def test_races_for_different_keys_do_not_meet(open_store):
-    with wire(queued) as server:
+    with wire(queued_each) as server:
         in_threads(*[lambda key=str(n): dialer(open_store(), server.url).place(intent(key)) for n in range(5)])
     assert len(server.requests) == 5
 
 
 def test_environments_do_not_meet(open_store):
-    with wire(queued) as server:
+    with wire(queued_each) as server:
         for environment in ("staging", "production"):
             store = open_store(environment=environment)
             call = dialer(store, server.url).place(intent())
             assert events(store, call.id) == ["claimed", "dialling", "queued"]
             assert only_call(store) == call
     assert len(server.requests) == 2
+
+
+def test_two_calls_that_are_answered_with_one_call_id_are_both_unknown(open_store):
+    with wire(queued) as server:
+        ours = dialer(open_store(), server.url)
+        first = ours.place(intent("one"))
+        with pytest.raises(CallUnknownError, match="VoiceInfra gave its call_id to another call too"):
+            ours.place(intent("two"))
+        assert {call.state for call in open_store().calls.iterate()} == {"unknown"}
+        for key in ("one", "two"):
+            with pytest.raises(CallUnknownError):
+                ours.place(intent(key))
+    assert len(server.requests) == 2
+    assert first.call_id == "call-1"
 
 
 def test_a_rejected_key_is_dialled_again_only_by_who_asks_again(open_store):

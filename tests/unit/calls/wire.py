@@ -8,6 +8,7 @@ import socket
 import ssl
 import struct
 import threading
+import uuid
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -140,3 +141,8 @@ def keep_alive(talk: Talk) -> None:
 
 
 queued = answer(200, {"call_id": "call-1", "status": "queued"})
+
+
+def queued_each(talk: Talk) -> None:
+    """Take each request as a call of its own."""
+    answer(200, {"call_id": f"call-{uuid.uuid4().hex}", "status": "queued"})(talk)

@@ -11,7 +11,7 @@ import pytest
 from airflow_provider_voiceinfra import config
 from airflow_provider_voiceinfra.cli import main
 from airflow_provider_voiceinfra.store.records import Source
-from tests.unit.store.samples import NUMBER, SECRET, claim, deliver, new_call, state
+from tests.unit.store.samples import NUMBER, SECRET, claim, deliver, new_call, queued, state
 from tests.unit.store.test_recovery import started, unknown
 
 
@@ -57,6 +57,13 @@ def test_a_call_is_shown_with_its_history_and_without_its_words(cli, store):
     _, output, _ = cli("calls", "show", ours.ref)
     for word in ("completed", "call-1", "answered", "+1415•••0100", "claimed", "dialling", "unknown", "recovered"):
         assert word in output
+
+
+def test_a_call_shows_the_completion_of_another_number(cli, store):
+    ours = queued(store, "call-1")
+    deliver(store, "call-1", to_number="+14155550123")
+    _, output, _ = cli("calls", "show", ours.ref)
+    assert "completion_contradicts (why it names another to_number than was called)" in output
 
 
 def test_an_unknown_call_says_what_can_be_done_and_what_is_in_the_way(cli, store):

@@ -11,7 +11,7 @@ from airflow_provider_voiceinfra.store import call_filter, call_pages, tables
 from airflow_provider_voiceinfra.store.call_filter import CallFilter
 from airflow_provider_voiceinfra.store.call_pages import Edge
 from airflow_provider_voiceinfra.store.records import Source
-from tests.unit.store.samples import claim, deliver, queued
+from tests.unit.store.samples import NUMBER, claim, deliver, queued
 
 START = datetime(2026, 11, 1, tzinfo=UTC)
 
@@ -125,7 +125,7 @@ def completed(store, call_id, outcome, **changes):
     ref = place(store, key=call_id, **changes)
     with store.database.write() as tx:
         tx.execute(sa.update(tables.call).where(tables.call.c.ref == ref).values(state="queued", call_id=call_id))
-    deliver(store, call_id, call_outcome=outcome)
+    deliver(store, call_id, call_outcome=outcome, to_number=changes.get("to_number", NUMBER))
     return ref
 
 

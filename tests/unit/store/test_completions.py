@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from airflow_provider_voiceinfra.store import completions, tables
+from airflow_provider_voiceinfra.store import completions
 from airflow_provider_voiceinfra.store.records import Kept
 from tests.unit.store.race import in_threads
-from tests.unit.store.samples import claim, deliver, queued, rows, state
+from tests.unit.store.samples import claim, deliver, queued, state
 
 
 def test_a_completion_ends_its_call(store):
@@ -56,13 +56,6 @@ def test_a_call_that_nobody_placed_here_is_kept_and_found(store):
     assert store.completions.outcomes(["strange", "none"]) == {"strange": "answered"}
     assert store.calls.completion("strange").summary == "said elsewhere"
     assert store.calls.completion("none") is None
-
-
-def test_every_call_that_has_the_id_is_ended(store, open_store):
-    queued(store, "call-1")
-    queued(open_store(environment="staging"), "call-1")
-    deliver(store, "call-1")
-    assert [row.state for row in rows(store, tables.call)] == ["completed", "completed"]
 
 
 def test_outcomes_of_more_calls_than_a_query_takes(store, monkeypatch):

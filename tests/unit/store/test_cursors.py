@@ -102,7 +102,7 @@ def test_whatever_the_page(store, monkeypatch, count):
 class TestWhenACallBecomesCompleted:
     def test_by_its_completion_that_came_before_its_answer(self, store):
         ours = claim(store)
-        deliver(store, "a", to_number="+12125550100")
+        deliver(store, "a", from_number="+12125550100")
         assert read(store) == []
         store.claims.record_queued(ours, "a")
         assert read(store) == ["a"]

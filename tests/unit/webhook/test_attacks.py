@@ -53,6 +53,17 @@ def test_who_knows_the_secret_may_speak_first_and_is_found_out_when_voiceinfra_s
     assert figures["voiceinfra.webhooks.conflict"] == 1
 
 
+def test_a_completion_of_another_number_is_counted_and_completes_nothing(url, store, figures):
+    sent = queued(store, "call_1", to_number=NUMBER)
+    assert post(url, body("call_1", to_number="+14155550199")).status_code == 200
+    assert store.calls.get(sent.ref).state == "queued"
+    assert figures["voiceinfra.webhooks.contradiction"] == 1
+    assert figures["voiceinfra.webhooks.new"] == figures["voiceinfra.calls.completed.answered"] == 0
+    assert post(url, body("call_1", to_number=NUMBER)).status_code == 200
+    assert store.calls.get(sent.ref).state == "completed"
+    assert figures["voiceinfra.webhooks.new"] == figures["voiceinfra.calls.completed.answered"] == 1
+
+
 def test_nobody_reads_anything_by_sending(url):
     for content, secret in ((body(), "s3cret"), (body(), "guess"), (b"", "s3cret"), (b"{", "guess")):
         assert post(url, content, secret=secret).content == b""

@@ -25,6 +25,8 @@ def upgrade() -> None:
         sa.Column("received_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("outcome", sa.String(length=64), nullable=False),
         sa.Column("opt_out", sa.String(length=8)),
+        sa.Column("agent_id", sa.String(length=255)),
+        sa.Column("from_number", sa.String(length=64)),
         sa.Column("to_number", sa.String(length=64)),
         sa.Column("body", sa.LargeBinary, nullable=False),
         sa.Column("redeliveries", sa.Integer, nullable=False, server_default="0"),
@@ -40,6 +42,12 @@ def upgrade() -> None:
         "voiceinfra_completion",
         ["received_at", "to_number"],
         unique=False,
+    )
+    op.create_table(
+        "voiceinfra_disputed_call_id",
+        sa.Column("call_id", sa.String(length=255), nullable=False),
+        sa.Column("webhook_conn_id", sa.String(length=250), nullable=False),
+        sa.PrimaryKeyConstraint("call_id", "webhook_conn_id", name="pk_voiceinfra_disputed_call_id"),
     )
     op.create_table(
         "voiceinfra_quarantine",
