@@ -7,7 +7,7 @@ import functools
 from airflow.sdk import conf
 
 from airflow_provider_voiceinfra.store.call_store import CallStore
-from airflow_provider_voiceinfra.webhook.environment import SECTION, Settings, parse_settings
+from airflow_provider_voiceinfra.webhook.environment import SECTION, Settings, boolean, parse_settings
 
 
 @functools.cache
@@ -17,10 +17,10 @@ def call_store() -> CallStore:
     :raises StoreError: if ``[voiceinfra] call_store`` is no URL of SQLite or PostgreSQL.
     """
     return CallStore(
-        conf.get(SECTION, "call_store"),
-        environment=conf.get(SECTION, "environment"),
-        extracted_field=conf.get(SECTION, "extracted_field"),
-        hash_do_not_call=conf.getboolean(SECTION, "hash_do_not_call"),
+        setting("call_store"),
+        environment=setting("environment"),
+        extracted_field=setting("extracted_field"),
+        hash_do_not_call=boolean("hash_do_not_call", setting("hash_do_not_call")),
     )
 
 
@@ -29,9 +29,14 @@ def receiver_settings() -> Settings:
 
     :raises SettingError: if one cannot be used.
     """
-    return parse_settings(lambda option: conf.get(SECTION, option).strip())
+    return parse_settings(setting)
 
 
 def retention_days() -> int:
     """Give the days for which words and numbers are kept; 0 means for good."""
-    return int(conf.getint(SECTION, "retention_days"))
+    return int(setting("retention_days"))
+
+
+def setting(option: str) -> str:
+    """Give the text of an option. A command or a secrets backend may add a line's end, which is no part of it."""
+    return str(conf.get(SECTION, option)).strip()

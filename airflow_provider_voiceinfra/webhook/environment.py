@@ -8,6 +8,9 @@ from __future__ import annotations
 import configparser
 import json
 import os
+import shlex
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,8 +25,9 @@ from airflow_provider_voiceinfra.webhook.spool import Spool
 
 SECTION = "voiceinfra"
 
-# As Airflow reads it.
-_TRUE = frozenset({"true", "t", "1"})
+_OPTIONS = get_provider_info()["config"][SECTION]["options"]
+# As Airflow reads them.
+_BOOLEANS = {"true": True, "t": True, "1": True, "false": False, "f": False, "0": False}
 
 
 class SettingError(Exception):
@@ -66,7 +70,10 @@ def settings() -> Settings:
 
     :raises SettingError: if one is missing or cannot be used.
     """
-    return parse_settings(_get)
+    try:
+        return parse_settings(_get)
+    except configparser.Error as error:
+        raise SettingError(f"airflow.cfg cannot be read: {type(error).__name__}. Write % as %% there.") from None
 
 
 def parse_settings(get: Callable[[str], str]) -> Settings:
@@ -85,11 +92,21 @@ def parse_settings(get: Callable[[str], str]) -> Settings:
             spool=Spool(Path(folder)) if folder else None,
             forward_to=forward_urls(get("forward_to"), conn_ids),
             opt_out_field=get("opt_out_field"),
-            hash_do_not_call=get("hash_do_not_call").lower() in _TRUE,
+            hash_do_not_call=boolean("hash_do_not_call", get("hash_do_not_call")),
             extracted_field=get("extracted_field"),
         )
     except ValueError as error:
         raise SettingError(f"A setting in [{SECTION}] cannot be used: {error}") from None
+
+
+def boolean(option: str, text: str) -> bool:
+    """Read an option that is true or false.
+
+    :raises ValueError: if it is neither.
+    """
+    if text.lower() not in _BOOLEANS:
+        raise ValueError(f"{option} must be True or False, not {text!r}.")
+    return _BOOLEANS[text.lower()]
 
 
 def forward_urls(text: str, conn_ids: frozenset[str]) -> tuple[str, ...]:
@@ -127,17 +144,65 @@ def _extra_of_uri(text: str) -> object:
 
 
 def _get(option: str) -> str:
-    variable = _variable(option)
-    home = os.environ.get("AIRFLOW_HOME", str(Path("~/airflow").expanduser()))
-    file = configparser.ConfigParser(interpolation=None)
-    file.read(os.environ.get("AIRFLOW_CONFIG", f"{home}/airflow.cfg"))
-    for ending in ("_cmd", "_secret"):
-        if variable + ending.upper() in os.environ or file.has_option(SECTION, option + ending):
+    """Look an option up where Airflow does, in its order: variable, file, command, secrets backend, default."""
+    variable, file, known = _variable(option), _file(), _OPTIONS[option]
+    places = (
+        (os.environ.get(variable), _expanded),
+        (os.environ.get(f"{variable}_CMD"), _output),
+        (os.environ.get(f"{variable}_SECRET"), lambda _: _airflow_says(option)),
+        (file.get(SECTION, option, fallback=None), _expanded),
+        (file.get(SECTION, f"{option}_cmd", fallback=None), _output),
+        (file.get(SECTION, f"{option}_secret", fallback=None), lambda _: _airflow_says(option)),
+    )
+    for found, read in places:
+        if found is None:
+            continue
+        if read is not _expanded and not known.get("sensitive"):
             raise SettingError(
-                f"[{SECTION}] {option}{ending} is known to Airflow only: give the receiver {variable} itself."
+                f"[{SECTION}] {option} is given by a command or a secrets backend, which Airflow ignores for this "
+                f"option: set {variable} itself."
             )
-    default = get_provider_info()["config"][SECTION]["options"][option]["default"].replace("{AIRFLOW_HOME}", home)
-    return os.environ.get(variable, file.get(SECTION, option, fallback=default).replace("%%", "%")).strip()
+        return read(found).strip()
+    return _expanded(known["default"].replace("{AIRFLOW_HOME}", _home())).strip()
+
+
+def _file() -> configparser.ConfigParser:
+    file = configparser.ConfigParser()
+    file.read(os.environ.get("AIRFLOW_CONFIG", f"{_home()}/airflow.cfg"))
+    return file
+
+
+def _home() -> str:
+    return _expanded(os.environ.get("AIRFLOW_HOME", "~/airflow"))
+
+
+def _expanded(text: str) -> str:
+    """Expand ``$VAR`` and ``~`` as Airflow does: until nothing changes any more."""
+    while (expanded := os.path.expanduser(os.path.expandvars(text))) != text:  # noqa: PTH111 - of any text, not a path
+        text = expanded
+    return text
+
+
+def _output(command: str) -> str:
+    """Run the command that prints a setting."""
+    try:
+        words = shlex.split(command)
+        return subprocess.run(words, check=True, capture_output=True, text=True).stdout  # noqa: S603 - the administrator's own
+    except (OSError, ValueError, subprocess.CalledProcessError) as error:
+        status = f"exit status {error.returncode}" if isinstance(error, subprocess.CalledProcessError) else str(error)
+        raise SettingError(f"A command in [{SECTION}] that is to print a setting failed: {status}.") from None
+
+
+def _airflow_says(option: str) -> str:
+    """Ask Airflow, which knows the secrets backends."""
+    command = (sys.executable, "-m", "airflow", "config", "get-value", SECTION, option)
+    found = subprocess.run(command, check=False, capture_output=True, text=True)  # noqa: S603 - Airflow's own program
+    if found.returncode:
+        raise SettingError(
+            f"[{SECTION}] {option} is in a secrets backend that Airflow could not read: try "
+            f"`airflow config get-value {SECTION} {option}`."
+        )
+    return found.stdout
 
 
 def _variable(option: str) -> str:

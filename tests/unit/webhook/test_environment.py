@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 import json
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -42,20 +47,93 @@ def test_no_spool_is_no_spool(monkeypatch):
     assert settings().spool is None
 
 
+def both(option):
+    """What the receiver by itself and Airflow make of an option."""
+    found = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            f"from airflow_provider_voiceinfra.config import setting; print(repr(setting({option!r})))",
+        ],
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    return getattr(settings(), option), ast.literal_eval(found.stdout.splitlines()[-1])
+
+
 @pytest.mark.parametrize("place", ["environment", "file"])
-@pytest.mark.parametrize("ending", ["_cmd", "_secret"])
-def test_what_only_airflow_can_look_up_is_not_ignored(monkeypatch, tmp_path, ending, place):
+@pytest.mark.parametrize(
+    ("given", "means"),
+    [
+        ("sqlite:////there.db\n", "sqlite:////there.db"),
+        ("  sqlite:////there.db  ", "sqlite:////there.db"),
+        ("sqlite:///$STORES/one.db", "sqlite:////data/one.db"),
+        ("sqlite:///${STORES}/one.db", "sqlite:////data/one.db"),
+        ("postgresql://u:100%%@db/one", "postgresql://u:100%@db/one"),
+    ],
+)
+def test_a_setting_is_read_as_airflow_reads_it(monkeypatch, home, place, given, means):
+    monkeypatch.setenv("STORES", "/data")
     if place == "environment":
-        monkeypatch.setenv(f"AIRFLOW__VOICEINFRA__CALL_STORE{ending.upper()}", "cat /run/secret")
+        monkeypatch.setenv("AIRFLOW__VOICEINFRA__CALL_STORE", given.replace("%%", "%"))
     else:
-        (tmp_path / "airflow.cfg").write_text(f"[voiceinfra]\ncall_store{ending} = cat /run/secret\n")
-        monkeypatch.setenv("AIRFLOW_CONFIG", str(tmp_path / "airflow.cfg"))
-    with pytest.raises(SettingError, match="AIRFLOW__VOICEINFRA__CALL_STORE itself"):
+        (home / "airflow.cfg").write_text(f"[voiceinfra]\ncall_store = {given}\n")
+    assert both("call_store") == (means, means)
+
+
+def test_a_folder_is_expanded_too(monkeypatch, home):
+    monkeypatch.setenv("AIRFLOW__VOICEINFRA__SPOOL", "$AIRFLOW_HOME/spool")
+    assert settings().spool.folder == home / "spool"
+    monkeypatch.setenv("HOME", "/home/airflow")
+    monkeypatch.setenv("AIRFLOW__VOICEINFRA__SPOOL", "~/spool")
+    assert settings().spool.folder == Path("/home/airflow/spool")
+
+
+@pytest.mark.parametrize("place", ["environment", "file"])
+def test_a_setting_that_a_command_prints_is_read_by_both(monkeypatch, home, place):
+    (home / "store").write_text("sqlite:////from/a/command.db\n")
+    if place == "environment":
+        monkeypatch.setenv("AIRFLOW__VOICEINFRA__CALL_STORE_CMD", f"cat {home}/store")
+    else:
+        (home / "airflow.cfg").write_text(f"[voiceinfra]\ncall_store_cmd = cat {home}/store\n")
+    assert both("call_store") == ("sqlite:////from/a/command.db",) * 2
+
+
+def test_so_is_one_from_a_secrets_backend(monkeypatch, home):
+    (home / "variables.json").write_text("{}")
+    (home / "backend.py").write_text(
+        "from airflow.secrets.local_filesystem import LocalFilesystemBackend\n"
+        "class Backend(LocalFilesystemBackend):\n"
+        "    def get_config(self, key):\n"
+        "        return f'sqlite:////from/{key}.db'\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", f"{home}{os.pathsep}{os.environ.get('PYTHONPATH', '')}")
+    monkeypatch.setenv("AIRFLOW__SECRETS__BACKEND", "backend.Backend")
+    monkeypatch.setenv(
+        "AIRFLOW__SECRETS__BACKEND_KWARGS", json.dumps({"variables_file_path": f"{home}/variables.json"})
+    )
+    monkeypatch.setenv("AIRFLOW__VOICEINFRA__CALL_STORE_SECRET", "vault")
+    assert both("call_store") == ("sqlite:////from/vault.db",) * 2
+
+
+@pytest.mark.parametrize("ending", ["_CMD", "_SECRET"])
+def test_a_command_that_airflow_ignores_is_an_error(monkeypatch, ending):
+    monkeypatch.setenv(f"AIRFLOW__VOICEINFRA__SPOOL{ending}", "echo /data")
+    with pytest.raises(SettingError, match="AIRFLOW__VOICEINFRA__SPOOL itself"):
         settings()
 
 
+def test_a_command_that_fails_is_an_error_that_repeats_nothing(monkeypatch):
+    monkeypatch.setenv("AIRFLOW__VOICEINFRA__CALL_STORE_CMD", "sh -c 'echo secret; exit 3'")
+    with pytest.raises(SettingError, match="exit status 3") as error:
+        settings()
+    assert "secret" not in str(error.value)
+
+
 @pytest.mark.parametrize(
-    ("name", "value"), [("MAX_WEBHOOK_BYTES", "5 MB"), ("FORWARD_TO", "http://staging.example.com/webhook")]
+    ("name", "value"),
+    [("MAX_WEBHOOK_BYTES", "5 MB"), ("FORWARD_TO", "http://staging.example.com/webhook"), ("HASH_DO_NOT_CALL", "si")],
 )
 def test_a_setting_that_cannot_be_used_is_said_to_be_so(monkeypatch, name, value):
     monkeypatch.setenv(f"AIRFLOW__VOICEINFRA__{name}", value)
