@@ -67,7 +67,7 @@ class OutboundCallDecoratedOperator(DecoratedOperator, OutboundCallOperator):
             python_callable=python_callable, op_args=op_args, op_kwargs=op_kwargs, to_number=to_number, **kwargs
         )
 
-    def place(self, context: Context, attempt: int = 1) -> str:
+    def place(self, context: Context, attempt: int) -> str:
         """Ask the function for the call, and place it."""
         asked = self.asked()
         self.hide(asked | self._ask(asked["op_args"], asked["op_kwargs"], context))

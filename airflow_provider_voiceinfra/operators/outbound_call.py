@@ -136,17 +136,13 @@ class OutboundCallOperator(PlacingOperator):
         self.redial = arguments.instance("redial", redial, Redial, "Redial(attempts=3)")
         self._check_that_it_waits()
 
-    def execute(self, context: Context) -> str:
-        """Place the call, or find the one that this task has placed; then wait for its end if asked to."""
-        return self.place(context)
-
     def execute_complete(self, context: Context, event: dict[str, Any]) -> str:  # noqa: ARG002 - a wake-up only
         """Go on when the call has ended, or the time is over."""
         return self._end(context, self.known(self._placed(context)))
 
     def execute_redial(self, context: Context, event: dict[str, Any]) -> str:
         """Call again: it is time."""
-        return self.place(context, self.known(event["ref"]).attempt + 1)
+        return self.execute_attempt(context, self.known(event["ref"]).attempt + 1)
 
     def go_on(self, context: Context, call: Call) -> str:
         """Wait for the call's end if asked to."""
@@ -223,7 +219,7 @@ class OutboundCallOperator(PlacingOperator):
                 method_name="execute_redial",
                 timeout=left(due) + GRACE,
             )
-        return self.place(context, call.attempt + 1)
+        return self.execute_attempt(context, call.attempt + 1)
 
     def _push_completion(self, context: Context, wait: CompletionWait) -> None:
         if not wait.is_over():

@@ -37,6 +37,8 @@ class PlacingOperator(StoppableOperator, CallFieldsOperator, CallLineage):
     completion_timeout: timedelta
     calling_hours: CallingHours | None
 
+    _attempt = 1
+
     def go_on(self, context: Context, call: Call) -> str:
         """Go on with a call that VoiceInfra has taken."""
         raise NotImplementedError
@@ -45,8 +47,17 @@ class PlacingOperator(StoppableOperator, CallFieldsOperator, CallLineage):
         """End the task, because the guard refuses the call for good: what was to happen with it is skipped."""
         raise AirflowSkipException(str(error)) from error
 
-    def place(self, context: Context, attempt: int = 1) -> str:
+    def execute(self, context: Context) -> str:
         """Place the call, or find the one that this task has placed, and go on with it."""
+        return self.place(context, self._attempt)
+
+    def execute_attempt(self, context: Context, attempt: int) -> str:
+        """Execute again after a wait, from the start: a subclass may set fields there, which the wait has lost."""
+        self._attempt = attempt
+        return self.execute(context)
+
+    def place(self, context: Context, attempt: int) -> str:
+        """Place one attempt of the call."""
         from airflow_provider_voiceinfra.calls import errors, refusals
 
         try:
@@ -66,7 +77,7 @@ class PlacingOperator(StoppableOperator, CallFieldsOperator, CallLineage):
 
     def execute_waited(self, context: Context, event: dict[str, Any]) -> str:
         """Ask the guard again."""
-        return self.place(context, self.known(event["ref"]).attempt)
+        return self.execute_attempt(context, self.known(event["ref"]).attempt)
 
     def execute_settled(self, context: Context, event: dict[str, Any]) -> str:
         """Go on when it is known what became of the call, or will not be."""
@@ -77,7 +88,7 @@ class PlacingOperator(StoppableOperator, CallFieldsOperator, CallLineage):
         call_store().claims.settled([event["ref"]])
         call = self.known(event["ref"])
         if call.state in KEY_IS_FREE:
-            return self.place(context, call.attempt)
+            return self.execute_attempt(context, call.attempt)
         if call.call_id is None:
             raise unknown_for_good(call_store(), call)
         context["ti"].xcom_push(key="call_id", value=call.call_id)
