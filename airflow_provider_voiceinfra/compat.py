@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Collection, Iterable, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,10 @@ from jinja2.nativetypes import NativeCodeGenerator
 
 if TYPE_CHECKING:
     from airflow.sdk import DAG, Context
+
+
+BASE_ARGUMENTS = {*inspect.signature(BaseOperator.__init__).parameters, "_airflow_mapped_validation_only"}
+"""What every operator may be made with."""
 
 
 class Renderer(Templater):

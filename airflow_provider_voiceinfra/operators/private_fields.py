@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.exceptions import AirflowFailException
 
-from airflow_provider_voiceinfra.compat import forget_arguments
+from airflow_provider_voiceinfra.compat import BASE_ARGUMENTS, forget_arguments
 from airflow_provider_voiceinfra.operators.private import Private
 from airflow_provider_voiceinfra.templates import TemplatedOperator
 
@@ -25,6 +25,14 @@ class PrivateFieldsOperator(TemplatedOperator):
     """
 
     _rendered: Private[dict[str, Any]] | None = None
+
+    def __init__(self, **kwargs: Any) -> None:
+        # Before Airflow does, which shows their values: in expand_kwargs they may be columns of a person's row.
+        if unknown := sorted(kwargs.keys() - BASE_ARGUMENTS):
+            raise TypeError(
+                f"{type(self).__name__} has no argument {', '.join(unknown)}. Remove it, or name its field."
+            )
+        super().__init__(**kwargs)
 
     def masked(self, asked: Mapping[str, Any]) -> dict[str, Any]:
         """Give what is shown instead of the private fields, of values that may not have been rendered."""

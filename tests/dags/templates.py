@@ -24,7 +24,7 @@ PERSON = {
 }
 
 
-@task
+@task(show_return_value_in_logs=False)
 def data(value: Any = None) -> Any:
     """Give a value, as if it were read from a warehouse: Airflow renders the arguments of a task, not its result."""
     return VALUES[value]
@@ -56,6 +56,10 @@ def _call() -> Any:
 
 def of_kwargs() -> None:
     _call().expand_kwargs(data("people"))
+
+
+def of_kwargs_with_another_column() -> None:
+    _call().expand_kwargs(data("rows"))
 
 
 def of_mapped_kwargs() -> None:
@@ -214,6 +218,7 @@ def make_dag(way: Callable[[], None], **options: Any) -> DAG:
 
 WAYS: tuple[Callable[[], None], ...] = (
     of_kwargs,
+    of_kwargs_with_another_column,
     of_mapped_kwargs,
     of_joined_kwargs,
     of_some_kwargs,

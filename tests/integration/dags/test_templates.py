@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
-import pytest
+from datetime import UTC, datetime
+from importlib import import_module
 
+import pytest
+from airflow.sdk import BaseOperator
+
+from airflow_provider_voiceinfra import get_provider_info
+from airflow_provider_voiceinfra.templates import TemplatedOperator
 from tests.dags import templates
 from tests.dags.templates import BRACES, NUMBER, PERSON
 from tests.integration.dags.conftest import Run
@@ -14,8 +20,6 @@ DAY = "2026-11-25"
 @pytest.fixture
 def run(airflow_database, voiceinfra):
     def run(way, **options):
-        from datetime import UTC, datetime
-
         dag = templates.make_dag(way, **options)
         result = dag.test(logical_date=datetime(2026, 11, 25, tzinfo=UTC))
         return Run(str(result.state), result.run_id, dag.dag_id)
@@ -169,3 +173,15 @@ def test_an_integer_that_another_task_has_made_of_a_number_calls_nobody(run, voi
 def test_an_integer_param_calls_nobody(run, voiceinfra, way, native):
     assert run(way, render_template_as_native_obj=native, params={"number": 6592345678}).state == "failed"
     assert not voiceinfra.dials
+
+
+def test_every_operator_of_this_package_knows_data_from_templates():
+    info = get_provider_info()
+    kinds = ("operators", "sensors", "transfers")
+    modules = [name for kind in kinds for each in info.get(kind, []) for name in each.get("python-modules", [])]
+    modules += [each["python-module"] for each in info["transfers"]]
+    members = [member for name in modules for member in vars(import_module(name)).values()]
+    operators = {each for each in members if isinstance(each, type) and issubclass(each, BaseOperator)}
+    ours = {each for each in operators if each.__module__ in modules and each.template_fields}
+    assert {each.__name__ for each in ours} >= {"OutboundCallOperator", "CallCompletionSensor", "CallsToSqlOperator"}
+    assert all(issubclass(each, TemplatedOperator) for each in ours)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from airflow_provider_voiceinfra.notifications.voiceinfra import VoiceInfraNotifier
-from tests.dags import call_lists, decorated, failing, one_call
+from tests.dags import call_lists, decorated, failing, one_call, templates
 
 PRIVATE = "Sarah, +12125550100, has gout"
 FAILS = {
@@ -54,6 +54,12 @@ def test_of_a_call(log, field, template):
     text = log(one_call.make_dag(one_call.plain, **{field: template}))
     assert f"The template of {field} has failed" in text
     assert shows_nothing(text)
+
+
+def test_a_column_that_is_no_field_is_named_and_not_shown(log):
+    text = log(templates.make_dag(templates.of_kwargs_with_another_column))
+    assert "OutboundCallOperator has no argument id, name" in text
+    assert "oops" not in text
 
 
 def test_what_a_dag_author_has_misspelt_is_named(log):
