@@ -77,10 +77,10 @@ class NumberText:
         shorter = self.text.replace("(0)", "", 1)
         return [self.digits] if shorter == self.text else [self.digits, re.sub(r"\D", "", shorter)]
 
-    def begins_with_group(self, length: int) -> bool:
-        """Tell whether so many first digits stand apart from the rest."""
-        group = re.search(r"\d+", self.text)
-        return group is not None and len(group[0]) == length
+    def begins_with(self, *lengths: int) -> bool:
+        """Tell whether its first groups of digits have these lengths."""
+        groups = re.findall(r"\d+", self.text)
+        return [len(group) for group in groups[: len(lengths)]] == list(lengths)
 
     def halves(self) -> Iterator[tuple[NumberText, NumberText, bool]]:
         """Give every pair of numbers that it may be, and whether a slash separates them."""

@@ -44,7 +44,7 @@ def to_e164(number: object, *, field: str, region: str | None = None) -> str:
     :raises InvalidNumberError: if it is not a number that may be called; the message shows it masked.
     """
     # Loading its tables takes 70 ms, which every parsed DAG file would pay.
-    from airflow_provider_voiceinfra.calls.number_readings import has_extension, is_region, read_number
+    from airflow_provider_voiceinfra.calls.number_rules import has_extension, is_region, read_number
 
     where = region.strip().upper() if region else None
     if where and not is_region(where):

@@ -118,6 +118,10 @@ def test_a_number_is_read_as_people_write_it(written, region, e164):
         # Abroad by 001 to Singapore, or by 00 to Alabama.
         ("0016592345678", "HK", "ambiguous_number"),
         ("0016592345678", "SG", "ambiguous_number"),
+        # The same, where the prefix stands apart, but no country code does.
+        ("001 6592345678", "HK", "ambiguous_number"),
+        # Two numbers of Gabon are written alike.
+        ("06 03 12 34", "GA", "ambiguous_number"),
         # Paris by the prefix of Europe, Budapest by one of Singapore.
         ("0033 6 12 34 56 78", "SG", "ambiguous_number"),
         # A mobile, or a landline in Voghera, whose first 0 is lost.

@@ -16,8 +16,8 @@ REGIONS = sorted(phonenumbers.SUPPORTED_REGIONS)
 KINDS = [kind for kind in range(11) if kind != PhoneNumberType.PREMIUM_RATE]
 ABROAD = ("AU", "BO", "BR", "CO", "DE", "FI", "HK", "JP", "KR", "RU", "SG", "TH", "US")
 """Regions that dial abroad in different ways, some of which overlap."""
-GOOD_FORMS_REJECTED: set[tuple[str, str]] = set()
-"""Region and text of national and international forms that are rejected, because they are ambiguous."""
+GOOD_FORMS_REJECTED = {("GA", "06 03 12 34"), ("GA", "06 03 23 37")}
+"""Region and text of national and international forms that are rejected: +241 06… or, of an older plan, +241 6…"""
 
 
 def examples(region: str) -> list[PhoneNumber]:
