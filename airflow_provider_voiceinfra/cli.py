@@ -71,6 +71,10 @@ _FILTERS = (
     argument("--until", help="claimed before this time"),
 )
 
+_ALL_ENVIRONMENTS = argument(
+    "--all-environments", action="store_true", help="every environment of the call store, not only this one"
+)
+
 COMMANDS = (
     Command(
         "demo",
@@ -156,6 +160,7 @@ COMMANDS = (
                 "airflow_provider_voiceinfra.commands.calls:export",
                 (
                     *_FILTERS,
+                    _ALL_ENVIRONMENTS,
                     argument("--format", choices=["jsonl", "csv"], default="jsonl", help="(default: %(default)s)"),
                 ),
             ),
@@ -175,7 +180,7 @@ COMMANDS = (
     ),
     Command(
         "dnc",
-        "Look after the do-not-call list",
+        "Look after the do-not-call list, which holds in all environments of the call store",
         commands=(
             Command(
                 "add",
@@ -227,6 +232,7 @@ COMMANDS = (
                 "status",
                 "Say whether the call store can be used, and what it holds",
                 "airflow_provider_voiceinfra.commands.store:status",
+                (_ALL_ENVIRONMENTS,),
             ),
             Command(
                 "quarantine",
@@ -237,6 +243,11 @@ COMMANDS = (
                     argument("id", nargs="?", type=int, help="of the webhook that is reprocessed"),
                     argument("--call-id", help="of the call that it is the completion of"),
                     argument("--body", metavar="ID", type=int, help="write the body of this one, as it was signed"),
+                    argument(
+                        "--all-environments",
+                        action="store_true",
+                        help="needed to reprocess or to write a body: it may be about a call of any environment",
+                    ),
                 ),
             ),
             Command(
@@ -261,7 +272,10 @@ COMMANDS = (
                 "purge",
                 "Remove numbers and words of old calls; keys and outcomes stay, so that nobody is called again",
                 "airflow_provider_voiceinfra.commands.store:purge",
-                (argument("--older-than", metavar="DAYS", help="such as 90d (default: [voiceinfra] retention_days)"),),
+                (
+                    argument("--older-than", metavar="DAYS", help="such as 90d (default: [voiceinfra] retention_days)"),
+                    _ALL_ENVIRONMENTS,
+                ),
             ),
             Command(
                 "erase",
@@ -270,6 +284,7 @@ COMMANDS = (
                 (
                     argument("number", help="the person's, such as +14155550100"),
                     argument("--region", help="country of a number without a country code, such as US"),
+                    _ALL_ENVIRONMENTS,
                 ),
             ),
         ),

@@ -152,12 +152,14 @@ def _needs_worker(task: BaseOperator) -> bool:
 
 def unknown_for_good(store: CallStore, call: Call) -> AirflowFailException:
     """Say that nobody will find out by itself what became of a call, and what a person can do."""
-    rivals, completions = store.resolutions.candidates(call.ref)
+    rivals, completions, elsewhere = store.resolutions.candidates(call.ref)
     fits = ""
     if completions:
         fits = f" Completions that fit it, but may be another call's: {', '.join(completions)}."
     if rivals:
         fits += f" Calls that they fit as well: {', '.join(rivals)}."
+    if elsewhere:
+        fits += f" Calls of other environments that they fit as well: {elsewhere}."
     resolve = f"airflow voiceinfra calls resolve {call.ref}"
     return AirflowFailException(
         f"Call {call.ref} may have been placed, but its answer was lost and no webhook settled it until "

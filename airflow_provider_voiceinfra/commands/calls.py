@@ -85,7 +85,8 @@ def resolve(arguments: argparse.Namespace) -> None:
 @telling_errors
 def export(arguments: argparse.Namespace) -> None:
     """Write every step of every call, refusals with their rule included, for audits."""
-    rows = (row for call in _found(arguments) for row in _history(call))
+    found = _found(arguments, all_environments=arguments.all_environments)
+    rows = (row for call in found for row in _history(call))
     if arguments.format == "jsonl":
         for row in rows:
             say(json.dumps(row))
@@ -113,7 +114,7 @@ def _resolve_not_placed(refs: list[str]) -> None:
         raise StoreError("\n".join(refused))
 
 
-def _found(arguments: argparse.Namespace) -> Iterator[Call]:
+def _found(arguments: argparse.Namespace, *, all_environments: bool = False) -> Iterator[Call]:
     return call_store().calls.iterate(
         list_id=arguments.list,
         dag_id=arguments.dag,
@@ -121,6 +122,7 @@ def _found(arguments: argparse.Namespace) -> Iterator[Call]:
         number=arguments.number,
         since=_time(arguments.since),
         until=_time(arguments.until),
+        all_environments=all_environments,
     )
 
 
@@ -146,6 +148,7 @@ def _history(call: Call) -> Iterator[dict[str, Any]]:
     for event in call_store().calls.history(call.id):
         yield {
             "at": event.at.isoformat(),
+            "environment": call.environment,
             "ref": call.ref,
             "event": event.kind,
             "actor": event.actor,
@@ -163,7 +166,7 @@ def _history(call: Call) -> Iterator[dict[str, Any]]:
 
 
 def _say_what_to_do(ref: str) -> None:
-    rivals, completions = call_store().resolutions.candidates(ref)
+    rivals, completions, elsewhere = call_store().resolutions.candidates(ref)
     say("  It may have been placed, and is not dialled again. Look for it in VoiceInfra's call log; then:")
     say(f"    airflow voiceinfra calls resolve {ref} --call-id <its call_id>")
     say(f"    airflow voiceinfra calls resolve {ref} --not-placed")
@@ -171,3 +174,5 @@ def _say_what_to_do(ref: str) -> None:
         say(f"  A completion that nobody asked for here fits it: {call_id}")
     if rivals:
         say(f"  It fits these unsettled calls as well: {', '.join(rivals)}")
+    if elsewhere:
+        say(f"  It fits unsettled calls of other environments as well: {elsewhere}")

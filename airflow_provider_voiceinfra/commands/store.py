@@ -34,13 +34,17 @@ def migrate(_: argparse.Namespace) -> None:
 
 
 @telling_errors
-def status(_: argparse.Namespace) -> None:
+def status(arguments: argparse.Namespace) -> None:
     """Say whether the call store can be used, and what it holds."""
     store = call_store()
-    counts = store.calls.count_by_state()
     say(f"The call store at {store.database.shown_url} can be used.")
-    for state, count in counts.items():
-        say(f"  {state:<12}{count:>10}")
+    if arguments.all_environments:
+        for (environment, state), count in store.calls.count_everywhere().items():
+            say(f"  {environment:<24}{state:<12}{count:>10}")
+    else:
+        say(f"Calls of environment {store.environment}:")
+        for state, count in store.calls.count_by_state().items():
+            say(f"  {state:<12}{count:>10}")
     quarantined, waiting = store.quarantine.count(), store.forwards.waiting()
     if quarantined:
         say(f"  {quarantined} webhooks are in quarantine: `airflow voiceinfra store quarantine` lists them.")
@@ -57,6 +61,11 @@ def quarantine(arguments: argparse.Namespace) -> None:
         _reprocess(store, arguments.id, arguments.call_id)
         return
     if arguments.body is not None:
+        if not arguments.all_environments:
+            raise StoreError(
+                f"Webhook {arguments.body} may be about a call of any environment, whose words you would read: add "
+                "--all-environments if you may."
+            )
         body = store.quarantine.body(arguments.body)
         if body is None:
             raise StoreError(f"There is no webhook {arguments.body} in quarantine.")
@@ -129,7 +138,9 @@ def purge(arguments: argparse.Namespace) -> None:
             return
     else:
         days = _days(arguments.older_than)
-    _say_purged(call_store().retention.purge(datetime.now(UTC) - timedelta(days=days)), f"older than {days} days")
+    everywhere, before = arguments.all_environments, datetime.now(UTC) - timedelta(days=days)
+    purged = call_store().retention.purge(before, all_environments=everywhere)
+    _say_purged(purged, f"older than {days} days", everywhere=everywhere)
 
 
 @telling_errors
@@ -140,9 +151,11 @@ def erase(arguments: argparse.Namespace) -> None:
     except InvalidCallError as error:
         raise StoreError(str(error)) from None
     store = call_store()
-    # She is not called again, if that is what she asked for.
-    store.do_not_call.forget(number)
-    _say_purged(store.retention.erase(number), f"of {mask(number)}")
+    if arguments.all_environments:
+        # They are not called again, if that is what they asked for.
+        store.do_not_call.forget(number)
+    purged = store.retention.erase(number, all_environments=arguments.all_environments)
+    _say_purged(purged, f"of {mask(number)}", everywhere=arguments.all_environments)
 
 
 def _say_receiver(store: CallStore) -> None:
@@ -169,10 +182,17 @@ def _days(text: str) -> int:
     return int(match[1])
 
 
-def _say_purged(purged: Purged, which: str) -> None:
+def _say_purged(purged: Purged, which: str, *, everywhere: bool) -> None:
+    where = "in all environments" if everywhere else f"in environment {call_store().environment}"
     say(
-        f"Numbers and words {which} are removed: {purged.calls} calls, {purged.completions} completions, "
+        f"Numbers and words {which} are removed {where}: {purged.calls} calls, {purged.completions} completions, "
         f"{purged.quarantined} webhooks in quarantine. Keys and outcomes stay, so that nobody is called again."
     )
     if purged.open_calls:
         say(f"{purged.open_calls} calls have not ended, and keep theirs until this is run after their end.")
+    if not everywhere:
+        say(
+            "What belongs to no call of this environment stays: calls of other environments, completions of calls "
+            "placed elsewhere, webhooks in quarantine, the do-not-call list. Add --all-environments to include them, "
+            "as when a person asks to be forgotten."
+        )

@@ -105,7 +105,7 @@ def _index(mine: Condition, wanted: CallFilter) -> tuple[Condition, ...]:
     if wanted.dag_id is not None:
         return (mine, _call.dag_id == wanted.dag_id)
     if wanted.state is not None:
-        return (_call.state == wanted.state,)
+        return (mine, _call.state == wanted.state)
     return (mine,)
 
 

@@ -43,7 +43,7 @@ _MATCHED = _WITH_CALL.join(tables.unmatched, _unmatched.completion == _completio
 
 
 class CallHours:
-    """Counts completions into their hours.
+    """Counts completions into their hours, for all environments of a store.
 
     :param database: the store's database.
     :param clock: seconds that only grow.

@@ -66,6 +66,7 @@ class CallLists:
     def __init__(self, database: Database, environment: str) -> None:
         self._database = database
         self._environment = environment
+        self._is_mine = sa.exists().where(_list.id == _row.list_id, _list.environment == environment)
 
     def open(self, source: Source, realm: Realm = Realm.LIVE) -> str:
         """Find the list of a task, or make it.
@@ -159,7 +160,7 @@ class CallLists:
         """Count the rows by state and result."""
         query = (
             sa.select(_row.state, _row.result, sa.func.count())
-            .where(_row.list_id == list_id)
+            .where(_row.list_id == list_id, self._is_mine)
             .group_by(_row.state, _row.result)
         )
         with self._database.read() as tx:
@@ -167,9 +168,9 @@ class CallLists:
 
     def refs(self, list_id: str, results: Collection[str], limit: int = 20) -> list[str]:
         """List the refs of rows that ended in one of these ways."""
-        query = sa.select(_row.call_ref).where(_row.list_id == list_id, _row.result.in_(results)).limit(limit)
+        query = sa.select(_row.call_ref).where(_row.list_id == list_id, _row.result.in_(results), self._is_mine)
         with self._database.read() as tx:
-            return [ref for ref in tx.scalars(query) if ref]
+            return [ref for ref in tx.scalars(query.limit(limit)) if ref]
 
 
 class _Batch:

@@ -150,11 +150,14 @@ class CallPages:
             return list(tx.scalars(sa.select(dags.c.dag_id).where(dags.c.dag_id.is_not(None))))
 
     def deliveries(self, call_id: str) -> list[Delivered]:
-        """List what webhooks have brought for a call, in the order of arrival."""
+        """List what webhooks have brought for a call that was placed here, in the order of arrival."""
         columns = tables.completion.c
+        same = _call.call_id == columns.call_id
+        ours = sa.exists().where(same, _call.environment == self._environment)
+        others = sa.exists().where(same, _call.environment != self._environment)
         query = sa.select(columns.received_at, columns.first, columns.redeliveries, columns.last_redelivered_at)
         with self._database.read() as tx:
-            rows = tx.execute(query.where(columns.call_id == call_id).order_by(columns.id))
+            rows = tx.execute(query.where(columns.call_id == call_id, ours, ~others).order_by(columns.id))
             return [Delivered(*row) for row in rows]
 
     def ref_of_task(self, dag_id: str, runs: Collection[str], task_id: str, map_index: int) -> str | None:

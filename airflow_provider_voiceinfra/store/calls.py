@@ -12,6 +12,7 @@ from airflow_provider_voiceinfra.store import tables
 from airflow_provider_voiceinfra.store.completion_body import stored_completion
 from airflow_provider_voiceinfra.store.database import Database
 from airflow_provider_voiceinfra.store.disputes import is_disputed
+from airflow_provider_voiceinfra.store.matching import undecided
 from airflow_provider_voiceinfra.store.records import Call, CallState, Completion, Event, Source
 
 _PAGE = 500
@@ -46,16 +47,17 @@ class Calls:
         return None
 
     def completion(self, call_id: str) -> Completion | None:
-        """Find the completion of a call, whether or not it was placed here."""
+        """Find the completion of a call that was placed here, or from no environment of this store."""
         call = self.get(call_id)
         if call is not None:
             return call.completion
-        query = sa.select(tables.completion).where(
-            tables.completion.c.call_id == call_id, tables.completion.c.first, ~is_disputed()
-        )
+        placed = sa.exists().where(tables.call.c.call_id == tables.completion.c.call_id)
+        first = (tables.completion.c.call_id == call_id, tables.completion.c.first, ~is_disputed())
         with self._database.read() as tx:
-            row = tx.execute(query).mappings().first()
-        return None if row is None else self._completion(row)
+            row = tx.execute(sa.select(tables.completion).where(*first, ~placed)).mappings().first()
+            if row is None or undecided(tx, [row["id"]], besides=self._environment):
+                return None
+        return self._completion(row)
 
     def iterate(
         self,
@@ -67,6 +69,7 @@ class Calls:
         number: str | None = None,
         since: datetime | None = None,
         until: datetime | None = None,
+        all_environments: bool = False,
     ) -> Iterator[Call]:
         """List calls, newest first, reading them page by page.
 
@@ -74,9 +77,10 @@ class Calls:
         :param number: who was called, in E.164, or the last digits of it.
         :param since: claimed at this time or later.
         :param until: claimed before this time.
+        :param all_environments: also those of other environments.
         """
         columns = tables.call.c
-        mine = columns.environment == self._environment
+        mine = sa.true() if all_environments else columns.environment == self._environment
         query = _with_completion().where(mine).order_by(columns.id.desc()).limit(_PAGE)
         wishes = (
             (columns.list_id, list_id),
@@ -113,7 +117,7 @@ class Calls:
     def history(self, row_id: int) -> list[Event]:
         """Give the steps of a call, in order.
 
-        :param row_id: the call's ``id``.
+        :param row_id: the ``id`` of a call that was read.
         """
         columns = tables.call_event.c
         query = (
@@ -134,6 +138,13 @@ class Calls:
         )
         with self._database.read() as tx:
             return {CallState(state): count for state, count in tx.execute(query)}
+
+    def count_everywhere(self) -> dict[tuple[str, CallState], int]:
+        """Count the calls in each state, environment by environment."""
+        kind = (tables.call.c.environment, tables.call.c.state)
+        with self._database.read() as tx:
+            rows = tx.execute(sa.select(*kind, sa.func.count()).group_by(*kind).order_by(*kind))
+            return {(environment, CallState(state)): count for environment, state, count in rows}
 
     def count_of_task(self, source: Source) -> dict[str, int]:
         """Count the calls of a task, in one run: those that have ended by their outcome, the others by their state."""
@@ -166,6 +177,7 @@ class Calls:
         return Call(
             id=row["id"],
             ref=row["ref"],
+            environment=row["environment"],
             state=CallState(row["state"]),
             call_id=row["call_id"],
             idempotency_key=row["key_label"],

@@ -70,13 +70,15 @@ class Claims:
     """Takes, fences and settles claims.
 
     :param database: the store's database.
-    :param environment: keys of different environments do not meet.
+    :param environment: keys of different environments do not meet, and the calls of others are not touched. Only where
+        nobody knows what became of calls to one person, those of all environments are judged together.
     :param guard: says whether a call may be dialled.
     """
 
     def __init__(self, database: Database, environment: str, guard: Guard) -> None:
         self._database = database
         self._environment = environment
+        self._is_mine = _call.environment == environment
         self._guard = guard
 
     def take(self, new: NewCall, rules: Rules = _NO_RULES) -> Claim | Held | Refused:
@@ -322,7 +324,7 @@ class Claims:
         with self._database.write() as tx:
             rows = tx.scalars(
                 sa.update(tables.call)
-                .where(tables.call.c.call_id == call_id, tables.call.c.state == CallState.QUEUED)
+                .where(_call.call_id == call_id, _call.state == CallState.QUEUED, self._is_mine)
                 .values(state=CallState.OVERDUE)
                 .returning(tables.call.c.id)
             ).all()
@@ -336,7 +338,7 @@ class Claims:
         :param detail: without numbers or words.
         """
         with self._database.write() as tx:
-            row_id = tx.execute(sa.select(tables.call.c.id).where(tables.call.c.ref == ref)).scalar_one()
+            row_id = tx.execute(sa.select(_call.id).where(_call.ref == ref, self._is_mine)).scalar_one()
             record_event(tx, row_id, "refused", rule=rule, **detail)
 
     def settled(self, refs: Collection[str]) -> set[str]:
@@ -345,7 +347,8 @@ class Claims:
         Claims among them whose owner is gone expire, and are settled if their completion has come.
         """
         columns = tables.call.c
-        query = sa.select(columns.ref, columns.state, columns.claim_expires_at).where(columns.ref.in_(refs))
+        query = sa.select(columns.ref, columns.state, columns.claim_expires_at)
+        query = query.where(columns.ref.in_(refs), self._is_mine)
         with self._database.read() as tx:
             calls = tx.execute(query).all()
             now = time_of(tx)
@@ -357,7 +360,7 @@ class Claims:
     def expire(self, ref: str) -> None:
         """Let a claim expire if it is older than a POST may take; if its completion has come, settle it."""
         with self._database.write() as tx:
-            row_id = tx.execute(sa.select(tables.call.c.id).where(tables.call.c.ref == ref)).scalar_one()
+            row_id = tx.execute(sa.select(_call.id).where(_call.ref == ref, self._is_mine)).scalar_one()
             party = party_of_call(tx, row_id)
             lock_party(tx, party)
             recover(tx, party)

@@ -7,7 +7,7 @@ given once, and nothing comes before what anybody has read.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -19,12 +19,13 @@ from airflow_provider_voiceinfra.store.completion_body import stored_completion
 from airflow_provider_voiceinfra.store.database import Database
 from airflow_provider_voiceinfra.store.disputes import is_disputed
 from airflow_provider_voiceinfra.store.locks import lock
+from airflow_provider_voiceinfra.store.matching import undecided
 from airflow_provider_voiceinfra.store.records import CallState, Completion
 
 _PAGE = 500
 _AT_ONCE = 2_000
 _columns, _call, _completion = tables.completed_call.c, tables.call.c, tables.completion.c
-_NEW = sa.select(_columns.id).where(_columns.place.is_(None)).order_by(_columns.id)
+_NEW = sa.select(_columns.id, _columns.completion).where(_columns.place.is_(None)).order_by(_columns.id)
 _LAST = sa.select(_columns.place).where(_columns.place.is_not(None)).order_by(_columns.place.desc()).limit(1)
 _known = tables.call.alias().c
 _IS_OF_CALL = sa.or_(
@@ -65,7 +66,7 @@ class Wanted:
     :param agent_id: of this agent; None for any.
     :param outcomes: with one of these outcomes; empty for any.
     :param placed_here: those that were placed from here.
-    :param foreign: those that nobody placed from here.
+    :param foreign: those that nobody placed from any environment of this store.
     """
 
     agent_id: str | None = None
@@ -98,10 +99,15 @@ class CompletedCalls:
     def last_place(self) -> int:
         """Give what is new its place.
 
+        What may be a call's, once it is known what became of that, waits for its place until then.
+
         :return: the last one: nothing will ever come before it that is not there now.
         """
-        while self._any_new():
-            self._give_places()
+        seen = 0
+        while new := self._new(seen):
+            if decided := self._decided(new):
+                self._give_places(decided)
+            seen = new[-1].id
         with self._database.read() as tx:
             return tx.scalar(_LAST) or 0
 
@@ -118,16 +124,22 @@ class CompletedCalls:
             yield page
             after = page[-1].place
 
-    def _any_new(self) -> bool:
+    def _new(self, after: int) -> Sequence[Any]:
         with self._database.read() as tx:
-            return tx.scalar(_NEW.limit(1)) is not None
+            return tx.execute(_NEW.where(_columns.id > after).limit(_AT_ONCE)).all()
 
-    def _give_places(self) -> None:
+    def _decided(self, new: Sequence[Any]) -> list[int]:
+        foreign = [row.completion for row in new if row.completion is not None]
+        with self._database.read() as tx:
+            waiting = undecided(tx, foreign)
+        return [row.id for row in new if row.completion not in waiting]
+
+    def _give_places(self, ids: Sequence[int]) -> None:
         give = sa.update(tables.completed_call).where(_columns.id == sa.bindparam("row"))
         with self._database.write() as tx:
             # Whoever waited here sees the places that the other one gave.
             lock(tx, "completed calls")
-            new, last = tx.scalars(_NEW.limit(_AT_ONCE)).all(), tx.scalar(_LAST) or 0
+            new, last = tx.scalars(_NEW.where(_columns.id.in_(ids))).all(), tx.scalar(_LAST) or 0
             if new:
                 places = [{"row": row_id, "given": place} for place, row_id in enumerate(new, last + 1)]
                 tx.execute(give.values(place=sa.bindparam("given")), places)
@@ -138,7 +150,8 @@ class CompletedCalls:
         # Completed no more: what had settled it was another call's completion.
         ours = sa.and_(_call.environment == self._environment, _call.state == CallState.COMPLETED)
         # One that turned out to be a call's comes as that call.
-        foreign = sa.and_(_columns.completion.is_not(None), ~_IS_OF_CALL)
+        others = sa.exists().where(_known.call_id == _completion.call_id, _known.environment != self._environment)
+        foreign = sa.and_(_columns.completion.is_not(None), ~_IS_OF_CALL, ~others)
         query = (
             sa.select(
                 _columns.place, call_id, outcome, _call.agent_id, _call.ref, _call.id.label("row_id"), _completion.body

@@ -16,6 +16,7 @@ from airflow_provider_voiceinfra.store.database import Database
 from airflow_provider_voiceinfra.store.disputes import is_disputed
 from airflow_provider_voiceinfra.store.events import record_events
 from airflow_provider_voiceinfra.store.locks import lock_all
+from airflow_provider_voiceinfra.store.matching import undecided
 from airflow_provider_voiceinfra.store.records import CallState
 from airflow_provider_voiceinfra.store.recovery import complete_all
 
@@ -77,27 +78,31 @@ class Completions:
     """Reads what webhooks have brought.
 
     :param database: the store's database.
+    :param environment: what webhooks bring of the calls of others is not seen.
     """
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, environment: str) -> None:
         self._database = database
+        self._environment = environment
 
     def outcomes(self, call_ids: Collection[str]) -> dict[str, str]:
         """Look up which calls are completed.
 
-        :param call_ids: of calls placed here, which only their own connection's webhook ends, or of others.
+        :param call_ids: of calls placed here, which only their own connection's webhook ends, or of foreign ones.
         :return: the outcome of each completed one, by ``call_id``.
         """
-        ids, found = list(call_ids), {}
+        ids, found, query = list(call_ids), {}, _ending(self._environment)
         with self._database.read() as tx:
             for start in range(0, len(ids), _IDS_PER_QUERY):
                 chunk = ids[start : start + _IDS_PER_QUERY]
-                query = _ending().where(tables.completion.c.call_id.in_(chunk))
-                found.update({row.call_id: row.outcome for row in tx.execute(query)})
+                rows = tx.execute(query.where(_completion.call_id.in_(chunk))).all()
+                foreign = [row.id for row in rows if not row.ours]
+                hidden = undecided(tx, foreign, besides=self._environment)
+                found.update({row.call_id: row.outcome for row in rows if row.id not in hidden})
         return found
 
     def newest_arrival(self) -> datetime | None:
-        """Tell when a completion arrived last."""
+        """Tell when a completion arrived last, of whatever environment: whether webhooks come at all."""
         with self._database.read() as tx:
             newest: datetime | None = tx.scalar(sa.select(sa.func.max(tables.completion.c.received_at)))
         return newest
@@ -187,13 +192,13 @@ def _differing(row: Any) -> list[str]:
     return agent + (["from_number"] if compare(row.said_from_number, row.from_number) is Named.ANOTHER else [])
 
 
-def _ending() -> sa.Select[tuple[str, str]]:
+def _ending(environment: str) -> sa.Select[Any]:
     """Completions that end a call: those that have completed one that was placed here.
 
-    A call that was not placed here is ended by any.
+    A call that was placed from no environment is ended by any.
     """
     same = _call.call_id == _completion.call_id
-    ours = sa.exists().where(same, _call.completion_id == _completion.id)
+    ours = sa.exists().where(same, _call.completion_id == _completion.id, _call.environment == environment)
     nobodys = sa.and_(~sa.exists().where(same), ~is_disputed())
-    columns = (_completion.call_id, _completion.outcome)
+    columns = (_completion.id, _completion.call_id, _completion.outcome, ours.label("ours"))
     return sa.select(*columns).where(_completion.first, sa.or_(ours, nobodys))

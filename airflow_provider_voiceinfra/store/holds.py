@@ -132,7 +132,8 @@ class Holds:
 
     def released(self, hold_ids: Collection[int]) -> set[int]:
         """Look which holds are not in force any more."""
-        query = sa.select(_hold.id).where(_hold.id.in_(hold_ids), ~_IN_FORCE)
+        mine = _hold.environment == self._environment
+        query = sa.select(_hold.id).where(_hold.id.in_(hold_ids), mine, ~_IN_FORCE)
         with self._database.read() as tx:
             return set(tx.scalars(query))
 

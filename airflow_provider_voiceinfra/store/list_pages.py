@@ -90,9 +90,10 @@ class ListPages:
 
     def _rows(self, list_id: str, state: RowState) -> Iterator[WatchedRow]:
         columns = (_row.id, _row.position, _row.key, _row.to_number, _row.state, _row.result, _row.attempt)
+        mine = sa.exists().where(_list.id == _row.list_id, _list.environment == self._environment)
         query = (
             sa.select(*columns, _row.due_at, _row.call_ref, _row.ended_at)
-            .where(_row.list_id == list_id, _row.state == state)
+            .where(_row.list_id == list_id, _row.state == state, mine)
             .order_by(_row.due_at, _row.id)
             .limit(_AT_ONCE)
         )

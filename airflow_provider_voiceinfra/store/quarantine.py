@@ -1,4 +1,7 @@
-"""Signed webhooks that are not understood: kept, so that nothing that VoiceInfra said is lost."""
+"""Signed webhooks that are not understood: kept, so that nothing that VoiceInfra said is lost.
+
+Nobody knows whose calls they are of: they belong to the receiver, not to an environment.
+"""
 
 from __future__ import annotations
 

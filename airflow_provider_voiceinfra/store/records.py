@@ -235,6 +235,7 @@ class Call:
     """One outbound phone call, as the call store knows it. All times are UTC.
 
     :param ref: its short public handle (``vc_…``), the only name used in messages and commands.
+    :param environment: ``[voiceinfra] environment`` of the Airflow that placed it.
     :param call_id: VoiceInfra's name for it, once the POST is answered.
     :param claimed_at: when it was claimed, before the POST.
     :param deadline: until when its completion may settle it, where nobody received VoiceInfra's answer.
@@ -252,6 +253,7 @@ class Call:
 
     id: int = field(repr=False)
     ref: str
+    environment: str
     state: CallState
     call_id: str | None
     idempotency_key: str

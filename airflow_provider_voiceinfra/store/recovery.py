@@ -8,8 +8,7 @@ the other and nothing else: the same agent and numbers, a start between the clai
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
@@ -22,19 +21,12 @@ from airflow_provider_voiceinfra.store.disputes import is_disputed
 from airflow_provider_voiceinfra.store.do_not_call import add_person
 from airflow_provider_voiceinfra.store.events import record_event, record_events
 from airflow_provider_voiceinfra.store.locks import lock_all
-from airflow_provider_voiceinfra.store.records import CallState, Completion, Party
-
-TOLERANCE = timedelta(seconds=60)
-"""By how much VoiceInfra's clock may be behind ours."""
+from airflow_provider_voiceinfra.store.matching import IS_OPEN, PARTY, TOLERANCE, Unmatched, fits
+from airflow_provider_voiceinfra.store.records import CallState, Party
 
 _OPEN = (CallState.CLAIMED, CallState.UNKNOWN)
-_PARTY = tuple(tables.call.c[name] for name in ("webhook_conn_id", "agent_id", "from_number", "to_number"))
 _OPEN_PARTIES = (
-    sa.select(*_PARTY)
-    .distinct()
-    # As the index says it.
-    .where(tables.call.c.state.in_([sa.literal_column(f"'{state}'") for state in _OPEN]))
-    .where(tables.call.c.to_number.in_(sa.bindparam("numbers", expanding=True)))
+    sa.select(*PARTY).distinct().where(IS_OPEN, tables.call.c.to_number.in_(sa.bindparam("numbers", expanding=True)))
 )
 
 _COMPLETE = (
@@ -51,16 +43,17 @@ _COMPLETE = (
 _NUMBER = sa.select(tables.call.c.to_number).where(tables.call.c.id == sa.bindparam("row"))
 
 
-class _Unmatched:
-    """A completion that no call has.
+class Candidates(NamedTuple):
+    """What keeps an unknown call from being settled.
 
-    :param row: of the completion.
+    :param rivals: the refs of other calls that the completions fit as well.
+    :param completions: the ``call_id`` of completions that fit it.
+    :param elsewhere: how many calls of other environments they fit as well.
     """
 
-    def __init__(self, row: Any, said: Completion) -> None:
-        self.row = row
-        self.party = Party(row.webhook_conn_id, said.agent_id or "", said.from_number or "", said.to_number or "")
-        self.start: datetime = said.start_time or row.received_at
+    rivals: tuple[str, ...] = ()
+    completions: tuple[str, ...] = ()
+    elsewhere: int = 0
 
 
 def lock_party(tx: sa.Connection, *parties: Party) -> None:
@@ -70,7 +63,7 @@ def lock_party(tx: sa.Connection, *parties: Party) -> None:
 
 def party_of_call(tx: sa.Connection, row_id: int) -> Party:
     """Read who calls whom; it never changes."""
-    return Party.of(tx.execute(sa.select(*_PARTY).where(tables.call.c.id == row_id)).one())
+    return Party.of(tx.execute(sa.select(*PARTY).where(tables.call.c.id == row_id)).one())
 
 
 def recover(tx: sa.Connection, party: Party) -> None:
@@ -98,12 +91,6 @@ def recover_all(tx: sa.Connection, parties: Collection[Party]) -> None:
         recover(tx, party)
 
 
-def fits(call: Any, completion: _Unmatched) -> bool:
-    """Tell whether a completion may be this call's, by its time."""
-    claimed_at: datetime = call.claimed_at
-    return bool(claimed_at - TOLERANCE <= completion.start <= call.deadline)
-
-
 def _expire(tx: sa.Connection, party: Party) -> None:
     """Judge the party's claims that are older than a POST may take: their owner is gone.
 
@@ -124,17 +111,19 @@ def _expire(tx: sa.Connection, party: Party) -> None:
             give_back(tx, gone)
 
 
-def candidates(tx: sa.Connection, ref: str) -> tuple[list[str], list[str]]:
+def candidates(tx: sa.Connection, ref: str, environment: str) -> Candidates:
     """List what keeps an unknown call from being settled.
 
-    :return: the refs of other calls and the ``call_id`` of completions that may be meant.
+    :param environment: the call's; those of others are counted, and not named.
     """
-    call = tx.execute(sa.select(tables.call).where(tables.call.c.ref == ref)).one()
+    is_it = (tables.call.c.ref == ref, tables.call.c.environment == environment)
+    call = tx.execute(sa.select(tables.call).where(*is_it)).one()
     party = Party.of(call)
     completions = [each for each in _unmatched(tx, party, [call]) if fits(call, each)]
     others = tx.execute(_open_calls(party).where(tables.call.c.id != call.id)).all()
-    rivals = [other.ref for other in others if any(fits(other, each) for each in completions)]
-    return rivals, [each.row.call_id for each in completions]
+    rivals = [other for other in others if any(fits(other, each) for each in completions)]
+    here = tuple(other.ref for other in rivals if other.environment == environment)
+    return Candidates(here, tuple(each.row.call_id for each in completions), len(rivals) - len(here))
 
 
 def _open_calls(party: Party) -> sa.Select[Any]:
@@ -145,7 +134,7 @@ def _is(party: Party) -> tuple[sa.ColumnElement[bool], ...]:
     return tuple(tables.call.c[name] == value for name, value in party._asdict().items())
 
 
-def _unmatched(tx: sa.Connection, party: Party, calls: Sequence[Any]) -> list[_Unmatched]:
+def _unmatched(tx: sa.Connection, party: Party, calls: Sequence[Any]) -> list[Unmatched]:
     """Find the completions of a party that no call has, among those that may be one of the calls'."""
     columns = tables.completion.c
     known = sa.exists().where(
@@ -160,7 +149,7 @@ def _unmatched(tx: sa.Connection, party: Party, calls: Sequence[Any]) -> list[_U
         ~known,
         ~is_disputed(),
     )
-    found = [_Unmatched(row, parse_completion(row.body)) for row in tx.execute(query)]
+    found = [Unmatched(row, parse_completion(row.body)) for row in tx.execute(query)]
     return [each for each in found if each.party == party]
 
 

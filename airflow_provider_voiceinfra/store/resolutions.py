@@ -14,7 +14,7 @@ from airflow_provider_voiceinfra.store.database import Database
 from airflow_provider_voiceinfra.store.errors import StoreError
 from airflow_provider_voiceinfra.store.events import record_event
 from airflow_provider_voiceinfra.store.records import CallState, Party
-from airflow_provider_voiceinfra.store.recovery import candidates, lock_party, recover
+from airflow_provider_voiceinfra.store.recovery import Candidates, candidates, lock_party, recover
 
 
 class ResolutionError(StoreError):
@@ -43,9 +43,10 @@ class Resolutions:
             row = self._unknown(tx, ref)
             lock_call_id(tx, call_id)
             _check_party(tx, row, call_id)
-            other = tx.scalar(sa.select(tables.call.c.ref).where(tables.call.c.call_id == call_id))
+            other = tx.execute(sa.select(tables.call).where(tables.call.c.call_id == call_id)).first()
             if other is not None:
-                raise ResolutionError(f"{call_id} is the call_id of {other}: {ref} must be another call.")
+                named = other.ref if other.environment == self._environment else "a call of another environment"
+                raise ResolutionError(f"{call_id} is the call_id of {named}: {ref} must be another call.")
             self._resolve(tx, row, actor, state=CallState.QUEUED, call_id=call_id)
             settle(tx, [call_id])
 
@@ -60,10 +61,10 @@ class Resolutions:
             give_back(tx, [row.id])
             self._resolve(tx, row, actor, state=CallState.NOT_PLACED, holds_key=False)
 
-    def candidates(self, ref: str) -> tuple[list[str], list[str]]:
+    def candidates(self, ref: str) -> Candidates:
         """List what keeps an unknown call from being settled by itself; see ``recovery.candidates``."""
         with self._database.read() as tx:
-            return candidates(tx, ref)
+            return candidates(tx, ref, self._environment)
 
     def _unknown(self, tx: sa.Connection, ref: str) -> Any:
         query = sa.select(tables.call).where(tables.call.c.ref == ref, tables.call.c.environment == self._environment)

@@ -5,13 +5,16 @@ without the store. Its numbers, request, metadata and completion's body are remo
 Of a webhook in quarantine its digest stays, so that it is not stored again either.
 Rows of call lists go altogether, unless they are to be called still or their call is going on.
 
+An environment removes what belongs to its own calls and lists. What belongs to no call, such as completions of calls
+placed elsewhere and webhooks in quarantine, belongs to no environment either: it goes when all environments are meant.
+
 Calls that are open are not touched. One whose completion has not come in a day is open no more: it has ended, and who
 was called may ask to be forgotten.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -40,75 +43,103 @@ class Purged:
     open_calls: int
 
 
+@dataclass(frozen=True, slots=True)
+class _Which:
+    """Which rows are meant.
+
+    :param webhooks: rows that belong to no call, by table.
+    """
+
+    calls: sa.ColumnElement[bool]
+    completions: sa.ColumnElement[bool]
+    rows: sa.ColumnElement[bool]
+    webhooks: Mapping[sa.Table, sa.ColumnElement[bool]]
+
+    def of(self, environment: str) -> _Which:
+        """Mean only those of the calls and lists of an environment."""
+        # A completion that came by another webhook than its call's is that call's too: it may hold its words.
+        same, its = _call.call_id == _completion.call_id, _call.webhook_conn_id == _completion.webhook_conn_id
+        # Not by an index of environments, which would have to be sorted for each step.
+        mine = _call.environment.concat("") == environment
+        of_calls = sa.and_(
+            sa.exists().where(same, mine),
+            sa.or_(sa.exists().where(same, mine, its), ~sa.exists().where(same, ~mine)),
+        )
+        lists = sa.select(tables.call_list.c.id).where(tables.call_list.c.environment == environment)
+        return _Which(
+            sa.and_(self.calls, mine),
+            sa.and_(self.completions, of_calls),
+            sa.and_(self.rows, _row.list_id.in_(lists)),
+            {},
+        )
+
+
 class Retention:
     """Removes what people said, and their numbers.
 
     :param database: the store's database.
+    :param environment: the calls and lists of others are not touched, unless all environments are meant.
     """
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, environment: str) -> None:
         self._database = database
+        self._environment = environment
 
-    def purge(self, before: datetime) -> Purged:
+    def purge(self, before: datetime, *, all_environments: bool = False) -> Purged:
         """Remove words and numbers of calls that were claimed, and of webhooks that came, before a time.
 
         Rows of lists that are to be called still are left, however long they wait.
         """
-        return self._purge(
+        which = _Which(
             _call.claimed_at < before,
             _completion.received_at < before,
-            tables.quarantine.c.received_at < before,
             sa.and_(_row.due_at < before, _row.state != RowState.PENDING),
+            {tables.quarantine: tables.quarantine.c.received_at < before},
         )
+        return self._purge(which if all_environments else which.of(self._environment))
 
-    def erase(self, number: str) -> Purged:
-        """Remove everything that was said with a person, however new; also where she rang herself.
+    def erase(self, number: str, *, all_environments: bool = False) -> Purged:
+        """Remove everything that was said with a person, however new; also where they rang themselves.
 
         :param number: the person's, in E.164.
         """
         digits = number.lstrip("+").encode()
         # The account's own number is in what everybody said who was called from it.
         is_own = sa.exists().where(tables.call.c.from_number == number)
-        return self._purge(
+        which = _Which(
             _call.to_number == number,
             sa.or_(
                 _completion.to_number == number,
                 _completion.id.in_(sa.select(_call.completion_id).where(_call.to_number == number)),
                 sa.and_(self._contains(_completion.body, digits), ~is_own),
             ),
-            self._contains(tables.quarantine.c.body, digits),
             _row.to_number == number,
-            self._contains(tables.forward.c.body, digits),
+            {
+                tables.quarantine: self._contains(tables.quarantine.c.body, digits),
+                tables.forward: self._contains(tables.forward.c.body, digits),
+            },
         )
+        return self._purge(which if all_environments else which.of(self._environment))
 
-    def _purge(
-        self,
-        calls: sa.ColumnElement[bool],
-        completions: sa.ColumnElement[bool],
-        quarantined: sa.ColumnElement[bool],
-        rows: sa.ColumnElement[bool],
-        forwards: sa.ColumnElement[bool] | None = None,
-    ) -> Purged:
+    def _purge(self, which: _Which) -> Purged:
         is_open = _is_open()
         ended = ~is_open
         # A completion whose call is open still may be needed to end it.
         of_open = sa.exists().where(_call.call_id == _completion.call_id, is_open)
         bodies = self._in_steps(
             tables.completion,
-            sa.and_(completions, sa.func.length(_completion.body) > 0, ~of_open),
+            sa.and_(which.completions, sa.func.length(_completion.body) > 0, ~of_open),
             lambda tx, ids: _empty_bodies(tx, tables.completion, ids),
         )
-        called = self._in_steps(tables.call, sa.and_(calls, ended, _call.purged_at.is_(None)), _purge_calls)
-        strange = self._delete(tables.quarantine, quarantined)
+        called = self._in_steps(tables.call, sa.and_(which.calls, ended, _call.purged_at.is_(None)), _purge_calls)
         # Also where the list itself has not looked since: its task may have failed, and a person settled the call.
         goes_on = sa.exists().where(_call.ref == _row.call_ref, is_open)
         ended_row = sa.or_(_row.state != RowState.OPEN, sa.and_(_row.call_ref.is_not(None), ~goes_on))
-        self._delete(tables.call_list_row, sa.and_(rows, ended_row))
-        if forwards is not None:
-            self._delete(tables.forward, forwards)
+        self._delete(tables.call_list_row, sa.and_(which.rows, ended_row))
+        gone = {table.name: self._delete(table, strange) for table, strange in which.webhooks.items()}
         with self._database.read() as tx:
-            left = tx.scalar(sa.select(sa.func.count()).select_from(tables.call).where(calls, ~ended)) or 0
-        return Purged(called, bodies, strange, left)
+            left = tx.scalar(sa.select(sa.func.count()).select_from(tables.call).where(which.calls, ~ended)) or 0
+        return Purged(called, bodies, gone.get(tables.quarantine.name, 0), left)
 
     def _delete(self, table: sa.Table, which: sa.ColumnElement[bool]) -> int:
         if table is tables.quarantine:

@@ -142,7 +142,7 @@ call = sa.Table(
         sqlite_where=sa.text("state IN ('claimed', 'unknown')"),
         postgresql_where=sa.text("state IN ('claimed', 'unknown')"),
     ),
-    sa.Index(None, "state", "claimed_at"),
+    sa.Index(None, "state", "environment", "claimed_at"),
     sa.Index(
         "ix_voiceinfra_call_in_flight",
         "environment",

@@ -20,6 +20,7 @@ from airflow_provider_voiceinfra.store.call_store import CallStore
 from airflow_provider_voiceinfra.store.errors import StoreError
 from airflow_provider_voiceinfra.store.holds import Hold, Scope
 from airflow_provider_voiceinfra.store.records import Call, CallState
+from airflow_provider_voiceinfra.store.recovery import Candidates
 
 _LONGEST_WHY, _LONGEST_NAME = 500, 255
 
@@ -211,6 +212,6 @@ def _ask_to_hold(
 
 def _ask_what_became(request: Request, store: CallStore, visitor: Visitor, call: Call, *, wrong: str = "") -> Response:
     unknown = call.state == CallState.UNKNOWN
-    rivals, completions = store.resolutions.candidates(call.ref) if unknown else ([], [])
-    shown: dict[str, Any] = {"call": call, "rivals": rivals, "completions": completions, "wrong": wrong}
+    candidates = store.resolutions.candidates(call.ref) if unknown else Candidates()
+    shown: dict[str, Any] = {"call": call, **candidates._asdict(), "wrong": wrong}
     return render(request, "resolve.html", visitor, status=422 if wrong else 200, **shown)

@@ -22,6 +22,7 @@ from airflow_provider_voiceinfra.plugin.calls_page.visitor import Visitor, Visit
 from airflow_provider_voiceinfra.store.call_pages import CallPage
 from airflow_provider_voiceinfra.store.call_store import CallStore
 from airflow_provider_voiceinfra.store.records import Call, CallState
+from airflow_provider_voiceinfra.store.recovery import Candidates
 
 OUTCOMES = ("answered", "voicemail", "failed")
 _LONGEST_URL = 4_000
@@ -103,18 +104,17 @@ def _shown(store: CallStore, visitor: Visitor, call: Call) -> dict[str, Any]:
     dag_id, said = call.source.dag_id, call.completion
     hears = visitor.may_hear(dag_id)
     unknown = call.state == CallState.UNKNOWN
-    rivals, completions = store.resolutions.candidates(call.ref) if unknown else ([], [])
+    candidates = store.resolutions.candidates(call.ref) if unknown else Candidates()
     history = store.calls.history(call.id)
     deliveries = store.pages.deliveries(call.call_id) if call.call_id else []
-    version = hashlib.sha256(repr((call, history, deliveries, completions, rivals)).encode()).hexdigest()[:16]
+    version = hashlib.sha256(repr((call, history, deliveries, candidates)).encode()).hexdigest()[:16]
     return {
         "call": call,
         "hears": hears,
         "may_act": visitor.may_act(dag_id),
         "history": history,
         "deliveries": deliveries,
-        "rivals": rivals,
-        "completions": completions,
+        **candidates._asdict(),
         "said": said if hears else None,
         "turns": conversation(said.transcript) if hears and said and said.transcript else [],
         "recording": playable(said.recording_url) if hears and said else None,

@@ -154,4 +154,4 @@ def test_the_store_says_what_it_holds(cli, store):
     store.claims.take(new_call("other"))
     _, output, _ = cli("store", "status")
     assert "can be used" in output
-    assert [line.split() for line in output.splitlines()[1:]] == [["claimed", "1"], ["unknown", "1"]]
+    assert [line.split() for line in output.splitlines()[2:]] == [["claimed", "1"], ["unknown", "1"]]

@@ -105,6 +105,6 @@ def test_hashes_cannot_be_exported_and_that_is_said(cli, monkeypatch):  # noqa: 
 
 def test_who_is_erased_stays_on_the_list_as_a_hash(cli, store):  # noqa: F811
     cli("dnc", "add", NUMBER)
-    cli("store", "erase", NUMBER)
+    cli("store", "erase", NUMBER, "--all-environments")
     assert [each.number for each in store.do_not_call.iterate()] == [None]
     assert isinstance(store.claims.take(new_call()), Refused)

@@ -13,8 +13,9 @@ def test_the_quarantine_is_listed_and_a_body_written(cli, store):  # noqa: F811
     (row,) = output.splitlines()[1:]
     assert "its event is not call.completed" in row
     assert "voiceinfra_default" in row
-    assert cli("store", "quarantine", "--body", row.split()[0])[1] == '{"event": "call.started"}'
-    assert cli("store", "quarantine", "--body", "999999")[0] == 1
+    body = ("store", "quarantine", "--all-environments", "--body")
+    assert cli(*body, row.split()[0])[1] == '{"event": "call.started"}'
+    assert cli(*body, "999999")[0] == 1
     assert "1 webhooks are in quarantine" in cli("store", "status")[1]
 
 

@@ -92,7 +92,7 @@ def test_with_two_such_calls_nothing_is_guessed_and_both_are_named(store):
     one, two = unknown(store, "one"), unknown(store, "two")
     deliver(store, "call-1", **started())
     assert [state(store, each.ref) for each in (one, two)] == ["unknown", "unknown"]
-    assert store.resolutions.candidates(one.ref) == ([two.ref], ["call-1"])
+    assert store.resolutions.candidates(one.ref) == ((two.ref,), ("call-1",), 0)
 
 
 def test_with_two_such_completions_nothing_is_guessed(store):
@@ -101,7 +101,7 @@ def test_with_two_such_completions_nothing_is_guessed(store):
         deliver(store, call_id, **started())
     store.claims.record_unknown(ours, "500")
     assert state(store, ours.ref) == "unknown"
-    assert store.resolutions.candidates(ours.ref) == ([], ["call-1", "call-2"])
+    assert store.resolutions.candidates(ours.ref) == ((), ("call-1", "call-2"), 0)
 
 
 def test_a_claim_in_flight_counts(store):

@@ -33,7 +33,7 @@ def everything(store):
 
 
 def purge_all(store):
-    return store.retention.purge(datetime.now(UTC) + LATER)
+    return store.retention.purge(datetime.now(UTC) + LATER, all_environments=True)
 
 
 def test_a_purged_call_keeps_its_key_state_and_call_id_and_no_word(store):
@@ -198,7 +198,7 @@ def test_erasing_a_person_leaves_nothing_of_her_and_all_of_others(store):
     deliver(store, "his", to_number=OTHER, summary="his words")
     deliver(store, "elsewhere")
     store.deliveries.keep([delivery(b"{broken " + NUMBER.encode()), delivery(b"{broken " + OTHER.encode())])
-    erased = store.retention.erase(NUMBER)
+    erased = store.retention.erase(NUMBER, all_environments=True)
     assert (erased.calls, erased.completions, erased.quarantined) == (1, 3, 1)
     assert NUMBER not in everything(store)
     assert SECRET not in str(rows(store, tables.completion)[0])
@@ -209,7 +209,7 @@ def test_erasing_a_person_leaves_nothing_of_her_and_all_of_others(store):
 def test_erasing_a_person_who_rang_herself_leaves_nothing_of_her(store):
     deliver(store, "inbound", from_number=NUMBER, to_number="+14155550188", summary=SECRET)
     deliver(store, "another", from_number=OTHER, to_number="+14155550188", summary="his words")
-    assert store.retention.erase(NUMBER).completions == 1
+    assert store.retention.erase(NUMBER, all_environments=True).completions == 1
     assert SECRET not in str(rows(store, tables.completion)[0])
     assert store.calls.completion("another").summary == "his words"
 

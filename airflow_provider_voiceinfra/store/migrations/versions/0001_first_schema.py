@@ -364,7 +364,12 @@ def upgrade() -> None:
         ["environment", "dag_id", "claimed_at"],
         unique=False,
     )
-    op.create_index("ix_voiceinfra_call_state_claimed_at", "voiceinfra_call", ["state", "claimed_at"], unique=False)
+    op.create_index(
+        "ix_voiceinfra_call_state_environment_claimed_at",
+        "voiceinfra_call",
+        ["state", "environment", "claimed_at"],
+        unique=False,
+    )
     op.create_index(
         "uq_voiceinfra_call_key",
         "voiceinfra_call",
