@@ -1,0 +1,1 @@
+"""Environments that share a store do not meet, whatever is asked for in one of them."""
