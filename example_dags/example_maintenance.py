@@ -1,6 +1,7 @@
 """Once a day, remove what was said in calls that are older than ``[voiceinfra] retention_days``.
 
-Keys and outcomes stay, so that nobody is called again.
+Keys and outcomes stay, so that nobody is called again. Calls of other environments of the store stay too. What is of
+no environment's calls goes where one of them, which keeps words for longest, adds ``--all-environments``.
 """
 
 from __future__ import annotations

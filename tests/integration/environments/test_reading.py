@@ -10,7 +10,7 @@ import pytest
 import sqlalchemy as sa
 
 from airflow_provider_voiceinfra.hooks.voiceinfra import VoiceInfraHook
-from airflow_provider_voiceinfra.store import watcher
+from airflow_provider_voiceinfra.store import tables
 from airflow_provider_voiceinfra.store.errors import StoreError
 from airflow_provider_voiceinfra.store.watcher import (
     wait_for_completions,
@@ -93,8 +93,7 @@ def test_no_reader_of_rows_gives_what_is_another_environments(staging_store, pro
             change(ref)
 
 
-def test_a_wait_is_not_woken_by_another_environments_call(staging_store, production, monkeypatch):
-    monkeypatch.setattr(watcher, "FULL_INTERVAL", 0.05)
+def test_a_wait_is_not_woken_by_another_environments_call(staging_store, production):
     waits = [
         wait_for_completions(staging_store, [production.call_id("completed")]),
         wait_until_settled(staging_store, production.ref("completed")),
@@ -103,14 +102,18 @@ def test_a_wait_is_not_woken_by_another_environments_call(staging_store, product
 
     async def none_is_over():
         tasks = [asyncio.ensure_future(each) for each in waits]
-        # One that is nobody's has been looked up with them, or after them.
-        assert await wait_for_completions(staging_store, ["foreign"]) == {"foreign": "answered"}
+        # They are looked up with the first one at the latest, and that look is over before the second one's.
+        for call_id in ("foreign-1", "foreign-2"):
+            assert await wait_for_completions(staging_store, [call_id]) == {call_id: "answered"}
         assert not [each for each in tasks if each.done()]
         for each in tasks:
             each.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    deliver(staging_store, "foreign")
+    with staging_store.database.write() as tx:
+        tx.execute(sa.update(tables.hold).values(released_at=datetime.now(UTC)))
+    for call_id in ("foreign-1", "foreign-2"):
+        deliver(staging_store, call_id)
     asyncio.run(none_is_over())
 
 

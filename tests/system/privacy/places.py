@@ -71,7 +71,7 @@ def end_and_purge(store: CallStore, sandbox: Sandbox) -> None:
         elif call.state in {"queued", "overdue"}:
             sandbox.complete(call.call_id)
     end = time.monotonic() + 60
-    while left := store.retention.purge(datetime.now(UTC)).open_calls:
+    while left := store.retention.purge(datetime.now(UTC), all_environments=True).open_calls:
         assert time.monotonic() < end, left
         time.sleep(0.1)
 

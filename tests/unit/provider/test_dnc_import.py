@@ -41,14 +41,14 @@ def load(cli, store, tmp_path):  # noqa: F811
 def test_numbers_are_read_from_lines_and_from_columns(load, text, options):
     status, output, errors, numbers = load(text, *options)
     assert (status, errors, numbers) == (0, "", [ADA, BOB])
-    assert output.startswith("2 lines read: 2 numbers are not called any more, 0 were on the list already, 0 cannot be read. ")
+    assert "2 lines read: 2 numbers are not called any more, 0 were on the list already, 0 cannot be read" in output
 
 
 def test_it_says_how_many_it_read_added_knew_and_could_not_read(load):
     load(f"{ADA}\n")
     status, output, errors, numbers = load(f"{ADA}\n{BOB}\n{BOB}\n+1415555\n030 1234\n{BOB} Bob\n\n")
     assert status == 1
-    assert output.startswith("6 lines read: 1 numbers are not called any more, 2 were on the list already, 3 cannot be read. ")
+    assert "6 lines read: 1 numbers are not called any more, 2 were on the list already, 3 cannot be read" in output
     assert numbers == [ADA, BOB]
     assert "line 4: number ••• is not a valid number: digits are missing." in errors
     assert "line 5: number ••• has no country code" in errors
