@@ -50,7 +50,7 @@ def status(arguments: argparse.Namespace) -> None:
         say(f"  {quarantined} webhooks are in quarantine: `airflow voiceinfra store quarantine` lists them.")
     if waiting:
         say(f"  {waiting} webhooks wait to be taken by [voiceinfra] forward_to.")
-    _say_receiver(store)
+    _say_receiver(store, everywhere=arguments.all_environments)
 
 
 @telling_errors
@@ -158,7 +158,7 @@ def erase(arguments: argparse.Namespace) -> None:
     _say_purged(purged, f"of {mask(number)}", everywhere=arguments.all_environments)
 
 
-def _say_receiver(store: CallStore) -> None:
+def _say_receiver(store: CallStore, *, everywhere: bool) -> None:
     """Tell what hinders webhooks: on this machine's spool, as a receiver elsewhere has another one, and in settings."""
     try:
         settings = receiver_settings()
@@ -172,7 +172,8 @@ def _say_receiver(store: CallStore) -> None:
     for name, why in sorted(set_aside.items()):
         say(f"  {spool and spool.folder / name} {why}: its webhooks are not in the call store.")
     for each in store.connections.without_webhook(settings.webhook_conn_ids):
-        say(f"  {each.describe(settings.webhook_conn_ids)}")
+        if everywhere or each.environment == store.environment:
+            say(f"  {each.describe(settings.webhook_conn_ids)}")
 
 
 def _days(text: str) -> int:

@@ -71,7 +71,7 @@ LINK, SIGNED_ANEW = "https://files/1.mp3?signature=1", "https://files/1.mp3?sign
 
 
 @pytest.mark.parametrize("again", [{}, {"recording_url": SIGNED_ANEW}, {"summary": "something else"}])
-@pytest.mark.parametrize("forget", [purge_all, lambda store: store.retention.erase(NUMBER)])
+@pytest.mark.parametrize("forget", [purge_all, lambda store: store.retention.erase(NUMBER, all_environments=True)])
 @pytest.mark.parametrize("ours", [True, False], ids=["placed here", "foreign"])
 def test_a_replay_brings_no_word_back_by_whichever_connection_it_comes(store, forget, again, ours):
     if ours:
@@ -100,7 +100,7 @@ def test_a_call_that_was_purged_takes_no_words_though_its_completion_is_newer(st
 STRANGE = b'{"event": "call.started", "to_number": "%s", "recording_url": "%s"}' % (NUMBER.encode(), LINK.encode())
 
 
-@pytest.mark.parametrize("forget", [purge_all, lambda store: store.retention.erase(NUMBER)])
+@pytest.mark.parametrize("forget", [purge_all, lambda store: store.retention.erase(NUMBER, all_environments=True)])
 @pytest.mark.parametrize("strange", [b"{broken " + NUMBER.encode(), STRANGE])
 def test_a_replay_brings_nothing_back_into_quarantine(store, forget, strange):
     store.deliveries.keep([delivery(strange)])
