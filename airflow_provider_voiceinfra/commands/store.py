@@ -57,15 +57,15 @@ def status(arguments: argparse.Namespace) -> None:
 def quarantine(arguments: argparse.Namespace) -> None:
     """List the signed webhooks that are not understood, write the body of one, or give it to its call."""
     store = call_store()
+    if (arguments.action or arguments.body is not None) and not arguments.all_environments:
+        raise StoreError(
+            "Nobody knows of which environment's call a webhook in quarantine is, and you would read its words: add "
+            "--all-environments if you may."
+        )
     if arguments.action == "reprocess":
         _reprocess(store, arguments.id, arguments.call_id)
         return
     if arguments.body is not None:
-        if not arguments.all_environments:
-            raise StoreError(
-                f"Webhook {arguments.body} may be about a call of any environment, whose words you would read: add "
-                "--all-environments if you may."
-            )
         body = store.quarantine.body(arguments.body)
         if body is None:
             raise StoreError(f"There is no webhook {arguments.body} in quarantine.")

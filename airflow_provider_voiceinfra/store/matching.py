@@ -9,7 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from airflow_provider_voiceinfra.store import tables
-from airflow_provider_voiceinfra.store.completion_body import parse_completion
+from airflow_provider_voiceinfra.store.completion_body import stored_completion
 from airflow_provider_voiceinfra.store.records import CallState, Completion, Party
 
 TOLERANCE = timedelta(seconds=60)
@@ -22,7 +22,7 @@ IS_OPEN = _call.state.in_([sa.literal_column(f"'{state}'") for state in (CallSta
 """Calls whose ``call_id`` is not known yet, as the index of their numbers has them."""
 _OPEN_CALLS = (
     sa.select(*PARTY, _call.claimed_at, _call.deadline, _call.environment, _completion.id.label("completion"))
-    .add_columns(_completion.received_at, _completion.body)
+    .add_columns(*(_completion[name] for name in ("call_id", "outcome", "received_at", "body")))
     .join_from(
         tables.completion,
         tables.call,
@@ -61,7 +61,7 @@ def undecided(tx: sa.Connection, completion_ids: Collection[int], *, besides: st
     if not completion_ids:
         return found
     for row in tx.execute(_OPEN_CALLS, {"ids": list(completion_ids)}):
-        unmatched = Unmatched(row, parse_completion(row.body))
+        unmatched = Unmatched(row, stored_completion(row.body, row.call_id, row.outcome))
         if row.environment != besides and unmatched.party == Party.of(row) and fits(row, unmatched):
             found.add(row.completion)
     return found

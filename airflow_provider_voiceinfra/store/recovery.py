@@ -16,7 +16,7 @@ from airflow_provider_voiceinfra.store import tables
 from airflow_provider_voiceinfra.store.budget import give_back
 from airflow_provider_voiceinfra.store.clock import time_of
 from airflow_provider_voiceinfra.store.completed_calls import add_completed
-from airflow_provider_voiceinfra.store.completion_body import parse_completion
+from airflow_provider_voiceinfra.store.completion_body import stored_completion
 from airflow_provider_voiceinfra.store.disputes import is_disputed
 from airflow_provider_voiceinfra.store.do_not_call import add_person
 from airflow_provider_voiceinfra.store.events import record_event, record_events
@@ -149,7 +149,7 @@ def _unmatched(tx: sa.Connection, party: Party, calls: Sequence[Any]) -> list[Un
         ~known,
         ~is_disputed(),
     )
-    found = [Unmatched(row, parse_completion(row.body)) for row in tx.execute(query)]
+    found = [Unmatched(row, stored_completion(row.body, row.call_id, row.outcome)) for row in tx.execute(query)]
     return [each for each in found if each.party == party]
 
 

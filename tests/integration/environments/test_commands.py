@@ -53,8 +53,14 @@ def ways_to_ask(production, staging, quarantined):
         "dnc export": [[]],
         "store migrate": [[]],
         "store rename-connection": [["voiceinfra_default", "renamed"], ["renamed", "voiceinfra_default"]],
+        "store rename-host": [["api.voiceinfra.ai", "eu.voiceinfra.ai"], ["eu.voiceinfra.ai", "api.voiceinfra.ai"]],
         "store status": [[]],
-        "store quarantine": [[], ["--body", str(quarantined)]],
+        "store quarantine": [
+            [],
+            ["--body", str(quarantined)],
+            ["reprocess", str(quarantined), "--call-id", staging.call_id("queued")],
+            ["--all-environments", "reprocess", str(quarantined), "--call-id", production.call_id("queued")],
+        ],
         "store erase": [[production.number]],
         "store purge": [["--older-than", "0d"]],
     }

@@ -22,12 +22,13 @@ def test_the_quarantine_is_listed_and_a_body_written(cli, store):  # noqa: F811
 def test_a_webhook_in_quarantine_is_given_to_its_call(cli, store):  # noqa: F811
     store.deliveries.keep([delivery(b'{"call_outcome": "voicemail", "summary": "later"}')])
     row_id = str(store.quarantine.newest()[0].id)
-    assert "ID --call-id" in cli("store", "quarantine", "reprocess", row_id)[2]
-    assert "calls resolve" in cli("store", "quarantine", "reprocess", row_id, "--call-id", "call-1")[2]
+    reprocess = ("store", "quarantine", "--all-environments", "reprocess", row_id)
+    assert "ID --call-id" in cli(*reprocess)[2]
+    assert "calls resolve" in cli(*reprocess, "--call-id", "call-1")[2]
     ours = queued(store, "call-1")
-    _, output, _ = cli("store", "quarantine", "reprocess", row_id, "--call-id", "call-1")
+    _, output, _ = cli(*reprocess, "--call-id", "call-1")
     assert output == f"Webhook {row_id} is the completion of {ours.ref}, which is completed (voicemail).\n"
-    assert cli("store", "quarantine", "reprocess", row_id, "--call-id", "call-1")[0] == 1
+    assert cli(*reprocess, "--call-id", "call-1")[0] == 1
     assert "later" not in cli("store", "quarantine")[1]
 
 
