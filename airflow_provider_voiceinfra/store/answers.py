@@ -66,7 +66,7 @@ def record_answers(tx: sa.Connection, answers: Sequence[tuple[Claim, str]]) -> N
         if row.queued_at is not None:
             claimants[row.webhook_conn_id, row.call_id].append(row)
     _take_back(tx, [row.id for row in others if row.queued_at is None])
-    disputed = _dispute(tx, claimants)
+    disputed = _dispute(tx, claimants, {row.environment for row in ours.values()})
     sure = {row_id: said[row_id] for row_id, row in ours.items() if (row.webhook_conn_id, said[row_id]) not in disputed}
     if sure:
         now = time_of(tx)
@@ -84,10 +84,11 @@ def _take_back(tx: sa.Connection, row_ids: Sequence[int]) -> None:
         record_events(tx, "unknown", dict.fromkeys(row_ids, why))
 
 
-def _dispute(tx: sa.Connection, claimants: dict[_Name, list[Any]]) -> Collection[_Name]:
+def _dispute(tx: sa.Connection, claimants: dict[_Name, list[Any]], environments: Collection[str]) -> Collection[_Name]:
     """Make all calls unknown to which one ``call_id`` was given, and keep that in mind for those that follow.
 
     :param claimants: the calls whose POST was answered with each.
+    :param environments: whose calls are named in the log; it is theirs.
     :return: those that were given to more than one call.
     """
     known = known_disputes(tx, [call_id for _, call_id in claimants])
@@ -102,6 +103,6 @@ def _dispute(tx: sa.Connection, claimants: dict[_Name, list[Any]]) -> Collection
         log.warning(
             "VoiceInfra answered more than one POST with the call_id %s: what became of %s is unknown.",
             call_id,
-            ", ".join(row.ref for row in rows),
+            ", ".join(row.ref if row.environment in environments else "a call of another environment" for row in rows),
         )
     return disputed.keys()

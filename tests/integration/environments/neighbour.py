@@ -20,7 +20,7 @@ from airflow_provider_voiceinfra.store.rules import Refused, Rules
 from tests.unit.store.samples import claim, deliver, delivery, new_call, queued
 
 RULES = Rules(max_calls_per_day=1_000)
-SHARED = {"store", "do_not_call", "do_not_call_event", "counted", "unmatched", "completed_call"}
+SHARED = {"store", "do_not_call", "do_not_call_event", "counted", "unmatched", "completed_call", "disputed_call_id"}
 """Tables that belong to no environment, whose rows any reader may change: they hold no words but the list's own."""
 OF_RECEIVER = {"quarantine", "refusal", "forward"}
 """Tables of what came by a webhook, and is of nobody's call as far as is known."""

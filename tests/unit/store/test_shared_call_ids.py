@@ -77,7 +77,7 @@ def test_so_it_is_after_the_connection_was_renamed(store):
     assert state(store, third.ref) == "unknown"
 
 
-def test_in_environments_that_share_a_store_too(store, open_store):
+def test_in_environments_that_share_a_store_too(store, open_store, caplog):
     staging = open_store(environment="staging")
     one, two = pair(store, staging)
     store.claims.record_queued(one, "call-1")
@@ -85,6 +85,8 @@ def test_in_environments_that_share_a_store_too(store, open_store):
     assert state(store, one.ref) == "completed"
     staging.claims.record_queued(two, "call-1")
     assert_both_unknown(store, one, two, other_store=staging)
+    assert one.ref not in caplog.text
+    assert "a call of another environment" in caplog.text
 
 
 def test_of_processes_that_record_it_at_once_none_keeps_it(open_store):
