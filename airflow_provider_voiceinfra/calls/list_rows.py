@@ -2,68 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from numbers import Integral, Number
 from typing import Any
+from uuid import UUID
 
 from airflow_provider_voiceinfra.calls.account import Account
 from airflow_provider_voiceinfra.calls.calling_hours import CallingHours
-from airflow_provider_voiceinfra.calls.errors import InvalidCallError
+from airflow_provider_voiceinfra.calls.errors import InvalidCallError, InvalidNumberError
 from airflow_provider_voiceinfra.calls.guard import Wishes
 from airflow_provider_voiceinfra.calls.intent import CallIntent
 from airflow_provider_voiceinfra.calls.keys import nameless_row_key, row_key
+from airflow_provider_voiceinfra.calls.list_columns import FIELDS, Columns
 from airflow_provider_voiceinfra.calls.numbers import to_e164
 from airflow_provider_voiceinfra.calls.request import CallRequest, check_storable, plain_object
+from airflow_provider_voiceinfra.calls.values import own_type, plain_value
 from airflow_provider_voiceinfra.store.list_rows import ListRow, NewRow
 from airflow_provider_voiceinfra.store.records import Source
 
-FIELDS = ("to_number", "agent_id", "from_number", "first_message", "context", "timezone", "not_after")
-"""What a column may be."""
 DUE_AGAIN = timedelta(seconds=60)
 """After which a row of which nothing was sent is due again."""
 _EXACT = 2**53
 """From here on a float stands for more than one whole number."""
-
-
-@dataclass(frozen=True, slots=True)
-class Columns:
-    """Which columns of the source are read, and what they are.
-
-    :param column_map: their column by our field, such as ``{"to_number": "phone"}``; a column that is named like a
-        field is that field.
-    :param variable_columns: are sent to the agent as ``variables``.
-    :param metadata_columns: stay with the call here.
-    :param key_column: what names a row, in all lists with the same prefix; None for its number, in this list.
-    :param are_typed: whether the source is a query or a data frame, whose columns may keep numbers as integers.
-    """
-
-    column_map: Mapping[str, str] = field(default_factory=dict)
-    variable_columns: Sequence[str] = ()
-    metadata_columns: Sequence[str] = ()
-    key_column: str | None = None
-    are_typed: bool = False
-
-    def check(self, present: Sequence[str]) -> None:
-        """Make sure that the source has the columns.
-
-        :raises InvalidCallError: if one is missing; names it.
-        """
-        wanted = {"to_number": self.column_map.get("to_number", "to_number"), **self.column_map}
-        named = [*wanted.values(), *self.variable_columns, *self.metadata_columns, self.key_column]
-        missing = [name for name in named if name is not None and name not in present]
-        if missing:
-            raise InvalidCallError(
-                f"The source has no column {missing[0]!r}; it has {', '.join(present)}. Name the column in column_map, "
-                "such as {'to_number': 'phone'}, or in the query."
-            )
-
-    def fields(self, row: Mapping[str, Any]) -> dict[str, Any]:
-        """Pick the fields of the call."""
-        columns = {name: self.column_map.get(name, name) for name in FIELDS}
-        return {name: row[column] for name, column in columns.items() if row.get(column) is not None}
+_DIGITS = 100
+"""Longer whole numbers are not keys: they take long to write."""
+_TOO_LONG = 10**_DIGITS
+_CAST = "cast its column to a text, or to an integer, alike in sql, suppress_sql and still_due_sql."
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,21 +53,23 @@ class Template:
     give_up_at: datetime | None = None
 
     def read(self, position: int, row: Mapping[str, Any], columns: Columns) -> NewRow:
-        """Check a row of the source; one that will not do is set aside, with the name of what is wrong."""
-        fields = columns.fields(row)
-        wishes = {name: fields.pop(name, None) for name in ("timezone", "not_after")}
-        step = "to_number"
+        """Check a row of the source; an invalid one is set aside, with its reason."""
+        key, fields, step = None, {}, "key"
         try:
-            variables = {name: row[name] for name in columns.variable_columns}
-            request = self._request(fields, variables, accept_integers=columns.are_typed)
-            step = "timezone_or_not_after"
-            checked = Wishes.build(None, wishes["timezone"], _moment(wishes["not_after"]))
+            if columns.key_column is not None:
+                key = _key(row[columns.key_column.casefold()])
+            step, fields = "to_number", columns.fields(row)
+            wishes = {name: fields.pop(name, None) for name in ("timezone", "not_after")}
+            request = self._request(fields, columns.variables(row), accept_integers=columns.are_typed)
+            step = "timezone"
+            checked = Wishes.build(None, wishes["timezone"], None)
+            step = "not_after"
+            checked = Wishes.build(None, checked.timezone, _moment(wishes["not_after"]))
             step = "metadata"
-            metadata = plain_object("metadata", {name: row[name] for name in columns.metadata_columns}) or {}
-            step = "key"
-            key = None if columns.key_column is None else _key(row[columns.key_column])
-        except InvalidCallError as error:
-            return NewRow(position, None, "", {}, {}, wrong=_what(str(error), step))
+            metadata = plain_object("metadata", columns.metadata(row)) or {}
+        except (InvalidCallError, ArithmeticError, TypeError, ValueError) as error:
+            # Types of drivers may fail in their own ways, and the other rows go on.
+            return NewRow(position, key, "", {}, {}, wrong=_reason(error, step))
         not_after = None if checked.not_after is None else checked.not_after.isoformat()
         kept = {
             "agent_id": request.agent_id,
@@ -126,17 +95,24 @@ class Template:
     def name_of(self, key_column: str | None) -> Callable[[object], str | None]:
         """Give what makes the name of a row out of a value: of its key, else of its number.
 
-        It raises :class:`.InvalidCallError` for what cannot be a key: nobody knows whom that names.
+        It gives None for no value, and raises :class:`.InvalidCallError` for what cannot be read: nobody knows whom
+        that names.
         """
+        region = self.default_region or self.account.default_region
 
         def of_number(value: object) -> str | None:
-            try:
-                region = self.default_region or self.account.default_region
-                # Rows with decimals are refused; whoever has cancelled is named by them all the same.
-                return to_e164(_key_text(value), field="number", region=region)
-            except InvalidCallError:
-                # A number that cannot be called is on no list.
+            number = plain_value(value)
+            if number is None:
                 return None
+            try:
+                # Rows with decimals are set aside; a decimal that is exact names its callee all the same.
+                exact = _exact("number", number) if isinstance(number, Number) else number
+                return to_e164(exact, field="number", region=region)
+            except InvalidNumberError as error:
+                if error.reason == "premium_rate":
+                    # It is on no list.
+                    return None
+                raise
 
         def of_key(value: object) -> str | None:
             return _key_text(value) or None
@@ -174,30 +150,35 @@ def _key_text(value: object) -> str:
     """Write a key: the same whole number in the same way, whatever type a driver or a data frame makes of it.
 
     :return: empty where there is none.
-    :raises InvalidCallError: if it is a number that may be written in more than one way.
+    :raises InvalidCallError: if it may be written in more than one way.
     """
-    if value is None:
+    own = own_type(value)
+    plain = _exact("key", own) if isinstance(own, Number) else plain_value(own)
+    if plain is None:
         return ""
-    if not isinstance(value, Number):
-        return str(value).strip()
-    whole = _whole(value)
+    if isinstance(plain, str | int | UUID):
+        return str(plain).strip()
+    raise InvalidCallError(f"key is a {type(value).__name__}, which is neither a string nor a whole number: {_CAST}")
+
+
+def _exact(name: str, number: object) -> int:
+    whole = _whole(number)
     if whole is None:
         raise InvalidCallError(
-            f"key is a {type(value).__name__} that is no whole number, or too large to be exact: cast its column to a "
-            "text, or to an integer, alike in sql, suppress_sql and still_due_sql."
+            f"{name} is a {type(number).__name__} that is no whole number, or too large to be exact: {_CAST}"
         )
-    return str(whole)
+    return whole
 
 
 def _whole(value: object) -> int | None:
     match value:
         case bool():
             return None
-        case Integral():
+        case Integral() if abs(value) < _TOO_LONG:
             return int(value)
         case float() if value.is_integer() and abs(value) < _EXACT:
             return int(value)
-        case Decimal() if value.is_finite() and value == value.to_integral_value():
+        case Decimal() if value.is_finite() and value.adjusted() < _DIGITS and value == value.to_integral_value():
             return int(value)
         case _:
             return None
@@ -207,12 +188,14 @@ def _moment(value: object) -> datetime | str | None:
     """Read a column's time; one that the warehouse keeps without a zone is UTC, as its sessions are."""
     if isinstance(value, datetime):
         return value if value.tzinfo else value.replace(tzinfo=UTC)
-    if isinstance(value, date):
-        raise InvalidCallError("not_after is a date without a time")
-    return None if value is None else str(value)
+    if value is None or isinstance(value, str):
+        return value
+    raise InvalidCallError(f"not_after is a {type(value).__name__}, not a time.")
 
 
-def _what(message: str, step: str) -> str:
-    """Name what is wrong with a row: the field that the message begins with."""
-    name = message.split(" ", 1)[0]
+def _reason(error: Exception, step: str) -> str:
+    """Name what is wrong with a row: why its number is invalid, or the field that is."""
+    name = str(error).split(" ", 1)[0]
+    if isinstance(error, InvalidNumberError) and name == "to_number":
+        return error.reason
     return f"invalid_{name if name in {*FIELDS, 'variables', 'metadata', 'key'} else step}"

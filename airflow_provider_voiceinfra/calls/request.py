@@ -15,6 +15,7 @@ from uuid import UUID
 from airflow_provider_voiceinfra.calls.account import Account
 from airflow_provider_voiceinfra.calls.errors import InvalidCallError, InvalidNumberError
 from airflow_provider_voiceinfra.calls.numbers import REASONS, to_e164
+from airflow_provider_voiceinfra.calls.values import plain_json
 
 _LONGEST_ID = 255
 # NUL, and halves of characters beyond 16 bits: PostgreSQL keeps neither.
@@ -38,7 +39,7 @@ class CallRequest:
         account: Account,
         *,
         to_number: object,
-        agent_id: str | None = None,
+        agent_id: object = None,
         from_number: object = None,
         first_message: str | None = None,
         context: str | None = None,
@@ -57,9 +58,9 @@ class CallRequest:
             _check_is_text("from_number", from_number)
             _check_is_text("to_number", to_number)
         return cls(
-            agent_id=_id("agent_id", _needed("agent_id", agent_id or account.agent_id, account)),
+            agent_id=_id("agent_id", _needed("agent_id", agent_id, account.agent_id, account)),
             from_number=to_e164(
-                _needed("from_number", from_number or account.from_number, account),
+                _needed("from_number", from_number, account.from_number, account),
                 field="from_number",
                 region=region,
             ),
@@ -92,7 +93,7 @@ class CallRequest:
 
 
 def plain_object(name: str, value: object) -> dict[str, Any] | None:
-    """Turn a mapping into a plain JSON object; dates, decimals and UUIDs of a warehouse become text.
+    """Turn a mapping into a plain JSON object: dates, decimals and UUIDs become strings, and NaN null.
 
     :param name: the field's name, for the message.
     :raises InvalidCallError: if it is no mapping of texts to JSON values.
@@ -105,7 +106,7 @@ def plain_object(name: str, value: object) -> dict[str, Any] | None:
             "or the output of a task (`my_task.output`), or set render_template_as_native_obj on the DAG."
         )
     try:
-        plain: dict[str, Any] = json.loads(json.dumps(dict(value), default=_as_text, allow_nan=False))
+        plain: dict[str, Any] = json.loads(json.dumps(plain_json(value), default=_as_text, allow_nan=False))
     except (TypeError, ValueError, RecursionError):
         raise InvalidCallError(f"{name} holds a value that JSON cannot carry: use texts and numbers.") from None
     check_storable(name, json.dumps(plain, ensure_ascii=False).replace(r"\\", "").replace(r"\u0000", "\0"))
@@ -120,15 +121,19 @@ def _as_text(value: object) -> str:
     raise TypeError
 
 
-def _needed(name: str, value: object, account: Account) -> str:
-    if value is None or not str(value).strip():
+def _needed(name: str, value: object, default: str | None, account: Account) -> object:
+    given = default if value is None or value == "" else value
+    if given is None or (isinstance(given, str) and not given.strip()):
         raise InvalidCallError(
             f"{name} is missing: pass it, or set it on the connection {account.conn_id!r} once for all calls."
         )
-    return str(value).strip()
+    return given
 
 
-def _id(name: str, text: str) -> str:
+def _id(name: str, value: object) -> str:
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        raise InvalidCallError(f"{name} must be a string, not {type(value).__name__}.")
+    text = str(value).strip()
     if len(text) > _LONGEST_ID or not text.isprintable():
         raise InvalidCallError(f"{name} is no id: it is longer than {_LONGEST_ID} characters or holds odd ones.")
     return text

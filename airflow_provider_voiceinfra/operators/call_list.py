@@ -10,6 +10,7 @@ from airflow.sdk.exceptions import AirflowFailException
 
 from airflow_provider_voiceinfra.calls import arguments
 from airflow_provider_voiceinfra.calls.calling_hours import CallingHours
+from airflow_provider_voiceinfra.calls.list_columns import check_fields
 from airflow_provider_voiceinfra.calls.redial import Redial
 from airflow_provider_voiceinfra.calls.stop_when import StopWhen
 from airflow_provider_voiceinfra.lineage import CallLineage
@@ -134,7 +135,8 @@ class OutboundCallListOperator(StoppableOperator, PrivateFieldsOperator, CallLin
         self.sql = sql
         self.sql_conn_id = sql_conn_id
         self.calls = calls
-        self.column_map = None if column_map is None else arguments.mapping("column_map", column_map)
+        self.column_map = {} if column_map is None else arguments.mapping("column_map", column_map)
+        check_fields(self.column_map)
         self.variable_columns = arguments.names("variable_columns", variable_columns)
         self.metadata_columns = arguments.names("metadata_columns", metadata_columns)
         self.key_column = key_column

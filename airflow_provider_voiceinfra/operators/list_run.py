@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk.exceptions import AirflowFailException
 
 from airflow_provider_voiceinfra.calls.intent import CallIntent
-from airflow_provider_voiceinfra.calls.list_rows import Columns, Template
+from airflow_provider_voiceinfra.calls.list_columns import Columns
+from airflow_provider_voiceinfra.calls.list_rows import Template
 from airflow_provider_voiceinfra.calls.plan import plan
 from airflow_provider_voiceinfra.calls.progress import Progress, describe
 from airflow_provider_voiceinfra.calls.stop import StopFlag
@@ -175,7 +176,7 @@ class ListRun:
     def _columns(self) -> Columns:
         task = self._task
         are_typed = task.sql is not None or is_data_frame(self._private["calls"])
-        return Columns(task.column_map or {}, task.variable_columns, task.metadata_columns, task.key_column, are_typed)
+        return Columns(task.column_map, task.variable_columns, task.metadata_columns, task.key_column, are_typed)
 
     def _rows(self) -> Iterator[NewRow]:
         task = self._task
@@ -217,10 +218,10 @@ class ListRun:
         task, rows = self._task, self._store.list_rows
         name_of, conn_id = self._template.name_of(task.key_column), str(task.sql_conn_id)
         if task.suppress_sql is not None:
-            named = first_column(conn_id, task.suppress_sql, name_of)
+            named = first_column(conn_id, "suppress_sql", task.suppress_sql, name_of)
             log.info("%d rows are suppressed.", sum(rows.end_named(list_id, batch, "suppressed") for batch in named))
         if task.still_due_sql is not None:
-            named = first_column(conn_id, task.still_due_sql, name_of)
+            named = first_column(conn_id, "still_due_sql", task.still_due_sql, name_of)
             log.info("%d rows are not due any more.", rows.end_others(list_id, named, "not_due"))
 
     def _summary(self, list_id: str) -> dict[str, Any]:

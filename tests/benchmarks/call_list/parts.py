@@ -13,7 +13,8 @@ from typing import Any
 
 from airflow_provider_voiceinfra.calls.account import Account
 from airflow_provider_voiceinfra.calls.dialing import Dialer
-from airflow_provider_voiceinfra.calls.list_rows import Columns, Template
+from airflow_provider_voiceinfra.calls.list_columns import Columns
+from airflow_provider_voiceinfra.calls.list_rows import Template
 from airflow_provider_voiceinfra.calls.progress import Progress
 from airflow_provider_voiceinfra.calls.stop_when import StopWhen
 from airflow_provider_voiceinfra.calls.waves import Waves

@@ -17,7 +17,8 @@ from airflow_provider_voiceinfra.calls import progress
 from airflow_provider_voiceinfra.calls.account import Account
 from airflow_provider_voiceinfra.calls.dialing import Dialer
 from airflow_provider_voiceinfra.calls.errors import InvalidCallError
-from airflow_provider_voiceinfra.calls.list_rows import Columns, Template
+from airflow_provider_voiceinfra.calls.list_columns import Columns
+from airflow_provider_voiceinfra.calls.list_rows import Template
 from airflow_provider_voiceinfra.calls.numbers import to_e164
 from airflow_provider_voiceinfra.calls.progress import Progress
 from airflow_provider_voiceinfra.calls.retry import RetryPolicy

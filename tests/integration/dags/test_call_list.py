@@ -138,7 +138,7 @@ def test_bad_and_double_rows_are_set_aside_with_a_reason(run_list, voiceinfra, c
     assert run.state == "success"
     assert run.xcom("call") == {"list_id": run.xcom("call", "list_id"), "rows": 6, "answered": 3, "set_aside": 3}
     output = "".join(capfd.readouterr()) + caplog.text
-    assert "1 duplicate_key, 2 invalid_to_number" in output
+    assert "1 duplicate_key, 1 missing, 1 too_short" in output
     assert "2125551000" not in output
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from decimal import Decimal
 from fractions import Fraction
 from uuid import UUID
@@ -9,9 +10,12 @@ from uuid import UUID
 import pytest
 
 from airflow_provider_voiceinfra.calls.errors import InvalidCallError
-from airflow_provider_voiceinfra.calls.list_rows import Columns, Template
+from airflow_provider_voiceinfra.calls.list_columns import FIELDS, Columns, check_fields, folded
+from airflow_provider_voiceinfra.calls.list_rows import Template
+from tests.unit.calls.data_frames import NA, NaTType
 from tests.unit.calls.samples import NUMBER, account
 
+UNUSABLE = [b"42", bytearray(b"42"), memoryview(b"42"), object(), [42], {"a": 42}, (42,), True, timedelta(1)]
 TEMPLATE = Template(account(), "reminders")
 TEMPLATE_US = Template(account(), "reminders", default_region="US")
 NAME = TEMPLATE.name_of("id")
@@ -78,7 +82,7 @@ def test_a_row_without_a_key_is_set_aside_and_nobody_is_named_by_none(key):
 def test_a_number_may_be_an_integer_in_a_column_of_a_table_and_nowhere_else(number):
     row = {"to_number": number}
     assert TEMPLATE_US.read(1, row, Columns(are_typed=True)).to_number == NUMBER
-    assert TEMPLATE_US.read(1, row, Columns()).wrong == "invalid_to_number"
+    assert TEMPLATE_US.read(1, row, Columns()).wrong == "not_text"
 
 
 @pytest.mark.parametrize("number", [14155550147, 14155550147.0, Decimal("14155550147.00"), NUMBER])
@@ -86,6 +90,78 @@ def test_where_rows_have_no_key_a_number_names_them_whatever_type_a_driver_gives
     assert TEMPLATE_US.name_of(None)(number) == NUMBER
 
 
-@pytest.mark.parametrize("number", [None, "", "12", 12, float("nan")])
-def test_what_is_no_number_names_nobody(number):
+@pytest.mark.parametrize("number", [None, "", " ", float("nan"), Decimal("sNaN"), NA(), "+1 900 234 5678"])
+def test_no_value_and_a_number_that_is_never_called_name_nobody(number):
     assert TEMPLATE.name_of(None)(number) is None
+
+
+@pytest.mark.parametrize("number", ["12", 12, "2125550101", "+1 212 555 0101 x5", b"+12125550101", ["x"], True, 1.5])
+def test_a_number_that_cannot_be_read_names_nobody_known_so_it_is_an_error(number):
+    with pytest.raises(InvalidCallError, match=r"^number "):
+        TEMPLATE.name_of(None)(number)
+
+
+@pytest.mark.parametrize("key", UNUSABLE)
+def test_a_key_of_an_unusable_type_is_set_aside_and_names_nobody_known(key):
+    assert read(key).wrong == "invalid_key"
+    with pytest.raises(InvalidCallError, match=r"^key is a"):
+        NAME(key)
+
+
+@pytest.mark.parametrize("value", UNUSABLE)
+@pytest.mark.parametrize("field", [name for name in FIELDS if name != "to_number"])
+def test_a_field_of_an_unusable_type_is_set_aside_with_its_reason(field, value):
+    row = {"to_number": NUMBER, "id": "7", field: value}
+    assert TEMPLATE.read(1, row, Columns(key_column="id", are_typed=True)).wrong == f"invalid_{field}"
+
+
+@pytest.mark.parametrize("value", UNUSABLE)
+def test_so_is_a_number_of_an_unusable_type(value):
+    assert TEMPLATE_US.read(1, {"to_number": value}, Columns(are_typed=True)).wrong == "not_a_number"
+
+
+@pytest.mark.parametrize("value", [None, "", " \t", float("nan"), Decimal("NaN"), Decimal("sNaN"), NA(), NaTType()])
+@pytest.mark.parametrize("field", FIELDS)
+def test_every_way_to_write_no_value_is_none_for_every_field(field, value):
+    row = TEMPLATE.read(1, {"to_number": NUMBER, field: value}, Columns(are_typed=True))
+    without = TEMPLATE.read(1, {} if field == "to_number" else {"to_number": NUMBER}, Columns(are_typed=True))
+    assert row == without
+    assert row.wrong == ("missing" if field == "to_number" else None)
+
+
+@pytest.mark.parametrize(
+    ("number", "reason"),
+    [
+        ("", "missing"),
+        ("2125550101", "no_country_code"),
+        ("Anna", "not_a_number"),
+        ("+1 212", "too_short"),
+        ("+12125550101 x5", "extension"),
+        ("+1 900 234 5678", "premium_rate"),
+    ],
+)
+def test_a_number_that_cannot_be_called_says_precisely_why(number, reason):
+    new = TEMPLATE.read(3, {"to_number": number, "id": 7}, Columns(key_column="id"))
+    assert (new.position, new.key, new.wrong) == (3, "7", reason)
+
+
+def test_the_number_of_the_caller_is_not_taken_for_the_callees():
+    assert TEMPLATE.read(1, {"to_number": NUMBER, "from_number": "12"}, Columns()).wrong == "invalid_from_number"
+
+
+def test_a_field_that_does_not_exist_is_named_with_the_nearest_one():
+    with pytest.raises(ValueError, match=r"a field 'time_zone', which does not exist. Did you mean 'timezone'"):
+        check_fields({"to_number": "phone", "time_zone": "tz"})
+
+
+def test_upper_and_lower_case_are_the_same_and_two_columns_of_one_name_an_error():
+    columns = Columns({"to_number": "phone"}, ["Name"], ["Day"], "ID")
+    names = folded(["PHONE", "NAME", "DAY", "Id"])
+    columns.check(names)
+    new = TEMPLATE.read(1, dict(zip(names, (NUMBER, "Ada", "Mon", 7), strict=True)), columns)
+    assert (new.to_number, new.key, new.fields["variables"], new.metadata) == (
+        NUMBER, "7", {"Name": "Ada"}, {"Day": "Mon"}
+    )  # fmt: skip
+    for twice in (["id", "phone", "id"], ["Phone", "phone"]):
+        with pytest.raises(InvalidCallError, match="more than one column"):
+            folded(twice)

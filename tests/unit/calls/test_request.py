@@ -59,7 +59,7 @@ def test_the_connection_gives_what_the_call_does_not():
         ({"context": "a\ud800b"}, "context holds a NUL or half a character"),
         ({"variables": [1]}, "variables must be an object such as {'name': 'Sarah'}, not list"),
         ({"variables": "{'name': 'Wilhelmina'}"}, "set render_template_as_native_obj"),
-        ({"variables": {"a": float("nan")}}, "variables holds a value that JSON cannot carry"),
+        ({"variables": {"a": float("inf")}}, "variables holds a value that JSON cannot carry"),
         ({"variables": {"a": {1, 2}}}, "variables holds a value that JSON cannot carry"),
         ({"variables": {("a",): 1}}, "variables holds a value that JSON cannot carry"),
         ({"variables": {"a": ["b\0c"]}}, "variables holds a NUL"),

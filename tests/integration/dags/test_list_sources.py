@@ -1,0 +1,155 @@
+"""What a list makes of the tables and settings that people have, in DAGs under ``dag.test()``."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from contextlib import closing
+from datetime import UTC, datetime
+
+import pytest
+
+from airflow_provider_voiceinfra.operators import list_source
+from airflow_provider_voiceinfra.triggers import call_list
+from tests.dags import call_lists
+from tests.integration.dags.conftest import Run
+from tests.unit.calls.data_frames import DataFrame, Scalar
+
+ADA, BOB = "+12125550101", "+12125550102"
+
+
+@pytest.fixture(autouse=True)
+def quickly(monkeypatch):
+    monkeypatch.setattr(call_list, "LOOK_INTERVAL", 0.02)
+
+
+@pytest.fixture
+def run_list(airflow_database, voiceinfra):
+    def run(**fields):
+        dag = call_lists.make_dag(call_lists.of_rows, **fields)
+        run = dag.test(logical_date=datetime.now(UTC))
+        return Run(str(run.state), run.run_id, dag.dag_id)
+
+    return run
+
+
+@pytest.fixture
+def warehouse(tmp_path, monkeypatch):
+    """A database of two people, and a table of values that name them."""
+    path = tmp_path / "warehouse.db"
+    monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", json.dumps({"conn_type": "sqlite", "host": str(path)}))
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute('CREATE TABLE people (ID INTEGER, PHONE TEXT, "First Name" TEXT)')
+        connection.executemany("INSERT INTO people VALUES (?, ?, ?)", [(1, ADA, "Ada"), (2, BOB, "Bob")])
+        connection.execute("CREATE TABLE named (value)")
+
+    def name(*values):
+        with closing(sqlite3.connect(path)) as connection, connection:
+            connection.executemany("INSERT INTO named VALUES (?)", [(value,) for value in values])
+
+    return name
+
+
+QUERY = {"sql": "SELECT * FROM people", "sql_conn_id": "warehouse", "column_map": {"to_number": "phone"}}
+
+
+def numbers(voiceinfra):
+    return sorted(dial.to_number for dial in voiceinfra.dials)
+
+
+@pytest.mark.parametrize("field", ["suppress_sql", "still_due_sql"])
+@pytest.mark.parametrize(("key", "value"), [(None, "12"), (None, "+12125550103 x5"), (None, b"\x01"), ("id", b"\x01")])
+def test_a_suppression_that_cannot_be_read_calls_nobody_and_says_where(
+    run_list, voiceinfra, warehouse, capfd, field, key, value
+):
+    warehouse(None, "", BOB if key is None else 2, value)
+    run = run_list(**QUERY, key_column=key, **{field: "SELECT value FROM named"})
+    assert run.state == "failed"
+    said = "".join(capfd.readouterr())
+    assert f"The value in column 'value', row 4, of {field} cannot be read, so nobody is called" in said
+    assert "5550103" not in said
+    assert not voiceinfra.dials
+
+
+def test_one_that_can_be_read_is_kept_whatever_way_it_is_written(run_list, voiceinfra, warehouse):
+    warehouse(None, " ", "+1 (212) 555-0102", "+44 20 7946 0000")
+    assert run_list(**QUERY, suppress_sql="SELECT value FROM named").xcom("call")["suppressed"] == 1
+    assert numbers(voiceinfra) == [ADA]
+
+
+def test_columns_are_the_same_in_upper_and_lower_case(run_list, voiceinfra, warehouse):
+    assert run_list(**QUERY, key_column="Id", variable_columns=["first name"]).state == "success"
+    assert {dial.variables["first name"] for dial in voiceinfra.dials} == {"Ada", "Bob"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"sql": "SELECT phone, id, id FROM people"}, "more than one column 'id'"),
+        ({"sql": 'SELECT phone, id AS "Phone" FROM people'}, "more than one column 'phone'"),
+        ({"column_map": {"to_number": "phne"}}, "no column 'phne'; it has id, phone, first name. Did you mean 'phone'"),
+        ({"sql": "UPDATE people SET id = 1"}, "sql gives no rows: let it be a single SELECT statement"),
+        ({"suppress_sql": "UPDATE people SET id = 1"}, "suppress_sql gives no rows: let it be a single SELECT"),
+        ({"sql_conn_id": "api"}, "'api' is of type 'http', which is not a database"),
+        ({"sql_conn_id": "voiceinfra_default"}, "is of type 'voiceinfra', which is not a database"),
+    ],
+)
+def test_a_source_that_cannot_be_read_is_told_in_a_sentence(
+    run_list, voiceinfra, warehouse, capfd, monkeypatch, changes, says
+):
+    monkeypatch.setenv("AIRFLOW_CONN_API", "http://127.0.0.1:9")
+    assert run_list(**QUERY | changes).state == "failed"
+    assert says in "".join(capfd.readouterr())
+    assert not voiceinfra.dials
+
+
+def test_so_are_the_rows_of_a_dictionary_cursor(run_list, voiceinfra, warehouse, capfd, monkeypatch):
+    connect = list_source._connect
+
+    def with_dictionaries(sql_conn_id):
+        connection = connect(sql_conn_id)
+        connection.row_factory = lambda cursor, row: dict(
+            zip([each[0] for each in cursor.description], row, strict=True)
+        )
+        return connection
+
+    monkeypatch.setattr(list_source, "_connect", with_dictionaries)
+    assert run_list(**QUERY).state == "failed"
+    assert "gives rows as dictionaries, which may lose columns: remove `cursor`" in "".join(capfd.readouterr())
+    assert not voiceinfra.dials
+
+
+@pytest.mark.parametrize(
+    ("calls", "says"),
+    [
+        (None, "calls must be a list of objects, not NoneType"),
+        ("[{'to_number': '+1", "calls must be a list of objects, not str"),
+        ({"to_number": ADA}, "calls must be a list of objects, not dict"),
+        ([{"to_number": ADA}, ADA], "but entry 2 is a str"),
+        ([{"to_number": ADA, "TO_NUMBER": BOB}], "more than one column 'to_number'"),
+    ],
+)
+def test_so_is_what_another_task_gives_instead_of_a_list(airflow_database, voiceinfra, capfd, calls, says):
+    dag = call_lists.make_dag(call_lists.of_a_task, rows=calls)
+    assert str(dag.test(logical_date=datetime.now(UTC)).state) == "failed"
+    assert says in "".join(capfd.readouterr())
+    assert not voiceinfra.dials
+
+
+def test_a_field_that_does_not_exist_is_told_when_the_dag_is_parsed():
+    with pytest.raises(ValueError, match=r"'time_zone', which does not exist. Did you mean 'timezone'"):
+        call_lists.make_dag(call_lists.of_rows, calls=[], column_map={"to_number": "phone", "time_zone": "tz"})
+
+
+def test_a_data_frames_own_values_are_plain_and_two_columns_of_one_name_an_error():
+    columns = call_lists_columns()
+    frame = DataFrame(["PHONE", "Id"], (Scalar(12125550101), Scalar(7)), (float("nan"), Scalar(8)))
+    assert [set(row) for row in list_source.rows_of(frame, columns)] == [{"phone", "id"}] * 2
+    with pytest.raises(list_source.InvalidCallError, match="more than one column 'phone'"):
+        list(list_source.rows_of(DataFrame(["phone", "phone"]), columns))
+
+
+def call_lists_columns():
+    from airflow_provider_voiceinfra.calls.list_columns import Columns
+
+    return Columns({"to_number": "phone"}, key_column="id", are_typed=True)
