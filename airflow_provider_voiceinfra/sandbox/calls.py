@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_voiceinfra.sandbox.conversation import completion
 from airflow_provider_voiceinfra.sandbox.records import Dial
-from airflow_provider_voiceinfra.sandbox.scenarios import OUTCOMES, Notice, Outcome, Scenario
+from airflow_provider_voiceinfra.sandbox.scenarios import OTHER_NUMBER, OUTCOMES, Notice, Outcome, Scenario
 from airflow_provider_voiceinfra.sandbox.webhooks import Webhook
 
 if TYPE_CHECKING:
@@ -144,6 +144,8 @@ class Calls:
         payload = said(outcome)
         if scenario.notice is Notice.WITHOUT_START_TIME:
             del payload["start_time"]
+        if scenario.notice is Notice.OTHER_NUMBER:
+            payload["to_number"] = OTHER_NUMBER
         payload |= {**decided.fields, **ending.fields}
         match scenario.notice:
             case Notice.TWICE:

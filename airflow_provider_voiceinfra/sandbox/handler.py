@@ -77,6 +77,10 @@ class Handler(BaseHTTPRequestHandler):
     def _write(self, reply: Reply) -> None:
         cut_off = reply.answer is Answer.CUT_OFF
         self.close_connection = self.close_connection or cut_off
+        if reply.answer is Answer.AFTER_INTERIM:
+            for status in (102, 103):
+                self.send_response_only(status)
+                self.end_headers()
         self.send_response_only(reply.status)
         for name, value in reply.headers:
             self.send_header(name, value)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from airflow_provider_voiceinfra.sandbox.records import iso
-from airflow_provider_voiceinfra.sandbox.scenarios import Answer
+from airflow_provider_voiceinfra.sandbox.scenarios import OTHER_NUMBER, Answer
 
 if TYPE_CHECKING:
     from airflow_provider_voiceinfra.sandbox.outbound import OutboundRequest
@@ -96,4 +96,6 @@ def queued(dial: Dial) -> Reply:
     }
     if answer is Answer.WITHOUT_CALL_ID:
         del fields["call_id"]
+    if answer is Answer.OTHER_NUMBER:
+        fields["to_number"] = OTHER_NUMBER
     return Reply(200, json.dumps(fields).encode(), answer=answer)

@@ -10,6 +10,9 @@ from typing import Literal
 Outcome = Literal["answered", "voicemail", "failed"]
 OUTCOMES: tuple[Outcome, ...] = ("answered", "voicemail", "failed")
 
+OTHER_NUMBER = "+12125550000"
+"""Another number than was called."""
+
 _MAGIC_NUMBER = re.compile(r"\+1[2-9]\d{2}55501(\d{2})")
 
 
@@ -18,11 +21,13 @@ class Answer(Enum):
 
     WHOLE = auto()
     SLOW = auto()
+    AFTER_INTERIM = auto()
     CLOSED = auto()
     RESET = auto()
     CUT_OFF = auto()
     UNREADABLE = auto()
     WITHOUT_CALL_ID = auto()
+    OTHER_NUMBER = auto()
 
 
 class Throttle(Enum):
@@ -43,6 +48,7 @@ class Notice(Enum):
     LATE = auto()
     NEVER = auto()
     WITHOUT_START_TIME = auto()
+    OTHER_NUMBER = auto()
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +96,7 @@ SCENARIOS: tuple[Scenario, ...] = (
     Scenario("13", "reset after", "Accepted, then TCP reset", answer=Answer.RESET),
     _refused("14", "reset before", "TCP reset", 200, Answer.RESET),
     _refused("15", "redirect", "307 to another host", 307),
+    Scenario("16", "interim responses", "102 and 103, then 200", answer=Answer.AFTER_INTERIM),
     Scenario("20", "500, accepted", "500, yet the call is accepted", status=500),
     _refused("21", "500, not accepted", "500", 500),
     _refused("22", "503", "503", 503),
@@ -105,12 +112,14 @@ SCENARIOS: tuple[Scenario, ...] = (
     Scenario("50", "unreadable 200", "Accepted, 200 with a body that is not JSON", answer=Answer.UNREADABLE),
     Scenario("51", "cut-off 200", "Accepted, 200 that ends half way", answer=Answer.CUT_OFF),
     Scenario("52", "200, no id", "Accepted, 200 without `call_id`", answer=Answer.WITHOUT_CALL_ID),
+    Scenario("53", "200, other number", "Accepted, 200 with another `to_number`", answer=Answer.OTHER_NUMBER),
     Scenario("60", "early webhook", "Webhook delivered before the 200", notice=Notice.BEFORE_ANSWER),
     Scenario("61", "webhook twice", "The same webhook twice", notice=Notice.TWICE),
     Scenario("62", "contradiction", "A second webhook that says voicemail", notice=Notice.CONTRADICTED),
     Scenario("63", "late webhook", "The webhook comes `--late` s after the end", notice=Notice.LATE),
     Scenario("64", "no webhook", "The webhook never comes", notice=Notice.NEVER),
     Scenario("65", "no start_time", "Webhook without `start_time`", notice=Notice.WITHOUT_START_TIME),
+    Scenario("66", "other number", "Webhook with another `to_number`", notice=Notice.OTHER_NUMBER),
 )
 
 _BY_CODE = {scenario.code: scenario for scenario in SCENARIOS}

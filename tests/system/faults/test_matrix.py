@@ -13,8 +13,8 @@ TIMEOUT = 300
 
 # Refused, or lost on the way there: nobody is called, and the task fails.
 NOT_CALLED = {"11", "14", "15", "21", "22", "33", "40", "41", "42", "44"}
-# Called once, but whoever waits for the completion waits in vain.
-NEVER_COMPLETED = {"64"}
+# Called once, but whoever waits for the completion waits in vain: none comes, or it names another number.
+NEVER_COMPLETED = {"64", "66"}
 # Not sent at all each time, so that Airflow's retries may dial.
 RETRIED = {"33"}
 

@@ -24,6 +24,8 @@ PROMISES = {
     "13": (LOST, True, ["answered"]),
     "14": (LOST, False, []),
     "15": (307, False, []),
+    # As http.client reads it: the real answer comes after.
+    "16": (102, True, ["answered"]),
     "20": (500, True, ["answered"]),
     "21": (500, False, []),
     "22": (503, False, []),
@@ -39,20 +41,23 @@ PROMISES = {
     "50": (200, True, ["answered"]),
     "51": (CUT_OFF, True, ["answered"]),
     "52": (200, True, ["answered"]),
+    "53": (200, True, ["answered"]),
     "60": (200, True, ["answered"]),
     "61": (200, True, ["answered", "answered"]),
     "62": (200, True, ["answered", "voicemail"]),
     "63": (200, True, ["answered"]),
     "64": (200, True, []),
     "65": (200, True, ["answered"]),
+    "66": (200, True, ["answered"]),
 }
 NUMBERS = {scenario.code: scenario.number for scenario in SCENARIOS}
 
 
-def raw_post(sandbox, number):
+def raw_post(sandbox, number, *, close=False):
     """Return all that comes back over a bare socket."""
     body = json.dumps({"agent_id": "agent_sandbox", "from_number": "+14155550199", "to_number": number})
     head = f"POST /v1/calls/outbound HTTP/1.1\r\nX-API-Key: sandbox-key\r\nContent-Length: {len(body)}\r\n"
+    head += "Connection: close\r\n" * close
     port = int(sandbox.url.rsplit(":", 1)[1].partition("/")[0])
     with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
         connection.sendall(f"{head}Content-Type: application/json\r\n\r\n{body}".encode())
@@ -124,6 +129,18 @@ def test_an_unreadable_answer_is_not_json(sandbox, place):
 def test_an_answer_without_call_id_has_the_rest(sandbox, place):
     assert place(sandbox, NUMBERS["52"]).json()["status"] == "queued"
     assert "call_id" not in place(sandbox, NUMBERS["52"]).json()
+
+
+def test_interim_responses_come_before_the_answer(sandbox):
+    statuses = [line for line in raw_post(sandbox, NUMBERS["16"], close=True).split(b"\r\n") if line[:5] == b"HTTP/"]
+    assert [int(line.split()[1]) for line in statuses] == [102, 103, 200]
+
+
+def test_another_number_is_in_the_answer_or_in_the_webhook(sandbox, receiver, place):
+    answer, webhook = (place(sandbox, NUMBERS[code]).json() for code in ("53", "66"))
+    assert (answer["to_number"], webhook["to_number"]) == ("+12125550000", NUMBERS["66"])
+    said = [receiver.wait_for(each["call_id"])[0].payload["to_number"] for each in (answer, webhook)]
+    assert said == [NUMBERS["53"], "+12125550000"]
 
 
 def test_a_slow_answer_is_for_a_call_that_is_accepted_and_may_have_ended(sandboxes, receiver, place, in_background):
