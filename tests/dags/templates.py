@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from airflow.sdk import DAG, task
+from airflow.sdk import DAG, task, task_group
 
 from airflow_provider_voiceinfra.operators.call_list import OutboundCallListOperator
 from airflow_provider_voiceinfra.operators.outbound_call import OutboundCallOperator
@@ -37,6 +37,7 @@ VALUES: dict[str, Any] = {
     "words": [BRACES],
     "objects": [PERSON["variables"]],
     "one": BRACES,
+    "query": f"SELECT '{NUMBER}' AS to_number, '{{{{ 1 / 0 }}}}' AS first_message -- people.sql",
     "number": NUMBER,
     "rows": [PERSON | {"name": BRACES, "id": BRACES}],
     "lists": [[PERSON | {"name": BRACES, "id": BRACES}]],
@@ -97,6 +98,24 @@ def of_outputs() -> None:
         variables={"name": data("one"), "nested": [{"name": data("one"), "day": "{{ ds }}"}]},
         idempotency_key=data("one"),
     )
+
+
+def of_a_group() -> None:
+    @task_group
+    def of_one_person(words: Any) -> None:
+        OutboundCallOperator(
+            task_id="call", to_number=NUMBER, first_message=words, context="On {{ ds }}", variables={"name": words}
+        )
+
+    of_one_person.expand(words=data("words"))
+
+
+def of_a_query() -> None:
+    OutboundCallListOperator(task_id="call", sql=data("query"), sql_conn_id="warehouse")
+
+
+def of_a_file() -> None:
+    OutboundCallListOperator(task_id="call", sql="people.sql", sql_conn_id="warehouse")
 
 
 def of_pulled_outputs() -> None:
@@ -226,6 +245,9 @@ WAYS: tuple[Callable[[], None], ...] = (
     of_lists,
     of_lists_beside_templates,
     of_outputs,
+    of_a_group,
+    of_a_query,
+    of_a_file,
     of_pulled_outputs,
     of_a_subclass,
     of_literals,

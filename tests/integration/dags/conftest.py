@@ -8,11 +8,12 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
-from tests.dags import one_call
+from tests.dags import one_call, templates
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,18 @@ def run_dag(airflow_database, voiceinfra) -> Callable[..., Run]:
         dag = one_call.make_dag(way, **fields)
         run = dag.test()
         return Run(str(run.state), run.run_id, dag.dag_id)
+
+    return run
+
+
+@pytest.fixture
+def run_templates(airflow_database, voiceinfra) -> Callable[..., Run]:
+    """Call in one of the ways of tests/dags/templates.py, on a day that is known."""
+
+    def run(way, **options):
+        dag = templates.make_dag(way, **options)
+        result = dag.test(logical_date=datetime(2026, 11, 25, tzinfo=UTC))
+        return Run(str(result.state), result.run_id, dag.dag_id)
 
     return run
 

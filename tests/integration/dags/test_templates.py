@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+import json
 from importlib import import_module
 
 import pytest
@@ -12,27 +12,16 @@ from airflow_provider_voiceinfra import get_provider_info
 from airflow_provider_voiceinfra.templates import TemplatedOperator
 from tests.dags import templates
 from tests.dags.templates import BRACES, NUMBER, PERSON
-from tests.integration.dags.conftest import Run
 
 DAY = "2026-11-25"
 
 
-@pytest.fixture
-def run(airflow_database, voiceinfra):
-    def run(way, **options):
-        dag = templates.make_dag(way, **options)
-        result = dag.test(logical_date=datetime(2026, 11, 25, tzinfo=UTC))
-        return Run(str(result.state), result.run_id, dag.dag_id)
-
-    return run
-
-
 @pytest.fixture(params=[False, True], ids=["", "native"])
-def sent(request, run, voiceinfra):
+def sent(request, run_templates, voiceinfra):
     """Give what reached VoiceInfra of each call."""
 
     def sent(way):
-        run(way, render_template_as_native_obj=request.param)
+        run_templates(way, render_template_as_native_obj=request.param)
         return voiceinfra.dials
 
     return sent
@@ -76,6 +65,38 @@ def test_outputs_of_tasks_are_data_at_every_depth(sent):
     assert dial.variables == {"name": BRACES, "nested": [{"name": BRACES, "day": DAY}]}
 
 
+def test_what_a_group_of_tasks_is_mapped_over_is_data(sent):
+    [dial] = sent(templates.of_a_group)
+    assert (dial.first_message, dial.context, dial.variables) == (BRACES, f"On {DAY}", {"name": BRACES})
+
+
+@pytest.fixture
+def warehouse(tmp_path, monkeypatch):
+    connection = {"conn_type": "sqlite", "host": str(tmp_path / "warehouse.db")}
+    monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", json.dumps(connection))
+
+
+def test_a_query_of_a_task_is_neither_a_template_nor_the_name_of_a_file(run_templates, voiceinfra, warehouse):
+    run_templates(templates.of_a_query)
+    [dial] = voiceinfra.dials
+    assert dial.first_message == "{{ 1 / 0 }}"
+
+
+def test_a_file_that_the_dag_names_is_read_and_rendered(run_templates, voiceinfra, warehouse, tmp_path):
+    query = f"SELECT '{NUMBER}' AS to_number, 'On {{{{ ds }}}}' AS first_message, 42 AS id"
+    (tmp_path / "people.sql").write_text(query)
+    run_templates(templates.of_a_file, template_searchpath=[str(tmp_path)])
+    [dial] = voiceinfra.dials
+    assert dial.first_message == f"On {DAY}"
+
+
+def test_a_column_of_a_query_may_keep_numbers_as_integers(run_templates, voiceinfra, warehouse, tmp_path):
+    (tmp_path / "people.sql").write_text("SELECT 2125550100 AS to_number")
+    run_templates(templates.of_a_file, template_searchpath=[str(tmp_path)])
+    [dial] = voiceinfra.dials
+    assert dial.to_number == NUMBER
+
+
 def test_what_a_template_pulls_is_rendered_once(sent):
     [dial] = sent(templates.of_pulled_outputs)
     assert (dial.first_message, dial.variables) == (BRACES, {"name": BRACES})
@@ -94,8 +115,8 @@ def test_literals_that_are_expanded_are_templates(sent, way):
     assert "{{" not in str(dial)
 
 
-def test_default_args_are_templates_beside_data_with_braces(run, voiceinfra):
-    run(templates.of_lists, default_args={"context": "On {{ ds }}"})
+def test_default_args_are_templates_beside_data_with_braces(run_templates, voiceinfra):
+    run_templates(templates.of_lists, default_args={"context": "On {{ ds }}"})
     [dial] = voiceinfra.dials
     assert (dial.first_message, dial.context) == (BRACES, f"On {DAY}")
 
@@ -123,56 +144,6 @@ def test_literal_rows_are_templates_and_outputs_in_them_are_data(sent, voiceinfr
     [dial] = sent(templates.of_literal_rows)
     assert (dial.first_message, dial.variables) == (f"On {DAY}, see people.sql", {"name": BRACES})
     assert voiceinfra.store.calls.get(dial.call_id).metadata == {"id": DAY}
-
-
-ABROAD = "+6592345678"
-"""Without its ``+``, it is read as a number of the connection's region."""
-
-
-@pytest.mark.parametrize(
-    "way",
-    [
-        templates.number_of_a_param,
-        templates.number_of_a_row,
-        templates.number_of_a_function,
-        templates.number_of_mapped_functions,
-        templates.number_of_literals,
-    ],
-)
-def test_a_number_stays_text_where_templates_are_native(run, voiceinfra, way):
-    run(way, render_template_as_native_obj=True, params={"number": ABROAD})
-    [dial] = voiceinfra.dials
-    assert dial.to_number == ABROAD
-
-
-FROM_A_TASK = [
-    templates.number_of_a_task,
-    templates.number_pulled_from_a_task,
-    templates.number_of_mapped_tasks,
-    templates.number_of_a_function_of_a_task,
-]
-
-
-@pytest.mark.parametrize("way", FROM_A_TASK)
-def test_an_integer_that_another_task_has_made_of_a_number_calls_nobody(run, voiceinfra, capfd, way):
-    result = run(way, render_template_as_native_obj=True, params={"number": ABROAD})
-    assert result.state == "failed"
-    assert not voiceinfra.dials
-    assert "to_number must be a string" in "".join(capfd.readouterr())
-
-
-@pytest.mark.parametrize(
-    ("way", "native"),
-    [
-        (templates.number_of_a_param, False),
-        (templates.number_of_a_param, True),
-        (templates.number_of_a_row, True),
-        (templates.number_of_a_function, True),
-    ],
-)
-def test_an_integer_param_calls_nobody(run, voiceinfra, way, native):
-    assert run(way, render_template_as_native_obj=native, params={"number": 6592345678}).state == "failed"
-    assert not voiceinfra.dials
 
 
 def test_every_operator_of_this_package_knows_data_from_templates():
