@@ -362,7 +362,7 @@ def test_a_list_that_never_began_is_told(voiceinfra, given):
     ],
 )
 def test_what_makes_no_sense_is_told_when_the_dag_is_parsed(fields, why):
-    with pytest.raises(ValueError, match=why):
+    with pytest.raises((TypeError, ValueError), match=why):
         CallsToSqlOperator(task_id="write_back", sql_conn_id="warehouse", table="results", **fields)
 
 
