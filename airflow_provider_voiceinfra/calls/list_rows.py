@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from numbers import Integral, Number
 from typing import Any
@@ -17,6 +17,7 @@ from airflow_provider_voiceinfra.calls.guard import Wishes
 from airflow_provider_voiceinfra.calls.intent import CallIntent
 from airflow_provider_voiceinfra.calls.keys import nameless_row_key, row_key
 from airflow_provider_voiceinfra.calls.list_columns import FIELDS, Columns
+from airflow_provider_voiceinfra.calls.not_after import Place, read_not_after
 from airflow_provider_voiceinfra.calls.numbers import to_e164
 from airflow_provider_voiceinfra.calls.request import CallRequest, check_storable, plain_object
 from airflow_provider_voiceinfra.calls.values import own_type, plain_value
@@ -62,20 +63,20 @@ class Template:
             wishes = {name: fields.pop(name, None) for name in ("timezone", "not_after")}
             request = self._request(fields, columns.variables(row), accept_integers=columns.are_typed)
             step = "timezone"
-            checked = Wishes.build(None, wishes["timezone"], None)
+            timezone = Wishes.build(None, wishes["timezone"], None).timezone
             step = "not_after"
-            checked = Wishes.build(None, checked.timezone, _moment(wishes["not_after"]))
+            place = Place(timezone, request.to_number, self._hours_zone())
+            not_after = read_not_after(wishes["not_after"], place)
             step = "metadata"
             metadata = plain_object("metadata", columns.metadata(row)) or {}
         except (InvalidCallError, ArithmeticError, TypeError, ValueError) as error:
             # Types of drivers may fail in their own ways, and the other rows go on.
             return NewRow(position, key, "", {}, {}, wrong=_reason(error, step))
-        not_after = None if checked.not_after is None else checked.not_after.isoformat()
         kept = {
             "agent_id": request.agent_id,
             "from_number": request.from_number,
-            "timezone": checked.timezone,
-            "not_after": not_after,
+            "timezone": timezone,
+            "not_after": None if not_after is None else not_after.isoformat(),
             **request.words(),
         }
         return NewRow(position, key, request.to_number, kept, metadata)
@@ -118,6 +119,11 @@ class Template:
             return _key_text(value) or None
 
         return of_number if key_column is None else of_key
+
+    def _hours_zone(self) -> str | None:
+        """Give the time zone of the calling hours, the list's before the connection's."""
+        hours = (self.calling_hours, self.account.limits.calling_hours)
+        return next((each.timezone for each in hours if each and each.timezone), None)
 
     def _request(
         self, fields: Mapping[str, Any], variables: Mapping[str, Any], *, accept_integers: bool
@@ -182,15 +188,6 @@ def _whole(value: object) -> int | None:
             return int(value)
         case _:
             return None
-
-
-def _moment(value: object) -> datetime | str | None:
-    """Read a column's time; one that the warehouse keeps without a zone is UTC, as its sessions are."""
-    if isinstance(value, datetime):
-        return value if value.tzinfo else value.replace(tzinfo=UTC)
-    if value is None or isinstance(value, str):
-        return value
-    raise InvalidCallError(f"not_after is a {type(value).__name__}, not a time.")
 
 
 def _reason(error: Exception, step: str) -> str:

@@ -49,6 +49,7 @@ def own_type(value: Any) -> Any:
     """Turn a value of numpy or pandas into one of Python."""
     kind = getattr(getattr(value, "dtype", None), "kind", None)
     if isinstance(kind, str) and hasattr(value, "tolist"):
-        # Nanoseconds would become integers otherwise.
-        return (value.astype("datetime64[us]") if kind == "M" else value).tolist()
+        own = value.tolist()
+        # Of nanoseconds it makes integers.
+        return value.astype("datetime64[us]").tolist() if kind == "M" and isinstance(own, int | list) else own
     return value.to_pydatetime() if hasattr(value, "to_pydatetime") and not is_null(value) else value

@@ -11,6 +11,7 @@ from airflow.sdk import BaseHook
 
 from airflow_provider_voiceinfra.calls.errors import InvalidCallError
 from airflow_provider_voiceinfra.calls.list_columns import folded
+from airflow_provider_voiceinfra.operators.odd_times import read_odd_times_as_text
 from airflow_provider_voiceinfra.sql_errors import reason
 
 if TYPE_CHECKING:
@@ -119,6 +120,7 @@ def _connect(sql_conn_id: str) -> Any:
             f"Connection {sql_conn_id!r} is of type {hook.get_connection(sql_conn_id).conn_type!r}, which is not a "
             "database: name a connection to a database as sql_conn_id."
         )
+    read_odd_times_as_text(connection)
     return connection
 
 

@@ -8,6 +8,7 @@ from contextlib import closing
 from datetime import UTC, datetime
 
 import pytest
+import sqlalchemy as sa
 
 from airflow_provider_voiceinfra.operators import list_source
 from airflow_provider_voiceinfra.triggers import call_list
@@ -15,6 +16,7 @@ from tests.dags import call_lists
 from tests.integration.dags.conftest import Run
 from tests.unit.calls.data_frames import DataFrame, Scalar
 
+HEALTHY = "+12125551000"
 ADA, BOB = "+12125550101", "+12125550102"
 
 
@@ -139,6 +141,30 @@ def test_so_is_what_another_task_gives_instead_of_a_list(airflow_database, voice
 def test_a_field_that_does_not_exist_is_told_when_the_dag_is_parsed():
     with pytest.raises(ValueError, match=r"'time_zone', which does not exist. Did you mean 'timezone'"):
         call_lists.make_dag(call_lists.of_rows, calls=[], column_map={"to_number": "phone", "time_zone": "tz"})
+
+
+@pytest.mark.parametrize(
+    ("value", "ends"),
+    [
+        ("'infinity'::timestamptz", "answered"),
+        ("'infinity'::date", "answered"),
+        ("'9999-12-31 23:59:59+00'::timestamptz", "answered"),
+        ("'12000-01-01'::timestamp", "answered"),
+        ("'-infinity'::timestamptz", "set_aside"),
+        ("'0044-03-15 BC'::date", "set_aside"),
+        ("'1899-12-30'::date", "set_aside"),
+        ("'2020-01-01'::date", "expired"),
+    ],
+)
+def test_odd_times_of_postgresql_are_read_or_set_aside(run_list, voiceinfra, postgres_url, monkeypatch, value, ends):
+    parts = sa.make_url(postgres_url)
+    connection = {"conn_type": "postgres", "login": parts.username, "password": parts.password, "host": parts.host}
+    connection |= {"port": parts.port, "schema": parts.database, "extra": dict(parts.query)}
+    monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", json.dumps(connection))
+    sql = f"SELECT '{HEALTHY}' AS to_number, {value} AS not_after"
+    summary = run_list(sql=sql, sql_conn_id="warehouse", max_invalid_fraction=1).xcom("call")
+    assert summary == {"list_id": summary["list_id"], "rows": 1, ends: 1}
+    assert len(voiceinfra.dials) == (ends == "answered")
 
 
 def test_a_data_frames_own_values_are_plain_and_two_columns_of_one_name_an_error():
