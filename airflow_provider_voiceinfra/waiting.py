@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator, conf
@@ -68,7 +68,7 @@ class CompletionWait:
         )
 
     def _likely_reason(self, timeout: timedelta) -> str:
-        begun = datetime.now(UTC) - timeout
+        begun = self.store.database.clock.now() - timeout
         newest, refused = self.store.completions.newest_arrival(), self.store.refusals.since(begun)
         settings = "under Settings → Webhooks at VoiceInfra"
         if refused:
@@ -170,8 +170,13 @@ def unknown_for_good(store: CallStore, call: Call) -> AirflowFailException:
 
 
 def left(deadline: datetime) -> timedelta:
-    """Give the time until a deadline, never less than nothing."""
-    return max(timedelta(0), deadline - datetime.now(UTC))
+    """Give the time until a deadline by the store's clock, never less than nothing.
+
+    Where that was not read for a minute, it is read: not to be called in an event loop.
+    """
+    from airflow_provider_voiceinfra.config import call_store
+
+    return max(timedelta(0), deadline - call_store().database.clock.now())
 
 
 def _text(time: datetime | None) -> str | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from airflow_provider_voiceinfra.calls.list_rows import DUE_AGAIN
 from airflow_provider_voiceinfra.calls.redial import Redial
@@ -54,7 +54,7 @@ class Progress:
     def look(self) -> None:
         """Look what became of the calls that were going on."""
         self._settle()
-        if self.give_up_at is not None and self.give_up_at <= datetime.now(UTC):
+        if self.give_up_at is not None and self.give_up_at <= self._store.database.clock.now():
             self._give_up(self.give_up_at)
         self._stop_if_broken()
         if time.monotonic() >= self._tell_at:
@@ -78,7 +78,7 @@ class Progress:
         if call.state == CallState.COMPLETED:
             return self._completed(call)
         if call.state in {CallState.RELEASED, CallState.NOT_PLACED, CallState.WAITING}:
-            return RowStep(call.row_id, call.reading, datetime.now(UTC) + DUE_AGAIN, call.attempt)
+            return RowStep(call.row_id, call.reading, self._store.database.clock.now() + DUE_AGAIN, call.attempt)
         if call.state == CallState.CLAIMED:
             return None
         if call.state == CallState.QUEUED and call.call_id is not None:
@@ -88,7 +88,7 @@ class Progress:
 
     def _completed(self, call: RowCall) -> RowStep:
         redial, outcome = self._redial, str(call.outcome)
-        ended = call.completed_at or datetime.now(UTC)
+        ended = call.completed_at or self._store.database.clock.now()
         if redial is None or outcome not in redial.outcomes or call.attempt >= redial.attempts:
             return RowStep(call.row_id, call.reading, result=outcome, ended_at=ended)
         return RowStep(call.row_id, call.reading, ended + redial.wait, call.attempt + 1)
@@ -120,7 +120,7 @@ class Progress:
 
 def describe(store: CallStore, list_id: str) -> str:
     """Say how far a list has come: rows left, calls going on, outcomes, the rate and when it may be done."""
-    counts, now = store.lists.counts(list_id), datetime.now(UTC)
+    counts, now = store.lists.counts(list_id), store.database.clock.now()
     states, results = dict.fromkeys(RowState, 0), {}
     for (state, result), count in sorted(counts.items()):
         states[state] += count

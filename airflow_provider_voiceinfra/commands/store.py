@@ -6,7 +6,7 @@ import argparse
 import getpass
 import re
 import sys
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from airflow_provider_voiceinfra.calls.errors import InvalidCallError
 from airflow_provider_voiceinfra.calls.hosts import read_host, realm_of
@@ -138,8 +138,10 @@ def purge(arguments: argparse.Namespace) -> None:
             return
     else:
         days = _days(arguments.older_than)
-    everywhere, before = arguments.all_environments, datetime.now(UTC) - timedelta(days=days)
-    purged = call_store().retention.purge(before, all_environments=everywhere)
+    store, everywhere = call_store(), arguments.all_environments
+    with store.database.read() as tx:
+        before = store.database.clock.read(tx) - timedelta(days=days)
+    purged = store.retention.purge(before, all_environments=everywhere)
     _say_purged(purged, f"older than {days} days", everywhere=everywhere)
 
 

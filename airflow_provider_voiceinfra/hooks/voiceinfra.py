@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import AbstractContextManager
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import cached_property
 from typing import Any
 
@@ -178,7 +178,7 @@ class VoiceInfraHook(BaseHook):
         :return: in the order in which they became completed, the same for all cursors.
         """
         wanted = Wanted(agent_id, choices("outcomes", outcomes, OUTCOMES))
-        return self.store.cursors.calls(cursor, wanted, since or datetime.now(UTC) - NEW_CURSOR)
+        return self.store.cursors.calls(cursor, wanted, since or self.store.database.clock.now() - NEW_CURSOR)
 
     def foreign_completions(
         self,
@@ -193,7 +193,7 @@ class VoiceInfraHook(BaseHook):
         Webhooks bring them too: an account has one URL for all its calls. Let the cursor be another one.
         """
         wanted = Wanted(agent_id, choices("outcomes", outcomes, OUTCOMES), placed_here=False, foreign=True)
-        return self.store.cursors.completions(cursor, wanted, since or datetime.now(UTC) - NEW_CURSOR)
+        return self.store.cursors.completions(cursor, wanted, since or self.store.database.clock.now() - NEW_CURSOR)
 
     def test_connection(self) -> tuple[bool, str]:
         """Find out whether the API key is good. Sends no number, so that no phone can ring."""

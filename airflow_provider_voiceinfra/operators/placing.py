@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
@@ -133,10 +133,11 @@ class PlacingOperator(StoppableOperator, CallFieldsOperator, CallLineage):
 
     def _wait_for_guard(self, error: CallWaitsError) -> NoReturn:
         """Wait, whatever ``deferrable`` says: a worker is not held for what may take days."""
+        from airflow_provider_voiceinfra.config import call_store
         from airflow_provider_voiceinfra.triggers.call_allowed import CallAllowedTrigger
 
         self.log.info("%s", error)
-        until = datetime.now(UTC) + _LONGEST_WAIT
+        until = call_store().database.clock.now() + _LONGEST_WAIT
         until = min(until, error.until or until)
         self.defer(
             trigger=CallAllowedTrigger(ref=str(error.ref), until=until.isoformat(), hold_id=error.hold_id),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from itertools import chain
 from typing import Any
 
@@ -61,7 +61,7 @@ class Attempts:
 
     def changed_since(self, since: datetime) -> Iterator[list[Attempt]]:
         """Give the calls that were claimed, refused, answered or ended at a time or later, and some before it."""
-        return map(self._read, self._changed(since - MARGIN, datetime.now(UTC)))
+        return map(self._read, self._changed(since - MARGIN, self._database.clock.now()))
 
     def _placed(self, list_id: str) -> Iterator[list[int]]:
         query = sa.select(_call.id).where(_call.list_id == list_id).order_by(_call.id).limit(_PAGE)

@@ -10,6 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from airflow_provider_voiceinfra.store import tables
+from airflow_provider_voiceinfra.store.clock import of_host
 from airflow_provider_voiceinfra.store.completion_body import says_the_same
 from airflow_provider_voiceinfra.store.completions import NOTHING_SAID
 from airflow_provider_voiceinfra.store.delivery import Delivery
@@ -86,7 +87,7 @@ class Bodies:
         for each in known:
             if each.purged or each.digest == delivery.digest or says_the_same(self._bytes(each), delivery.body):
                 if each.id is not None:
-                    self._again.append({"known": each.id, "at": delivery.received_at})
+                    self._again.append({"known": each.id, "at": of_host(self._tx, delivery.received_at)})
                 return Kept.DUPLICATE
         opt_out = self._opt_out.asked_for(delivery)
         purged = delivery.call_id in self._purged
@@ -101,7 +102,7 @@ class Bodies:
                 "call_id": delivery.call_id,
                 "digest": delivery.digest,
                 "first": not known,
-                "received_at": delivery.received_at,
+                "received_at": of_host(self._tx, delivery.received_at),
                 "outcome": delivery.outcome,
                 "agent_id": delivery.party.agent_id[:255] if delivery.party else "",
                 "from_number": delivery.party.from_number[:64] if delivery.party else "",

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 
 from airflow_provider_voiceinfra.store import tables
+from airflow_provider_voiceinfra.store.clock import time_of
 from airflow_provider_voiceinfra.store.database import Database
 from airflow_provider_voiceinfra.store.errors import StoreError
 from airflow_provider_voiceinfra.store.holds import Scope
@@ -83,10 +84,10 @@ class CallLists:
             "run_id": source.run_id or "",
             "task_id": source.task_id or "",
             "map_index": source.map_index,
-            "created_at": datetime.now(UTC),
             "readings": 0,
         }
         with self._database.write() as tx:
+            row["created_at"] = time_of(tx)
             tx.execute(tables.insert(tx, tables.call_list).values(row).on_conflict_do_nothing())
         return list_id
 
@@ -252,7 +253,7 @@ class _Batch:
             "ended_at": None,
             "call_ref": None,
             "attempt": 1,
-            "due_at": datetime.now(UTC),
+            "due_at": time_of(self._tx),
             "reading": self._reading,
         }
 

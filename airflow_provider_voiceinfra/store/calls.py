@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
 
 from airflow_provider_voiceinfra.store import tables
+from airflow_provider_voiceinfra.store.clock import time_of
 from airflow_provider_voiceinfra.store.completion_body import stored_completion
 from airflow_provider_voiceinfra.store.database import Database
 from airflow_provider_voiceinfra.store.disputes import is_disputed
@@ -166,11 +167,10 @@ class Calls:
         One that has waited for longer than a day is lost for good, and is no sign of what is wrong now.
         """
         columns = tables.call.c
-        query = sa.select(sa.func.min(columns.claimed_at)).where(
-            columns.state.in_([CallState.QUEUED, CallState.OVERDUE]), columns.claimed_at > datetime.now(UTC) - LOST
-        )
+        waits = columns.state.in_([CallState.QUEUED, CallState.OVERDUE])
         with self._database.read() as tx:
-            oldest: datetime | None = tx.scalar(query)
+            is_recent = columns.claimed_at > time_of(tx) - LOST
+            oldest: datetime | None = tx.scalar(sa.select(sa.func.min(columns.claimed_at)).where(waits, is_recent))
         return oldest
 
     def _call(self, row: sa.RowMapping) -> Call:

@@ -80,6 +80,12 @@ class Clock:
         tx.info[_TIME] = now
         return now
 
+    def of_host(self, tx: sa.Connection, at: datetime) -> datetime:
+        """Give the database's time at which this host's clock told another; what has been is never later than now."""
+        now = time_of(tx)
+        known = self._difference
+        return min(at + (timedelta(0) if known is None else known.ahead) + _Process.shift, now)
+
     def now(self) -> datetime:
         """Give the time without a query: the host's, corrected by how much it differed when that was measured last.
 
@@ -134,6 +140,12 @@ def time_of(tx: sa.Connection) -> datetime:
     """Give the time that a transaction has read last; reads it where it has not."""
     last: datetime | None = tx.info[_TIME]
     return read_time(tx) if last is None else last
+
+
+def of_host(tx: sa.Connection, at: datetime) -> datetime:
+    """Translate a time of this host's clock in a transaction; see :meth:`Clock.of_host`."""
+    clock: Clock = tx.info[_CLOCK]
+    return clock.of_host(tx, at)
 
 
 def _host_time() -> datetime:

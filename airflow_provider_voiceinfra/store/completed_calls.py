@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 
 from airflow_provider_voiceinfra.store import tables
+from airflow_provider_voiceinfra.store.clock import time_of
 from airflow_provider_voiceinfra.store.completion_body import stored_completion
 from airflow_provider_voiceinfra.store.database import Database
 from airflow_provider_voiceinfra.store.disputes import is_disputed
@@ -175,11 +176,11 @@ class CompletedCalls:
 
 def add_completed(tx: sa.Connection, row_ids: Collection[int]) -> None:
     """Add calls that became completed in this transaction."""
-    now = datetime.now(UTC)
+    now = time_of(tx)
     tx.execute(tables.completed_call.insert(), [{"call": row_id, "at": now} for row_id in row_ids])
 
 
 def add_foreign(tx: sa.Connection, call_ids: Collection[str]) -> None:
     """Add those among new completions that are of no call here, as far as is known."""
     if call_ids:
-        tx.execute(_ADD_FOREIGN, {"call_ids": list(call_ids), "at": datetime.now(UTC)})
+        tx.execute(_ADD_FOREIGN, {"call_ids": list(call_ids), "at": time_of(tx)})

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, Generic, TypeVar
 
 import sqlalchemy as sa
 
 from airflow_provider_voiceinfra.store import tables
 from airflow_provider_voiceinfra.store.calls import Calls
+from airflow_provider_voiceinfra.store.clock import time_of
 from airflow_provider_voiceinfra.store.completed_calls import CompletedCall, CompletedCalls, Wanted
 from airflow_provider_voiceinfra.store.database import Database
 from airflow_provider_voiceinfra.store.records import Call, Completion
@@ -110,17 +111,17 @@ class Cursors:
             place: int | None = tx.scalar(query)
         if place is None:
             # Kept now: where the first reading breaks off, the next one begins at the same place.
-            row = {**key, "place": self._completed.place_before(since), "moved_at": datetime.now(UTC)}
+            row = {**key, "place": self._completed.place_before(since)}
             with self._database.write() as tx:
+                row["moved_at"] = time_of(tx)
                 tx.execute(tables.insert(tx, tables.cursor).values(row).on_conflict_do_nothing())
                 place = tx.execute(query).scalar_one()
         return place
 
     def _move(self, name: str, place: int) -> None:
-        moved = {"place": place, "moved_at": datetime.now(UTC)}
         update = sa.update(tables.cursor).filter_by(**self._key(name)).where(_cursor.place < place)
         with self._database.write() as tx:
-            tx.execute(update.values(**moved))
+            tx.execute(update.values(place=place, moved_at=time_of(tx)))
 
     def _key(self, name: str) -> dict[str, Any]:
         return {"environment": self._environment, "name": name}

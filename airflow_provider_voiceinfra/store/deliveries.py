@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from airflow_provider_voiceinfra.store import tables
 from airflow_provider_voiceinfra.store.bodies import Bodies
+from airflow_provider_voiceinfra.store.clock import read_time
 from airflow_provider_voiceinfra.store.completed_calls import add_foreign
 from airflow_provider_voiceinfra.store.completions import Settled, lock_call_id, settle
 from airflow_provider_voiceinfra.store.database import Database
@@ -97,6 +98,7 @@ def _complete(tx: sa.Connection, completions: Sequence[tuple[Delivery, Party]], 
     call_ids = {each.call_id for each, _ in completions}
     lock_party(tx, *{party for _, party in completions})
     lock_call_id(tx, *call_ids)
+    read_time(tx)
     bodies = Bodies(tx, call_ids, opt_out)
     brought = [bodies.add(each) for each, _ in completions]
     bodies.write()

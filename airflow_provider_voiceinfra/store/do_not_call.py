@@ -6,12 +6,13 @@ import hashlib
 import hmac
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 
 from airflow_provider_voiceinfra.store import tables
+from airflow_provider_voiceinfra.store.clock import time_of
 from airflow_provider_voiceinfra.store.database import Database
 from airflow_provider_voiceinfra.store.locks import lock
 
@@ -118,7 +119,7 @@ def add_person(tx: sa.Connection, number: str, kept_as: str, call_id: str) -> No
 
 def _add(tx: sa.Connection, numbers: Collection[str], *, hashed: bool, actor: str, why: str) -> int:
     lock(tx, "do_not_call")
-    now = datetime.now(UTC)
+    now = time_of(tx)
     rows = [
         {
             "number_hash": hash_number(tx, number),
@@ -144,7 +145,7 @@ def hash_number(tx: sa.Connection, number: str) -> str:
 
 
 def _record(tx: sa.Connection, hashes: Iterable[str], action: str, actor: str, why: str) -> None:
-    now = datetime.now(UTC)
+    now = time_of(tx)
     rows = [{"number_hash": each, "at": now, "action": action, "actor": actor, "why": why} for each in hashes]
     if rows:
         tx.execute(tables.do_not_call_event.insert(), rows)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import sqlalchemy as sa
 
 from airflow_provider_voiceinfra.store import tables
+from airflow_provider_voiceinfra.store.clock import of_host, time_of
 from airflow_provider_voiceinfra.store.database import Database
 from airflow_provider_voiceinfra.store.delivery import Delivery
 
@@ -42,15 +43,14 @@ class Forwards:
 
     def due(self) -> set[str]:
         """Give the URLs that something is due for."""
-        query = sa.select(_forward.url).where(_forward.next_at <= datetime.now(UTC)).distinct()
         with self._database.read() as tx:
-            return set(tx.scalars(query))
+            return set(tx.scalars(sa.select(_forward.url).where(_forward.next_at <= time_of(tx)).distinct()))
 
     def take(self, url: str) -> Forward | None:
         """Take the forward that has been due for a URL for longest; nobody else gets it for a while."""
-        now = datetime.now(UTC)
-        due = sa.select(_forward.id).where(_forward.url == url, _forward.next_at <= now)
         with self._database.write() as tx:
+            now = time_of(tx)
+            due = sa.select(_forward.id).where(_forward.url == url, _forward.next_at <= now)
             oldest = tx.scalar(due.order_by(_forward.next_at).limit(1).with_for_update(skip_locked=True))
             if oldest is None:
                 return None
@@ -71,9 +71,7 @@ class Forwards:
         """Let a forward be tried again, later and later."""
         wait = min(timedelta(seconds=2 ** min(forward.attempts, 20)), SLOWEST)
         with self._database.write() as tx:
-            tx.execute(
-                sa.update(tables.forward).where(_forward.id == forward.id).values(next_at=datetime.now(UTC) + wait)
-            )
+            tx.execute(sa.update(tables.forward).where(_forward.id == forward.id).values(next_at=time_of(tx) + wait))
 
     def waiting(self) -> int:
         """Count what has not been taken yet."""
@@ -91,9 +89,9 @@ def add_forwards(tx: sa.Connection, deliveries: Iterable[Delivery], urls: Collec
             "url": url.replace("{conn_id}", delivery.webhook_conn_id),
             "headers": dict(delivery.headers),
             "body": delivery.body,
-            "received_at": delivery.received_at,
+            "received_at": of_host(tx, delivery.received_at),
             "attempts": 0,
-            "next_at": delivery.received_at,
+            "next_at": time_of(tx),
         }
         for delivery in deliveries
         for url in urls

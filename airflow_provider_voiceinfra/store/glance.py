@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
 from airflow_provider_voiceinfra.store import tables
 from airflow_provider_voiceinfra.store.call_hours import counted_to, what_was_said
+from airflow_provider_voiceinfra.store.clock import time_of
 from airflow_provider_voiceinfra.store.completions import Completions
 from airflow_provider_voiceinfra.store.database import Database
 from airflow_provider_voiceinfra.store.quarantine import Quarantine
@@ -96,8 +97,8 @@ class Glance:
 
     def count(self, dag_ids: Collection[str] | None = None) -> dict[str, int]:
         """Count the calls that are going on, wait, are unknown and are overdue, each up to a limit."""
-        now = datetime.now(UTC)
         with self._database.read() as tx:
+            now = time_of(tx)
             return {
                 "going_on": sum(self._count(tx, state, dag_ids, _call.deadline > now) for state in _GOING_ON),
                 **{
@@ -112,7 +113,7 @@ class Glance:
             unmatched = tx.scalar(sa.select(sa.func.count()).select_from(tables.unmatched)) or 0
         return Webhooks(
             newest=Completions(self._database, self._environment).newest_arrival(),
-            refused=Refusals(self._database).since(datetime.now(UTC) - timedelta(days=1)),
+            refused=Refusals(self._database).since(self._database.clock.now() - timedelta(days=1)),
             quarantined=Quarantine(self._database).count(),
             unmatched=unmatched,
         )

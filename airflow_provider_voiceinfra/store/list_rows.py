@@ -5,13 +5,14 @@ from __future__ import annotations
 import secrets
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
 import sqlalchemy as sa
 
 from airflow_provider_voiceinfra.store import tables
+from airflow_provider_voiceinfra.store.clock import time_of
 from airflow_provider_voiceinfra.store.database import Database
 from airflow_provider_voiceinfra.store.keys import hash_key
 from airflow_provider_voiceinfra.store.records import CallState, NewCall
@@ -154,9 +155,6 @@ class ListRows:
 
     def over(self, list_id: str) -> list[RowCall]:
         """Give the calls of open rows that have ended, or that should have by now."""
-        now = datetime.now(UTC)
-        dead_claim = sa.and_(_call.state == CallState.CLAIMED, _call.claim_expires_at < now)
-        is_over = sa.or_(_call.state.not_in(_OPEN_CALLS), _call.deadline < now, dead_claim)
         columns = (
             _row.id,
             _row.reading,
@@ -168,6 +166,9 @@ class ListRows:
             _call.completed_at,
         )
         with self._database.read() as tx:
+            now = time_of(tx)
+            dead_claim = sa.and_(_call.state == CallState.CLAIMED, _call.claim_expires_at < now)
+            is_over = sa.or_(_call.state.not_in(_OPEN_CALLS), _call.deadline < now, dead_claim)
             return [RowCall(*row) for row in tx.execute(self._calls_of(list_id, *columns).where(is_over))]
 
     def next_deadline(self, list_id: str) -> datetime | None:
@@ -194,15 +195,15 @@ class ListRows:
 
     def done(self, row: ListRow, result: str, ref: str) -> None:
         """Note how a row has ended."""
-        self._update(row, state=RowState.DONE, result=result, ended_at=datetime.now(UTC), call_ref=ref)
+        self._update(row, state=RowState.DONE, result=result, ended_at=self._database.clock.now(), call_ref=ref)
 
     def go_on(self, steps: Sequence[RowStep]) -> None:
         """Note what becomes of several rows, in one transaction."""
-        now, ours = datetime.now(UTC), (_row.id == sa.bindparam("row"), _row.reading == sa.bindparam("read"))
+        ours = (_row.id == sa.bindparam("row"), _row.reading == sa.bindparam("read"))
         again: dict[str, Any] = {"state": RowState.PENDING, "due_at": sa.bindparam("until")}
         again["attempt"] = sa.bindparam("next")
         ended: dict[str, Any] = {"state": RowState.DONE, "result": sa.bindparam("how"), "ended_at": sa.bindparam("at")}
-        waiting, done = [], []
+        waiting, done, now = [], [], self._database.clock.now()
         for step in steps:
             row = {"row": step.row_id, "read": step.reading}
             if step.until is not None:
@@ -282,8 +283,8 @@ class ListRows:
         return self._end(*pending, sa.func.coalesce(_row.seen_by, "") != look, result=result)
 
     def _end(self, *where: sa.ColumnElement[bool], result: Any) -> int:
-        ended = {"state": RowState.DONE, "result": result, "ended_at": datetime.now(UTC)}
         with self._database.write() as tx:
+            ended = {"state": RowState.DONE, "result": result, "ended_at": time_of(tx)}
             return int(tx.execute(sa.update(tables.call_list_row).where(*where).values(**ended)).rowcount)
 
     @staticmethod
@@ -328,7 +329,7 @@ def refuse_row(tx: sa.Connection, new: NewCall, refused: Refused) -> None:
     """Note that the guard does not let the call of a row be dialled, where it is one of a list."""
     if new.list_row is None:
         return
-    now = datetime.now(UTC)
+    now = time_of(tx)
     if refused.state == CallState.WAITING:
         values = {"state": RowState.PENDING, "due_at": refused.refusal.until or now}
     else:

@@ -13,6 +13,7 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from airflow_provider_voiceinfra.store import tables
+from airflow_provider_voiceinfra.store.clock import of_host
 from airflow_provider_voiceinfra.store.completion_body import what_it_says
 from airflow_provider_voiceinfra.store.database import Database
 from airflow_provider_voiceinfra.store.delivery import Delivery
@@ -87,7 +88,7 @@ def add_to_quarantine(tx: sa.Connection, strange: Sequence[tuple[Delivery, str]]
         {
             "webhook_conn_id": delivery.webhook_conn_id,
             "digest": digest_of(delivery),
-            "received_at": delivery.received_at,
+            "received_at": of_host(tx, delivery.received_at),
             "reason": reason,
             "body": delivery.body,
         }

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import sqlalchemy as sa
 
 from airflow_provider_voiceinfra.store import tables
+from airflow_provider_voiceinfra.store.clock import time_of
 from airflow_provider_voiceinfra.store.database import Database
 
 KEPT = timedelta(days=7)
@@ -25,9 +26,9 @@ class Refusals:
 
     def add(self, webhook_conn_id: str, count: int) -> None:
         """Add to this hour's count."""
-        now = datetime.now(UTC)
-        row = {"webhook_conn_id": webhook_conn_id, "hour": _hour(now), "count": count}
         with self._database.write() as tx:
+            now = time_of(tx)
+            row = {"webhook_conn_id": webhook_conn_id, "hour": _hour(now), "count": count}
             tx.execute(
                 tables.insert(tx, tables.refusal)
                 .values(row)

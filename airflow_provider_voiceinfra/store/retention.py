@@ -16,13 +16,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 
 from airflow_provider_voiceinfra.store import tables
 from airflow_provider_voiceinfra.store.calls import LOST
+from airflow_provider_voiceinfra.store.clock import time_of
 from airflow_provider_voiceinfra.store.completions import NOTHING_SAID
 from airflow_provider_voiceinfra.store.database import Database
 from airflow_provider_voiceinfra.store.do_not_call import hash_number
@@ -122,7 +123,7 @@ class Retention:
         return self._purge(which if all_environments else which.of(self._environment))
 
     def _purge(self, which: _Which) -> Purged:
-        is_open = _is_open()
+        is_open = _is_open(self._database.clock.now())
         ended = ~is_open
         # A completion whose call is open still may be needed to end it.
         of_open = sa.exists().where(_call.call_id == _completion.call_id, is_open)
@@ -173,11 +174,11 @@ class Retention:
         return sa.func.position(sa.literal(part).op("IN")(column)) > 0
 
 
-def _is_open() -> sa.ColumnElement[bool]:
+def _is_open(now: datetime) -> sa.ColumnElement[bool]:
     placed = _call.state.in_([CallState.QUEUED, CallState.OVERDUE])
     return sa.or_(
         _call.state.in_([CallState.CLAIMED, CallState.UNKNOWN]),
-        sa.and_(placed, _call.claimed_at > datetime.now(UTC) - LOST),
+        sa.and_(placed, _call.claimed_at > now - LOST),
     )
 
 
@@ -186,7 +187,7 @@ def _purge_calls(tx: sa.Connection, ids: Sequence[int]) -> None:
     removed: dict[str, Any] = {"to_number": "", "request": {}, "fingerprint": {}, "metadata": {}, "error_message": None}
     update = sa.update(tables.call).where(_call.id == sa.bindparam("row_id"))
     tx.execute(
-        update.values(**removed, purged_at=datetime.now(UTC), number_hash=sa.bindparam("hash")),
+        update.values(**removed, purged_at=time_of(tx), number_hash=sa.bindparam("hash")),
         [{"row_id": row.id, "hash": hash_number(tx, row.to_number)} for row in rows],
     )
     _empty_bodies(tx, tables.call, ids)

@@ -9,7 +9,6 @@ import time
 import weakref
 from collections.abc import AsyncIterator, Collection, Iterable
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
 
 from airflow_provider_voiceinfra.store.call_store import CallStore
 from airflow_provider_voiceinfra.store.completed_calls import CompletedCall, Wanted
@@ -155,6 +154,6 @@ class Stream:
         came = [] if self._place is None else [call for page in calls.read(self._place, upto) for call in page]
         newest: dict[Follower, list[CompletedCall]] = {follower: [] for follower in joined}
         if joined:
-            for page in calls.read(calls.place_before(datetime.now(UTC) - NEW_CURSOR), upto):
+            for page in calls.read(calls.place_before(self.store.database.clock.now() - NEW_CURSOR), upto):
                 newest = {follower: follower.newest(page) or found for follower, found in newest.items()}
         return upto, came, newest

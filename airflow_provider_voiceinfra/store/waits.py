@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
 from airflow_provider_voiceinfra.store import tables
+from airflow_provider_voiceinfra.store.clock import time_of
 from airflow_provider_voiceinfra.store.database import Database
 from airflow_provider_voiceinfra.store.records import Source
 
@@ -40,7 +41,7 @@ class Waits:
         }
         query = sa.select(tables.wait.c.deadline).filter_by(**key)
         with self._database.write() as tx:
-            row = {**key, "deadline": datetime.now(UTC) + timeout}
+            row = {**key, "deadline": time_of(tx) + timeout}
             tx.execute(tables.insert(tx, tables.wait).values(row).on_conflict_do_nothing())
             deadline: datetime = tx.execute(query).scalar_one()
         return deadline

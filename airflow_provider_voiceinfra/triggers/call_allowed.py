@@ -35,7 +35,7 @@ class CallAllowedTrigger(BaseTrigger):
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Wait; yields ``{"ref": …}``."""
-        seconds = left(datetime.fromisoformat(self.until)).total_seconds()
+        seconds = (await asyncio.to_thread(left, datetime.fromisoformat(self.until))).total_seconds()
         if self.hold_id is None:
             await asyncio.sleep(seconds)
         else:

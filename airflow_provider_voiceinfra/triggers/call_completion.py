@@ -42,8 +42,9 @@ class CallCompletionTrigger(BaseTrigger):
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Wait; yields ``{"status": "completed" | "timeout", "call_ids": […], "outcomes": {…}}``, or ends the task."""
+        remaining = await asyncio.to_thread(left, datetime.fromisoformat(self.deadline))
         try:
-            async with asyncio.timeout(left(datetime.fromisoformat(self.deadline)).total_seconds()):
+            async with asyncio.timeout(remaining.total_seconds()):
                 outcomes = await wait_for_completions(call_store(), self.call_ids)
         except TimeoutError:
             yield TriggerEvent({"status": "timeout", "call_ids": self.call_ids, "outcomes": {}})

@@ -43,11 +43,11 @@ class CallListTrigger(BaseTrigger):
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Wait; yields ``{"list_id": …}``."""
+        seconds = (await asyncio.to_thread(left, datetime.fromisoformat(self.until))).total_seconds()
         telling = asyncio.create_task(self._tell())
         waits = [asyncio.create_task(self._lines_free())] if self.lines else []
         if self.hold_id is not None:
             waits.append(asyncio.create_task(wait_until_released(call_store(), self.hold_id)))
-        seconds = left(datetime.fromisoformat(self.until)).total_seconds()
         try:
             if waits:
                 await asyncio.wait(waits, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)

@@ -32,8 +32,9 @@ class CallSettledTrigger(BaseTrigger):
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Wait; yields ``{"status": "settled" | "timeout", "ref": …}``."""
+        remaining = await asyncio.to_thread(left, datetime.fromisoformat(self.deadline))
         try:
-            async with asyncio.timeout(left(datetime.fromisoformat(self.deadline)).total_seconds()):
+            async with asyncio.timeout(remaining.total_seconds()):
                 await wait_until_settled(call_store(), self.ref)
         except TimeoutError:
             yield TriggerEvent({"status": "timeout", "ref": self.ref})

@@ -53,7 +53,7 @@ def glance_now(request: Request, store: StoreDep, visitor: VisitorDep) -> Respon
 def _render(request: Request, store: StoreDep, visitor: VisitorDep, name: str) -> Response:
     period = request.query_params.get("period", "")
     period = period if period in PERIODS else "week"
-    zone, now = zone_of(request), datetime.now(UTC)
+    zone, now = zone_of(request), store.database.clock.now()
     since = _beginning(now, period, zone)
     dag_ids = visitor.dag_ids
     hours = store.glance.hours(since, dag_ids)
