@@ -220,7 +220,6 @@ class Claims:
         return passed
 
     def _fence(self, tx: sa.Connection, look: Look, waiting: Sequence[AtFence]) -> list[Fence | Refused | None]:
-        read_time(tx)
         met: dict[int, datetime | Refusal | None] = {
             each.claim.id: look.check_again(each.new, each.rules) for each in waiting
         }

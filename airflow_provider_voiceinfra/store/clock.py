@@ -23,8 +23,6 @@ TOLERATED = timedelta(seconds=5)
 
 _STEP = timedelta(seconds=1)
 """A host's clock that moves this much against its own monotonic clock was set, or the host was asleep."""
-_SLOW = timedelta(seconds=1)
-"""An answer that took longer does not replace a measurement that is still trusted."""
 _RETRY_INTERVAL = 5.0
 """Seconds without another measurement after one that failed."""
 
@@ -42,9 +40,13 @@ class _Process:
 
 @dataclass(frozen=True, slots=True)
 class _Difference:
-    """By how much the database's clock was ahead of the host's, when both were read."""
+    """By how much the database's clock was ahead of the host's, when both were read.
+
+    :param took: how long reading the database's took: it is exact to half of that.
+    """
 
     ahead: timedelta
+    took: timedelta
     host_time: datetime
     monotonic: float
 
@@ -113,8 +115,8 @@ class Clock:
         # It was read at some time between the question and the answer.
         ahead = told - host_time - took / 2
         known = self._difference
-        if took <= _SLOW or known is None or not known.is_trusted():
-            self._difference = _Difference(ahead, host_time, began)
+        if known is None or took <= known.took or not known.is_trusted():
+            self._difference = _Difference(ahead, took, host_time, began)
         if abs(ahead) - took / 2 > TOLERATED:
             _warn(ahead)
         return told

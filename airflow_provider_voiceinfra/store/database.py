@@ -10,29 +10,17 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.exc import DBAPIError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError
 
-from airflow_provider_voiceinfra.store import sqlite, tables
+from airflow_provider_voiceinfra.store import postgresql, sqlite, tables
 from airflow_provider_voiceinfra.store.clock import Clock
 from airflow_provider_voiceinfra.store.errors import (
-    StoreError,
     StoreMissingError,
     StoreRefusesError,
     StoreUnavailableError,
     StoreVersionError,
 )
-
-POSTGRES_ARGUMENTS: dict[str, Any] = {
-    "connect_timeout": 10,
-    # A database that vanished is noticed in half a minute, not in two hours.
-    "tcp_user_timeout": 30_000,
-    # Prepared statements do not survive a pooler in transaction mode.
-    "prepare_threshold": None,
-    "application_name": "voiceinfra",
-}
-"""Of every connection to PostgreSQL."""
-
-_WRITE = "write sqlite:////path/voiceinfra.db or postgresql+psycopg://user:password@host/database"
+from airflow_provider_voiceinfra.store.url import parse_url, shown
 
 _LAST = "voiceinfra_last"
 
@@ -47,29 +35,12 @@ class Database:
     """
 
     def __init__(self, url: str) -> None:
-        try:
-            parsed = sa.make_url(url)
-        except (SQLAlchemyError, ValueError):
-            # The URL itself may hold a password: it is not repeated.
-            raise StoreError(f"[voiceinfra] call_store is not an SQLAlchemy URL: {_WRITE}") from None
-        if parsed.host and "@" in f"{parsed.host}{parsed.database}":
-            # What follows the first @ of a password would be shown as the host.
-            raise StoreError("[voiceinfra] call_store has an @ in its password or user: write it as %40.")
-        if parsed.get_backend_name() in {"postgres", "postgresql"}:
-            # The driver that comes with this package, whichever Airflow's own database is used by.
-            parsed = parsed.set(drivername="postgresql+psycopg")
-        self.url = parsed
-        self.shown_url = parsed.difference_update_query(["password", "sslpassword"]).render_as_string()
+        self.url = parse_url(url)
+        self.shown_url = shown(self.url)
+        self.is_sqlite = self.url.get_backend_name() == "sqlite"
+        self.path = Path(str(self.url.database))
         # By process: a forked child leaves its parent's connections alone, and makes its own.
         self._engines: dict[int, sa.Engine] = {}
-        self.is_sqlite = parsed.get_backend_name() == "sqlite"
-        if not self.is_sqlite and parsed.get_backend_name() != "postgresql":
-            raise StoreError(f"[voiceinfra] call_store, {self.shown_url}, is of another kind: {_WRITE}")
-        if self.is_sqlite and parsed.database in {None, "", ":memory:"}:
-            raise StoreError(f"[voiceinfra] call_store names no file: {_WRITE}")
-        self.path = Path(str(parsed.database))
-        if self.is_sqlite and not self.path.is_absolute():
-            raise StoreError(f"[voiceinfra] call_store names another file in each folder: {_WRITE}")
         self.clock = Clock(self.read, is_host=self.is_sqlite)
 
     @contextmanager
@@ -145,25 +116,14 @@ class Database:
         options: dict[str, Any] = {"hide_parameters": True}
         if self.is_sqlite:
             return sqlite.open_engine(self.path, create=create, **options)
-        try:
-            return sa.create_engine(
-                self.url,
-                pool_pre_ping=True,
-                # Whoever waited for a lock must see what its holder has committed, whatever the server's default is.
-                isolation_level="READ COMMITTED",
-                pool_size=4,
-                connect_args=POSTGRES_ARGUMENTS,
-                **options,
-            )
-        except (ModuleNotFoundError, NoSuchModuleError):
-            raise StoreError(
-                "The driver of PostgreSQL is missing: pip install 'airflow-provider-voiceinfra[postgres]'"
-            ) from None
+        return postgresql.open_engine(self.url, **options)
 
     def _check_version(self, engine: sa.Engine) -> None:
         if self.is_sqlite and not self.path.exists():
             raise StoreMissingError(self.shown_url)
         with engine.connect() as connection:
+            if not self.is_sqlite:
+                postgresql.check_encoding(connection, self.shown_url)
             if not sa.inspect(connection).has_table(tables.VERSION_TABLE):
                 raise StoreMissingError(self.shown_url)
             found = connection.scalar(sa.text(f"SELECT version_num FROM {tables.VERSION_TABLE}"))  # noqa: S608

@@ -33,6 +33,18 @@ class StoreVersionError(StoreError):
         )
 
 
+class StoreEncodingError(StoreError):
+    """The database of the call store has an encoding that cannot keep every text."""
+
+    def __init__(self, url: str, found: str) -> None:
+        super().__init__(
+            f"The database of the call store at {url} ([voiceinfra] call_store) has the encoding {found}, which does "
+            "not keep every name and text as it is. Create a database with `CREATE DATABASE … ENCODING 'UTF8' TEMPLATE "
+            "template0` and name it in [voiceinfra] call_store. If this one holds a call store, copy it there with "
+            f"pg_dump and psql; otherwise run {CREATE}. Nothing was dialled."
+        )
+
+
 class StoreRefusesError(StoreError):
     """The database of the call store refuses a value."""
 

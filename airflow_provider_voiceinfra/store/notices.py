@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import sqlalchemy as sa
 
-from airflow_provider_voiceinfra.store.database import POSTGRES_ARGUMENTS, Database
+from airflow_provider_voiceinfra.store.database import Database
 from airflow_provider_voiceinfra.store.errors import StoreError
+from airflow_provider_voiceinfra.store.postgresql import ARGUMENTS
 
 if TYPE_CHECKING:
     import psycopg
@@ -150,4 +151,4 @@ class PostgresNotices:
         _, arguments = url.get_dialect()().create_connect_args(url)
         # A connection that has died silently is noticed in a minute.
         keepalive = {"keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3}
-        return {**arguments, **POSTGRES_ARGUMENTS, **keepalive, "autocommit": True}
+        return {**arguments, **ARGUMENTS, **keepalive, "autocommit": True}

@@ -6,7 +6,6 @@ import asyncio
 import time
 from collections.abc import Collection
 from dataclasses import asdict
-from datetime import UTC, datetime
 from typing import Any
 
 from starlette.requests import Request
@@ -86,7 +85,7 @@ class Health:
             oldest = store.calls.oldest_open()
         except StoreError:
             return self._report("cannot be written", 0)
-        age = (datetime.now(UTC) - oldest).total_seconds() if oldest else 0
+        age = (store.database.clock.now() - oldest).total_seconds() if oldest else 0
         return self._report("ok", int(age))
 
     def _report(self, store: str, oldest_open: int) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from airflow_provider_voiceinfra.store import tables
 from airflow_provider_voiceinfra.store.database import Database
 from airflow_provider_voiceinfra.store.errors import StoreError
+from airflow_provider_voiceinfra.store.postgresql import check_encoding
 
 # Any number does, as long as nothing else in the database uses it.
 _MIGRATION_LOCK = 7_601_174_662
@@ -51,6 +52,7 @@ def _upgrade(connection: sa.Connection, database: Database) -> None:
     from alembic.util import CommandError
 
     if not database.is_sqlite:
+        check_encoding(connection, database.shown_url)
         connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_MIGRATION_LOCK)))
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent))

@@ -38,8 +38,8 @@ def fill(store: CallStore, calls: int) -> None:
 
 def analyze(store: CallStore) -> None:
     """Let the database know what is in it."""
-    with store.database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        connection.execute(sa.text("ANALYZE"))
+    with store.database.write() as tx:
+        tx.execute(sa.text("ANALYZE"))
 
 
 def count(store: CallStore) -> None:

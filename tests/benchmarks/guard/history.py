@@ -23,8 +23,8 @@ def fill(store: CallStore, calls: int, numbers: int, *, going_on: int = 500) -> 
         with store.database.write() as tx:
             tx.execute(tables.call.insert(), list(_rows(start, min(calls, start + _AT_ONCE), calls, going_on)))
     store.do_not_call.add((f"+1212{number:07}" for number in range(numbers)), actor="import", why="the state's list")
-    with store.database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        connection.execute(sa.text("ANALYZE"))
+    with store.database.write() as tx:
+        tx.execute(sa.text("ANALYZE"))
 
 
 def _rows(start: int, end: int, calls: int, going_on: int) -> Iterator[dict[str, Any]]:

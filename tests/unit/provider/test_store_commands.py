@@ -56,6 +56,15 @@ def test_a_renamed_connection_is_told_and_its_calls_are_moved(cli, store, monkey
     assert "rename-connection" not in cli("store", "status")[1]
 
 
+def test_the_status_of_a_store_that_cannot_be_named_is_a_sentence_without_the_password(cli, monkeypatch):  # noqa: F811
+    with monkeypatch.context() as wrong:
+        wrong.setenv("AIRFLOW__VOICEINFRA__CALL_STORE", "postgresql://me:p@s3cret@127.0.0.1:1/db")
+        code, output, errors = cli("store", "status")
+    assert (code, output) == (1, "")
+    assert "%40" in errors
+    assert "s3cret" not in errors
+
+
 def test_a_purge_says_what_it_did(cli, store):  # noqa: F811
     queued(store, "call-1")
     deliver(store, "call-1")

@@ -61,6 +61,14 @@ def test_a_database_that_is_not_there_is_said_in_a_sentence(postgres_url):
         "sqlite:///:memory:",
         "postgresql://me:s3cret/db",
         "postgresql://me:pw@host:s3cret/db",
+        # A password that holds an @, which would end in the host, the database or a parameter.
+        "postgresql://me:p@s3cret@host/db",
+        "postgresql://me:p@h/s3cret@host/db",
+        "postgresql+psycopg2://me:p@h?s3cret@host/db",
+        "postgresql://me:pw@host/db?options=s3cret@x",
+        "sqlite:////tmp/x.db?password=s3cret",
+        "sqlite://me:s3cret@/tmp/x.db",
+        "sqlite:////tmp/s3cret%20x.db",
     ],
 )
 def test_what_is_no_url_of_a_store_is_refused_and_not_repeated(url):
@@ -72,10 +80,28 @@ def test_what_is_no_url_of_a_store_is_refused_and_not_repeated(url):
 @pytest.mark.parametrize(
     "url",
     [
+        "postgresql://me:pw@127.0.0.1:1/db?s3cret=1",
+        "postgresql://me:pw@127.0.0.1:1/db?sslmode=disable&sslmode=s3cret",
+        "postgresql://me:pw@127.0.0.1:1/db?prepare_threshold=s3cret",
+        "postgresql://me:pw@127.0.0.1:1/db?plugin=s3cret",
+    ],
+)
+def test_parameters_that_postgresql_does_not_know_are_refused_before_anything_is_sent(url):
+    with pytest.raises(StoreError, match="has a parameter after its \\? that PostgreSQL does not know") as error:
+        claim(CallStore(url))
+    assert "s3cret" not in str(error.value) + str(error.value.__cause__)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
         "postgresql://me:s3cret@127.0.0.1:1/db",
         "postgresql://127.0.0.1:1/db?user=me&password=s3cret",
         "postgresql+psycopg2://me:s3cret@127.0.0.1:1/db",
         "postgres://me:s3%40cret@127.0.0.1:1/db",
+        "postgres://me:s3/?#[:cret@127.0.0.1:1/db",
+        "postgresql://me%40host:s3%40%2F%3Fcret@127.0.0.1:1/db",
+        "postgresql://me@127.0.0.1:1/db?sslpassword=s3cret&scram_client_key=s3cret&oauth_client_secret=s3cret",
     ],
 )
 def test_passwords_of_urls_are_never_shown(url):

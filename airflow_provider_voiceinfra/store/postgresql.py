@@ -1,0 +1,93 @@
+"""How PostgreSQL is opened, and what holds in every transaction, whatever a role, a database or a pooler has set."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+
+from airflow_provider_voiceinfra.store.errors import StoreEncodingError, StoreError
+from airflow_provider_voiceinfra.store.sqlite import LOCK_TIMEOUT
+
+ARGUMENTS: dict[str, Any] = {
+    "connect_timeout": 10,
+    # A database that vanished is noticed in half a minute, not in two hours.
+    "tcp_user_timeout": 30_000,
+    # Prepared statements do not survive a pooler in transaction mode.
+    "prepare_threshold": None,
+    "application_name": "voiceinfra",
+    "client_encoding": "utf8",
+}
+"""Of every connection. No ``options`` are among them: PgBouncer refuses these."""
+
+ENCODING = "UTF8"
+
+_IDLE_TIMEOUT = 20
+"""Seconds after which a transaction whose process says nothing any more ends: before those that wait for it give up."""
+
+_SETTINGS = {
+    # A claim and a completion are on the disk when the transaction ends.
+    "synchronous_commit": "on",
+    "lock_timeout": f"'{LOCK_TIMEOUT:.0f}s'",
+    "idle_in_transaction_session_timeout": f"'{_IDLE_TIMEOUT}s'",
+    # As the driver reads times: it refuses others, and guesses UTC for a zone that Python does not know.
+    "DateStyle": "'ISO, YMD'",
+    "TimeZone": "'UTC'",
+}
+# In one message, which costs no more round trips than BEGIN alone. LOCAL, because a pooler in transaction mode gives
+# each transaction another session, whose settings are others' too.
+_SET = "".join(f"; SET LOCAL {name} = {value}" for name, value in _SETTINGS.items())
+# Whoever waited for a lock must see what its holder has committed, whatever the server's default is.
+_BEGIN_WRITING = f"BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE{_SET}"
+_BEGIN_READING = f"BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY{_SET}"
+
+
+def open_engine(url: sa.URL, **options: Any) -> sa.Engine:
+    """Make an engine, whose transactions with the option ``voiceinfra_write`` may write.
+
+    :param options: of SQLAlchemy's engine.
+    :raises StoreError: if there is no driver, or the URL has parameters that it does not know.
+    """
+    try:
+        import psycopg
+    except ImportError:
+        # Or its own library is: without libpq, the driver is there and cannot be imported.
+        raise StoreError(
+            "The driver of PostgreSQL is missing, or cannot be loaded: run `pip install "
+            "'airflow-provider-voiceinfra[postgres]'` in this environment. Nothing was dialled."
+        ) from None
+    known = {option.keyword.decode() for option in psycopg.pq.Conninfo.get_defaults()}
+    twice = {name for name, value in url.query.items() if not isinstance(value, str)}
+    # Of several hosts, the first one that answers is used.
+    if set(url.query) - known or twice - {"host", "port"}:
+        # They are not repeated: they may be the end of a password.
+        raise StoreError(
+            "[voiceinfra] call_store has a parameter after its ? that PostgreSQL does not know, or one twice: see "
+            "'Parameter Key Words' in PostgreSQL's documentation of libpq. Nothing was dialled."
+        )
+    engine = sa.create_engine(
+        url,
+        pool_pre_ping=True,
+        # The driver begins no transaction by itself: _begin does.
+        isolation_level="AUTOCOMMIT",
+        pool_size=4,
+        connect_args=ARGUMENTS,
+        **options,
+    )
+    sa.event.listen(engine, "begin", _begin)
+    return engine
+
+
+def check_encoding(connection: sa.Connection, shown_url: str) -> None:
+    """Make sure that the database keeps every name and every text as it is.
+
+    :raises StoreEncodingError: if it does not.
+    """
+    found = connection.exec_driver_sql("SHOW server_encoding").scalar_one()
+    if found != ENCODING:
+        raise StoreEncodingError(shown_url, found)
+
+
+def _begin(connection: sa.Connection) -> None:
+    writes = connection.get_execution_options().get("voiceinfra_write", False)
+    connection.exec_driver_sql(_BEGIN_WRITING if writes else _BEGIN_READING)
