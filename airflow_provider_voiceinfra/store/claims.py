@@ -220,6 +220,8 @@ class Claims:
         return passed
 
     def _fence(self, tx: sa.Connection, look: Look, waiting: Sequence[AtFence]) -> list[Fence | Refused | None]:
+        # Anew, where answers were recorded before: a permit is short.
+        read_time(tx)
         met: dict[int, datetime | Refusal | None] = {
             each.claim.id: look.check_again(each.new, each.rules) for each in waiting
         }

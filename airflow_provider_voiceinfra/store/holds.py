@@ -5,12 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import StrEnum
 
 import sqlalchemy as sa
 
 from airflow_provider_voiceinfra.store import tables
+from airflow_provider_voiceinfra.store.clock import time_of
 from airflow_provider_voiceinfra.store.database import Database
 from airflow_provider_voiceinfra.store.errors import StoreError
 from airflow_provider_voiceinfra.store.events import record_event
@@ -88,12 +89,11 @@ class Holds:
             "scope": scope,
             "name": name,
             "why": why,
-            "held_at": datetime.now(UTC),
             "held_by": actor,
         }
         with self._database.write() as tx:
             lock(tx, "holds", self._environment)
-            hold_id: int | None = tx.scalar(tables.hold.insert().values(row).returning(_hold.id))
+            hold_id: int | None = tx.scalar(tables.hold.insert().values(**row, held_at=time_of(tx)).returning(_hold.id))
             assert hold_id is not None  # noqa: S101 - the insert gives it
             fenced = self._fenced(tx)
         self._wait_for(fenced)
@@ -110,7 +110,7 @@ class Holds:
             ids = tx.scalars(
                 sa.update(tables.hold)
                 .where(_hold.environment == self._environment, _hold.scope == scope, _hold.name == name, _IN_FORCE)
-                .values(released_at=datetime.now(UTC), released_by=actor, cancelled=cancel)
+                .values(released_at=time_of(tx), released_by=actor, cancelled=cancel)
                 .returning(_hold.id)
             ).all()
             if not ids:
@@ -190,5 +190,5 @@ def _cancel(tx: sa.Connection, environment: str, scope: Scope, name: str, actor:
     met_it = lists.id.in_({row.list_id for row in cancelled if row.list_id})
     held = sa.select(lists.id).where(lists.environment == environment, sa.or_(in_scope.get(scope, sa.false()), met_it))
     update = sa.update(tables.call_list_row).where(rows.list_id.in_(held), rows.state == "pending")
-    ended = {"state": "done", "result": CallState.CANCELLED, "ended_at": datetime.now(UTC)}
+    ended = {"state": "done", "result": CallState.CANCELLED, "ended_at": time_of(tx)}
     return sum(row.list_id is None for row in cancelled) + int(tx.execute(update.values(**ended)).rowcount)
