@@ -83,10 +83,13 @@ class Clock:
         return now
 
     def of_host(self, tx: sa.Connection, at: datetime) -> datetime:
-        """Give the database's time at which this host's clock told another; what has been is never later than now."""
-        now = time_of(tx)
-        known = self._difference
-        return min(at + (timedelta(0) if known is None else known.ahead) + _Process.shift, now)
+        """Give the database's time at which this host's clock told another; what has been is never later than now.
+
+        Where the two agree, it is the host's: a measured difference is not exact, and would change the order.
+        """
+        now, known = time_of(tx), self._difference
+        ahead = timedelta(0) if known is None or abs(known.ahead) <= TOLERATED else known.ahead
+        return min(at + ahead + _Process.shift, now)
 
     def now(self) -> datetime:
         """Give the time without a query: the host's, corrected by how much it differed when that was measured last.
