@@ -31,6 +31,8 @@ from airflow_provider_voiceinfra.extra_fields import ExtraFieldsError, check_nam
 from airflow_provider_voiceinfra.store.call_store import CallStore
 from airflow_provider_voiceinfra.store.completed_calls import Wanted
 from airflow_provider_voiceinfra.store.cursors import NEW_CURSOR
+from airflow_provider_voiceinfra.store.list_pages import WatchedRow
+from airflow_provider_voiceinfra.store.list_rows import RowState
 from airflow_provider_voiceinfra.store.records import Call, CallState, Completion, Source
 
 
@@ -156,6 +158,18 @@ class VoiceInfraHook(BaseHook):
         :param since: claimed at this time or later.
         """
         return self.store.calls.iterate(list_id=list_id, dag_id=dag_id, state=state, outcome=outcome, since=since)
+
+    def iter_list_rows(
+        self, list_id: str, *, state: RowState | str | None = None, result: str | None = None
+    ) -> Iterator[WatchedRow]:
+        """List the rows of a call list, without holding them all in memory.
+
+        :param list_id: of the list.
+        :param state: such as ``done``, ``pending`` or ``set_aside``.
+        :param result: how they ended, such as ``answered``, or why they are set aside, such as ``no_country_code``.
+        :raises ValueError: if there is no such state.
+        """
+        return self.store.list_pages.rows(list_id, *([] if state is None else [RowState(state)]), result=result)
 
     def completed_calls(
         self,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import cached_property
@@ -22,6 +23,7 @@ from airflow_provider_voiceinfra.calls.waves import Nap, Waves
 from airflow_provider_voiceinfra.context import clear_count, task_source
 from airflow_provider_voiceinfra.hooks.voiceinfra import VoiceInfraHook
 from airflow_provider_voiceinfra.operators.list_source import first_column, is_data_frame, query_rows, rows_of
+from airflow_provider_voiceinfra.operators.set_aside import describe_set_aside
 from airflow_provider_voiceinfra.store.keys import join_parts
 from airflow_provider_voiceinfra.store.list_rows import ListRow, NewRow
 
@@ -133,6 +135,12 @@ class ListRun:
                 f"{', '.join(unknown)}. `airflow voiceinfra calls show {unknown[0]}` says what can be done. {summary}"
             )
         done = summary["rows"] - summary.get("set_aside", 0) - summary.get("dropped", 0)
+        if done and summary.get("already_called") == done:
+            log.warning(
+                "All rows of list %s are already_called: other lists, runs or tasks with the same key_prefix have "
+                "called their keys. If these are new calls, let key_column name them, such as an appointment.",
+                list_id,
+            )
         failed, most = sum(summary.get(result, 0) for result in _NOT_REACHED), self._task.max_failed_fraction
         if most is not None and failed > most * done:
             raise AirflowFailException(
@@ -198,17 +206,14 @@ class ListRun:
 
     def _check_set_aside(self, list_id: str) -> None:
         counts = self._store.lists.counts(list_id)
-        aside = {result: count for (state, result), count in counts.items() if state == "set_aside"}
-        total, most = sum(counts.values()), self._task.max_invalid_fraction
+        aside = Counter({result: count for (state, result), count in counts.items() if state == "set_aside"})
+        total, most = counts.total(), self._task.max_invalid_fraction
         if not aside:
             return
-        reasons = ", ".join(f"{count} {result}" for result, count in sorted(aside.items()))
-        said = f"{sum(aside.values())} of {total} rows of list {list_id} are set aside: {reasons}."
-        if "invalid_key" in aside:
-            said += " A key is a text or a whole number: let the query cast its column to one of them."
-        if sum(aside.values()) > most * total:
+        said = describe_set_aside(self._store, list_id, aside, total)
+        if aside.total() > most * total:
             raise AirflowFailException(
-                f"{said} That is more than max_invalid_fraction={most:g}, so nobody was called. Mend the source and "
+                f"{said} That is more than max_invalid_fraction={most:g}, so nobody was called. Fix the source and "
                 "clear the task, or allow more."
             )
         log.warning("%s", said)

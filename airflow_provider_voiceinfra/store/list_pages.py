@@ -83,17 +83,21 @@ class ListPages:
             row = tx.execute(query).first()
         return None if row is None else KnownList(*row)
 
-    def rows(self, list_id: str, *states: RowState) -> Iterator[WatchedRow]:
-        """Give the rows that are so far, in the order in which they are or were due, reading them page by page."""
-        for state in states or RowState:
-            yield from self._rows(list_id, state)
+    def rows(self, list_id: str, *states: RowState, result: str | None = None) -> Iterator[WatchedRow]:
+        """Give the rows that are so far, in the order in which they are or were due, reading them page by page.
 
-    def _rows(self, list_id: str, state: RowState) -> Iterator[WatchedRow]:
+        :param result: only those with this result, or reason; None for all.
+        """
+        for state in states or RowState:
+            yield from self._rows(list_id, state, result)
+
+    def _rows(self, list_id: str, state: RowState, result: str | None) -> Iterator[WatchedRow]:
         columns = (_row.id, _row.position, _row.key, _row.to_number, _row.state, _row.result, _row.attempt)
         mine = sa.exists().where(_list.id == _row.list_id, _list.environment == self._environment)
         query = (
             sa.select(*columns, _row.due_at, _row.call_ref, _row.ended_at)
             .where(_row.list_id == list_id, _row.state == state, mine)
+            .where(*([] if result is None else [_row.result == result]))
             .order_by(_row.due_at, _row.id)
             .limit(_AT_ONCE)
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 from contextlib import closing
 from datetime import UTC, datetime
@@ -10,6 +11,7 @@ from datetime import UTC, datetime
 import pytest
 import sqlalchemy as sa
 
+from airflow_provider_voiceinfra.hooks.voiceinfra import VoiceInfraHook
 from airflow_provider_voiceinfra.operators import list_source
 from airflow_provider_voiceinfra.triggers import call_list
 from tests.dags import call_lists
@@ -179,3 +181,52 @@ def call_lists_columns():
     from airflow_provider_voiceinfra.calls.list_columns import Columns
 
     return Columns({"to_number": "phone"}, key_column="id", are_typed=True)
+
+
+SET_ASIDE = [
+    {"id": "no-code", "to_number": "030 123456"},
+    {"id": "anna", "to_number": "Anna"},
+    {"id": "short", "to_number": "+1 212"},
+    {"id": "reception", "to_number": "+12125550101 x5"},
+    {"id": "", "to_number": HEALTHY},
+    {"id": "good", "to_number": "+12125551001"},
+    {"id": "good", "to_number": "+12125551002"},
+    {"id": "2125550147", "to_number": "12"},
+]
+
+
+def test_rows_that_are_set_aside_are_named_with_their_reasons_and_can_be_found(run_list, voiceinfra, caplog):
+    run = run_list(calls=SET_ASIDE, key_column="id", default_region="DE", max_invalid_fraction=1)
+    list_id = run.xcom("call", "list_id")
+    rows = list(VoiceInfraHook().iter_list_rows(list_id, state="set_aside"))
+    assert [(row.position, row.key, row.result) for row in rows if row.position != 1] == [
+        (2, "anna", "not_a_number"), (3, "short", "too_short"), (4, "reception", "extension"), (5, None, "invalid_key"),
+        (7, "good", "duplicate_key"), (8, "2125550147", "too_short"),
+    ]  # fmt: skip
+    assert [row.key for row in VoiceInfraHook().iter_list_rows(list_id, result="extension")] == ["reception"]
+    said = (
+        "'reception' in row 4 (extension), row 5 (invalid_key), 'good' in row 7 (duplicate_key), '212•••0147' in row 8"
+    )
+    assert said in caplog.text
+    assert f"iter_list_rows('{list_id}', state='set_aside')" in caplog.text
+    assert "2125550147" not in caplog.text
+
+
+def test_ten_of_many_are_named_and_default_region_is_what_they_need(run_list, voiceinfra, capfd, monkeypatch):
+    connection = json.loads(os.environ["AIRFLOW_CONN_VOICEINFRA_DEFAULT"])
+    connection["extra"] = {name: value for name, value in connection["extra"].items() if name != "default_region"}
+    monkeypatch.setenv("AIRFLOW_CONN_VOICEINFRA_DEFAULT", json.dumps(connection))
+    calls = [{"id": f"c{number}", "to_number": f"212 555 10{number}"} for number in range(10, 22)]
+    assert run_list(calls=calls, key_column="id").state == "failed"
+    said = "".join(capfd.readouterr())
+    assert "12 no_country_code. Most numbers have no country code: set default_region" in said
+    assert "'c19' in row 10 (no_country_code)." in said
+    assert "'c20'" not in said
+    assert not voiceinfra.dials
+
+
+def test_where_all_rows_are_already_called_a_warning_says_so(run_list, voiceinfra, warehouse, caplog):
+    run_list(**QUERY, key_column="id")
+    assert "already_called" not in caplog.text
+    assert run_list(**QUERY, key_column="id").xcom("call")["already_called"] == 2
+    assert "are already_called: other lists" in caplog.text

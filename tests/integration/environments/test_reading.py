@@ -44,6 +44,7 @@ def reads(hook, production):
             *hook.iter_calls(list_id=production.list_id),
             *hook.iter_calls(dag_id=production.dag, state="completed"),
         ],
+        "iter_list_rows": lambda: [*hook.iter_list_rows(production.list_id)],
         "completed_calls": lambda: [
             all_of(hook.completed_calls(cursor=name, since=LONG_AGO)) for name in ("mine", f"{production.mark}_cursor")
         ],
