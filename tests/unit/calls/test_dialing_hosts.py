@@ -17,8 +17,8 @@ from airflow_provider_voiceinfra.calls.refusals import CalledRecentlyError, Call
 from airflow_provider_voiceinfra.calls.retry import RetryPolicy
 from airflow_provider_voiceinfra.store.holds import Scope
 from airflow_provider_voiceinfra.store.records import Claim, Realm
-from tests.unit.calls.samples import SOURCE, account, intent, only_call, request
-from tests.unit.calls.wire import answer, hang_up, queued, refuse, wire
+from tests.unit.calls.samples import NUMBER, SOURCE, account, intent, only_call, request
+from tests.unit.calls.wire import answer, hang_up, queued, queued_each, refuse, wire
 from tests.unit.store.samples import deliver
 
 pytestmark = pytest.mark.usefixtures("naps")
@@ -44,7 +44,7 @@ def refused(dialer, what, **options):
 
 
 def test_a_key_whose_call_was_placed_at_another_host_is_a_conflict_that_names_both_and_the_remedies(store, at):
-    with wire(queued) as server:
+    with wire(queued_each) as server:
         placed = at(HERE, server).place(intent())
         error = refused(at(THERE, server), intent())
     assert len(server.requests) == 1
@@ -63,7 +63,7 @@ def test_a_key_whose_call_was_placed_at_another_host_is_a_conflict_that_names_bo
 @pytest.mark.parametrize("spelling", ["https://API.VoiceInfra.AI/v1", "https://api.voiceinfra.ai.:0443/v1"])
 @pytest.mark.parametrize("key", ["reminder-7", None])
 def test_another_spelling_of_the_host_finds_the_call(at, key, spelling):
-    with wire(queued) as server:
+    with wire(queued_each) as server:
         assert at(HERE, server).place(intent(key)) == at(spelling, server).place(intent(key))
     assert len(server.requests) == 1
 
@@ -78,7 +78,7 @@ def test_a_call_that_may_have_been_placed_at_another_host_is_a_conflict(at, key)
 
 
 def test_a_call_that_is_being_placed_at_another_host_is_a_conflict(store, at):
-    with wire(queued) as server:
+    with wire(queued_each) as server:
         here = at(HERE, server)
         assert isinstance(store.claims.take(here.ask(intent()).new), Claim)
         refused(at(THERE, server), intent())
@@ -87,7 +87,7 @@ def test_a_call_that_is_being_placed_at_another_host_is_a_conflict(store, at):
 
 def test_a_call_that_waits_to_be_placed_at_another_host_is_a_conflict(store, at):
     store.holds.place(Scope.ALL, "", why="holiday", actor="ada")
-    with wire(queued) as server:
+    with wire(queued_each) as server:
         with pytest.raises(CallWaitsError):
             at(HERE, server).place(intent())
         store.holds.release(Scope.ALL, "", actor="ada")
@@ -109,9 +109,9 @@ def test_a_redial_and_a_clear_at_another_host_are_conflicts_too(store, at):
         what = request()
         return CallIntent(own_key("mine", to_number=what.to_number, **which), what, source)
 
-    with wire(queued) as server:
+    with wire(queued, queued_each) as server:
         at(HERE, server).place(again())
-        deliver(store, "call-1", call_outcome="voicemail")
+        deliver(store, "call-1", to_number=NUMBER, call_outcome="voicemail")
         refused(at(THERE, server), again(attempt=2))
         refused(at(THERE, server), again(replace(SOURCE, generation=2), clear=2))
     assert len(server.requests) == 1
@@ -119,7 +119,7 @@ def test_a_redial_and_a_clear_at_another_host_are_conflicts_too(store, at):
 
 def test_another_map_index_finds_the_number_at_another_host_and_does_not_dial(at):
     what, source = request(), replace(SOURCE, map_index=4)
-    with wire(queued) as server:
+    with wire(queued_each) as server:
         at(HERE, server).place(intent(None))
         refused(at(THERE, server), CallIntent(task_key(source, to_number=what.to_number), what, source))
     assert len(server.requests) == 1
@@ -130,7 +130,7 @@ def test_another_map_index_finds_the_number_at_another_host_and_does_not_dial(at
 def test_the_sandbox_is_in_no_live_calls_way_and_no_live_call_in_its(at, first, second, keys):
     """By key, by number, by lines or by the day's count."""
     limits = Limits(min_interval_per_number=timedelta(hours=1), max_calls_per_day=1, max_in_flight=1)
-    with wire(queued, queued) as server:
+    with wire(queued, queued_each) as server:
         at(first, server, limits=limits).place(intent(keys[0]))
         at(second, server, limits=limits).place(intent(keys[1]))
         assert len(server.requests) == 2
@@ -139,7 +139,7 @@ def test_the_sandbox_is_in_no_live_calls_way_and_no_live_call_in_its(at, first, 
 
 
 def test_a_rename_of_the_host_lets_its_calls_be_found_at_the_new_one_only(store, at):
-    with wire(queued) as server:
+    with wire(queued_each) as server:
         placed = at(HERE, server).place(intent())
         assert store.hosts.rename("api.voiceinfra.ai", "eu.voiceinfra.ai", realm=Realm.LIVE, actor="ada") == 1
         assert at(THERE, server).place(intent()).ref == placed.ref

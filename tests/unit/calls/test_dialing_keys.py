@@ -13,7 +13,7 @@ from airflow_provider_voiceinfra.calls.keys import own_key, task_key
 from airflow_provider_voiceinfra.calls.retry import RetryPolicy
 from airflow_provider_voiceinfra.store import tables
 from tests.unit.calls.samples import CALLER, NUMBER, SOURCE, dialer, intent, only_call, request, shows_no_secret
-from tests.unit.calls.wire import answer, hang_up, queued, refuse, wire
+from tests.unit.calls.wire import answer, hang_up, queued, queued_each, refuse, wire
 from tests.unit.store.samples import deliver, rows
 
 pytestmark = pytest.mark.usefixtures("naps")
@@ -117,10 +117,10 @@ def again(number, key="reminder-7", *, clears=0, **which):
 @pytest.mark.parametrize("forgotten", [False, True], ids=["kept", "purged"])
 @pytest.mark.parametrize("which", [{}, {"attempt": 2}, {"clears": 1}], ids=["again", "redial", "clear"])
 def test_nobody_else_is_called_under_an_own_key_also_after_its_call_was_purged(store, which, forgotten):
-    with wire(queued, queued) as server:
+    with wire(queued, queued_each) as server:
         ours = dialer(store, server.url)
         placed = ours.place(again(NUMBER))
-        deliver(store, "call-1", call_outcome="voicemail")
+        deliver(store, "call-1", to_number=NUMBER, call_outcome="voicemail")
         if forgotten:
             store.retention.erase(NUMBER)
         with pytest.raises(KeyConflictError, match="to_number differ") as error:
@@ -137,10 +137,10 @@ def test_a_redial_under_the_default_key_calls_nobody_else(store, forgotten):
         what = request(to_number=number)
         return CallIntent(task_key(SOURCE, to_number=what.to_number, attempt=attempt), what, SOURCE)
 
-    with wire(queued, queued) as server:
+    with wire(queued, queued_each) as server:
         ours = dialer(store, server.url)
         ours.place(attempt(NUMBER, 1))
-        deliver(store, "call-1", call_outcome="voicemail")
+        deliver(store, "call-1", to_number=NUMBER, call_outcome="voicemail")
         if forgotten:
             store.retention.erase(NUMBER)
         with pytest.raises(KeyConflictError, match="to_number differ"):
