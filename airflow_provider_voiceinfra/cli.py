@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_voiceinfra.store.list_rows import RowState
 from airflow_provider_voiceinfra.store.records import CallState
 
 if TYPE_CHECKING:
@@ -177,6 +178,22 @@ COMMANDS = (
         "Let dialling go on",
         "airflow_provider_voiceinfra.commands.guard:release",
         (*_SCOPES, argument("--cancel", action="store_true", help="end what waits, and do not dial it")),
+    ),
+    Command(
+        "lists",
+        "Look into call lists",
+        commands=(
+            Command(
+                "rows",
+                "List the rows of a call list with their keys, numbers masked",
+                "airflow_provider_voiceinfra.commands.lists:show_rows",
+                (
+                    argument("list_id", help="in its task's log and XCom"),
+                    argument("--state", choices=[state.value for state in RowState], help="in this state"),
+                    argument("--result", help="that ended so, or are set aside for this reason"),
+                ),
+            ),
+        ),
     ),
     Command(
         "dnc",

@@ -38,7 +38,8 @@ def describe_set_aside(store: CallStore, list_id: str, reasons: Counter[str], to
     said.append(f"{'They are' if aside <= _NAMED else 'The first ones are'} {', '.join(map(_name, first))}.")
     said.append(
         f"All of them are on the list's page (Calls, Lists, {list_id}), there as CSV too, and given by "
-        f"VoiceInfraHook().iter_list_rows({list_id!r}, state='set_aside')."
+        f"`airflow voiceinfra lists rows {list_id} --state set_aside` and "
+        f"by VoiceInfraHook().iter_list_rows({list_id!r}, state='set_aside')."
     )
     return " ".join(said)
 

@@ -39,6 +39,7 @@ def ways_to_ask(production, staging, quarantined):
             [lost, "--call-id", production.call_id("queued")],
             [lost, "--not-placed"],
         ],
+        "lists rows": [[production.list_id], [production.list_id, "--state", "set_aside"]],
         "hold": [[], *[[*scope, "--why", "staging says so"] for scope in (*scopes, ["--all"])]],
         "release": [
             ["--agent", f"{production.mark}_held_agent"],
