@@ -33,8 +33,6 @@ def failing(run_dag, voiceinfra, capfd, **params):
         ({"to_number": "+1415555"}, "to_number ••• is not a valid number"),
         ({"to_number": ""}, "to_number is empty"),
         ({"to_number": "+19005550100"}, "premium-rate number, which is never called"),
-        ({"variables": ["Sarah"]}, "variables must be an object such as"),
-        ({"context": 7}, "context must be a text"),
         ({"idempotency_key": " "}, "idempotency_key is empty"),
         ({"agent_id": "agent_of_yesterday"}, "Look the agent_id up in the API tab"),
         ({"to_number": "+12125550142"}, "422 invalid_phone"),
