@@ -112,7 +112,7 @@ class _Incoming(io.RawIOBase):
 
 
 def is_quiet(sock: socket.socket) -> bool:
-    """Tell whether the server has neither said anything yet nor hung up. If it has, the connection is of no use."""
+    """Tell whether the server has neither said anything yet nor hung up. If it has, the connection cannot be used."""
     timeout = sock.gettimeout()
     sock.settimeout(0)
     try:

@@ -25,7 +25,7 @@ class Reading:
 
 
 def readings(text: NumberText, region: str | None) -> set[Reading]:
-    """Read a text in every way.
+    """Read a string in every way.
 
     :param region: where it is dialled, such as ``US``; None for numbers with a plus sign only.
     """

@@ -1,4 +1,4 @@
-"""Whether a text is exactly one number that may be called, and which; or why not."""
+"""Whether a string is exactly one number that may be called, and which; or why not."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from airflow_provider_voiceinfra.calls.number_text import NumberText, RejectedEr
 
 _MOST_DIGITS = 15
 _MAY_BE_TWO = 14
-"""Digits from which on a text may hold two short numbers: E.164 allows a country 12 or so of its own."""
+"""Digits from which on a string may hold two short numbers: E.164 allows a country 12 or so of its own."""
 _SECOND_NUMBER = 7
 _PARSING = {
     NumberParseException.INVALID_COUNTRY_CODE: "unknown_country_code",
@@ -82,7 +82,7 @@ def is_region(name: str) -> bool:
 
 
 def has_extension(text: str, region: str | None) -> bool:
-    """Tell whether a text that is not a number is one with an extension, in any of the ways to write it."""
+    """Tell whether a string that is not a number is one with an extension, in any of the ways to write it."""
     try:
         return bool(phonenumbers.parse(text, region or "US").extension)
     except NumberParseException:

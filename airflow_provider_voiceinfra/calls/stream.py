@@ -234,7 +234,7 @@ class Stream:
         self._release([each for each, _ in answers], self._backoff.resume_at)
 
     def _release(self, back: Sequence[_Claimed], due_at: datetime | None) -> None:
-        """Release claims; what is not ours any more stays with whoever judged it."""
+        """Release claims that are still ours."""
         if back:
             self._store.claims.release_all([(each.dial.claim, each.row) for each in back], "nothing was sent", due_at)
         for each in back:

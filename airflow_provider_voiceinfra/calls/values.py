@@ -21,7 +21,7 @@ def plain_value(value: Any) -> Any:
 
 
 def plain_json(value: Any) -> Any:
-    """Give a value with only lists, dicts and Python's own types in it; what is no number or no time is None.
+    """Give a value with only lists, dicts and Python's own types in it; NaN and NaT become None.
 
     A lazy sequence, as another task's output is one, becomes a list.
     """

@@ -17,7 +17,7 @@ _NAMED = 10
 _MAYBE_A_NUMBER = re.compile(r"(?<![\w-])\d(?:[ ()./-]{0,2}\d){8,14}(?![\w-])", re.ASCII)
 _REMEDIES = {
     "no_country_code": "Most numbers have no country code: set default_region, such as US, if they are of one country.",
-    "invalid_key": "A key is a text or a whole number: let the query cast its column to one of them.",
+    "invalid_key": "A key is a string or a whole number: cast its column to one of them in the query.",
 }
 
 

@@ -264,7 +264,7 @@ class Claims:
     def release(self, claim: Claim, why: str) -> bool:
         """Let the key go: nothing was sent.
 
-        :return: False where the claim is not ours any more, and stays with whoever judged it.
+        :return: False where the claim is no longer ours, and is left as it is.
         """
         return bool(self.release_all([(claim, None)], why))
 

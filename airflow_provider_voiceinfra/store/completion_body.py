@@ -101,7 +101,7 @@ def says_the_same(one: bytes, other: bytes) -> bool:
 
 
 def what_it_says(body: bytes) -> str | None:
-    """Give a text that is the same for all bodies that say the same; None where it is not a JSON object."""
+    """Give a string that is the same for all bodies that say the same; None where it is not a JSON object."""
     try:
         payload = _json_object(body)
     except NotUnderstoodError:

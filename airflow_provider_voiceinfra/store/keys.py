@@ -12,7 +12,7 @@ def join_parts(*parts: object) -> str:
 
 
 def normal(text: str) -> str:
-    """Give a text in Unicode's normal form C: databases and operating systems write ``é`` in two ways."""
+    """Give a string in Unicode's normal form C: databases and operating systems write ``é`` in two ways."""
     return unicodedata.normalize("NFC", text)
 
 

@@ -10,7 +10,7 @@ from enum import StrEnum
 from airflow_provider_voiceinfra.store.records import CallState, NewCall
 
 PERMIT_LIFETIME = timedelta(seconds=1.5)
-"""How long a send permit lasts: whoever pauses calls need not wait for longer until no POST begins any more."""
+"""How long a send permit lasts, and so how soon a pause has stopped every POST."""
 
 
 class Rule(StrEnum):

@@ -146,7 +146,7 @@ def test_a_row_whose_key_is_no_exact_number_is_set_aside_and_the_log_says_what_t
     rows = [each | {"id": key} for each, key in zip(people(2), (1.0, 1.5), strict=True)]
     run = run_list(calls=rows, key_column="id", max_invalid_fraction=0.5)
     assert run.xcom("call")["set_aside"] == 1
-    assert "1 invalid_key. A key is a text or a whole number: let the query cast its column" in caplog.text
+    assert "1 invalid_key. A key is a string or a whole number: cast its column" in caplog.text
     assert numbers(voiceinfra) == ["+12125551000"]
 
 

@@ -68,7 +68,7 @@ def test_whatever_else_is_exact_is_a_key_as_it_is_written(key, text):
 )
 def test_a_number_that_is_not_exact_names_no_row_and_the_column_is_to_be_cast(key):
     assert (read(key).key, read(key).wrong) == (None, "invalid_key")
-    with pytest.raises(InvalidCallError, match=rf"^key is a {type(key).__name__} .*cast its column to a text"):
+    with pytest.raises(InvalidCallError, match=rf"^key is a {type(key).__name__} .*cast its column to a string"):
         NAME(key)
 
 
