@@ -21,7 +21,7 @@ class InvalidCallError(VoiceInfraError):
 class InvalidNumberError(InvalidCallError):
     """A value is not a phone number that may be called.
 
-    :param reason: which kind of problem it is, such as ``no_country_code``: a key of :data:`.numbers.REASONS`.
+    :param reason: which kind of problem it is, such as ``no_country_code``: a key of ``calls.numbers.REASONS``.
     """
 
     def __init__(self, message: str, reason: str) -> None:

@@ -81,6 +81,8 @@ class Stopped:
         self.airflow.clear(self.dag_id, self.run_id, ["call"])
 
     def deleted(self, _):
+        # Airflow deletes no run that goes on.
+        self._request("PATCH", "", {"state": "failed"})
         self._request("DELETE", "")
 
     def signalled(self, process):
