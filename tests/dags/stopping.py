@@ -13,7 +13,7 @@ from airflow_provider_voiceinfra.hooks.voiceinfra import VoiceInfraHook
 from airflow_provider_voiceinfra.operators.call_list import OutboundCallListOperator
 from airflow_provider_voiceinfra.operators.outbound_call import OutboundCallOperator
 
-ROWS = 3_500
+ROWS = int(os.environ.get("STOPPED_LIST_ROWS", "3500"))
 
 # At full speed, ten stops would need many more rows.
 PACE = float(os.environ.get("STOPPED_LIST_PACE", "60"))
@@ -50,7 +50,7 @@ class NotingCall(Noting, OutboundCallOperator):
 
 
 def number(row: int) -> str:
-    return f"+1346555{1000 + row}"
+    return f"+1346{5551000 + row}"
 
 
 with DAG("stopped_list", schedule=None) as stopped_list:
