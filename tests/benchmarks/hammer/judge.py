@@ -112,7 +112,7 @@ def _judge_recovery(judgement: Judgement, store: CallStore, calls: Sequence[Call
     stuck = False
     for call in calls:
         if call.state == CallState.UNKNOWN:
-            rivals, completions = store.resolutions.candidates(call.ref)
+            rivals, completions, _ = store.resolutions.candidates(call.ref)
             stuck = len(completions) == 1 and not rivals
             judgement.stuck += stuck
             judgement.ambiguous += bool(completions) and not stuck
