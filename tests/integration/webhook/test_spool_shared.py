@@ -78,8 +78,8 @@ def test_another_stores_receiver_uses_the_folder_for_nothing_and_says_so(start, 
     first = start("production")
     wait_until(lambda: health(first)["status"] == "ok")
     second = start("staging")
-    wait_until(lambda: health(second)["status"] == "degraded")
-    assert "belongs to another call store" in health(second)["reasons"][0]
+    # Before its own store has answered, it only may be another one's.
+    wait_until(lambda: "belongs to another call store" in "".join(health(second).get("reasons", ())))
     with away(production, staging):
         assert post(first, "of_production") == 200
         assert post(second, "of_staging") == 503
