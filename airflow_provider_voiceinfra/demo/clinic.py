@@ -15,7 +15,7 @@ _PEOPLE = (
     ("Katherine Johnson", "304-555-0100", "10:15"),
     ("Hedy Lamarr", "+1 (310) 555-0101", "11:00"),
     ("Mary Anning", "617.555.0102", "13:30"),
-    ("Rosalind Franklin", "001 773 555 0100", "15:00"),
+    ("Rosalind Franklin", "1-773-555-0100", "15:00"),
 )
 
 
