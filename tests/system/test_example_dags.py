@@ -11,11 +11,11 @@ from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler
 
 from airflow_provider_voiceinfra.demo.clinic import Clinic
+from airflow_provider_voiceinfra.store import clock
 from airflow_provider_voiceinfra.store.call_store import CallStore
-from airflow_provider_voiceinfra.store.delivery import Delivery
 from tests.serving import serving
 from tests.system.conftest import ON_CALL, ROOT, wait_until
-from tests.unit.store.samples import body, deliver, queued
+from tests.unit.store.samples import deliver, queued
 
 RUN_HERE = {
     "example_first_call",
@@ -113,8 +113,10 @@ def test_a_list_is_written_back_and_followed_up_until_people_take_over(airflow, 
 
 def test_maintenance_purges_what_is_old(airflow, store_url):
     store = CallStore(store_url)
-    old = datetime.now(UTC) - timedelta(days=100)
-    store.deliveries.keep([Delivery.read("voiceinfra_default", old, body("of_long_ago"))])
+    with clock.shift(timedelta(days=-100)):
+        queued(store, "of_long_ago")
+        deliver(store, "of_long_ago")
+    assert store.calls.completion("of_long_ago").transcript
     run(airflow, "example_maintenance", {})
     assert store.calls.completion("of_long_ago").transcript is None
     store.close()
