@@ -25,6 +25,8 @@ from tests.unit.calls.samples import account, intent
 CONTEXT = multiprocessing.get_context("spawn")
 LATEST = 2.0
 """Seconds after the signal in which a POST may begin."""
+BEFORE_SIGKILL = 5.0
+"""Seconds after the signal in which everything must be left in order."""
 
 
 class Stoppable:

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 import pytest
 
 from airflow_provider_voiceinfra.sandbox import Sandbox
-from tests.integration.calls.stoppable import LATEST, Stoppable, call_a_list, call_everybody, call_one
+from tests.integration.calls.stoppable import BEFORE_SIGKILL, LATEST, Stoppable, call_a_list, call_everybody, call_one
 from tests.integration.calls.test_waves import ROWS, waves
 from tests.unit.calls.samples import only_call
 from tests.unit.store.samples import events
@@ -87,7 +87,7 @@ def test_it_stops_while_it_waits_to_send_again(store, store_url):
         wait_for(lambda: sandbox.refused)
         at = process.stop()
         assert process.said() == "signalled"
-        assert process.said(LATEST) == "CallStoppedError"
+        assert process.said(BEFORE_SIGKILL) == "CallStoppedError"
         assert posts(sandbox)[-1] <= at + LATEST
     assert only_call(store).state == "released"
 
@@ -101,7 +101,7 @@ def test_it_stops_while_another_try_is_placing_the_call(store, store_url):
         second.stop()
         said = [second.said()]
         while said[-1] != "CallStoppedError":
-            said.append(second.said(LATEST))
+            said.append(second.said(BEFORE_SIGKILL))
         assert "signalled" in said
         first.kill()
         assert len(sandbox.dials) == 1
@@ -113,7 +113,7 @@ def test_a_connection_that_is_not_made_in_time_leaves_nothing_claimed(store, sto
         wait_for(lambda: states(store)["claimed"])
         process.stop()
         assert process.said() == "signalled"
-        assert process.said(LATEST) == "CallStoppedError"
+        assert process.said(BEFORE_SIGKILL) == "CallStoppedError"
         process.kill()
     assert only_call(store).state == "released"
     assert events(store, only_call(store).id) == ["claimed", "released"]
@@ -125,7 +125,7 @@ def test_no_row_of_a_list_is_left_claimed_by_connections_that_are_not_made(store
         wait_for(lambda: states(store)["claimed"] >= 5)
         process.stop()
         assert process.said() == "signalled"
-        assert process.said(LATEST) == "CallStoppedError"
+        assert process.said(BEFORE_SIGKILL) == "CallStoppedError"
         process.kill()
     assert set(states(store)) == {"released"}
 
