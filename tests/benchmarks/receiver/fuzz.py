@@ -15,6 +15,7 @@ import tempfile
 import time
 from collections import Counter
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 
 import psutil
@@ -22,6 +23,7 @@ import sqlalchemy as sa
 
 from airflow_provider_voiceinfra.store import quarantine, tables
 from airflow_provider_voiceinfra.store.call_store import CallStore
+from airflow_provider_voiceinfra.store.delivery import Delivery
 from tests.benchmarks.receiver.process import ReceiverProcess
 from tests.benchmarks.receiver.webhooks import body, sign
 
@@ -57,7 +59,7 @@ class Result:
     """What came of the requests.
 
     :param answers: how often each status was answered; 0 where the connection was closed without one.
-    :param taken: digests of the bodies that were signed and answered with 200.
+    :param taken: the bodies that were signed and answered with 200.
     :param foreign: bodies in the store that nobody signed.
     :param missing: bodies that were taken, and are not in the store.
     :param megabytes: of memory, after a fifth of the requests and after all.
@@ -182,7 +184,7 @@ def run(url: str, home: Path, *, count: int, seed: int = 1) -> Result:
         result.answers[status] += 1
         signed.add(hashlib.sha256(content).digest())
         if whole and status == 200:
-            result.taken.add(hashlib.sha256(content).digest())
+            result.taken.add(content)
         if number == count // 5:
             before = memory().rss / 2**20
     result.megabytes = (before, memory().rss / 2**20)
@@ -193,13 +195,16 @@ def run(url: str, home: Path, *, count: int, seed: int = 1) -> Result:
 
 def _compare(store: CallStore, signed: set[bytes], result: Result) -> None:
     """Look for bodies that nobody signed, and for signed ones that are not there."""
+    columns = tables.quarantine.c
     with store.database.read() as tx:
         kept = set(tx.scalars(sa.select(tables.completion.c.digest)))
-        strange = set(tx.scalars(sa.select(tables.quarantine.c.digest)))
+        strange = dict(map(tuple, tx.execute(sa.select(columns.digest, columns.body))))
     store.close()
-    result.foreign = len((kept | strange) - signed)
+    result.foreign = len((kept | {hashlib.sha256(body).digest() for body in strange.values()}) - signed)
+    taken = (Delivery.read("voiceinfra_default", datetime.now(UTC), body) for body in result.taken)
+    lost = [each for each in taken if each.digest not in kept and quarantine.digest_of(each) not in strange]
     # The quarantine is bounded, and what says the same is kept once.
-    result.missing = 0 if len(strange) >= quarantine.LIMIT else len(result.taken - kept - strange)
+    result.missing = 0 if len(strange) >= quarantine.LIMIT else len(lost)
 
 
 def main() -> None:
