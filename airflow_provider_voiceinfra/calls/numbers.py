@@ -17,12 +17,12 @@ _LIKE_A_NUMBER = re.compile(rf"\+?\d(?:{BETWEEN_DIGITS}\d){{6,}}")
 
 
 REASONS = {
-    "missing": "is empty: give a number such as +1 202 555 0123.",
-    "not_a_number": "is not a phone number: give digits only, such as +1 202 555 0123.",
-    "not_text": "must be a string such as '+1 202 555 0123': quote it. A number may have lost its + or first zeros.",
-    "digits_lost": "was kept as a decimal, which loses digits: keep numbers as strings, such as +1 202 555 0123.",
-    "no_country_code": "has no country code: write it like +1 202 555 0123, or set a default_region such as US.",
-    "unknown_country_code": "has a country code that does not exist: write it like +1 202 555 0123.",
+    "missing": "is empty: give a number such as +1 800 555 0199.",
+    "not_a_number": "is not a phone number: give digits only, such as +1 800 555 0199.",
+    "not_text": "must be a string such as '+1 800 555 0199': quote it. A number may have lost its + or first zeros.",
+    "digits_lost": "was kept as a decimal, which loses digits: keep numbers as strings, such as +1 800 555 0199.",
+    "no_country_code": "has no country code: write it like +1 800 555 0199, or set a default_region such as US.",
+    "unknown_country_code": "has a country code that does not exist: write it like +1 800 555 0199.",
     "international_prefix": "begins with 00, but its default_region dials abroad otherwise: write + instead.",
     "ambiguous_number": "can be read as more than one number: write it as a string, with + and its country code.",
     "several_numbers": "is more than one number: give one.",

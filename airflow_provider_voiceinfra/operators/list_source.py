@@ -91,7 +91,7 @@ def _named(name: Callable[[object], str | None], value: object, where: str) -> s
 def _row(position: int, row: object) -> dict[str, Any]:
     if not isinstance(row, Mapping):
         raise InvalidCallError(
-            f"calls must be a list of objects such as {{'to_number': '+1 202 555 0123'}}, but entry {position} is a "
+            f"calls must be a list of objects such as {{'to_number': '+1 800 555 0199'}}, but entry {position} is a "
             f"{type(row).__name__}."
         )
     return dict(zip(folded(list(row)), row.values(), strict=True))

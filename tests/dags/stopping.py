@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from airflow.sdk import DAG, task
 
+from airflow_provider_voiceinfra.calls import dialing
+from airflow_provider_voiceinfra.calls.retry import RetryPolicy
 from airflow_provider_voiceinfra.hooks.voiceinfra import VoiceInfraHook
 from airflow_provider_voiceinfra.operators.call_list import OutboundCallListOperator
 from airflow_provider_voiceinfra.operators.outbound_call import OutboundCallOperator
@@ -46,7 +49,10 @@ class NotingList(Noting, OutboundCallListOperator):
 
 
 class NotingCall(Noting, OutboundCallOperator):
-    pass
+    def execute(self, context: Any) -> Any:
+        # It must go on until it is stopped.
+        dialing.RetryPolicy = partial(RetryPolicy, attempts=1_000, deadline=600.0)
+        return super().execute(context)
 
 
 def number(row: int) -> str:

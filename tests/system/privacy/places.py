@@ -75,6 +75,8 @@ def end_and_purge(store: CallStore, sandbox: Sandbox) -> None:
     while left := store.retention.purge(datetime.now(UTC), all_environments=True).open_calls:
         assert time.monotonic() < end, left
         time.sleep(0.1)
+    # What ended while it was looked at.
+    store.retention.purge(datetime.now(UTC), all_environments=True)
 
 
 def of_airflow(url: str, key: str) -> dict[str, str]:
