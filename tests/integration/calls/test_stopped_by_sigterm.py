@@ -2,33 +2,17 @@
 
 from __future__ import annotations
 
-import socket
 import time
 from collections import Counter
-from contextlib import contextmanager
 
 import pytest
 
 from airflow_provider_voiceinfra.sandbox import Sandbox
 from tests.integration.calls.stoppable import BEFORE_SIGKILL, LATEST, Stoppable, call_a_list, call_everybody, call_one
 from tests.integration.calls.test_waves import ROWS, waves
+from tests.support.backlog import full_backlog
 from tests.unit.calls.samples import only_call
 from tests.unit.store.samples import events
-
-
-@contextmanager
-def full_backlog():
-    """An address that no connection can be made to, and that says nothing."""
-    with socket.socket() as full:
-        full.bind(("127.0.0.1", 0))
-        full.listen(0)
-        crowd = [socket.socket() for _ in range(4)]
-        for one in crowd:
-            one.setblocking(False)  # noqa: FBT003 - its name has no keyword
-            one.connect_ex(full.getsockname())
-        yield f"http://127.0.0.1:{full.getsockname()[1]}"
-        for one in crowd:
-            one.close()
 
 
 def states(store):

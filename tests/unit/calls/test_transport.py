@@ -17,6 +17,7 @@ from airflow_provider_voiceinfra.calls.transport import (
     open_gate,
 )
 from airflow_provider_voiceinfra.store.errors import StoreError
+from tests.support.backlog import full_backlog
 from tests.unit.calls.wire import Talk, Wire, hang_up, nonsense, queued, reset_at_once, until_the_client_goes, wire
 
 PATIENT = Timeouts(connect=20, read=20, body=20)
@@ -93,17 +94,8 @@ def test_a_name_that_is_not_found_wrote_nothing(monkeypatch):
 
 
 def test_a_connect_timeout_wrote_nothing():
-    with socket.socket() as full:
-        full.bind(("127.0.0.1", 0))
-        full.listen(0)
-        crowd = [socket.socket() for _ in range(4)]
-        for one in crowd:
-            one.setblocking(False)  # noqa: FBT003 - its name has no keyword
-            one.connect_ex(full.getsockname())
-        with pytest.raises(NotWrittenError, match="ConnectTimeoutError"):
-            send(f"http://127.0.0.1:{full.getsockname()[1]}", QUICK)
-        for one in crowd:
-            one.close()
+    with full_backlog() as url, pytest.raises(NotWrittenError, match="ConnectTimeoutError"):
+        send(url, QUICK)
 
 
 def test_a_server_that_speaks_no_tls_got_nothing():
