@@ -43,7 +43,7 @@ def zone_of(name: str) -> ZoneInfo:
     """Find the zone of a region by its name.
 
     :raises FixedOffsetError: if the name stands for an offset from UTC, such as ``EST`` or ``Etc/GMT+5``.
-    :raises ValueError: if there is no zone of this name.
+    :raises ValueError: if it is not the name of a time zone.
     """
     name = name.strip()
     try:

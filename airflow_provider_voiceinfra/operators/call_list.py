@@ -195,7 +195,7 @@ class OutboundCallListOperator(StoppableOperator, PrivateFieldsOperator, CallLin
         return run.finish()
 
     def masked(self, asked: Mapping[str, Any]) -> dict[str, Any]:
-        """Show how many rows there are, and that there is a number or a text."""
+        """Show how many rows there are, and which of the other fields are set."""
         calls = asked["calls"]
         rows = f"{len(calls)} rows" if isinstance(calls, Sized) and not isinstance(calls, str) else hidden(calls)
         return {name: hidden(asked[name]) for name in ("from_number", "first_message", "context")} | {"calls": rows}

@@ -37,7 +37,7 @@ _SETTINGS = {
 # In one message, which costs no more round trips than BEGIN alone. LOCAL, because a pooler in transaction mode gives
 # each transaction another session, whose settings are others' too.
 _SET = "".join(f"; SET LOCAL {name} = {value}" for name, value in _SETTINGS.items())
-# Whoever waited for a lock must see what its holder has committed, whatever the server's default is.
+# A transaction that waited for a lock must see what its holder committed, whatever the server's default is.
 _BEGIN_WRITING = f"BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE{_SET}"
 _BEGIN_READING = f"BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY{_SET}"
 
