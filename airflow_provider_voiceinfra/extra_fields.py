@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from airflow_provider_voiceinfra import get_provider_info
+from airflow_provider_voiceinfra.get_provider_info import get_provider_info
 
 log = logging.getLogger(__name__)
 

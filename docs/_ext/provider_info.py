@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from docutils import nodes
 from docutils.parsers.rst import Directive
 
-from airflow_provider_voiceinfra import get_provider_info
+from airflow_provider_voiceinfra.get_provider_info import get_provider_info
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx

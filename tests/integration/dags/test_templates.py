@@ -8,7 +8,7 @@ from importlib import import_module
 import pytest
 from airflow.sdk import BaseOperator
 
-from airflow_provider_voiceinfra import get_provider_info
+from airflow_provider_voiceinfra.get_provider_info import get_provider_info
 from airflow_provider_voiceinfra.templates import TemplatedOperator
 from tests.dags import templates
 from tests.dags.templates import BRACES, NUMBER, PERSON

@@ -16,8 +16,9 @@ import psycopg
 import pytest
 import yaml
 
-from airflow_provider_voiceinfra import __version__, get_provider_info
+from airflow_provider_voiceinfra import __version__
 from airflow_provider_voiceinfra.cli import make_parser
+from airflow_provider_voiceinfra.get_provider_info import get_provider_info
 from airflow_provider_voiceinfra.webhook.environment import parse_settings
 from tests.conftest import new_database
 from tests.integration.docs.conftest import WAREHOUSE

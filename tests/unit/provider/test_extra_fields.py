@@ -6,9 +6,10 @@ import json
 
 import pytest
 
-from airflow_provider_voiceinfra import extra_fields, get_provider_info
+from airflow_provider_voiceinfra import extra_fields
 from airflow_provider_voiceinfra.calls.errors import InvalidCallError
 from airflow_provider_voiceinfra.extra_fields import KNOWN, check_names, warn_once
+from airflow_provider_voiceinfra.get_provider_info import get_provider_info
 from airflow_provider_voiceinfra.hooks.voiceinfra import VoiceInfraHook
 from airflow_provider_voiceinfra.plugin import api_server
 from airflow_provider_voiceinfra.webhook import environment

@@ -11,13 +11,13 @@ import airflow
 import jsonschema
 import pytest
 
-import airflow_provider_voiceinfra
 from airflow_provider_voiceinfra.config import call_store
+from airflow_provider_voiceinfra.get_provider_info import get_provider_info
 from airflow_provider_voiceinfra.plugin import VoiceInfraPlugin
 from airflow_provider_voiceinfra.plugin.calls_page.rendering import STATIC
 from tools import vendor as vendoring
 
-INFO = airflow_provider_voiceinfra.get_provider_info()
+INFO = get_provider_info()
 AIRFLOW = Path(airflow.__file__).parent
 
 
