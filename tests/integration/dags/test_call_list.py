@@ -367,12 +367,12 @@ def test_where_its_keys_cannot_be_read_nobody_is_called(run_list, voiceinfra, wa
 
 @pytest.mark.parametrize("field", ["sql", "suppress_sql"])
 def test_what_a_database_says_of_a_row_is_not_repeated(run_list, voiceinfra, warehouse, capfd, field):
-    warehouse([(1, "212 555 0101", "owes us 4711 dollars", None)])
+    warehouse([(1, "212 555 0101", "owes us money", None)])
     run = run_list(**OF_WAREHOUSE | {field: "SELECT json_extract('{}', name) AS phone FROM people"})
     assert run.state == "failed"
     said = "".join(capfd.readouterr())
     assert "The query on 'warehouse' failed: OperationalError (SQLITE_ERROR)" in said
-    assert "4711" not in said
+    assert "owes us" not in said
     assert not voiceinfra.dials
 
 
