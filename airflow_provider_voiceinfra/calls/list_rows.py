@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -71,7 +72,7 @@ class Template:
             metadata = plain_object("metadata", columns.metadata(row)) or {}
         except (InvalidCallError, ArithmeticError, TypeError, ValueError) as error:
             # Types of drivers may fail in their own ways, and the other rows go on.
-            return NewRow(position, key, "", {}, {}, wrong=_reason(error, step))
+            return NewRow(position, key, "", {}, _metadata(columns, row), wrong=_reason(error, step))
         kept = {
             "agent_id": request.agent_id,
             "from_number": request.from_number,
@@ -142,6 +143,13 @@ class Template:
             default_region=self.default_region,
             accept_integers=accept_integers,
         )
+
+
+def _metadata(columns: Columns, row: Mapping[str, Any]) -> dict[str, Any]:
+    """Read what can be read of an invalid row's metadata, by which its owner finds it again."""
+    with suppress(InvalidCallError, ArithmeticError, TypeError, ValueError):
+        return plain_object("metadata", columns.metadata(row)) or {}
+    return {}
 
 
 def _key(value: object) -> str:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field, fields
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -41,9 +42,11 @@ class WatchedRow:
     """A row of a list.
 
     :param result: how it ended, or why it is set aside.
+    :param metadata: what the DAG keeps with its call.
     """
 
     id: int
+    list_id: str
     position: int
     key: str | None = field(repr=False)
     to_number: str = field(repr=False)
@@ -53,6 +56,7 @@ class WatchedRow:
     due_at: datetime
     call_ref: str | None
     ended_at: datetime | None
+    metadata: Mapping[str, Any] = field(repr=False)
 
 
 class ListPages:
@@ -92,10 +96,10 @@ class ListPages:
             yield from self._rows(list_id, state, result)
 
     def _rows(self, list_id: str, state: RowState, result: str | None) -> Iterator[WatchedRow]:
-        columns = (_row.id, _row.position, _row.key, _row.to_number, _row.state, _row.result, _row.attempt)
+        columns = [_row[each.name] for each in fields(WatchedRow)]
         mine = sa.exists().where(_list.id == _row.list_id, _list.environment == self._environment)
         query = (
-            sa.select(*columns, _row.due_at, _row.call_ref, _row.ended_at)
+            sa.select(*columns)
             .where(_row.list_id == list_id, _row.state == state, mine)
             .where(*([] if result is None else [_row.result == result]))
             .order_by(_row.due_at, _row.id)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from datetime import UTC, datetime
+from itertools import islice
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.sdk import BaseHook
@@ -18,11 +19,16 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from airflow_provider_voiceinfra.store.attempts import Attempt
+    from airflow_provider_voiceinfra.store.list_pages import WatchedRow
+
+_AT_ONCE = 500
+"""Rows that are written together: databases limit the parameters of a statement."""
 
 
 class CallsToSqlOperator(TemplatedOperator):
     """Writes a row for each attempt to a table, and replaces what it wrote of them before.
 
+    Rows of a list that were set aside, and so were not called, are written too, each with its reason.
     All of it is one transaction: nobody reads half of it, and a rerun or an overlap changes nothing. Where there is no
     such table it is made, and a view ``<table>_latest`` with the newest attempt at each call. Returns the number of
     rows written.
@@ -67,21 +73,24 @@ class CallsToSqlOperator(TemplatedOperator):
         columns_for(self.metadata_columns, self.completion_fields)
 
     def execute(self, context: Context) -> int:  # noqa: ARG002 - Airflow's signature
-        """Write, some hundred calls at a time."""
+        """Write, a few hundred rows at a time."""
         from airflow_provider_voiceinfra.transfers.results_table import ResultsTable
 
-        pages = self._pages()
+        attempts, set_aside = self._attempts(), self._set_aside()
         columns = columns_for(self.metadata_columns, self.completion_fields)
         table = ResultsTable(BaseHook.get_hook(self.sql_conn_id), self.table, columns)
         if table.make_if_missing():
             self.log.info("Table %s and view %s_latest are made.", self.table, self.table)
         written = purged = 0
-        with table.replacing() as replace:
-            for page in pages:
+        with table.replacing(self.list_id) as replace:
+            for page in attempts:
                 kept = [attempt for attempt in page if attempt.call.purged_at is None]
-                replace(kept)
+                replace([tuple(column.of_attempt(attempt) for column in columns) for attempt in kept])
                 written += len(kept)
                 purged += len(page) - len(kept)
+            while rows := list(islice(set_aside, _AT_ONCE)):
+                replace([tuple(column.of_row(row) for column in columns) for row in rows])
+                written += len(rows)
         self.log.info("%d rows are written to %s.", written, self.table)
         if purged:
             # What the call store has forgotten is not taken from the warehouse.
@@ -94,7 +103,13 @@ class CallsToSqlOperator(TemplatedOperator):
 
         return lineage_of_results(BaseHook.get_hook(self.sql_conn_id), self.sql_conn_id, self.table)
 
-    def _pages(self) -> Iterator[list[Attempt]]:
+    def _set_aside(self) -> Iterator[WatchedRow]:
+        from airflow_provider_voiceinfra.config import call_store
+        from airflow_provider_voiceinfra.store.list_rows import RowState
+
+        return iter(()) if self.list_id is None else call_store().list_pages.rows(self.list_id, RowState.SET_ASIDE)
+
+    def _attempts(self) -> Iterator[list[Attempt]]:
         from airflow_provider_voiceinfra.config import call_store
 
         if self.since is not None:

@@ -1,4 +1,4 @@
-"""The columns of the results table: one row is one attempt."""
+"""The columns of the results table: a row is an attempt at a call, or a row of a list that was set aside."""
 
 from __future__ import annotations
 
@@ -12,8 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from airflow_provider_voiceinfra.store.attempts import Attempt
+    from airflow_provider_voiceinfra.store.list_pages import WatchedRow
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+
+def _nothing(_: object) -> None:
+    return None
 
 
 class Kind(Enum):
@@ -27,14 +32,12 @@ class Kind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column.
-
-    :param value: of an attempt.
-    """
+    """A column, and its value for an attempt and for a row of a list that was set aside."""
 
     name: str
     kind: Kind
-    value: Callable[[Attempt], Any]
+    of_attempt: Callable[[Attempt], Any] = _nothing
+    of_row: Callable[[WatchedRow], Any] = _nothing
 
 
 def is_name(text: object) -> bool:
@@ -49,7 +52,7 @@ def columns_for(metadata_columns: Collection[str], completion_fields: Collection
     """
     columns = (
         *_COLUMNS,
-        *(Column(name, Kind.TEXT, _metadata(name)) for name in metadata_columns),
+        *(_of_metadata(name) for name in metadata_columns),
         *(Column(name, Kind.TEXT, _said(name)) for name in completion_fields),
     )
     seen = set()
@@ -62,8 +65,13 @@ def columns_for(metadata_columns: Collection[str], completion_fields: Collection
     return columns
 
 
-def _metadata(name: str) -> Callable[[Attempt], Any]:
-    return lambda attempt: _plain(attempt.call.metadata.get(name))
+def _of_metadata(name: str) -> Column:
+    return Column(
+        name,
+        Kind.TEXT,
+        lambda attempt: _plain(attempt.call.metadata.get(name)),
+        lambda row: _plain(row.metadata.get(name)),
+    )
 
 
 def _said(name: str) -> Callable[[Attempt], Any]:
@@ -82,8 +90,13 @@ def _plain(value: Any) -> Any:
     return value.replace("\0", "\N{REPLACEMENT CHARACTER}") if isinstance(value, str) else value
 
 
-def _of_call(name: str, kind: Kind, path: str = "") -> Column:
-    return Column(name, kind, attrgetter(f"call.{path or name}"))
+def row_ref(row: WatchedRow) -> str:
+    """Name a row that was set aside: it has no call."""
+    return f"{row.list_id}/{row.position}"
+
+
+def _of_call(name: str, kind: Kind, path: str = "", of_row: Callable[[WatchedRow], Any] = _nothing) -> Column:
+    return Column(name, kind, attrgetter(f"call.{path or name}"), of_row)
 
 
 def _of_completion(name: str, kind: Kind) -> Column:
@@ -92,15 +105,18 @@ def _of_completion(name: str, kind: Kind) -> Column:
 
 
 _COLUMNS = (
-    _of_call("ref", Kind.NAME),
-    Column("intent", Kind.NAME, attrgetter("intent")),
-    _of_call("attempt", Kind.NUMBER),
-    _of_call("seq", Kind.NUMBER, "id"),
-    _of_call("state", Kind.NAME, "state.value"),
+    _of_call("ref", Kind.NAME, of_row=row_ref),
+    Column("intent", Kind.NAME, attrgetter("intent"), row_ref),
+    _of_call("attempt", Kind.NUMBER, of_row=attrgetter("attempt")),
+    _of_call("seq", Kind.NUMBER, "id", of_row=lambda _: 0),
+    _of_call("state", Kind.NAME, "state.value", of_row=attrgetter("state.value")),
+    Column("reason", Kind.NAME, of_row=attrgetter("result")),
     _of_completion("outcome", Kind.NAME),
     _of_call("error_code", Kind.NAME),
     _of_call("call_id", Kind.NAME),
-    _of_call("list_id", Kind.NAME),
+    _of_call("list_id", Kind.NAME, of_row=attrgetter("list_id")),
+    Column("row_position", Kind.NUMBER, of_row=attrgetter("position")),
+    Column("row_key", Kind.TEXT, of_row=lambda row: _plain(row.key)),
     _of_call("dag_id", Kind.NAME, "source.dag_id"),
     _of_call("run_id", Kind.NAME, "source.run_id"),
     _of_call("task_id", Kind.NAME, "source.task_id"),

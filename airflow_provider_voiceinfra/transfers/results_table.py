@@ -12,12 +12,11 @@ import sqlalchemy as sa
 from sqlalchemy.sql.elements import quoted_name
 
 from airflow_provider_voiceinfra.sql_errors import kind
+from airflow_provider_voiceinfra.store.list_rows import RowState
 from airflow_provider_voiceinfra.transfers.columns import Column, Kind, is_name
 
 if TYPE_CHECKING:
     from airflow.providers.common.sql.hooks.sql import DbApiHook
-
-    from airflow_provider_voiceinfra.store.attempts import Attempt
 
 _TYPES: dict[Kind, sa.types.TypeEngine[Any]] = {
     Kind.NAME: sa.String(255),
@@ -25,6 +24,8 @@ _TYPES: dict[Kind, sa.types.TypeEngine[Any]] = {
     Kind.NUMBER: sa.BigInteger(),
     Kind.TIME: sa.DateTime(timezone=True),
 }
+Row = tuple[Any, ...]
+"""Values of the columns, in their order; the first is the ref."""
 _MOST_PARTS = 3
 _DOCS = "docs/results.md shows the statements"
 
@@ -34,7 +35,7 @@ class ResultsTableError(Exception):
 
 
 class ResultsTable:
-    """A table with a row for each attempt, and a view of the latest ones.
+    """A table with a row for each attempt and each row that was set aside, and a view of the latest ones.
 
     :param hook: of the database.
     :param name: as in ``results`` or ``analytics.results``.
@@ -70,10 +71,12 @@ class ResultsTable:
         return True
 
     @contextmanager
-    def replacing(self) -> Iterator[Callable[[Sequence[Attempt]], None]]:
+    def replacing(self, list_id: str | None = None) -> Iterator[Callable[[Sequence[Row]], None]]:
         """Write in one transaction: others see all of it at the end, or nothing.
 
-        :return: what writes some attempts, and replaces those of the same refs.
+        :param list_id: of the list that is written: rows of it that were set aside when it was written before are
+            removed, because they may have been corrected since.
+        :return: what writes some rows, and replaces those of the same refs.
         :raises ResultsTableError: if the database refuses them.
         """
         with closing(self._hook.get_conn()) as connection:
@@ -81,7 +84,9 @@ class ResultsTable:
                 self._hook.set_autocommit(connection, False)  # noqa: FBT003 - the hook's own signature
             try:
                 with closing(connection.cursor()) as cursor:
-                    yield lambda attempts: self._replace(connection, cursor, attempts)
+                    if list_id is not None:
+                        self._remove_set_aside(cursor, list_id)
+                    yield lambda rows: self._replace(connection, cursor, rows)
                 with self._no_values():
                     connection.commit()
             except BaseException:
@@ -90,26 +95,26 @@ class ResultsTable:
                     connection.rollback()
                 raise
 
-    def _replace(self, connection: Any, cursor: Any, attempts: Sequence[Attempt]) -> None:
-        if not attempts:
+    def _remove_set_aside(self, cursor: Any, list_id: str) -> None:
+        mark = self._hook.placeholder
+        with self._no_values():
+            cursor.execute(
+                f"DELETE FROM {self._name} WHERE list_id = {mark} AND state = {mark}",  # noqa: S608 - a name that was checked
+                (list_id, RowState.SET_ASIDE.value),
+            )
+
+    def _replace(self, connection: Any, cursor: Any, rows: Sequence[Row]) -> None:
+        if not rows:
             return
         mark = self._hook.placeholder
-        rows = [self._row(connection, attempt) for attempt in attempts]
-        marks = ", ".join([mark] * len(rows))
+        refs = ", ".join([mark] * len(rows))
+        values = ", ".join([mark] * len(self._columns))
+        if isinstance(connection, sqlite3.Connection):
+            rows = [tuple(map(_for_sqlite, row)) for row in rows]
         with self._no_values():
             # Every name was checked, and every value is bound.
-            cursor.execute(f"DELETE FROM {self._name} WHERE ref IN ({marks})", [each.call.ref for each in attempts])  # noqa: S608
-            values = ", ".join([mark] * len(self._columns))
+            cursor.execute(f"DELETE FROM {self._name} WHERE ref IN ({refs})", [row[0] for row in rows])  # noqa: S608
             cursor.executemany(f"INSERT INTO {self._name} ({self._listed}) VALUES ({values})", rows)  # noqa: S608
-
-    def _row(self, connection: Any, attempt: Attempt) -> tuple[Any, ...]:
-        values = (column.value(attempt) for column in self._columns)
-        if isinstance(connection, sqlite3.Connection):
-            # It knows no times: as its own functions write them.
-            return tuple(
-                value.replace(tzinfo=None).isoformat(" ") if isinstance(value, datetime) else value for value in values
-            )
-        return tuple(values)
 
     def _try_out(self) -> str | None:
         """Tell why the table cannot be used as it is; None where it can."""
@@ -160,6 +165,11 @@ class ResultsTable:
                 f"The database refuses to write {self._name}: {kind(error)}. Its message is not repeated, because it "
                 "may hold what people said. Nothing was changed, and a retry may write everything."
             ) from None
+
+
+def _for_sqlite(value: Any) -> Any:
+    """Write a time as SQLite's own functions do: it has no type for them."""
+    return value.replace(tzinfo=None).isoformat(" ") if isinstance(value, datetime) else value
 
 
 def _unquoted(name: str) -> quoted_name:

@@ -6,6 +6,7 @@ import json
 import threading
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import pytest
 import sqlalchemy as sa
@@ -14,6 +15,8 @@ from airflow.sdk.exceptions import AirflowFailException
 
 from airflow_provider_voiceinfra import config
 from airflow_provider_voiceinfra.store import attempts
+from airflow_provider_voiceinfra.store.list_rows import NewRow
+from airflow_provider_voiceinfra.store.records import Source
 from airflow_provider_voiceinfra.transfers.calls_to_sql import CallsToSqlOperator
 from airflow_provider_voiceinfra.transfers.results_table import ResultsTableError
 from airflow_provider_voiceinfra.triggers import call_list
@@ -86,9 +89,12 @@ def test_a_row_for_each_attempt_with_what_became_of_it(store, warehouse):
         "seq": call.id,
         "state": "completed",
         "outcome": "answered",
+        "reason": None,
         "error_code": None,
         "call_id": "call-1",
         "list_id": "vl_1",
+        "row_position": None,
+        "row_key": None,
         "dag_id": "dag",
         "run_id": "run",
         "task_id": "task",
@@ -169,8 +175,9 @@ def test_metadata_of_every_kind(store, warehouse):
 
 def test_a_table_of_your_own_is_used_as_it_is(store, warehouse):
     write("made")
-    columns = ", ".join(name for name in ("ref", "intent", "attempt", "seq", "state", "outcome", "error_code"))
-    others = "call_id, list_id, dag_id, run_id, task_id, map_index, agent_id, claimed_at, queued_at, completed_at"
+    columns = "ref, intent, attempt, seq, state, reason, outcome, error_code"
+    of_list = "call_id, list_id, row_position, row_key"
+    others = f"{of_list}, dag_id, run_id, task_id, map_index, agent_id, claimed_at, queued_at, completed_at"
     warehouse.execute(
         f"CREATE TABLE results AS SELECT {columns}, {others}, start_time, end_time, duration_seconds, "
         "duration_seconds AS appointment, ref AS note FROM made"
@@ -307,8 +314,8 @@ def test_a_store_without_calls_makes_the_table_all_the_same(store, warehouse):
 def run_list(airflow_database, voiceinfra, warehouse, monkeypatch):
     monkeypatch.setattr(call_list, "LOOK_INTERVAL", 0.02)
 
-    def run(**fields):
-        run = results.list_and_results.test(**fields)
+    def run(dag=results.list_and_results, **fields):
+        run = dag.test(**fields)
         return Run(str(run.state), run.run_id, run.dag_id)
 
     return run
@@ -324,6 +331,42 @@ def test_a_list_is_written_by_the_id_that_its_task_gives(run_list, voiceinfra, w
     output = "".join(capfd.readouterr())
     assert "5 rows are written to results." in output
     assert "+1212555" not in output
+
+
+def test_rows_that_were_set_aside_are_written_with_key_position_and_reason(run_list, warehouse):
+    assert run_list(results.list_with_invalid_rows).state == "success"
+    rows = {row["row_position"]: row for row in warehouse.rows() if row["state"] == "set_aside"}
+    assert {position: (row["reason"], row["row_key"], row["appointment"]) for position, row in rows.items()} == {
+        1: ("not_a_number", "one", "a"),
+        2: ("invalid_key", None, "b"),
+        4: ("duplicate_key", "three", "d"),
+    }
+    [called] = [row for row in warehouse.rows() if row["state"] != "set_aside"]
+    assert (called["state"], called["appointment"]) == ("completed", "c")
+    for row in rows.values():
+        assert (row["list_id"], row["ref"]) == (called["list_id"], f"{called['list_id']}/{row['row_position']}")
+        assert row["outcome"] is row["call_id"] is row["claimed_at"] is None
+    assert len(warehouse.rows("results_latest")) == 4
+
+
+def test_rows_that_were_corrected_since_are_written_as_set_aside_no_more(store, warehouse):
+    row = partial(NewRow, fields={}, metadata={})
+    other = read(store, row(1, "x", "", wrong="too_short"), run="another")
+    list_id = read(store, row(1, "a", "", wrong="too_short"), row(2, "b", "", wrong="extension"))
+    write(list_id=other)
+    assert write(list_id=list_id) == 2
+    assert read(store, row(1, "a", NUMBER), row(2, "b", "", wrong="extension")) == list_id
+    assert write(list_id=list_id) == 1
+    assert {(row["row_key"], row["reason"]) for row in warehouse.rows()} == {("x", "too_short"), ("b", "extension")}
+
+
+def read(store, *rows, run="run"):
+    """Make a list, or read it again."""
+    list_id = store.lists.open(Source("dag", run, run, "task", -1, 0))
+    reading = store.lists.begin_reading(list_id)
+    store.lists.add(list_id, rows, reading)
+    store.lists.finish_reading(list_id, reading, 0)
+    return list_id
 
 
 def test_the_last_good_run_is_a_cursor(run_list, voiceinfra, warehouse):
