@@ -13,6 +13,7 @@ from airflow_provider_voiceinfra.store.events import record_event, record_events
 from airflow_provider_voiceinfra.store.holders import asked_before, asker
 from airflow_provider_voiceinfra.store.list_rows import open_rows, refuse_row
 from airflow_provider_voiceinfra.store.records import CallState, Claim, Held, NewCall, Party
+from airflow_provider_voiceinfra.store.requesters import record_requester
 from airflow_provider_voiceinfra.store.rules import Refusal, Refused
 
 _BY_REF = sa.select(tables.call.c.ref, tables.call.c.id).where(
@@ -47,6 +48,7 @@ class Claiming:
         row_id = self._go_on(earlier, row) if earlier is not None else self._insert([{"ref": ref, **row}])[ref]
         if not asked_before(earlier, new, refusal.rule):
             record_event(self._tx, row_id, refusal.rule.state, rule=refusal.rule, asked_by=asker(new))
+        record_requester(self._tx, row_id, new.source)
         self.leave(new, Refused(ref, refusal.rule.state, refusal))
 
     def claim(self, new: NewCall, earlier: Any, row: dict[str, Any]) -> None:

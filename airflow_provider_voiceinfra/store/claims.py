@@ -30,6 +30,7 @@ from airflow_provider_voiceinfra.store.keys import hash_key
 from airflow_provider_voiceinfra.store.list_rows import ListRow, make_due, refuse_row
 from airflow_provider_voiceinfra.store.records import CallState, Claim, Held, HeldBy, NewCall, Party
 from airflow_provider_voiceinfra.store.recovery import lock_party, party_of_call, recover, recover_all
+from airflow_provider_voiceinfra.store.requesters import record_requester
 from airflow_provider_voiceinfra.store.rules import PERMIT_LIFETIME, Asked, Fence, Refusal, Refused, Rule, Rules
 
 CLAIM_LIFETIME = timedelta(seconds=60)
@@ -254,6 +255,7 @@ class Claims:
         if not isinstance(met, Refusal) or not self._let_go(tx, at.claim, CallState.CLAIMED, **refused_by(met)):
             return None
         record_event(tx, at.claim.id, met.rule.state, rule=met.rule, asked_by=asker(at.new))
+        record_requester(tx, at.claim.id, at.new.source)
         if met.rule is not Rule.PACE:
             # Who took a turn in vain holds the budget's row, after which nothing else is locked.
             recover(tx, Party.of(at.new))

@@ -13,6 +13,7 @@ from airflow_provider_voiceinfra.store.events import record_event
 from airflow_provider_voiceinfra.store.keys import hash_key, join_parts
 from airflow_provider_voiceinfra.store.locks import lock_all
 from airflow_provider_voiceinfra.store.records import REFUSED, CallState, Held, HeldBy, NewCall
+from airflow_provider_voiceinfra.store.requesters import record_requester, requested_by
 
 _call = tables.call.c
 _IN_USE = sa.select(_call.base_key_hash).where(
@@ -56,10 +57,11 @@ def find_holder(tx: sa.Connection, environment: str, new: NewCall) -> Held | Non
     if latest is not None and not _is_to(tx, latest, new.to_number):
         # A template gave another number since: that is another person.
         return Held(latest.ref, HeldBy.NUMBER)
-    is_cleared = latest is not None and _is_cleared(new, latest) and not _has_asked(tx, new, latest)
+    is_cleared = latest is not None and _is_cleared(new, latest) and not _has_requested(tx, new, latest)
     if latest is not None and not _may_follow(new, latest, is_cleared=is_cleared):
         if is_cleared:
             record_event(tx, latest.id, "found", asked_by=asker(new))
+            record_requester(tx, latest.id, new.source)
         if latest.attempt > new.attempt:
             # A redial has come after the attempt that is asked for.
             latest = _latest(tx, *same_intent, _call.key_hash == hash_key(new.key)) or latest
@@ -97,22 +99,21 @@ def find_undialled(tx: sa.Connection, environment: str, new: NewCall) -> Any:
     One that waits may be taken over by whoever asks for it. One that was refused for good is so for all tries of its
     task, until that is cleared.
     """
-    latest = _latest(
-        tx,
+    same_key = (
         _call.environment == environment,
         _call.realm == new.realm,
         _call.base_key_hash == hash_key(new.base_key),
         _call.key_hash == hash_key(new.key),
     )
+    latest = _latest(tx, *same_key)
     if latest is None or latest.state == CallState.WAITING:
         return latest
-    if latest.state not in REFUSED or new.source.dag_id is None:
-        return None
-    return latest if _has_asked(tx, new, latest) else None
+    # Not the latest only: other tasks may have been refused under the key since.
+    return _latest(tx, *same_key, _call.state.in_(REFUSED), requested_by(_call.id, new.source))
 
 
 def asker(new: NewCall) -> str:
-    """Name who asks for a call: a task, from one clear to the next."""
+    """Name who asks for a call, for its history: a task, from one clear to the next."""
     source = new.source
     return join_parts(source.dag_id, source.run, source.task_id, source.map_index, source.generation)
 
@@ -126,10 +127,9 @@ def asked_before(waiting: Any, new: NewCall, rule: str) -> bool:
     return last == (source.dag_id, source.run, source.task_id, source.map_index, source.generation)
 
 
-def _has_asked(tx: sa.Connection, new: NewCall, row: Any) -> bool:
-    """Tell whether a call was asked for by the same task, since the same clear; several may have waited for it."""
-    details = sa.select(tables.call_event.c.detail).where(tables.call_event.c.call == row.id)
-    return any(detail.get("asked_by") == asker(new) for detail in tx.scalars(details))
+def _has_requested(tx: sa.Connection, new: NewCall, row: Any) -> bool:
+    """Tell whether the same task has asked for a call since the same clear."""
+    return _latest(tx, _call.id == row.id, requested_by(_call.id, new.source)) is not None
 
 
 def _is_cleared(new: NewCall, latest: Any) -> bool:

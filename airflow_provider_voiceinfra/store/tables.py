@@ -193,6 +193,19 @@ call_event = sa.Table(
     sa.Index(None, "at", "id"),
 )
 
+call_requester = sa.Table(
+    "voiceinfra_call_requester",
+    metadata,
+    # A task that has asked for a call since one of its clears, and was not given the claim: its retries get the same
+    # answer, whatever has changed since.
+    sa.Column("call", BigId, sa.ForeignKey("voiceinfra_call.id"), primary_key=True, autoincrement=False),
+    sa.Column("dag_id", sa.String(250), primary_key=True),
+    sa.Column("logical_run", sa.String(250), primary_key=True),
+    sa.Column("task_id", sa.String(250), primary_key=True),
+    sa.Column("map_index", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("generation", sa.Integer, primary_key=True, autoincrement=False),
+)
+
 completion = sa.Table(
     "voiceinfra_completion",
     metadata,

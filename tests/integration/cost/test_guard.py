@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 
 from airflow_provider_voiceinfra.store.claims import AtFence
-from airflow_provider_voiceinfra.store.records import Claim
+from airflow_provider_voiceinfra.store.holds import Scope
+from airflow_provider_voiceinfra.store.records import CallState, Claim, Source
 from airflow_provider_voiceinfra.store.rules import Asked, Rules
 from tests.benchmarks.guard.history import CONN_ID, fill
 from tests.integration.cost.steps import counting
@@ -50,3 +51,21 @@ def test_nor_do_many_calls_that_are_going_on_where_lines_are_not_counted(store):
     empty = steps_together(store, 2_000)
     steps_together(store, 3_000, 3_000)
     assert steps_together(store, 7_000) < 1.5 * empty
+
+
+def steps_of_a_retry(store, key, tasks):
+    """Cancel a call that tasks have waited for; gives the steps that a retry of one of them takes."""
+    calls = [new_call(key, source=Source("dag", "run", "run", f"task_{n}")) for n in range(tasks)]
+    store.holds.place(Scope.ALL, "", why="they waited", actor="ada")
+    for call in calls:
+        store.claims.take(call)
+    store.holds.release(Scope.ALL, "", actor="bob", cancel=True)
+    with counting(store) as count:
+        assert store.claims.take(calls[0]).state == CallState.CANCELLED
+    return count["steps"]
+
+
+def test_nor_do_many_tasks_that_have_asked_for_the_same_call(store):
+    steps_of_a_retry(store, "warm", 1)
+    few = steps_of_a_retry(store, "few", 2)
+    assert steps_of_a_retry(store, "many", 500) < 1.2 * few

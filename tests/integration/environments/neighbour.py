@@ -69,6 +69,7 @@ class Neighbour:
         lists = sa.select(listed.id).where(listed.environment == self.environment)
         belongs = {
             "call_event": tables.call_event.c.call.in_(calls),
+            "call_requester": tables.call_requester.c.call.in_(calls),
             "completion": tables.completion.c.call_id.in_(call_ids),
             "call_list_row": row.list_id.in_(lists),
             **dict.fromkeys(OF_RECEIVER, sa.true()),

@@ -7,7 +7,9 @@ from functools import partial
 import pytest
 import sqlalchemy as sa
 
-from airflow_provider_voiceinfra.store.records import Claim, Held, HeldBy, Source
+from airflow_provider_voiceinfra.store import tables
+from airflow_provider_voiceinfra.store.records import CallState, Claim, Held, HeldBy, Source
+from airflow_provider_voiceinfra.store.rules import Refused
 from tests.unit.store.race import in_threads
 from tests.unit.store.samples import CONN, deliver, new_call
 
@@ -102,6 +104,35 @@ def test_a_retry_of_a_cleared_task_stays_with_the_call_that_the_clear_has_found(
     assert [event.kind for event in store.calls.history(claim.id)].count("found") == 1
     # The next clear is another wish.
     assert isinstance(asked(store, generation=8, clear=6), Claim)
+
+
+def forget_history(store):
+    with store.database.write() as tx:
+        tx.execute(sa.delete(tables.call_event))
+
+
+def test_whether_to_redial_is_not_read_from_the_history(store):
+    claim = placed(store)
+    assert asked(store, generation=5, clear=3) == Held(claim.ref, HeldBy.KEY)
+    deliver(store, "c-1", conn=CONN)
+    forget_history(store)
+    assert asked(store, generation=5, clear=3) == Held(claim.ref, HeldBy.KEY)
+    assert isinstance(asked(store, generation=8, clear=6), Claim)
+
+
+def test_each_of_many_tasks_that_were_refused_under_a_key_stays_refused_until_its_own_clear(store):
+    def ask(index, generation=1):
+        source = Source("dag", "r", "run", "call", index, generation)
+        return store.claims.take(new_call("mine", source=source))
+
+    store.do_not_call.add([new_call().to_number], actor="ada", why="asked")
+    refs = {ask(index).ref for index in range(100)}
+    forget_history(store)
+    store.do_not_call.remove(new_call().to_number, actor="ada", why="a mistake")
+    retries = [ask(index) for index in range(100)]
+    assert {each.ref for each in retries} <= refs
+    assert all(isinstance(each, Refused) and each.state == CallState.DO_NOT_CALL for each in retries)
+    assert isinstance(ask(7, generation=2), Claim)
 
 
 def test_a_list_that_moved_finds_the_same_number_after_it_was_purged(store):

@@ -392,6 +392,20 @@ def upgrade() -> None:
     op.create_index("ix_voiceinfra_call_event_call", "voiceinfra_call_event", ["call"], unique=False)
     op.create_index("ix_voiceinfra_call_event_at_id", "voiceinfra_call_event", ["at", "id"], unique=False)
     op.create_table(
+        "voiceinfra_call_requester",
+        sa.Column("call", _BIG_ID, autoincrement=False, nullable=False),
+        sa.Column("dag_id", sa.String(length=250), nullable=False),
+        sa.Column("logical_run", sa.String(length=250), nullable=False),
+        sa.Column("task_id", sa.String(length=250), nullable=False),
+        sa.Column("map_index", sa.Integer, autoincrement=False, nullable=False),
+        sa.Column("generation", sa.Integer, autoincrement=False, nullable=False),
+        sa.ForeignKeyConstraint(["call"], ["voiceinfra_call.id"], name="fk_voiceinfra_call_requester_call"),
+        sa.PrimaryKeyConstraint(
+            *("call", "dag_id", "logical_run", "task_id", "map_index", "generation"),
+            name="pk_voiceinfra_call_requester",
+        ),
+    )
+    op.create_table(
         "voiceinfra_completed_call",
         sa.Column("id", _BIG_ID, autoincrement=True, nullable=False),
         sa.Column("call", _BIG_ID),
