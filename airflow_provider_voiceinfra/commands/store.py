@@ -15,7 +15,7 @@ from airflow_provider_voiceinfra.commands import say, telling_errors
 from airflow_provider_voiceinfra.config import call_store, receiver_settings, retention_days
 from airflow_provider_voiceinfra.store.call_store import CallStore
 from airflow_provider_voiceinfra.store.errors import StoreError
-from airflow_provider_voiceinfra.store.records import Kept
+from airflow_provider_voiceinfra.store.records import DeliveryResult
 from airflow_provider_voiceinfra.store.retention import Purged
 from airflow_provider_voiceinfra.webhook.environment import SettingError
 from airflow_provider_voiceinfra.webhook.spool import SpoolDepth
@@ -88,7 +88,7 @@ def _reprocess(store: CallStore, row_id: int | None, call_id: str | None) -> Non
         )
     kept = store.deliveries.reprocess(row_id, call.call_id)
     call = store.calls.get(call.ref) or call
-    if kept is Kept.NEW:
+    if kept is DeliveryResult.NEW:
         outcome = f" ({call.completion.outcome})" if call.completion else ""
         say(f"Webhook {row_id} is the completion of {call.ref}, which is {call.state}{outcome}.")
     else:

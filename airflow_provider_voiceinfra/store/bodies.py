@@ -16,7 +16,7 @@ from airflow_provider_voiceinfra.store.completions import NOTHING_SAID
 from airflow_provider_voiceinfra.store.delivery import Delivery
 from airflow_provider_voiceinfra.store.do_not_call import HASH
 from airflow_provider_voiceinfra.store.opt_out import OptOut, called_number
-from airflow_provider_voiceinfra.store.records import Kept
+from airflow_provider_voiceinfra.store.records import DeliveryResult
 
 _columns = tables.completion.c
 _KNOWN = (
@@ -81,14 +81,14 @@ class Bodies:
                 if purged:
                     self._purged.add(call_id)
 
-    def add(self, delivery: Delivery) -> Kept:
+    def add(self, delivery: Delivery) -> DeliveryResult:
         """Take one completion; what it brings is written by :meth:`write`."""
         known = self._known[delivery.webhook_conn_id, delivery.call_id]
         for each in known:
             if each.purged or each.digest == delivery.digest or says_the_same(self._bytes(each), delivery.body):
                 if each.id is not None:
                     self._again.append({"known": each.id, "at": of_host(self._tx, delivery.received_at)})
-                return Kept.DUPLICATE
+                return DeliveryResult.DUPLICATE
         opt_out = self._opt_out.asked_for(delivery)
         purged = delivery.call_id in self._purged
         if opt_out and purged:
@@ -112,7 +112,7 @@ class Bodies:
             }
         )
         known.append(_Body(delivery.digest, bytes=delivery.body))
-        return Kept.CONFLICT if len(known) > 1 else Kept.NEW
+        return DeliveryResult.CONFLICT if len(known) > 1 else DeliveryResult.NEW
 
     def write(self) -> None:
         """Write all that was added."""

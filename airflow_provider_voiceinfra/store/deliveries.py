@@ -19,7 +19,7 @@ from airflow_provider_voiceinfra.store.forwards import add_forwards
 from airflow_provider_voiceinfra.store.notices import notify
 from airflow_provider_voiceinfra.store.opt_out import OptOut
 from airflow_provider_voiceinfra.store.quarantine import add_to_quarantine, take_from_quarantine
-from airflow_provider_voiceinfra.store.records import Kept, Party
+from airflow_provider_voiceinfra.store.records import DeliveryResult, Party
 from airflow_provider_voiceinfra.store.recovery import lock_party, recover_all
 
 
@@ -36,7 +36,7 @@ class Deliveries:
         self._forward_to = forward_to
         self._opt_out = opt_out
 
-    def keep(self, deliveries: Sequence[Delivery]) -> list[Kept]:
+    def keep(self, deliveries: Sequence[Delivery]) -> list[DeliveryResult]:
         """Keep deliveries in one transaction, and complete the calls that they end.
 
         A redelivery changes nothing. Another body for the same ``call_id`` is kept beside the first one and
@@ -52,13 +52,15 @@ class Deliveries:
                 strange = iter(add_to_quarantine(tx, [(each, each.reason) for each in deliveries if each.reason]))
                 brought = _complete(tx, _completions(deliveries), self._opt_out)
                 kept = [next(strange if each.reason else brought) for each in deliveries]
-                new = [each for each, what in zip(deliveries, kept, strict=True) if what is not Kept.DUPLICATE]
+                new = [
+                    each for each, what in zip(deliveries, kept, strict=True) if what is not DeliveryResult.DUPLICATE
+                ]
                 add_forwards(tx, new, self._forward_to)
         except StoreRefusesError:
             return self._keep_each(deliveries)
         return kept
 
-    def reprocess(self, row_id: int, call_id: str) -> Kept:
+    def reprocess(self, row_id: int, call_id: str) -> DeliveryResult:
         """Give a webhook in quarantine to the call that it is the completion of, as a person has found out.
 
         :param row_id: of the webhook.
@@ -76,7 +78,7 @@ class Deliveries:
             (kept,) = _complete(tx, _completions([delivery]), self._opt_out)
         return kept
 
-    def _keep_each(self, deliveries: Sequence[Delivery]) -> list[Kept]:
+    def _keep_each(self, deliveries: Sequence[Delivery]) -> list[DeliveryResult]:
         """Keep deliveries of which the database refuses one: it must not keep the others out."""
         if len(deliveries) > 1:
             return [kept for each in deliveries for kept in self.keep([each])]
@@ -88,7 +90,9 @@ def _completions(deliveries: Sequence[Delivery]) -> list[tuple[Delivery, Party]]
     return [(each, each.party) for each in deliveries if each.party is not None]
 
 
-def _complete(tx: sa.Connection, completions: Sequence[tuple[Delivery, Party]], opt_out: OptOut) -> Iterator[Kept]:
+def _complete(
+    tx: sa.Connection, completions: Sequence[tuple[Delivery, Party]], opt_out: OptOut
+) -> Iterator[DeliveryResult]:
     """Keep completions, and end the calls that they are of.
 
     :return: what each one brought.
@@ -104,7 +108,7 @@ def _complete(tx: sa.Connection, completions: Sequence[tuple[Delivery, Party]], 
     bodies.write()
     for call_id, number, kept_as in bodies.opted_out:
         add_person(tx, number, kept_as, call_id)
-    news = [each for (each, _), what in zip(completions, brought, strict=True) if what is not Kept.DUPLICATE]
+    news = [each for (each, _), what in zip(completions, brought, strict=True) if what is not DeliveryResult.DUPLICATE]
     if not news:
         return iter(brought)
     notify(tx, [each.call_id for each in news])
@@ -113,17 +117,17 @@ def _complete(tx: sa.Connection, completions: Sequence[tuple[Delivery, Party]], 
     others = [
         (each, party)
         for (each, party), what in zip(completions, brought, strict=True)
-        if what is Kept.NEW and each.call_id not in settled.call_ids
+        if what is DeliveryResult.NEW and each.call_id not in settled.call_ids
     ]
     recover_all(tx, {party for _, party in others})
     add_foreign(tx, {each.call_id for each, _ in others})
     return iter(brought)
 
 
-def _after(settled: Settled, delivery: Delivery, brought: Kept) -> Kept:
+def _after(settled: Settled, delivery: Delivery, brought: DeliveryResult) -> DeliveryResult:
     """Say what a delivery has brought, once it is known which calls were completed by which."""
-    if brought is Kept.DUPLICATE:
+    if brought is DeliveryResult.DUPLICATE:
         return brought
     if delivery.digest in settled.contradicting:
-        return Kept.CONTRADICTION
-    return Kept.NEW if delivery.digest in settled.taken else brought
+        return DeliveryResult.CONTRADICTION
+    return DeliveryResult.NEW if delivery.digest in settled.taken else brought

@@ -18,7 +18,7 @@ from airflow_provider_voiceinfra.store.completion_body import what_it_says
 from airflow_provider_voiceinfra.store.database import Database
 from airflow_provider_voiceinfra.store.delivery import Delivery
 from airflow_provider_voiceinfra.store.errors import StoreError
-from airflow_provider_voiceinfra.store.records import Kept
+from airflow_provider_voiceinfra.store.records import DeliveryResult
 
 LIMIT = 1_000
 """Bodies that the quarantine holds at most; the oldest go first."""
@@ -76,7 +76,7 @@ class Quarantine:
             return tx.scalar(sa.select(sa.func.count()).select_from(tables.quarantine).where(_is_there)) or 0
 
 
-def add_to_quarantine(tx: sa.Connection, strange: Sequence[tuple[Delivery, str]]) -> list[Kept]:
+def add_to_quarantine(tx: sa.Connection, strange: Sequence[tuple[Delivery, str]]) -> list[DeliveryResult]:
     """Keep bodies that are not understood, each with the reason.
 
     :param strange: deliveries, each with the reason, which repeats nothing of the body.
@@ -102,7 +102,7 @@ def add_to_quarantine(tx: sa.Connection, strange: Sequence[tuple[Delivery, str]]
     brought = []
     for delivery, _ in strange:
         same = (delivery.webhook_conn_id, digest_of(delivery))
-        brought.append(Kept.QUARANTINED if same in new else Kept.DUPLICATE)
+        brought.append(DeliveryResult.QUARANTINED if same in new else DeliveryResult.DUPLICATE)
         new.discard(same)
     return brought
 

@@ -186,7 +186,7 @@ class Event:
     detail: Mapping[str, str]
 
 
-class Kept(StrEnum):
+class DeliveryResult(StrEnum):
     """What a delivery brought."""
 
     NEW = "new"

@@ -8,22 +8,22 @@ from collections.abc import Sequence
 
 from airflow_provider_voiceinfra.store.delivery import Delivery
 from airflow_provider_voiceinfra.store.errors import StoreError
-from airflow_provider_voiceinfra.store.records import Kept
+from airflow_provider_voiceinfra.store.records import DeliveryResult
 from airflow_provider_voiceinfra.webhook.metrics import CALLS, OUTCOMES, PREFIX, Metrics
 
 log = logging.getLogger(__name__)
 
 
-def report(metrics: Metrics, deliveries: Sequence[Delivery], brought: Sequence[Kept]) -> None:
+def report(metrics: Metrics, deliveries: Sequence[Delivery], brought: Sequence[DeliveryResult]) -> None:
     """Count and log what each delivery brought."""
     for what, count in Counter(brought).items():
         metrics.incr(f"{PREFIX}.{what}", count)
-    ended = Counter(each.outcome for each, what in zip(deliveries, brought, strict=True) if what is Kept.NEW)
+    ended = Counter(each.outcome for each, what in zip(deliveries, brought, strict=True) if what is DeliveryResult.NEW)
     for outcome, count in ended.items():
         # Anything else would be a name that others choose.
         metrics.incr(f"{CALLS}.completed.{outcome if outcome in OUTCOMES else 'other'}", count)
     for delivery, what in zip(deliveries, brought, strict=True):
-        if what is Kept.QUARANTINED:
+        if what is DeliveryResult.QUARANTINED:
             log.warning("A signed webhook is in quarantine: %s.", delivery.reason or "the store refuses it")
         elif not delivery.reason:
             log.info("Completion of %s (%s): %s.", delivery.call_id, delivery.outcome, what)

@@ -11,7 +11,7 @@ from typing import IO, Any
 
 from airflow_provider_voiceinfra.store.call_store import CallStore
 from airflow_provider_voiceinfra.store.errors import StoreError
-from airflow_provider_voiceinfra.store.records import Kept
+from airflow_provider_voiceinfra.store.records import DeliveryResult
 
 SIZE = 8
 """Bytes before each message that say how long it is."""
@@ -37,7 +37,7 @@ def main() -> None:
     with contextlib.suppress(StoreError):
         store.check()
     while (deliveries := _next(batches)) is not None:
-        answer: list[Kept] | str
+        answer: list[DeliveryResult] | str
         try:
             answer = store.deliveries.keep(deliveries)
         except StoreError as error:

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from airflow_provider_voiceinfra.store.call_store import CallStore
 from airflow_provider_voiceinfra.store.delivery import Delivery
 from airflow_provider_voiceinfra.store.errors import StoreError
-from airflow_provider_voiceinfra.store.records import Kept
+from airflow_provider_voiceinfra.store.records import DeliveryResult
 from airflow_provider_voiceinfra.webhook import writer_process
 
 
@@ -22,7 +22,7 @@ class Writer(Protocol):
     async def start(self) -> None:
         """Prepare, so that the first batch does not wait for it."""
 
-    async def keep(self, deliveries: Sequence[Delivery]) -> list[Kept]:
+    async def keep(self, deliveries: Sequence[Delivery]) -> list[DeliveryResult]:
         """Keep deliveries in one commit.
 
         :raises StoreError: if the store cannot be used.
@@ -43,7 +43,7 @@ class ThreadWriter:
     async def start(self) -> None:
         """Do nothing: a thread is there at once."""
 
-    async def keep(self, deliveries: Sequence[Delivery]) -> list[Kept]:
+    async def keep(self, deliveries: Sequence[Delivery]) -> list[DeliveryResult]:
         """Keep deliveries in one commit."""
         work = asyncio.get_running_loop().run_in_executor(self._thread, self._store.deliveries.keep, deliveries)
         # A thread cannot be stopped; what it does may be done twice.
@@ -77,7 +77,7 @@ class ProcessWriter:
         # Not among its arguments, which everybody on the host can read.
         await _write(self._process, self._settings)
 
-    async def keep(self, deliveries: Sequence[Delivery]) -> list[Kept]:
+    async def keep(self, deliveries: Sequence[Delivery]) -> list[DeliveryResult]:
         """Keep deliveries in one commit."""
         try:
             if self._process is None:
@@ -113,8 +113,8 @@ async def _write(process: asyncio.subprocess.Process, message: object) -> None:
     await process.stdin.drain()
 
 
-async def _read(process: asyncio.subprocess.Process) -> list[Kept] | str:
+async def _read(process: asyncio.subprocess.Process) -> list[DeliveryResult] | str:
     assert process.stdout is not None  # noqa: S101 - a pipe
     size = int.from_bytes(await process.stdout.readexactly(writer_process.SIZE))
-    answer: list[Kept] | str = pickle.loads(await process.stdout.readexactly(size))  # noqa: S301 - our own process
+    answer: list[DeliveryResult] | str = pickle.loads(await process.stdout.readexactly(size))  # noqa: S301 - our own process
     return answer

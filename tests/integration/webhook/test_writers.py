@@ -15,7 +15,7 @@ import pytest
 
 from airflow_provider_voiceinfra.store.call_store import CallStore
 from airflow_provider_voiceinfra.store.errors import StoreError
-from airflow_provider_voiceinfra.store.records import Kept
+from airflow_provider_voiceinfra.store.records import DeliveryResult
 from airflow_provider_voiceinfra.webhook.writers import ProcessWriter, ThreadWriter
 from tests.unit.store.samples import body, delivery
 
@@ -40,7 +40,10 @@ def test_what_each_delivery_brought_is_told(writer, store):
             first = await writer.keep([delivery(body("call-1")), delivery(b"strange")])
             return first, await writer.keep([delivery(body("call-1")), delivery(body("call-1", summary="other"))])
 
-    assert asyncio.run(run()) == ([Kept.NEW, Kept.QUARANTINED], [Kept.DUPLICATE, Kept.CONFLICT])
+    assert asyncio.run(run()) == (
+        [DeliveryResult.NEW, DeliveryResult.QUARANTINED],
+        [DeliveryResult.DUPLICATE, DeliveryResult.CONFLICT],
+    )
     assert store.calls.completion("call-1").outcome == "answered"
 
 
@@ -66,7 +69,7 @@ def test_a_process_that_dies_is_a_store_that_is_away_and_another_one_is_started(
                 await writer.keep([delivery(body("call-2"))])
             return await writer.keep([delivery(body("call-2"))])
 
-    assert asyncio.run(run()) == [Kept.NEW]
+    assert asyncio.run(run()) == [DeliveryResult.NEW]
 
 
 @pytest.mark.parametrize("kind", ["sqlite"])
@@ -83,7 +86,7 @@ def test_a_process_that_hangs_is_ended(store):
             assert first.returncode == -signal.SIGKILL
             return await writer.keep([delivery(body("call-1"))])
 
-    assert asyncio.run(run()) == [Kept.NEW]
+    assert asyncio.run(run()) == [DeliveryResult.NEW]
 
 
 @pytest.mark.parametrize("kind", ["sqlite"])
@@ -95,7 +98,7 @@ def test_a_stop_that_signals_the_whole_group_leaves_it_until_what_was_taken_is_k
             writer._process.send_signal(stop)
             return await writer.keep([delivery(body("call-2"))])
 
-    assert asyncio.run(run()) == [Kept.NEW]
+    assert asyncio.run(run()) == [DeliveryResult.NEW]
 
 
 @pytest.mark.parametrize("kind", ["sqlite"])

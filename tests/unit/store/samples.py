@@ -13,7 +13,7 @@ from airflow_provider_voiceinfra.store import tables
 from airflow_provider_voiceinfra.store.call_store import CallStore
 from airflow_provider_voiceinfra.store.delivery import Delivery
 from airflow_provider_voiceinfra.store.errors import StoreError, StoreUnavailableError
-from airflow_provider_voiceinfra.store.records import Claim, Kept, NewCall, Realm, Source
+from airflow_provider_voiceinfra.store.records import Claim, DeliveryResult, NewCall, Realm, Source
 
 NUMBER, CALLER = "+14155550100", "+14155550199"
 SECRET = "her policy was cancelled"
@@ -73,7 +73,7 @@ def delivery(content: bytes, conn: str = CONN) -> Delivery:
     return Delivery.read(conn, datetime.now(UTC), content)
 
 
-def deliver(store: CallStore, call_id: str = "call-1", *, conn: str = CONN, **fields: Any) -> Kept:
+def deliver(store: CallStore, call_id: str = "call-1", *, conn: str = CONN, **fields: Any) -> DeliveryResult:
     """Let a webhook bring a completion."""
     (kept,) = store.deliveries.keep([delivery(body(call_id, **fields), conn)])
     return kept

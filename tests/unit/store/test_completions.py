@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from airflow_provider_voiceinfra.store import completions
-from airflow_provider_voiceinfra.store.records import Kept
+from airflow_provider_voiceinfra.store.records import DeliveryResult
 from tests.unit.store.race import in_threads
 from tests.unit.store.samples import claim, deliver, queued, state
 
 
 def test_a_completion_ends_its_call(store):
     ours = queued(store, "call-1")
-    assert deliver(store, "call-1", call_outcome="voicemail") is Kept.NEW
+    assert deliver(store, "call-1", call_outcome="voicemail") is DeliveryResult.NEW
     call = store.calls.get(ours.ref)
     assert (call.state, call.completion.outcome) == ("completed", "voicemail")
     assert call.completed_at is not None

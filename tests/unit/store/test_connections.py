@@ -7,7 +7,7 @@ import pytest
 from airflow_provider_voiceinfra.store import connections, tables
 from airflow_provider_voiceinfra.store.connections import Moved, Unserved
 from airflow_provider_voiceinfra.store.holds import Scope
-from airflow_provider_voiceinfra.store.records import Claim, Kept
+from airflow_provider_voiceinfra.store.records import Claim, DeliveryResult
 from airflow_provider_voiceinfra.store.rules import Refused, Rules
 from tests.unit.store.samples import CONN, claim, deliver, events, new_call, queued, rows, state
 from tests.unit.store.test_recovery import started, unknown
@@ -52,7 +52,7 @@ def test_a_redelivery_by_the_new_name_changes_nothing_and_is_nobody_elses_call(s
     queued(store, "call-1")
     deliver(store, "call-1")
     rename(store)
-    assert deliver(store, "call-1", conn=NEW) is Kept.DUPLICATE
+    assert deliver(store, "call-1", conn=NEW) is DeliveryResult.DUPLICATE
     assert len(rows(store, tables.completion)) == 1
 
 

@@ -7,7 +7,7 @@ import dataclasses
 import pytest
 
 from airflow_provider_voiceinfra.store import quarantine, tables
-from airflow_provider_voiceinfra.store.records import Kept
+from airflow_provider_voiceinfra.store.records import DeliveryResult
 from tests.unit.store.race import in_processes, in_threads
 from tests.unit.store.samples import body, claim, deliver, delivery, queued, rows, state
 
@@ -18,7 +18,7 @@ def test_a_redelivery_is_counted_and_changes_nothing(store):
     queued(store, "call-1")
     deliver(store, "call-1")
     before = store.calls.get("call-1")
-    assert deliver(store, "call-1") is Kept.DUPLICATE
+    assert deliver(store, "call-1") is DeliveryResult.DUPLICATE
     assert store.calls.get("call-1") == before
     assert [row.redeliveries for row in rows(store, tables.completion)] == [1]
 
@@ -26,8 +26,8 @@ def test_a_redelivery_is_counted_and_changes_nothing(store):
 def test_another_body_is_kept_and_not_acted_upon(store):
     queued(store, "call-1")
     deliver(store, "call-1")
-    assert deliver(store, "call-1", call_outcome="failed") is Kept.CONFLICT
-    assert deliver(store, "call-1", call_outcome="failed") is Kept.DUPLICATE
+    assert deliver(store, "call-1", call_outcome="failed") is DeliveryResult.CONFLICT
+    assert deliver(store, "call-1", call_outcome="failed") is DeliveryResult.DUPLICATE
     assert store.calls.get("call-1").completion.outcome == "answered"
     assert store.completions.outcomes(["call-1"]) == {"call-1": "answered"}
     assert [row.first for row in rows(store, tables.completion)] == [True, False]
@@ -35,8 +35,8 @@ def test_another_body_is_kept_and_not_acted_upon(store):
 
 def test_a_link_signed_anew_is_no_other_body(store):
     deliver(store, recording_url=f"{LINK}?signature=one")
-    assert deliver(store, recording_url=f"{LINK}?signature=two") is Kept.DUPLICATE
-    assert deliver(store, recording_url=f"{LINK}.old?signature=one") is Kept.CONFLICT
+    assert deliver(store, recording_url=f"{LINK}?signature=two") is DeliveryResult.DUPLICATE
+    assert deliver(store, recording_url=f"{LINK}.old?signature=one") is DeliveryResult.CONFLICT
 
 
 @pytest.mark.parametrize(
@@ -52,8 +52,8 @@ def test_a_link_signed_anew_is_no_other_body(store):
 )
 def test_odd_values_are_kept_and_read_again(store, fields):
     ours = queued(store, "call-1")
-    assert deliver(store, "call-1", **fields) is Kept.NEW
-    assert deliver(store, "call-1", **fields) is Kept.DUPLICATE
+    assert deliver(store, "call-1", **fields) is DeliveryResult.NEW
+    assert deliver(store, "call-1", **fields) is DeliveryResult.DUPLICATE
     assert fields.items() <= store.calls.get(ours.ref).completion.payload.items()
     assert len(rows(store, tables.completion)) == 1
 
@@ -61,8 +61,8 @@ def test_odd_values_are_kept_and_read_again(store, fields):
 @pytest.mark.parametrize("link", ["http://[no link", "", None, 7, {"url": LINK}])
 def test_a_link_that_is_none_is_compared_as_it_is(store, link):
     deliver(store, recording_url=link)
-    assert deliver(store, recording_url=link) is Kept.DUPLICATE
-    assert deliver(store, recording_url="another") is Kept.CONFLICT
+    assert deliver(store, recording_url=link) is DeliveryResult.DUPLICATE
+    assert deliver(store, recording_url="another") is DeliveryResult.CONFLICT
 
 
 def test_of_many_processes_that_bring_the_same_one_is_first(open_store):
@@ -76,13 +76,13 @@ def test_of_two_bodies_that_come_at_once_one_is_first(store):
             lambda call_id=f"call-{number}": deliver(store, call_id, call_outcome="answered"),
             lambda call_id=f"call-{number}": deliver(store, call_id, call_outcome="failed"),
         )
-        assert set(brought) == {Kept.NEW, Kept.CONFLICT}
+        assert set(brought) == {DeliveryResult.NEW, DeliveryResult.CONFLICT}
 
 
 def test_the_quarantine_keeps_a_body_once_with_the_reason(store):
     strange = delivery(b"\0\xff not JSON")
-    assert store.deliveries.keep([strange, strange]) == [Kept.QUARANTINED, Kept.DUPLICATE]
-    assert store.deliveries.keep([strange]) == [Kept.DUPLICATE]
+    assert store.deliveries.keep([strange, strange]) == [DeliveryResult.QUARANTINED, DeliveryResult.DUPLICATE]
+    assert store.deliveries.keep([strange]) == [DeliveryResult.DUPLICATE]
     (row,) = rows(store, tables.quarantine)
     assert (row.body, row.reason) == (b"\0\xff not JSON", "it is not JSON")
 
@@ -107,12 +107,12 @@ def test_many_deliveries_share_a_commit_and_each_is_as_if_it_had_come_alone(stor
         body("call-3", to_number="+14155550155"),
     ]
     assert store.deliveries.keep([delivery(each) for each in bodies]) == [
-        Kept.NEW,
-        Kept.QUARANTINED,
-        Kept.CONFLICT,
-        Kept.DUPLICATE,
-        Kept.NEW,
-        Kept.NEW,
+        DeliveryResult.NEW,
+        DeliveryResult.QUARANTINED,
+        DeliveryResult.CONFLICT,
+        DeliveryResult.DUPLICATE,
+        DeliveryResult.NEW,
+        DeliveryResult.NEW,
     ]
     assert store.calls.get(ours.ref).completion.summary == "first"
     assert state(store, unknown.ref) == "completed"
@@ -121,7 +121,10 @@ def test_many_deliveries_share_a_commit_and_each_is_as_if_it_had_come_alone(stor
 
 def test_a_body_that_the_database_refuses_keeps_no_other_out(store):
     refused = dataclasses.replace(delivery(body("call-2")), outcome=None)
-    assert store.deliveries.keep([delivery(body("call-1")), refused]) == [Kept.NEW, Kept.QUARANTINED]
-    assert store.deliveries.keep([refused]) == [Kept.DUPLICATE]
+    assert store.deliveries.keep([delivery(body("call-1")), refused]) == [
+        DeliveryResult.NEW,
+        DeliveryResult.QUARANTINED,
+    ]
+    assert store.deliveries.keep([refused]) == [DeliveryResult.DUPLICATE]
     assert [row.body for row in rows(store, tables.quarantine)] == [refused.body]
     assert store.completions.outcomes(["call-1", "call-2"]) == {"call-1": "answered"}

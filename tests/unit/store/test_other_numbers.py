@@ -6,7 +6,7 @@ import pytest
 
 from airflow_provider_voiceinfra.store import tables
 from airflow_provider_voiceinfra.store.completed_calls import Wanted
-from airflow_provider_voiceinfra.store.records import Kept
+from airflow_provider_voiceinfra.store.records import DeliveryResult
 from tests.unit.store.samples import CALLER, NUMBER, body, claim, deliver, delivery, events, queued, rows, state
 
 OTHER = "+14155550123"
@@ -20,7 +20,7 @@ def followed(store, wanted=None):
 
 def test_it_does_not_complete_the_call_and_is_reported(store, caplog):
     ours = queued(store, "call-1")
-    assert deliver(store, "call-1", to_number=OTHER, summary="not hers") is Kept.CONTRADICTION
+    assert deliver(store, "call-1", to_number=OTHER, summary="not hers") is DeliveryResult.CONTRADICTION
     assert state(store, ours.ref) == "queued"
     assert store.completions.outcomes(["call-1"]) == {}
     assert store.calls.completion("call-1") is None
@@ -53,8 +53,8 @@ def test_the_calls_own_completion_completes_it_still(store):
     """It is kept aside, so it does not stand in the way of the true one."""
     ours = queued(store, "call-1")
     deliver(store, "call-1", to_number=OTHER, summary="not hers")
-    assert deliver(store, "call-1", summary="hers") is Kept.NEW
-    assert deliver(store, "call-1", summary="later") is Kept.CONFLICT
+    assert deliver(store, "call-1", summary="hers") is DeliveryResult.NEW
+    assert deliver(store, "call-1", summary="later") is DeliveryResult.CONFLICT
     assert store.calls.get(ours.ref).completion.summary == "hers"
     assert store.completions.outcomes(["call-1"]) == {"call-1": "answered"}
     assert followed(store) == ["call-1"]
@@ -73,13 +73,16 @@ def test_of_two_that_came_before_the_answer_the_calls_own_is_taken(store, order)
 def test_so_it_is_of_two_that_come_at_once(store):
     ours = queued(store, "call-1")
     wrong, right = body("call-1", to_number=OTHER), body("call-1", summary="hers")
-    assert store.deliveries.keep([delivery(wrong), delivery(right)]) == [Kept.CONTRADICTION, Kept.NEW]
+    assert store.deliveries.keep([delivery(wrong), delivery(right)]) == [
+        DeliveryResult.CONTRADICTION,
+        DeliveryResult.NEW,
+    ]
     assert store.calls.get(ours.ref).completion.summary == "hers"
 
 
 def test_a_redelivery_of_it_changes_nothing_and_is_not_reported_again(store):
     ours = queued(store, "call-1")
-    for kept in (Kept.CONTRADICTION, Kept.DUPLICATE, Kept.DUPLICATE):
+    for kept in (DeliveryResult.CONTRADICTION, DeliveryResult.DUPLICATE, DeliveryResult.DUPLICATE):
         assert deliver(store, "call-1", to_number=OTHER) is kept
     assert events(store, ours.id) == ["claimed", "queued", "completion_contradicts"]
 
@@ -100,7 +103,7 @@ def test_a_redelivery_of_it_changes_nothing_and_is_not_reported_again(store):
 )
 def test_the_same_number_however_it_is_written_or_not_said_completes_the_call(store, written):
     ours = queued(store, "call-1")
-    assert deliver(store, "call-1", to_number=written) is Kept.NEW
+    assert deliver(store, "call-1", to_number=written) is DeliveryResult.NEW
     assert state(store, ours.ref) == "completed"
     assert events(store, ours.id) == ["claimed", "queued", "completed"]
 

@@ -8,7 +8,7 @@ import pytest
 
 from airflow_provider_voiceinfra.store import tables
 from airflow_provider_voiceinfra.store.errors import StoreError
-from airflow_provider_voiceinfra.store.records import Kept
+from airflow_provider_voiceinfra.store.records import DeliveryResult
 from tests.unit.store.samples import NUMBER, deliver, delivery, queued, rows, state
 from tests.unit.store.test_do_not_call import is_listed
 
@@ -17,7 +17,7 @@ BROKEN = b'{"call_id": "call-1", "call_outcome": "voicemail", "transcript": "Age
 
 
 def quarantined(store, body=NAMELESS, conn="voiceinfra_default"):
-    assert store.deliveries.keep([delivery(body, conn)]) == [Kept.QUARANTINED]
+    assert store.deliveries.keep([delivery(body, conn)]) == [DeliveryResult.QUARANTINED]
     return store.quarantine.newest()[0].id
 
 
@@ -26,7 +26,7 @@ def quarantined(store, body=NAMELESS, conn="voiceinfra_default"):
 )
 def test_it_ends_its_call_with_what_can_be_read_and_is_kept_as_it_came(store, body, outcome, summary):
     ours = queued(store, "call-1")
-    assert store.deliveries.reprocess(quarantined(store, body), "call-1") is Kept.NEW
+    assert store.deliveries.reprocess(quarantined(store, body), "call-1") is DeliveryResult.NEW
     call = store.calls.get(ours.ref)
     assert (call.state, call.completion.outcome, call.completion.summary) == ("completed", outcome, summary)
     assert [row.body for row in rows(store, tables.completion)] == [body]
@@ -39,7 +39,7 @@ def test_sent_again_it_is_in_quarantine_no_more_and_changes_nothing(store, body)
     ours = queued(store, "call-1")
     store.deliveries.reprocess(quarantined(store, body), "call-1")
     before = store.calls.get(ours.ref)
-    assert store.deliveries.keep([delivery(body)]) == [Kept.DUPLICATE]
+    assert store.deliveries.keep([delivery(body)]) == [DeliveryResult.DUPLICATE]
     assert store.calls.get(ours.ref) == before
     assert store.quarantine.count() == 0
 
@@ -47,8 +47,8 @@ def test_sent_again_it_is_in_quarantine_no_more_and_changes_nothing(store, body)
 def test_beside_another_completion_it_is_kept_and_not_acted_upon(store):
     ours = queued(store, "call-1")
     deliver(store, "call-1")
-    assert store.deliveries.reprocess(quarantined(store, BROKEN), "call-1") is Kept.CONFLICT
-    assert store.deliveries.reprocess(quarantined(store, NAMELESS), "call-1") is Kept.CONFLICT
+    assert store.deliveries.reprocess(quarantined(store, BROKEN), "call-1") is DeliveryResult.CONFLICT
+    assert store.deliveries.reprocess(quarantined(store, NAMELESS), "call-1") is DeliveryResult.CONFLICT
     assert store.calls.get(ours.ref).completion.outcome == "answered"
     assert len(rows(store, tables.completion)) == 3
 

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from airflow_provider_voiceinfra.store import quarantine, retention, tables
 from airflow_provider_voiceinfra.store.list_rows import NewRow
-from airflow_provider_voiceinfra.store.records import Held, Kept, Source
+from airflow_provider_voiceinfra.store.records import DeliveryResult, Held, Source
 from tests.unit.store.samples import (
     CONN,
     NUMBER,
@@ -63,7 +63,7 @@ def test_a_purged_call_stores_no_body_again(store, said):
     queued(store, "call-1")
     deliver(store, "call-1", summary="the same")
     purge_all(store)
-    assert deliver(store, "call-1", summary=said) is Kept.DUPLICATE
+    assert deliver(store, "call-1", summary=said) is DeliveryResult.DUPLICATE
     assert [row.body for row in rows(store, tables.completion)] == [b""]
 
 
@@ -107,7 +107,7 @@ def test_a_replay_brings_nothing_back_into_quarantine(store, forget, strange):
     (quarantined,) = store.quarantine.newest()
     assert forget(store).quarantined == 1
     for again in (strange, strange.replace(b"signature=1", b"signature=2")):
-        assert store.deliveries.keep([delivery(again)]) == [Kept.DUPLICATE]
+        assert store.deliveries.keep([delivery(again)]) == [DeliveryResult.DUPLICATE]
     assert (store.quarantine.newest(), store.quarantine.count()) == ([], 0)
     assert store.quarantine.body(quarantined.id) is None
     assert NUMBER not in everything(store)
@@ -120,7 +120,7 @@ def test_what_was_purged_from_quarantine_takes_no_room_and_stays_known(store, mo
     purge_all(store)
     store.deliveries.keep([delivery(b"new %d" % number) for number in range(3)])
     assert [store.quarantine.body(each.id) for each in store.quarantine.newest()] == [b"new 2", b"new 1"]
-    assert store.deliveries.keep([delivery(b"old 1")]) == [Kept.DUPLICATE]
+    assert store.deliveries.keep([delivery(b"old 1")]) == [DeliveryResult.DUPLICATE]
 
 
 def test_open_calls_are_never_touched(store):
