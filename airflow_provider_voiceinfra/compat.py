@@ -1,23 +1,46 @@
-"""What depends on Airflow's version, or on what Airflow keeps private."""
+"""Everything that depends on Airflow's version, or on API that Airflow keeps private.
+
+The functions that read Airflow's metadata database are for the API server only: workers and triggers have no access.
+"""
 
 from __future__ import annotations
 
 import inspect
+import json
 from collections.abc import Collection, Iterable, Mapping
+from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import jinja2
 from airflow.sdk import BaseOperator
 from airflow.sdk.definitions._internal.templater import Templater
-from jinja2.nativetypes import NativeCodeGenerator
 
 if TYPE_CHECKING:
     from airflow.sdk import DAG, Context
+    from airflow.sdk.types import TaskInstance, TaskInstanceKey
+
+BASE_ARGUMENTS = frozenset(inspect.signature(BaseOperator.__init__).parameters) | {"_airflow_mapped_validation_only"}
+"""The arguments that every operator takes."""
 
 
-BASE_ARGUMENTS = {*inspect.signature(BaseOperator.__init__).parameters, "_airflow_mapped_validation_only"}
-"""What every operator may be made with."""
+class RenderHookOperator(BaseOperator):
+    """An operator that renders its template fields itself."""
+
+    def render_fields(self, names: Iterable[str], context: Context) -> None:
+        """Render these fields, and set them as attributes."""
+        raise NotImplementedError
+
+    def _do_render_template_fields(
+        self,
+        parent: Any,  # noqa: ARG002 - this task: Renderer renders other objects
+        template_fields: Iterable[str],
+        context: Context,
+        jinja_env: jinja2.Environment,  # noqa: ARG002
+        seen_oids: set[int],  # noqa: ARG002
+    ) -> None:
+        # Unlike render_template_fields, Airflow calls this for mapped tasks too.
+        self.render_fields(template_fields, context)
 
 
 class Renderer(Templater):
@@ -53,22 +76,10 @@ class Renderer(Templater):
             setattr(parent, name, self.render_template(getattr(parent, name), context, jinja_env, seen_oids))
 
 
-def text_environment(dag: DAG | None) -> jinja2.Environment:
-    """Give an environment that renders text, whatever the DAG says of native objects."""
-    return dag.get_template_env(force_sandboxed=True) if dag else Renderer().get_template_env()
-
-
-def typed_environment(dag: DAG | None) -> jinja2.Environment:
-    """Give an environment in which an expression keeps its type."""
-    environment = text_environment(dag)
-    environment.code_generator_class = NativeCodeGenerator
-    return environment
-
-
 class MappedArguments:
-    """Tells the arguments of a mapped task that the DAG file gives from those that came as data, by XCom.
+    """Distinguishes the arguments of a mapped task that the DAG file gives from those that came as data, by XCom.
 
-    Airflow renders what ``expand_kwargs`` has taken from an XCom as if the DAG's author had written it.
+    Airflow itself renders what ``expand_kwargs`` took from an XCom as if the DAG's author had written it.
 
     :param task: made by Airflow for one map index; any other task has no data among its arguments.
     """
@@ -79,7 +90,7 @@ class MappedArguments:
         mapped: Any = dag.task_dict.get(task.task_id) if dag else None
         self._input: Any = None
         if mapped is not None and mapped.is_mapped:
-            self._input = mapped._get_specified_expand_input()  # noqa: SLF001
+            self._input = mapped._get_specified_expand_input()
             groups = [each.default_args or {} for each in (dag, task.task_group) if each]
             self._given = [mapped.partial_kwargs, mapped.partial_kwargs.get("op_kwargs") or {}, *groups]
 
@@ -113,14 +124,86 @@ class MappedArguments:
 
 
 def forget_arguments(task: BaseOperator) -> None:
-    """Let a task that runs have its template fields as attributes only, and no more as what it was made with.
+    """Remove a running task's template fields from the arguments that Airflow remembers it was created with.
 
-    Airflow keeps that too, and older OpenLineage providers send it.
+    Older OpenLineage providers send those.
     """
     made_with = vars(task).get("_BaseOperator__init_kwargs", {})
     # A dict of its own: copies of the task share the other.
     kept = {name: value for name, value in made_with.items() if name not in task.template_fields}
     object.__setattr__(task, "_BaseOperator__init_kwargs", kept)
+
+
+def has_post_execute(task: BaseOperator) -> bool:
+    """Tell whether the user, or a subclass, has something run after ``execute``."""
+    return task._post_execute_hook is not None or type(task).post_execute is not BaseOperator.post_execute
+
+
+def push_xcoms(ti: TaskInstance, xcoms: Mapping[str, Any]) -> None:
+    """Push XComs of a task instance from the triggerer, where there is no ``xcom_push``."""
+    from airflow.sdk.execution_time.xcom import XCom
+
+    for key, value in xcoms.items():
+        XCom.set(key, value, dag_id=ti.dag_id, task_id=ti.task_id, run_id=ti.run_id, map_index=ti.map_index)
+
+
+def read_xcom(ti: TaskInstanceKey, key: str) -> Any:
+    """Read an XCom from the metadata database, however often it was encoded on its way; None if there is none."""
+    import sqlalchemy as sa
+    from airflow.models.xcom import XComModel
+
+    value = _scalar(sa.select(XComModel.value).filter_by(key=key, **_columns(ti)))
+    try:
+        return json.loads(value) if isinstance(value, str) else value
+    except ValueError:
+        return value
+
+
+def read_rendered_field(ti: TaskInstanceKey, name: str) -> Any:
+    """Read a template field from the metadata database, as it was rendered; None if there is none."""
+    import sqlalchemy as sa
+    from airflow.models.renderedtifields import RenderedTaskInstanceFields
+
+    fields = _scalar(sa.select(RenderedTaskInstanceFields.rendered_fields).filter_by(**_columns(ti)))
+    return (fields or {}).get(name)
+
+
+def read_logical_date(dag_id: str, run_id: str) -> datetime | None:
+    """Read a run's logical date from the metadata database; None if it has none, or there is no such run."""
+    import sqlalchemy as sa
+    from airflow.models.dagrun import DagRun
+
+    date: datetime | None = _scalar(sa.select(DagRun.logical_date).filter_by(dag_id=dag_id, run_id=run_id))
+    return date
+
+
+def read_dag_ids() -> frozenset[str]:
+    """Read the ids of all DAGs from the metadata database."""
+    import sqlalchemy as sa
+    from airflow.models.dag import DagModel
+    from airflow.utils.session import create_session
+
+    with create_session() as session:
+        return frozenset(session.scalars(sa.select(DagModel.dag_id)))
+
+
+def read_team_name(dag_id: str) -> str | None:
+    """Read the name of a DAG's team from the metadata database; None if it has none."""
+    from airflow.models.dag import DagModel
+
+    name: str | None = DagModel.get_team_name(dag_id)
+    return name
+
+
+def _columns(ti: TaskInstanceKey) -> dict[str, Any]:
+    return {"dag_id": ti.dag_id, "run_id": ti.run_id, "task_id": ti.task_id, "map_index": ti.map_index}
+
+
+def _scalar(query: Any) -> Any:
+    from airflow.utils.session import create_session
+
+    with create_session() as session:
+        return session.scalar(query)
 
 
 def _is_reference(value: object) -> bool:

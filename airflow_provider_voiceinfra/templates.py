@@ -4,26 +4,25 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import jinja2
-from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
-from jinja2.nativetypes import NativeEnvironment
+from jinja2.nativetypes import NativeCodeGenerator, NativeEnvironment
 
-from airflow_provider_voiceinfra.compat import MappedArguments, Renderer, text_environment, typed_environment
+from airflow_provider_voiceinfra.compat import MappedArguments, Renderer, RenderHookOperator
 
 if TYPE_CHECKING:
-    from airflow.sdk import Context
+    from airflow.sdk import DAG, Context
 
 
 class FieldNotRenderedError(Exception):
     """A template has failed. The message shows nothing of its text, nor of what it was to be filled with."""
 
 
-class TemplatedOperator(BaseOperator):
+class TemplatedOperator(RenderHookOperator):
     """Renders its template fields as Airflow does, except that data is data.
 
     - A value that came from another task is left as it is, by whatever way it came: a customer may be called
@@ -43,17 +42,10 @@ class TemplatedOperator(BaseOperator):
         """Leave files until fields are rendered: Airflow takes any field for the name of one."""
         self.prepare_template()
 
-    def _do_render_template_fields(
-        self,
-        parent: Any,  # noqa: ARG002 - this task: other objects are rendered by the Renderer
-        template_fields: Any,
-        context: Context,
-        jinja_env: jinja2.Environment,  # noqa: ARG002 - each field has its own
-        seen_oids: set[int],  # noqa: ARG002 - does not know all data
-    ) -> None:
-        """Render. A mapped task does not go through ``render_template_fields``, but through here."""
+    def render_fields(self, names: Iterable[str], context: Context) -> None:
+        """Render these fields, and set them as attributes."""
         arguments = MappedArguments(self, context)
-        for name in template_fields:
+        for name in names:
             setattr(self, name, self._render_field(name, getattr(self, name), arguments, context))
 
     def _render_field(self, name: str, value: Any, arguments: MappedArguments, context: Context) -> Any:
@@ -68,6 +60,18 @@ class TemplatedOperator(BaseOperator):
         if name in self.number_fields:
             return typed_environment(self.get_dag())
         return text_environment(self.get_dag()) if name in self.text_fields else self.get_template_env()
+
+
+def text_environment(dag: DAG | None) -> jinja2.Environment:
+    """Give an environment that renders text, whatever the DAG says of native objects."""
+    return dag.get_template_env(force_sandboxed=True) if dag else Renderer().get_template_env()
+
+
+def typed_environment(dag: DAG | None) -> jinja2.Environment:
+    """Give an environment in which an expression keeps its type."""
+    environment = text_environment(dag)
+    environment.code_generator_class = NativeCodeGenerator
+    return environment
 
 
 def render(

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseOperator, conf
 from airflow.sdk.exceptions import AirflowFailException
 
+from airflow_provider_voiceinfra.compat import has_post_execute
+
 if TYPE_CHECKING:
     from airflow_provider_voiceinfra.store.call_store import CallStore
     from airflow_provider_voiceinfra.store.records import Call, Completion
@@ -142,11 +144,14 @@ def ending_of(
 def _needs_worker(task: BaseOperator) -> bool:
     """Tell whether a task's end has to do with more than its state and its XComs, which is all a trigger can set."""
     own_backend = conf.get("core", "xcom_backend") != _XCOM_BACKEND
-    # Set by the user, or by a subclass.
-    after = task._post_execute_hook is not None or type(task).post_execute is not BaseOperator.post_execute  # noqa: SLF001
     mapped_over = next(iter(task.iter_mapped_dependants()), None)
     return bool(
-        task.outlets or task.on_success_callback or after or own_backend or mapped_over or not task.do_xcom_push
+        task.outlets
+        or task.on_success_callback
+        or has_post_execute(task)
+        or own_backend
+        or mapped_over
+        or not task.do_xcom_push
     )
 
 

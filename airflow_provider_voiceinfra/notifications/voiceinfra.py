@@ -13,8 +13,7 @@ from airflow.sdk import BaseNotifier
 from airflow.sdk.exceptions import AirflowNotFoundException
 
 from airflow_provider_voiceinfra.calls import arguments
-from airflow_provider_voiceinfra.compat import text_environment, typed_environment
-from airflow_provider_voiceinfra.templates import FieldNotRenderedError, render
+from airflow_provider_voiceinfra.templates import FieldNotRenderedError, render, text_environment, typed_environment
 
 if TYPE_CHECKING:
     import jinja2

@@ -2,20 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from airflow.sdk.exceptions import AirflowFailException
 
 from airflow_provider_voiceinfra.compat import BASE_ARGUMENTS, forget_arguments
-from airflow_provider_voiceinfra.operators.private import Private
 from airflow_provider_voiceinfra.templates import TemplatedOperator
 
 if TYPE_CHECKING:
-    import jinja2
     from airflow.sdk import Context
 
+T = TypeVar("T")
+
 HIDDEN = "•••"
+
+
+class Private(Generic[T]):
+    """Holds a value apart from the attributes of a task, which OpenLineage can be told to send, all of them.
+
+    :param value: what is held.
+    """
+
+    __slots__ = ("reveal",)
+
+    reveal: Callable[[], T]
+    """Gives the value."""
+
+    def __init__(self, value: T) -> None:
+        # In a function, which no serializer looks into.
+        self.reveal = lambda: value
+
+    def __repr__(self) -> str:
+        return HIDDEN
 
 
 class PrivateFieldsOperator(TemplatedOperator):
@@ -62,18 +81,12 @@ class PrivateFieldsOperator(TemplatedOperator):
             setattr(self, name, value)
         forget_arguments(self)
 
-    def _do_render_template_fields(
-        self,
-        parent: Any,
-        template_fields: Any,
-        context: Context,
-        jinja_env: jinja2.Environment,
-        seen_oids: set[int],
-    ) -> None:
+    def render_fields(self, names: Iterable[str], context: Context) -> None:
+        """Render these fields once, and hide them."""
         if self._rendered is not None:
             return
         try:
-            super()._do_render_template_fields(parent, template_fields, context, jinja_env, seen_oids)
+            super().render_fields(names, context)
         finally:
             # What was rendered before a template failed is shown to callbacks and listeners too.
             self.hide(self.asked())

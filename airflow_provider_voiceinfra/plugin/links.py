@@ -6,12 +6,12 @@ task nothing, and need no XCom of their own.
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import urlencode
 
 from airflow.sdk import BaseOperatorLink
 
+from airflow_provider_voiceinfra.compat import read_rendered_field, read_xcom
 from airflow_provider_voiceinfra.operators.call_list import OutboundCallListOperator
 from airflow_provider_voiceinfra.operators.outbound_call import OutboundCallOperator
 from airflow_provider_voiceinfra.plugin.paths import calls_path
@@ -35,7 +35,7 @@ class CallLink(BaseOperatorLink):
         from airflow_provider_voiceinfra.config import call_store
         from airflow_provider_voiceinfra.store.errors import StoreError
 
-        call_id, waited_for = _xcom(ti_key, "call_id"), _waited_for(ti_key)
+        call_id, waited_for = read_xcom(ti_key, "call_id"), read_rendered_field(ti_key, "call_id")
         try:
             ref = _ref(call_store(), call_id or waited_for) or call_store().pages.ref_of_task(*_task(ti_key))
         except StoreError:
@@ -56,7 +56,7 @@ class CallListLink(BaseOperatorLink):
 
     def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:  # noqa: ARG002 - any of them
         """Give the link, by the list's id; empty where nothing was read yet."""
-        list_id = _xcom(ti_key, "list_id")
+        list_id = read_xcom(ti_key, "list_id")
         return f"{calls_path()}/lists/{list_id}" if list_id else ""
 
 
@@ -70,37 +70,3 @@ def _task(ti_key: TaskInstanceKey) -> tuple[str, tuple[str, ...], str, int]:
     from airflow_provider_voiceinfra.plugin.runs import names_of_run
 
     return ti_key.dag_id, names_of_run(ti_key.dag_id, ti_key.run_id), ti_key.task_id, ti_key.map_index
-
-
-def _xcom(ti_key: TaskInstanceKey, key: str) -> Any:
-    """Read an XCom of a task instance, however often it was encoded on its way."""
-    from airflow.models.xcom import XComModel
-    from airflow.utils.session import create_session
-
-    query = XComModel.get_many(
-        key=key,
-        run_id=ti_key.run_id,
-        dag_ids=ti_key.dag_id,
-        task_ids=ti_key.task_id,
-        map_indexes=ti_key.map_index,
-    )
-    with create_session() as session:
-        value = session.scalar(query.with_only_columns(XComModel.value))
-    try:
-        return json.loads(value) if isinstance(value, str) else value
-    except ValueError:
-        return value
-
-
-def _waited_for(ti_key: TaskInstanceKey) -> Any:
-    """Read which calls a sensor waits for, as its template fields were rendered."""
-    from airflow.models.renderedtifields import RenderedTaskInstanceFields
-    from airflow.utils.session import create_session
-    from sqlalchemy import select
-
-    query = select(RenderedTaskInstanceFields.rendered_fields).filter_by(
-        dag_id=ti_key.dag_id, run_id=ti_key.run_id, task_id=ti_key.task_id, map_index=ti_key.map_index
-    )
-    with create_session() as session:
-        fields = session.scalar(query) or {}
-    return fields.get("call_id")

@@ -8,10 +8,10 @@ from datetime import datetime
 from typing import Any
 
 from airflow.sdk.exceptions import AirflowException
-from airflow.sdk.execution_time.xcom import XCom
 from airflow.triggers.base import BaseTrigger, TaskSuccessEvent, TriggerEvent
 from asgiref.sync import sync_to_async
 
+from airflow_provider_voiceinfra.compat import push_xcoms
 from airflow_provider_voiceinfra.config import call_store
 from airflow_provider_voiceinfra.store.errors import StoreError
 from airflow_provider_voiceinfra.store.watcher import wait_for_completions
@@ -59,20 +59,14 @@ class CallCompletionTrigger(BaseTrigger):
 
         Not by the event, which Airflow logs, and whose XComs it encodes twice.
         """
-        if self.ending is None:
+        if self.ending is None or self.task_instance is None:
             return False
         try:
             xcoms = await asyncio.to_thread(Ending(**self.ending).xcoms, call_store(), tuple(self.call_ids))
             # Airflow's way to the API server is tied to the triggerer's own loop.
-            await sync_to_async(self._push)(xcoms)
+            await sync_to_async(push_xcoms)(self.task_instance, xcoms)
         except (AirflowException, StoreError) as error:
             # A worker says what is wrong, and does what the task's settings want then.
             self.log.info("A worker ends this task (%s).", type(error).__name__)
             return False
         return True
-
-    def _push(self, xcoms: dict[str, Any]) -> None:
-        ti = self.task_instance
-        assert ti is not None  # noqa: S101 - it is a task's trigger
-        for key, value in xcoms.items():
-            XCom.set(key, value, dag_id=ti.dag_id, task_id=ti.task_id, run_id=ti.run_id, map_index=ti.map_index)

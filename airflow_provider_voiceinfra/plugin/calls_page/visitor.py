@@ -5,7 +5,6 @@ from __future__ import annotations
 from functools import cached_property
 from typing import Annotated
 
-import sqlalchemy as sa
 from airflow.api_fastapi.app import get_auth_manager
 from airflow.api_fastapi.auth.managers.base_auth_manager import ResourceMethod
 from airflow.api_fastapi.auth.managers.models.base_user import BaseUser
@@ -14,9 +13,9 @@ from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessE
 # FastAPI looks annotations up in their module: what is imported elsewhere, anybody could send as a query parameter.
 from airflow.api_fastapi.core_api.security import GetUserDep
 from airflow.configuration import conf
-from airflow.models.dag import DagModel
-from airflow.utils.session import create_session
 from fastapi import Depends, HTTPException
+
+from airflow_provider_voiceinfra.compat import read_dag_ids, read_team_name
 
 ANY_DAG = "~"
 """No DAG is called so. Who may read it may read all: without a name, some auth managers ask whether there is one."""
@@ -82,7 +81,7 @@ class Visitor:
         return dag_ids
 
     def _may(self, method: ResourceMethod, dag_id: str | None, entity: DagAccessEntity | None = None) -> bool:
-        team_name = DagModel.get_team_name(dag_id) if dag_id and _has_teams() else None
+        team_name = read_team_name(dag_id) if dag_id and _has_teams() else None
         details = DagDetails(id=dag_id or ANY_DAG, team_name=team_name)
         allowed: bool = get_auth_manager().is_authorized_dag(
             method=method, access_entity=entity, details=details, user=self._user
@@ -91,16 +90,11 @@ class Visitor:
 
     def _may_all(self, method: ResourceMethod, authorized: frozenset[str]) -> bool:
         # Of what belongs to no team, everybody may be let in: that is not all.
-        return self._may(method, None) and (not _has_teams() or _all_dag_ids() <= authorized)
+        return self._may(method, None) and (not _has_teams() or read_dag_ids() <= authorized)
 
 
 def _has_teams() -> bool:
     return bool(conf.getboolean("core", "multi_team", fallback=False))
-
-
-def _all_dag_ids() -> set[str]:
-    with create_session() as session:
-        return set(session.scalars(sa.select(DagModel.dag_id)))
 
 
 async def get_visitor(user: GetUserDep) -> Visitor:

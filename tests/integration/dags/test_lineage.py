@@ -63,8 +63,8 @@ def whole_tasks(monkeypatch):
 
         return run
 
-    render = PrivateFieldsOperator._do_render_template_fields
-    monkeypatch.setattr(PrivateFieldsOperator, "_do_render_template_fields", noting(render))
+    render = PrivateFieldsOperator.render_fields
+    monkeypatch.setattr(PrivateFieldsOperator, "render_fields", noting(render))
 
     def told(task):
         # Which attributes it takes depends on its version.
