@@ -1,6 +1,6 @@
-"""Noticing commits of the store as they happen, at hardly any cost.
+"""Notices commits of the store as they happen, at almost no cost.
 
-A notice may be lost: whoever relies on it looks by itself from time to time.
+A notice may be lost, so those who rely on them also scan from time to time.
 """
 
 from __future__ import annotations
@@ -38,23 +38,23 @@ Noticed = Callable[[Collection[str] | None], None]
 """Takes the ``call_id`` of completions that have arrived; None where it is not known which."""
 
 
-class Notices(Protocol):
-    """Notices commits."""
+class CommitListener(Protocol):
+    """Notices commits by others."""
 
     listening: bool
-    """Whether commits are noticed; where not, they are to be asked for."""
+    """Whether commits are noticed now; if not, poll."""
 
     async def run(self, noticed: Noticed) -> None:
         """Notice commits, until cancelled."""
 
 
-def notices_of(database: Database) -> Notices:
-    """Give what notices commits of a database."""
-    return SqliteNotices(database) if database.is_sqlite else PostgresNotices(database)
+def listener_for(database: Database) -> CommitListener:
+    """Make the listener for a database."""
+    return SqliteListener(database) if database.is_sqlite else PostgresListener(database)
 
 
 def notify(tx: sa.Connection, call_ids: Collection[str]) -> None:
-    """Tell everybody what has arrived, when the transaction is committed."""
+    """Tell all listeners of new completions, once the transaction is committed."""
     if tx.dialect.name == "postgresql" and call_ids:
         tx.execute(_NOTIFY, [{"channel": CHANNEL, "payload": payload} for payload in _payloads(call_ids)])
 
@@ -75,7 +75,7 @@ def _payloads(call_ids: Collection[str]) -> Iterator[str]:
     yield "\n".join(lines)
 
 
-class SqliteNotices:
+class SqliteListener:
     """Looks at SQLite's counter of commits by other connections, which takes microseconds."""
 
     def __init__(self, database: Database) -> None:
@@ -100,7 +100,7 @@ class SqliteNotices:
             await asyncio.sleep(LOOK_INTERVAL)
 
 
-class PostgresNotices:
+class PostgresListener:
     """Listens on a connection of its own."""
 
     def __init__(self, database: Database) -> None:

@@ -1,59 +1,38 @@
-"""One stream per process of the calls that become completed, however many follow it."""
+"""The feed of calls that become completed: one in each process serves all subscribers."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import logging
-import time
-import weakref
 from collections.abc import AsyncIterator, Collection, Iterable
 from contextlib import asynccontextmanager
+from typing import ClassVar
 
 from airflow_provider_voiceinfra.store.call_store import CallStore
 from airflow_provider_voiceinfra.store.completed_calls import CompletedCall, Wanted
 from airflow_provider_voiceinfra.store.cursors import NEW_CURSOR
-from airflow_provider_voiceinfra.store.errors import StoreError
-from airflow_provider_voiceinfra.store.notices import notices_of
-
-log = logging.getLogger(__name__)
-
-SPACING = 0.2
-"""Seconds between two looks at least: what becomes completed meanwhile shares one."""
-INTERVAL = 1.0
-"""Seconds between two looks at most: not every call that becomes completed is noticed."""
-
-_streams: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Stream] = weakref.WeakKeyDictionary()
+from airflow_provider_voiceinfra.store.watch_loop import WatchLoop
 
 
 @asynccontextmanager
-async def following(store: CallStore, wanted: Wanted) -> AsyncIterator[Follower]:
-    """Follow the calls that become completed from now on. Costs no query of its own.
+async def subscribed(store: CallStore, wanted: Wanted) -> AsyncIterator[Subscriber]:
+    """Subscribe to the calls that become completed from now on. Costs no query of its own.
 
-    The newest one of the last day comes first: it may have become completed while nobody followed.
+    The newest one of the last day comes first: it may have become completed while nobody was subscribed.
 
     :param wanted: which of them.
     """
-    stream, follower = _stream(store), Follower(wanted)
-    stream.join(follower)
+    feed, subscriber = CompletionFeed.shared(store), Subscriber(wanted)
+    feed.subscribers.add(subscriber)
     try:
-        yield follower
+        yield subscriber
     finally:
-        stream.leave(follower)
+        feed.subscribers.discard(subscriber)
 
 
-def _stream(store: CallStore) -> Stream:
-    loop = asyncio.get_running_loop()
-    stream = _streams.get(loop)
-    if stream is None or stream.store is not store:
-        stream = _streams[loop] = Stream(store)
-    return stream
+class Subscriber:
+    """A subscription, and the calls that came for it.
 
-
-class Follower:
-    """Somebody who follows, and what comes to him.
-
-    :param wanted: of the stream.
+    :param wanted: which calls are to come.
     """
 
     def __init__(self, wanted: Wanted) -> None:
@@ -64,7 +43,7 @@ class Follower:
     async def next(self) -> CompletedCall:
         """Wait for the next call.
 
-        :raises Exception: what has ended the stream, if anything has.
+        :raises Exception: what has ended the feed, if anything has.
         """
         call = await self.queue.get()
         if isinstance(call, Exception):
@@ -82,78 +61,46 @@ class Follower:
         return [call for call in calls if self._wanted.includes(call)][-1:]
 
 
-class Stream:
-    """Looks when something was committed, one query for all who follow.
+class CompletionFeed(WatchLoop):
+    """Gives each subscriber the calls that become completed, in their order, each once."""
 
-    A store that is away for a while fails nobody: the stream goes on where it was.
-    """
+    spacing: ClassVar[float] = 0.2
 
     def __init__(self, store: CallStore) -> None:
-        self.store = store
-        self._followers: set[Follower] = set()
-        self._notices = notices_of(store.database)
-        self._wake = asyncio.Event()
-        self._place: int | None = None
-        self._away = False
-        self._task: asyncio.Task[None] | None = None
+        super().__init__(store)
+        self.subscribers: set[Subscriber] = set()
+        self._position: int | None = None
 
-    def join(self, follower: Follower) -> None:
-        """Begin to follow."""
-        self._followers.add(follower)
-        self._wake.set()
-        if self._task is None or self._task.done():
-            self._task = asyncio.get_running_loop().create_task(self._run())
+    def has_subscribers(self) -> bool:
+        """Tell whether anybody is subscribed."""
+        return bool(self.subscribers)
 
-    def leave(self, follower: Follower) -> None:
-        """Follow no more."""
-        self._followers.discard(follower)
-        self._wake.set()
+    def needs_polling(self) -> bool:
+        """Say yes: a call may become completed without a notice, such as by an answer recorded after its completion."""
+        return True
 
-    async def _run(self) -> None:
-        notices = asyncio.get_running_loop().create_task(self._notices.run(self._notice))
-        self._place = None
-        try:
-            while self._followers:
-                self._wake.clear()
-                started = time.monotonic()
-                await self._look()
-                await asyncio.sleep(max(0.0, SPACING - (time.monotonic() - started)))
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(INTERVAL):
-                        await self._wake.wait()
-        except Exception as error:
-            for follower in self._followers:
-                follower.queue.put_nowait(error)
-            raise
-        finally:
-            notices.cancel()
+    async def check(self, noticed: Collection[str], *, scan: bool) -> None:  # noqa: ARG002 - each check is a scan
+        """Read what became completed since the last check, and give it to the subscribers."""
+        subscribers = set(self.subscribers)
+        joined = {subscriber for subscriber in subscribers if subscriber.is_new}
+        self._position, came, newest = await asyncio.to_thread(self._read, joined)
+        for subscriber in subscribers - joined:
+            subscriber.give(came)
+        for subscriber in joined:
+            subscriber.is_new = False
+            subscriber.give(newest[subscriber])
 
-    def _notice(self, _: Collection[str] | None) -> None:
-        self._wake.set()
+    def fail(self, error: Exception) -> None:
+        """Raise an error at each subscriber."""
+        for subscriber in self.subscribers:
+            subscriber.queue.put_nowait(error)
 
-    async def _look(self) -> None:
-        followers = set(self._followers)
-        joined = {follower for follower in followers if follower.is_new}
-        try:
-            upto, came, newest = await asyncio.to_thread(self._read, joined)
-        except StoreError as error:
-            if not self._away:
-                log.warning("The call store is away; events go on when it is back. %s", error)
-            self._away = True
-            return
-        self._away, self._place = False, upto
-        for follower in followers - joined:
-            follower.give(came)
-        for follower in joined:
-            follower.is_new = False
-            follower.give(newest[follower])
-
-    def _read(self, joined: set[Follower]) -> tuple[int, list[CompletedCall], dict[Follower, list[CompletedCall]]]:
+    def _read(self, joined: set[Subscriber]) -> tuple[int, list[CompletedCall], dict[Subscriber, list[CompletedCall]]]:
         calls = self.store.completed_calls
         upto = calls.last_place()
-        came = [] if self._place is None else [call for page in calls.read(self._place, upto) for call in page]
-        newest: dict[Follower, list[CompletedCall]] = {follower: [] for follower in joined}
+        came = [] if self._position is None else [call for page in calls.read(self._position, upto) for call in page]
+        newest: dict[Subscriber, list[CompletedCall]] = {subscriber: [] for subscriber in joined}
         if joined:
             for page in calls.read(calls.place_before(self.store.database.clock.now() - NEW_CURSOR), upto):
-                newest = {follower: follower.newest(page) or found for follower, found in newest.items()}
+                newest = {subscriber: subscriber.newest(page) or found for subscriber, found in newest.items()}
         return upto, came, newest

@@ -16,11 +16,6 @@ class Waiters:
     def __bool__(self) -> bool:
         return bool(self._futures)
 
-    @property
-    def names(self) -> set[str]:
-        """All that is waited for."""
-        return set(self._futures)
-
     def among(self, names: Collection[str]) -> set[str]:
         """Give those that somebody waits for."""
         return {name for name in names if name in self._futures}
@@ -38,14 +33,10 @@ class Waiters:
         if not self._futures[name]:
             del self._futures[name]
 
-    def newcomers(self) -> set[str]:
-        """Give what somebody has begun to wait for since this was asked last."""
+    def to_check(self, *, everything: bool) -> set[str]:
+        """Give what is waited for: everything, or what somebody began to wait for since the last time."""
         joined, self._joined = self._joined, set()
-        return joined & self._futures.keys()
-
-    def look_again(self, names: set[str]) -> None:
-        """Count these among the newcomers of the next look."""
-        self._joined |= names
+        return set(self._futures) if everything else joined & self._futures.keys()
 
     def wake(self, results: Mapping[str, str]) -> None:
         """Give those who wait what they wait for."""

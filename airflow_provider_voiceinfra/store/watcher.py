@@ -1,36 +1,24 @@
-"""One watcher per process: notices what becomes of calls, for everybody who waits for them."""
+"""Waiting for calls: one watcher in each process serves all waits."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import logging
 import time
-import weakref
 from collections import deque
 from collections.abc import Collection
+from typing import ClassVar
 
 from airflow_provider_voiceinfra.store.call_store import CallStore
 from airflow_provider_voiceinfra.store.errors import StoreError
-from airflow_provider_voiceinfra.store.notices import notices_of
 from airflow_provider_voiceinfra.store.waiters import Waiters
+from airflow_provider_voiceinfra.store.watch_loop import WatchLoop
 
-log = logging.getLogger(__name__)
-
-SPACING = 0.02
-"""Seconds between two looks at least: what arrives meanwhile shares one."""
-INTERVAL = 1.0
-"""Seconds between two looks where commits are not noticed by themselves."""
-SAFETY_INTERVAL = 10.0
-"""Seconds between two looks where they are: a notice may be lost."""
 FULL_INTERVAL = 60.0
-"""Seconds between two looks at everything that is waited for, whatever the other looks have seen."""
+"""Seconds between two checks of everything that is waited for, whatever the other checks found."""
 OVERLAP = 15.0
 """Seconds of arrivals that are read again: on PostgreSQL a smaller id may become visible after a greater one."""
 _IN_FLIGHT = 1_000
 """Ids before the newest one that may not be visible yet."""
-
-_watchers: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Watcher] = weakref.WeakKeyDictionary()
 
 
 async def wait_for_completions(store: CallStore, call_ids: Collection[str]) -> dict[str, str]:
@@ -39,7 +27,7 @@ async def wait_for_completions(store: CallStore, call_ids: Collection[str]) -> d
     :param call_ids: of calls placed here or elsewhere.
     :return: the outcome of each, by ``call_id``.
     """
-    watcher = _watcher(store)
+    watcher = CallWatcher.shared(store)
     return await watcher.wait(watcher.completions, call_ids)
 
 
@@ -48,123 +36,79 @@ async def wait_until_settled(store: CallStore, ref: str) -> None:
 
     :param ref: of a call placed here.
     """
-    watcher = _watcher(store)
+    watcher = CallWatcher.shared(store)
     await watcher.wait(watcher.settlements, [ref])
 
 
 async def wait_until_released(store: CallStore, hold_id: int) -> None:
     """Wait until a hold is released."""
-    watcher = _watcher(store)
+    watcher = CallWatcher.shared(store)
     await watcher.wait(watcher.releases, [str(hold_id)])
 
 
-def _watcher(store: CallStore) -> Watcher:
-    loop = asyncio.get_running_loop()
-    watcher = _watchers.get(loop)
-    if watcher is None or watcher.store is not store:
-        watcher = _watchers[loop] = Watcher(store)
-    return watcher
+class CallWatcher(WatchLoop):
+    """Wakes those who wait for calls, or for a hold to be released."""
 
-
-class Watcher:
-    """Looks when something was committed, one query for all who wait; those who join look together.
-
-    A store that is away for a while fails nobody: waits go on when it is back.
-    """
+    spacing: ClassVar[float] = 0.02
 
     def __init__(self, store: CallStore) -> None:
-        self.store = store
+        super().__init__(store)
         self.completions = Waiters()
         self.settlements = Waiters()
         self.releases = Waiters()
-        self._notices = notices_of(store.database)
         self._arrivals = Arrivals(store)
-        self._wake = asyncio.Event()
-        self._noticed: set[str] = set()
-        self._scan = True
-        self._last_scan = 0.0
-        self._next_full_look = 0.0
-        self._away = False
-        self._task: asyncio.Task[None] | None = None
+        self._next_full_check = time.monotonic() + FULL_INTERVAL
 
     async def wait(self, waiters: Waiters, names: Collection[str]) -> dict[str, str]:
         """Wait for all of these.
 
         :param waiters: the watcher's own, of what is waited for.
         """
-        # A name that is given twice is waited for once: who joins must leave.
+        # A name that is given twice is waited for once, because each future that joins must leave.
         futures = {name: waiters.join(name) for name in dict.fromkeys(names)}
-        self._wake.set()
-        if self._task is None or self._task.done():
-            self._task = asyncio.get_running_loop().create_task(self._watch())
         try:
             return {name: await future for name, future in futures.items()}
         finally:
             for name, future in futures.items():
                 waiters.leave(name, future)
 
-    async def _watch(self) -> None:
-        notices = asyncio.get_running_loop().create_task(self._notices.run(self._notice))
-        self._arrivals.forget()
-        self._scan, self._next_full_look = True, time.monotonic() + FULL_INTERVAL
+    def has_subscribers(self) -> bool:
+        """Tell whether anybody waits."""
+        return any((self.completions, self.settlements, self.releases))
+
+    def needs_polling(self) -> bool:
+        """Tell whether anybody waits for what PostgreSQL does not notify of."""
+        return any((self.settlements, self.releases))
+
+    async def check(self, noticed: Collection[str], *, scan: bool) -> None:
+        """Check, and wake those whose wait is over."""
         try:
-            while self.completions or self.settlements or self.releases:
-                self._wake.clear()
-                await self._look()
-                await asyncio.sleep(SPACING)
-                await self._something_happens()
-        except Exception as error:
-            self.completions.fail(error)
-            self.settlements.fail(error)
-            self.releases.fail(error)
-            raise
-        finally:
-            notices.cancel()
-
-    def _notice(self, call_ids: Collection[str] | None) -> None:
-        if call_ids is None:
-            self._scan = True
-        else:
-            self._noticed |= self.completions.among(call_ids)
-        if self._scan or self._noticed:
-            self._wake.set()
-
-    async def _something_happens(self) -> None:
-        # What becomes of claims and holds is not noticed by itself.
-        asking = self._away or self.settlements or self.releases or not self._notices.listening
-        next_scan = self._last_scan + (INTERVAL if asking else SAFETY_INTERVAL)
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(next_scan - time.monotonic()):
-                await self._wake.wait()
-        # Those who join wake us too: however many they are, the others' turn comes.
-        self._scan |= time.monotonic() >= next_scan
-
-    async def _look(self) -> None:
-        look_up, now = self.completions.newcomers() | self._noticed, time.monotonic()
-        scan, self._scan, self._noticed = self._scan, False, set()
-        if scan:
-            self._last_scan = now
-        if now >= self._next_full_look:
-            look_up, self._next_full_look = self.completions.names, now + FULL_INTERVAL
-        try:
-            if scan:
-                look_up |= self.completions.among(await asyncio.to_thread(self._arrivals.read))
-            if look_up:
-                self.completions.wake(await asyncio.to_thread(self.store.completions.outcomes, look_up))
-            if self.settlements:
-                settled = await asyncio.to_thread(self.store.claims.settled, self.settlements.names)
+            await self._check_completions(noticed, scan=scan)
+            if refs := self.settlements.to_check(everything=scan):
+                settled = await asyncio.to_thread(self.store.claims.settled, refs)
                 self.settlements.wake(dict.fromkeys(settled, "settled"))
-            if self.releases:
-                released = await asyncio.to_thread(self.store.holds.released, list(map(int, self.releases.names)))
+            if ids := self.releases.to_check(everything=scan):
+                released = await asyncio.to_thread(self.store.holds.released, list(map(int, ids)))
                 self.releases.wake(dict.fromkeys(map(str, released), "released"))
-        except StoreError as error:
-            self.completions.look_again(look_up)
-            self._scan = True
-            if not self._away:
-                log.warning("The call store is away; waiting goes on until it is back. %s", error)
-            self._away = True
-        else:
-            self._away = False
+        except StoreError:
+            self._next_full_check = 0.0
+            raise
+
+    async def _check_completions(self, noticed: Collection[str], *, scan: bool) -> None:
+        now = time.monotonic()
+        is_full = now >= self._next_full_check
+        call_ids = self.completions.to_check(everything=is_full) | self.completions.among(noticed)
+        if scan:
+            call_ids |= self.completions.among(await asyncio.to_thread(self._arrivals.read))
+        if call_ids:
+            self.completions.wake(await asyncio.to_thread(self.store.completions.outcomes, call_ids))
+        if is_full:
+            self._next_full_check = now + FULL_INTERVAL
+
+    def fail(self, error: Exception) -> None:
+        """End all waits with an error."""
+        for waiters in (self.completions, self.settlements, self.releases):
+            waiters.fail(error)
 
 
 class Arrivals:
@@ -175,10 +119,6 @@ class Arrivals:
         # One writer at a time: SQLite's ids become visible in their order.
         self._overlap = 0.0 if store.database.is_sqlite else OVERLAP
         self._read: deque[tuple[float, int]] = deque()
-
-    def forget(self) -> None:
-        """Begin anew, with what arrives from now on."""
-        self._read.clear()
 
     def read(self) -> list[str]:
         """Give their ``call_id``; some may have been given before."""

@@ -42,16 +42,16 @@ class CallCompletedEventTrigger(BaseEventTrigger):
         return f"{type(self).__module__}.{type(self).__qualname__}", fields
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        """Follow; yields ``{"call_id": …, "ref": …, "outcome": …}`` for each, ``ref`` only of calls placed from here.
+        """Yield ``{"call_id": …, "ref": …, "outcome": …}`` for each, ``ref`` only of calls placed from here.
 
         Nothing of what was said: Airflow logs it, and keeps it with the asset's event.
         """
         from airflow_provider_voiceinfra.config import call_store
         from airflow_provider_voiceinfra.store.completed_calls import Wanted
-        from airflow_provider_voiceinfra.store.stream import following
+        from airflow_provider_voiceinfra.store.stream import subscribed
 
         wanted = Wanted(self.agent_id, self.outcomes, foreign=self.include_foreign)
-        async with following(call_store(), wanted) as calls:
+        async with subscribed(call_store(), wanted) as calls:
             while True:
                 call = await calls.next()
                 yield TriggerEvent({"call_id": call.call_id, "ref": call.ref, "outcome": call.outcome})

@@ -1,4 +1,4 @@
-"""Everybody who follows is told of each call that becomes completed, by one look for all."""
+"""Each subscriber gets each call that becomes completed, by one check for all."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from contextlib import AsyncExitStack
 import pytest
 import sqlalchemy as sa
 
-from airflow_provider_voiceinfra.store import stream
+from airflow_provider_voiceinfra.store import watch_loop
 from airflow_provider_voiceinfra.store.completed_calls import Wanted
 from airflow_provider_voiceinfra.store.errors import StoreUnavailableError
-from airflow_provider_voiceinfra.store.stream import following
+from airflow_provider_voiceinfra.store.stream import CompletionFeed, subscribed
 from tests.unit.store.samples import claim, deliver, queued
 
 ANY = Wanted()
@@ -19,8 +19,8 @@ ANY = Wanted()
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch):
-    monkeypatch.setattr(stream, "SPACING", 0.02)
-    monkeypatch.setattr(stream, "INTERVAL", 0.1)
+    monkeypatch.setattr(CompletionFeed, "spacing", 0.02)
+    monkeypatch.setattr(watch_loop, "POLL_INTERVAL", 0.1)
 
 
 def run(main):
@@ -37,9 +37,9 @@ def complete(store, call_id, **changes):
     deliver(store, call_id, call_outcome=outcome)
 
 
-async def joined(shared):
-    """Wait until the first look of a stream is over."""
-    while any(follower.is_new for follower in shared._followers):
+async def joined(store):
+    """Wait until the feed has checked for each subscriber."""
+    while any(subscriber.is_new for subscriber in CompletionFeed.shared(store).subscribers):
         await asyncio.sleep(0.01)
 
 
@@ -49,8 +49,8 @@ async def next_of(calls):
 
 def test_each_call_that_becomes_completed_comes_once_in_order(store, open_store):
     async def main():
-        async with following(store, ANY) as calls:
-            await joined(stream._stream(store))
+        async with subscribed(store, ANY) as calls:
+            await joined(store)
             for number in range(5):
                 await asyncio.to_thread(complete, open_store(), f"call-{number}")
             came = [await next_of(calls) for _ in range(5)]
@@ -61,13 +61,28 @@ def test_each_call_that_becomes_completed_comes_once_in_order(store, open_store)
     assert run(main()) == [f"call-{number}" for number in range(5)]
 
 
+def test_it_comes_as_soon_as_its_completion_is_committed(store, open_store, monkeypatch):
+    monkeypatch.setattr(watch_loop, "POLL_INTERVAL", 600)
+    queued(store, "call-1")
+
+    async def main():
+        async with subscribed(store, ANY) as calls:
+            await joined(store)
+            while not CompletionFeed.shared(store).listener.listening:
+                await asyncio.sleep(0.01)
+            await asyncio.to_thread(deliver, open_store(), "call-1")
+            return await next_of(calls)
+
+    assert run(main()) == "call-1"
+
+
 def test_so_does_one_whose_answer_is_recorded_after_its_completion(store, open_store):
     ours = claim(store)
     deliver(store, "call-1")
 
     async def main():
-        async with following(store, ANY) as calls:
-            await joined(stream._stream(store))
+        async with subscribed(store, ANY) as calls:
+            await joined(store)
             await asyncio.to_thread(open_store().claims.record_queued, ours, "call-1")
             return await next_of(calls)
 
@@ -83,52 +98,54 @@ def test_only_what_is_wanted_comes(store, open_store):
                 Wanted(foreign=True),
                 Wanted(foreign=True, placed_here=False),
             ]
-            followers = [await stack.enter_async_context(following(store, wanted)) for wanted in wishes]
-            await joined(stream._stream(store))
+            subscribers = [await stack.enter_async_context(subscribed(store, wanted)) for wanted in wishes]
+            await joined(store)
             other = open_store()
             await asyncio.to_thread(complete, other, "a", call_outcome="voicemail")
             await asyncio.to_thread(complete, other, "b", agent_id="other")
             await asyncio.to_thread(deliver, other, "c")
             counts = (1, 1, 3, 1)
-            came = [[await next_of(each) for _ in range(count)] for each, count in zip(followers, counts, strict=True)]
-            assert all(each.queue.empty() for each in followers)
+            came = [
+                [await next_of(each) for _ in range(count)] for each, count in zip(subscribers, counts, strict=True)
+            ]
+            assert all(each.queue.empty() for each in subscribers)
             return came
 
     assert run(main()) == [["a"], ["b"], ["a", "b", "c"], ["c"]]
 
 
-def test_the_newest_that_ended_while_nobody_followed_comes_first(store):
+def test_the_newest_that_ended_while_nobody_was_subscribed_comes_first(store):
     for call_id, outcome in (("a", "answered"), ("b", "voicemail"), ("c", "answered")):
         complete(store, call_id, call_outcome=outcome)
 
     async def main():
         async with (
-            following(store, ANY) as calls,
-            following(store, Wanted(outcomes=["voicemail"])) as voicemails,
-            following(store, Wanted(outcomes=["failed"])) as failed,
+            subscribed(store, ANY) as calls,
+            subscribed(store, Wanted(outcomes=["voicemail"])) as voicemails,
+            subscribed(store, Wanted(outcomes=["failed"])) as failed,
         ):
-            await joined(stream._stream(store))
+            await joined(store)
             return await next_of(calls), await next_of(voicemails), failed.queue.empty()
 
     assert run(main()) == ("c", "b", True)
 
 
-def test_many_followers_share_one_look(store):
+def test_many_subscribers_share_one_check(store):
     complete(store, "a")
 
-    async def looks(followers):
+    async def checks(subscribers):
         asked = []
         listen = (store.database.engine, "before_cursor_execute", lambda *_: asked.append(1))
         async with AsyncExitStack() as stack:
-            for _ in range(followers):
-                await stack.enter_async_context(following(store, ANY))
-            await joined(stream._stream(store))
+            for _ in range(subscribers):
+                await stack.enter_async_context(subscribed(store, ANY))
+            await joined(store)
             sa.event.listen(*listen)
             await asyncio.sleep(1)
             sa.event.remove(*listen)
         return len(asked)
 
-    one, many = run(looks(1)), run(looks(200))
+    one, many = run(checks(1)), run(checks(200))
     assert many < 2 * one
 
 
@@ -143,7 +160,7 @@ def test_a_store_that_is_away_for_a_while_ends_nothing(store, open_store, monkey
     monkeypatch.setattr(store.completed_calls, "last_place", sometimes)
 
     async def main():
-        async with following(store, ANY) as calls:
+        async with subscribed(store, ANY) as calls:
             await asyncio.sleep(0.3)
             await asyncio.to_thread(complete, open_store(), "call-1")
             away[0] = False
@@ -156,14 +173,14 @@ def test_a_store_that_is_away_for_a_while_ends_nothing(store, open_store, monkey
             return [await next_of(calls), await next_of(calls)]
 
     assert run(main()) == ["call-2", "call-3"]
-    assert caplog.text.count("The call store is away") == 2
+    assert caplog.text.count("The call store is unavailable") == 2
 
 
-def test_following_again_after_nobody_followed_works(store, open_store):
+def test_subscribing_again_after_nobody_was_subscribed_works(store, open_store):
     async def main():
         for number in range(3):
-            async with following(store, Wanted(agent_id=f"agent-{number}")) as calls:
-                await joined(stream._stream(store))
+            async with subscribed(store, Wanted(agent_id=f"agent-{number}")) as calls:
+                await joined(store)
                 await asyncio.to_thread(complete, open_store(), f"call-{number}", agent_id=f"agent-{number}")
                 assert await next_of(calls) == f"call-{number}"
             await asyncio.sleep(0.05)
@@ -171,11 +188,11 @@ def test_following_again_after_nobody_followed_works(store, open_store):
     run(main())
 
 
-def test_what_ends_the_stream_is_told(store, monkeypatch):
+def test_what_ends_the_feed_is_told(store, monkeypatch):
     monkeypatch.setattr(store.completed_calls, "last_place", lambda: 1 / 0)
 
     async def main():
-        async with following(store, ANY) as calls:
+        async with subscribed(store, ANY) as calls:
             await calls.next()
 
     with pytest.raises(ZeroDivisionError):

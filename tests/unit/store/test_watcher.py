@@ -10,9 +10,9 @@ import psycopg
 import pytest
 import sqlalchemy as sa
 
-from airflow_provider_voiceinfra.store import notices, tables, watcher
+from airflow_provider_voiceinfra.store import notices, tables, watch_loop, watcher
 from airflow_provider_voiceinfra.store.notices import CHANNEL, notify
-from airflow_provider_voiceinfra.store.watcher import wait_for_completions, wait_until_settled
+from airflow_provider_voiceinfra.store.watcher import CallWatcher, wait_for_completions, wait_until_settled
 from tests.unit.store.samples import claim, deliver
 
 LONG = 600.0
@@ -21,8 +21,9 @@ LONG = 600.0
 @pytest.fixture(autouse=True)
 def only_notices(monkeypatch):
     """Nothing is asked for by itself: what wakes a waiter is a notice, or what a test allows."""
-    for name in ("INTERVAL", "SAFETY_INTERVAL", "FULL_INTERVAL"):
-        monkeypatch.setattr(watcher, name, LONG)
+    monkeypatch.setattr(watch_loop, "POLL_INTERVAL", LONG)
+    monkeypatch.setattr(watch_loop, "SAFETY_INTERVAL", LONG)
+    monkeypatch.setattr(watcher, "FULL_INTERVAL", LONG)
 
 
 @pytest.fixture
@@ -32,13 +33,13 @@ def deaf(monkeypatch):
     async def hear_nothing(self, noticed):
         await asyncio.sleep(LONG)
 
-    for kind in (notices.SqliteNotices, notices.PostgresNotices):
+    for kind in (notices.SqliteListener, notices.PostgresListener):
         monkeypatch.setattr(kind, "run", hear_nothing)
 
 
 async def listening(store):
     """Wait until commits are noticed."""
-    while not watcher._watcher(store)._notices.listening:
+    while not CallWatcher.shared(store).listener.listening:
         await asyncio.sleep(0.01)
     await asyncio.sleep(0.1)
 
@@ -100,9 +101,9 @@ def test_who_waits_for_many_is_woken_once_when_all_have_ended(store, open_store)
     assert run(main()).keys() == set(ids)
 
 
-@pytest.mark.parametrize("interval", ["INTERVAL", "FULL_INTERVAL"])
+@pytest.mark.parametrize("interval", ["POLL_INTERVAL", "FULL_INTERVAL"])
 def test_a_lost_notice_loses_no_wake_up(store, open_store, deaf, monkeypatch, interval):
-    monkeypatch.setattr(watcher, "INTERVAL", 0.05)
+    monkeypatch.setattr(watch_loop, "POLL_INTERVAL", 0.05)
     if interval == "FULL_INTERVAL":
         monkeypatch.setattr(watcher, "FULL_INTERVAL", 0.1)
         monkeypatch.setattr(watcher.Arrivals, "read", lambda self: [])
@@ -116,13 +117,13 @@ def test_a_lost_notice_loses_no_wake_up(store, open_store, deaf, monkeypatch, in
     assert run(main()) == {"call-1": "answered"}
 
 
-@pytest.mark.parametrize("interval", ["INTERVAL", "SAFETY_INTERVAL"])
+@pytest.mark.parametrize("interval", ["POLL_INTERVAL", "SAFETY_INTERVAL"])
 def test_those_who_join_again_and_again_keep_nobody_asleep(store, open_store, deaf, monkeypatch, interval):
-    monkeypatch.setattr(watcher, interval, 0.2)
+    monkeypatch.setattr(watch_loop, interval, 0.2)
 
     async def main():
         first = await waiting(store, "call-1")
-        watcher._watcher(store)._notices.listening = interval == "SAFETY_INTERVAL"
+        CallWatcher.shared(store).listener.listening = interval == "SAFETY_INTERVAL"
         await asyncio.sleep(0.3)
         await asyncio.to_thread(deliver, open_store(), "call-1")
         others = []
@@ -138,7 +139,7 @@ def test_those_who_join_again_and_again_keep_nobody_asleep(store, open_store, de
 
 @pytest.mark.parametrize("kind", ["postgresql"])
 def test_a_commit_that_becomes_visible_late_is_not_missed(store, open_store, deaf, monkeypatch):
-    monkeypatch.setattr(watcher, "INTERVAL", 0.05)
+    monkeypatch.setattr(watch_loop, "POLL_INTERVAL", 0.05)
 
     async def main():
         tasks = [await waiting(store, "late"), await waiting(store, "early")]
@@ -174,7 +175,7 @@ def test_behind_a_pooler_that_swallows_notices_it_asks(store, open_store, monkey
 
     monkeypatch.setattr(psycopg.AsyncConnection, "notifies", only_its_own)
     monkeypatch.setattr(notices, "_ECHO_TIMEOUT", 0.1)
-    monkeypatch.setattr(watcher, "INTERVAL", 0.05)
+    monkeypatch.setattr(watch_loop, "POLL_INTERVAL", 0.05)
 
     async def main():
         task = await waiting(store, "call-1")
@@ -189,7 +190,7 @@ def test_behind_a_pooler_that_swallows_notices_it_asks(store, open_store, monkey
 @pytest.mark.parametrize("kind", ["postgresql"])
 def test_a_connection_that_is_cut_is_made_again(store, open_store, monkeypatch):
     monkeypatch.setattr(notices, "RECONNECT_INTERVAL", 0.05)
-    monkeypatch.setattr(watcher, "INTERVAL", 0.05)
+    monkeypatch.setattr(watch_loop, "POLL_INTERVAL", 0.05)
 
     def cut():
         with store.database.write() as tx:
@@ -213,7 +214,7 @@ def test_a_connection_that_is_cut_is_made_again(store, open_store, monkeypatch):
 
 @pytest.mark.parametrize("kind", ["sqlite"])
 def test_a_store_that_is_away_for_a_while_fails_nobody_and_is_told_once(store, open_store, monkeypatch, caplog):
-    monkeypatch.setattr(watcher, "INTERVAL", 0.02)
+    monkeypatch.setattr(watch_loop, "POLL_INTERVAL", 0.02)
     from airflow_provider_voiceinfra.store.errors import StoreUnavailableError
 
     outcomes, away = store.completions.outcomes, [True]
@@ -234,7 +235,7 @@ def test_a_store_that_is_away_for_a_while_fails_nobody_and_is_told_once(store, o
         return await asyncio.gather(*tasks)
 
     assert len(run(main())) == 50
-    assert caplog.text.count("The call store is away") == 1
+    assert caplog.text.count("The call store is unavailable") == 1
 
 
 def test_thousands_who_wait_ask_nothing_while_nothing_happens(store):
@@ -255,12 +256,13 @@ def test_thousands_who_wait_ask_nothing_while_nothing_happens(store):
 
 def test_who_waits_no_more_is_forgotten(store):
     async def main():
-        task = await waiting(store, "call-1")
+        task, shared = await waiting(store, "call-1"), CallWatcher.shared(store)
         await listening(store)
+        assert shared.completions
         task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await task
-        assert not watcher._watcher(store).completions
+        assert not shared.completions
 
     run(main())
 
@@ -269,14 +271,15 @@ def test_who_waits_for_one_call_twice_is_forgotten_too(store, deaf):
     deliver(store, "call-1")
 
     async def main():
+        shared = CallWatcher.shared(store)
         assert await wait_for_completions(store, ["call-1", "call-1"]) == {"call-1": "answered"}
-        assert not watcher._watcher(store).completions
+        assert not shared.completions
 
     run(main())
 
 
 def test_a_call_that_is_settled_wakes_who_waits_for_it(store, open_store, monkeypatch):
-    monkeypatch.setattr(watcher, "INTERVAL", 0.05)
+    monkeypatch.setattr(watch_loop, "POLL_INTERVAL", 0.05)
     ours = claim(store)
 
     async def main():
