@@ -7,9 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from airflow_provider_voiceinfra.calls.arguments import choices, duration, whole_number
-
-OUTCOMES = ("answered", "voicemail", "failed")
-"""VoiceInfra's outcomes of a call."""
+from airflow_provider_voiceinfra.store.records import OUTCOMES
 
 
 @dataclass(frozen=True, slots=True)

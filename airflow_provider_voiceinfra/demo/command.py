@@ -23,11 +23,12 @@ from airflow_provider_voiceinfra.demo.clinic import Appointment, Clinic
 from airflow_provider_voiceinfra.demo.standalone import Standalone
 from airflow_provider_voiceinfra.sandbox import Dial, Sandbox
 from airflow_provider_voiceinfra.sandbox.records import Delivery
+from airflow_provider_voiceinfra.store.records import OUTCOMES
 
 DAG_ID = "example_appointment_reminders"
 _SECRET = "demo-secret"  # noqa: S105 - it protects nothing
 _RUN_TIMEOUT = 300
-_COLOURS = {"answered": "green", "voicemail": "yellow", "failed": "red"}
+_COLOURS = dict(zip(OUTCOMES, ("green", "yellow", "red"), strict=True))
 
 
 def run(args: argparse.Namespace) -> int:

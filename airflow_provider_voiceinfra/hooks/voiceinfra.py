@@ -21,7 +21,6 @@ from airflow_provider_voiceinfra.calls.guard import Wishes
 from airflow_provider_voiceinfra.calls.intent import CallIntent
 from airflow_provider_voiceinfra.calls.keys import own_key
 from airflow_provider_voiceinfra.calls.limits import read_limits
-from airflow_provider_voiceinfra.calls.redial import OUTCOMES
 from airflow_provider_voiceinfra.calls.refusals import GuardError
 from airflow_provider_voiceinfra.calls.request import CallRequest, plain_object
 from airflow_provider_voiceinfra.calls.stop import StopFlag
@@ -33,7 +32,7 @@ from airflow_provider_voiceinfra.store.completed_calls import Wanted
 from airflow_provider_voiceinfra.store.cursors import NEW_CURSOR
 from airflow_provider_voiceinfra.store.list_pages import WatchedRow
 from airflow_provider_voiceinfra.store.list_rows import RowState
-from airflow_provider_voiceinfra.store.records import Call, CallState, Completion, Source
+from airflow_provider_voiceinfra.store.records import OUTCOMES, Call, CallState, Completion, Source
 
 
 class VoiceInfraHook(BaseHook):

@@ -12,8 +12,9 @@ from airflow.sdk.exceptions import AirflowFailException
 from airflow_provider_voiceinfra.calls import arguments
 from airflow_provider_voiceinfra.calls.calling_hours import CallingHours
 from airflow_provider_voiceinfra.calls.guard import check_when
-from airflow_provider_voiceinfra.calls.redial import OUTCOMES, Redial
+from airflow_provider_voiceinfra.calls.redial import Redial
 from airflow_provider_voiceinfra.operators.placing import PlacingOperator
+from airflow_provider_voiceinfra.store.records import OUTCOMES
 from airflow_provider_voiceinfra.waiting import (
     DEFAULT_TIMEOUT,
     GRACE,

@@ -10,7 +10,7 @@ from airflow.sdk import BaseSensorOperator, PokeReturnValue, conf
 from airflow.sdk.exceptions import AirflowFailException, AirflowSensorTimeout
 
 from airflow_provider_voiceinfra.calls import arguments
-from airflow_provider_voiceinfra.calls.redial import OUTCOMES
+from airflow_provider_voiceinfra.store.records import OUTCOMES
 from airflow_provider_voiceinfra.templates import TemplatedOperator
 from airflow_provider_voiceinfra.waiting import (
     DEFAULT_TIMEOUT,

@@ -44,6 +44,10 @@ class CallState(StrEnum):
     """Its completion is in the store."""
 
 
+OUTCOMES = ("answered", "voicemail", "failed")
+"""The outcomes of a call that VoiceInfra documents. A webhook may carry another one, which is kept as it is."""
+
+
 class Realm(StrEnum):
     """Whether a call rings a phone. Keys of the two never meet."""
 

@@ -8,7 +8,7 @@ from typing import Any
 from airflow.triggers.base import BaseEventTrigger, TriggerEvent
 
 from airflow_provider_voiceinfra.calls.arguments import choices, flags, texts
-from airflow_provider_voiceinfra.calls.redial import OUTCOMES
+from airflow_provider_voiceinfra.store.records import OUTCOMES
 
 
 class CallCompletedEventTrigger(BaseEventTrigger):

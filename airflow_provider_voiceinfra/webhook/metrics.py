@@ -6,7 +6,6 @@ from typing import Protocol
 
 PREFIX = "voiceinfra.webhooks"
 CALLS = "voiceinfra.calls"
-OUTCOMES = frozenset({"answered", "voicemail", "failed"})
 
 
 class Metrics(Protocol):

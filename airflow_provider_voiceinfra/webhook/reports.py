@@ -8,8 +8,8 @@ from collections.abc import Sequence
 
 from airflow_provider_voiceinfra.store.delivery import Delivery
 from airflow_provider_voiceinfra.store.errors import StoreError
-from airflow_provider_voiceinfra.store.records import DeliveryResult
-from airflow_provider_voiceinfra.webhook.metrics import CALLS, OUTCOMES, PREFIX, Metrics
+from airflow_provider_voiceinfra.store.records import OUTCOMES, DeliveryResult
+from airflow_provider_voiceinfra.webhook.metrics import CALLS, PREFIX, Metrics
 
 log = logging.getLogger(__name__)
 

@@ -21,10 +21,9 @@ from airflow_provider_voiceinfra.plugin.calls_page.store import StoreDep
 from airflow_provider_voiceinfra.plugin.calls_page.visitor import Visitor, VisitorDep
 from airflow_provider_voiceinfra.store.call_pages import CallPage
 from airflow_provider_voiceinfra.store.call_store import CallStore
-from airflow_provider_voiceinfra.store.records import Call, CallState
+from airflow_provider_voiceinfra.store.records import OUTCOMES, Call, CallState
 from airflow_provider_voiceinfra.store.recovery import Candidates
 
-OUTCOMES = ("answered", "voicemail", "failed")
 _LONGEST_URL = 4_000
 
 router = APIRouter()

@@ -20,6 +20,7 @@ from airflow_provider_voiceinfra import __version__
 from airflow_provider_voiceinfra.calls.numbers import mask
 from airflow_provider_voiceinfra.plugin import paths
 from airflow_provider_voiceinfra.plugin.calls_page.visitor import Visitor
+from airflow_provider_voiceinfra.store.records import OUTCOMES
 
 STATIC = Path(__file__).parent / "static"
 ZONE_COOKIE = "voiceinfra_zone"
@@ -76,7 +77,8 @@ def templates() -> jinja2.Environment:
         lstrip_blocks=True,
     )
     vendor = {path.name.split("-")[0]: f"vendor/{path.name}" for path in (STATIC / "vendor").glob("*.js")}
-    made.globals |= {"vendor": vendor, "version": __version__, "task_path": paths.task_path, "run_path": paths.run_path}
+    made.globals |= {"vendor": vendor, "version": __version__, "OUTCOMES": OUTCOMES}
+    made.globals |= {"task_path": paths.task_path, "run_path": paths.run_path}
     made.filters |= {"duration": duration, "label": label, "plainly": plainly}
     return made
 

@@ -9,6 +9,8 @@ import pytest
 import requests
 
 from airflow_provider_voiceinfra.sandbox import SCENARIOS
+from airflow_provider_voiceinfra.sandbox.scenarios import OUTCOMES
+from airflow_provider_voiceinfra.store import records
 
 LOST = requests.exceptions.ConnectionError
 CUT_OFF = requests.exceptions.ChunkedEncodingError
@@ -51,6 +53,10 @@ PROMISES = {
     "66": (200, True, ["answered"]),
 }
 NUMBERS = {scenario.code: scenario.number for scenario in SCENARIOS}
+
+
+def test_it_has_the_outcomes_that_the_provider_knows():
+    assert OUTCOMES == records.OUTCOMES
 
 
 def raw_post(sandbox, number, *, close=False):
