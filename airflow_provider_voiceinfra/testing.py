@@ -81,16 +81,18 @@ def voiceinfra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Loca
     A connection to any other host is refused, whatever the DAG names.
     """
     store = CallStore(f"sqlite:///{tmp_path / 'voiceinfra.db'}")
-    store.migrate()
     receiver = Receiver(store, WebhookSecrets(lambda _: [_SECRET]))
-    with _serving(create_app(receiver)) as url, Sandbox(webhook_url=f"{url}/webhook", delay=_AT_ONCE) as sandbox:
-        monkeypatch.setenv("AIRFLOW__VOICEINFRA__CALL_STORE", store.database.shown_url)
-        monkeypatch.setenv("AIRFLOW_CONN_VOICEINFRA_DEFAULT", _connection(sandbox))
-        monkeypatch.setattr(hook_module, "base_url", _only(sandbox))
+    try:
+        store.migrate()
+        with _serving(create_app(receiver)) as url, Sandbox(webhook_url=f"{url}/webhook", delay=_AT_ONCE) as sandbox:
+            monkeypatch.setenv("AIRFLOW__VOICEINFRA__CALL_STORE", store.database.shown_url)
+            monkeypatch.setenv("AIRFLOW_CONN_VOICEINFRA_DEFAULT", _connection(sandbox))
+            monkeypatch.setattr(hook_module, "base_url", _only(sandbox))
+            config.call_store.cache_clear()
+            yield LocalVoiceInfra(sandbox, store)
+    finally:
         config.call_store.cache_clear()
-        yield LocalVoiceInfra(sandbox, store)
-    config.call_store.cache_clear()
-    store.close()
+        store.close()
 
 
 def _connection(sandbox: Sandbox) -> str:

@@ -21,17 +21,29 @@ _OFFSETS = frozenset(
 )
 _NOT_AREAS = frozenset({"Etc", "SystemV", "posix", "right"})
 _WELL_KNOWN = (
-    *("Pacific/Honolulu", "America/Anchorage", "America/Los_Angeles", "America/Denver", "America/Chicago"),
-    *(
-        "America/New_York",
-        "America/Halifax",
-        "America/Sao_Paulo",
-        "Atlantic/Cape_Verde",
-        "Europe/London",
-        "Europe/Berlin",
-    ),
-    *("Europe/Athens", "Europe/Istanbul", "Asia/Dubai", "Asia/Karachi", "Asia/Dhaka", "Asia/Bangkok", "Asia/Singapore"),
-    *("Asia/Tokyo", "Australia/Brisbane", "Pacific/Noumea", "Pacific/Fiji", "Pacific/Tongatapu"),
+    "Pacific/Honolulu",
+    "America/Anchorage",
+    "America/Los_Angeles",
+    "America/Denver",
+    "America/Chicago",
+    "America/New_York",
+    "America/Halifax",
+    "America/Sao_Paulo",
+    "Atlantic/Cape_Verde",
+    "Europe/London",
+    "Europe/Berlin",
+    "Europe/Athens",
+    "Europe/Istanbul",
+    "Asia/Dubai",
+    "Asia/Karachi",
+    "Asia/Dhaka",
+    "Asia/Bangkok",
+    "Asia/Singapore",
+    "Asia/Tokyo",
+    "Australia/Brisbane",
+    "Pacific/Noumea",
+    "Pacific/Fiji",
+    "Pacific/Tongatapu",
 )
 
 

@@ -17,8 +17,8 @@ _LOGGING: dict[str, Any] = {
     "root": {"level": "WARNING", "handlers": ["stderr"]},
     "loggers": {"uvicorn.error": {"level": "INFO"}},
 }
+# Seconds in which what was accepted is finished when the receiver is stopped.
 _GRACE = 30
-"""Seconds in which what was accepted is finished when the receiver is stopped."""
 
 
 def run(arguments: argparse.Namespace) -> int:

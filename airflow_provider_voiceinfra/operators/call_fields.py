@@ -8,8 +8,8 @@ from typing import Any, ClassVar
 from airflow_provider_voiceinfra.operators.private_fields import PrivateFieldsOperator, hidden
 
 WORDS = ("first_message", "context", "variables")
+# Below, Airflow masks nothing in logs, and warns.
 _SHORTEST = 5
-"""Below, Airflow masks nothing in logs, and warns."""
 
 
 class CallFieldsOperator(PrivateFieldsOperator):

@@ -34,10 +34,10 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+# Rows that are read or planned together.
 _AT_ONCE = 500
-"""Rows that are read or planned together."""
+# Results of rows that count as failed.
 _NOT_REACHED = ("failed", "rejected", "overdue", "unknown")
-"""Results of rows that count as failed."""
 
 
 class ListRun:

@@ -147,10 +147,10 @@ class OutboundCallOperator(PlacingOperator):
 
     def go_on(self, context: Context, call: Call) -> str:
         """Wait for the call's end if asked to."""
-        assert call.call_id is not None  # noqa: S101 - VoiceInfra has taken it
+        call_id = _id_of(call)
         if not self.wait_for_completion:
-            return call.call_id
-        self._wait_for_completion(context, call.call_id, call.attempt)
+            return call_id
+        self._wait_for_completion(context, call_id, call.attempt)
         # Read again: it has ended.
         return self._end(context, self.known(call.ref))
 
@@ -201,16 +201,20 @@ class OutboundCallOperator(PlacingOperator):
 
     def _end(self, context: Context, call: Call) -> str:
         """End with a call, or call again."""
-        assert call.call_id is not None  # noqa: S101 - it was placed
-        wait, redial = self._wait(call.call_id), self.redial
-        if redial and call.completion and call.completion.outcome in redial.outcomes and call.attempt < redial.attempts:
-            return self._redial(context, call, redial)
-        self._push_completion(context, wait)
-        return call.call_id
+        call_id, due = _id_of(call), self._redial_at(call)
+        if due is not None:
+            return self._redial(context, call, due)
+        self._push_completion(context, self._wait(call_id))
+        return call_id
 
-    def _redial(self, context: Context, call: Call, redial: Redial) -> str:
-        assert call.completed_at is not None  # noqa: S101 - it has ended
-        due = call.completed_at + redial.wait
+    def _redial_at(self, call: Call) -> datetime | None:
+        """Tell when to redial after a call; None if it is the last one."""
+        redial, completion = self.redial, call.completion
+        if redial is None or completion is None or call.completed_at is None or call.attempt >= redial.attempts:
+            return None
+        return call.completed_at + redial.wait if completion.outcome in redial.outcomes else None
+
+    def _redial(self, context: Context, call: Call, due: datetime) -> str:
         if left(due):
             from airflow_provider_voiceinfra.triggers.call_allowed import CallAllowedTrigger
 
@@ -231,3 +235,9 @@ class OutboundCallOperator(PlacingOperator):
         from airflow_provider_voiceinfra.config import call_store
 
         return CompletionWait(call_store(), (call_id,), self.fail_on_outcomes, self.completion_fields)
+
+
+def _id_of(call: Call) -> str:
+    if call.call_id is None:
+        raise ValueError(f"Call {call.ref} has no call_id: VoiceInfra has not accepted it.")
+    return call.call_id

@@ -95,11 +95,20 @@ class PlacingOperator(StoppableOperator, CallFieldsOperator, CallLineage):
         return self.go_on(context, call)
 
     def known(self, ref: str) -> Call:
-        """Find a call that was claimed, or waited to be."""
+        """Find a call that was claimed, or waited to be.
+
+        :raises StoreError: if it is not in the store.
+        """
         from airflow_provider_voiceinfra.config import call_store
+        from airflow_provider_voiceinfra.store.errors import StoreError
 
         call = call_store().calls.get(ref)
-        assert call is not None  # noqa: S101 - rows of calls are never deleted
+        if call is None:
+            # Rows of calls are never deleted.
+            raise StoreError(
+                f"Call {ref} is not in this call store. Let [voiceinfra] call_store name the store that it was placed "
+                "from, on every worker. Nothing was dialled."
+            )
         return call
 
     def _place(self, context: Context, attempt: int) -> Call:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import queue
 import threading
 from datetime import UTC, datetime
@@ -115,9 +116,9 @@ class WebhookSender:
             self.acknowledged.wait_for_any(lambda delivery: delivery.call_id == call_id, timeout)
 
     def _work(self, connection: KeptConnection) -> None:
-        while not connection.is_cut and (job := self._ready.get()) is not None:
-            self._try(connection, *job)
-        connection.close()
+        with contextlib.closing(connection):
+            while not connection.is_cut and (job := self._ready.get()) is not None:
+                self._try(connection, *job)
 
     def _try(self, connection: KeptConnection, webhook: Webhook, attempt: int) -> None:
         url = self.url

@@ -19,6 +19,7 @@ from airflow_provider_voiceinfra.store.list_rows import NewRow, RowState
 from airflow_provider_voiceinfra.store.records import CallState, Realm, Source
 
 _list, _row, _hold = tables.call_list.c, tables.call_list_row.c, tables.hold.c
+# Whether a hold that a row's list may have met was released with what waited for it cancelled.
 _IS_CANCELLED = sa.exists().where(
     _list.id == _row.list_id,
     _hold.environment == _list.environment,
@@ -27,7 +28,8 @@ _IS_CANCELLED = sa.exists().where(
     sa.or_(_hold.scope != Scope.LIST, _hold.name == _list.id),
     sa.or_(_hold.scope != Scope.DAG, _hold.name == _list.dag_id),
 )
-"""Whether a hold that a row's list may have met was released with what waited for it cancelled."""
+# Which rows become what the source says now. So do those that VoiceInfra refused: what was wrong may have been the row.
+# But where a person has cancelled a list, nobody is called because somebody clears a whole run.
 _UNDIALLED = sa.and_(
     _row.attempt == 1,
     sa.or_(
@@ -35,16 +37,19 @@ _UNDIALLED = sa.and_(
         sa.and_(_row.state == RowState.DONE, _row.result == CallState.REJECTED, ~_IS_CANCELLED),
     ),
 )
-"""Which rows become what the source says now.
-
-So do those that VoiceInfra refused: what was wrong may have been the row. But where a person has cancelled a list,
-nobody is called because somebody clears a whole run.
-"""
+# What a row that was not dialled takes over when it is read again.
 _READ_AGAIN = (
-    *("position", "to_number", "fields", "metadata"),
-    *("state", "result", "ended_at", "call_ref", "due_at", "reading"),
+    "position",
+    "to_number",
+    "fields",
+    "metadata",
+    "state",
+    "result",
+    "ended_at",
+    "call_ref",
+    "due_at",
+    "reading",
 )
-"""What a row that was not dialled takes over when it is read again."""
 
 
 class ReadingError(StoreError):

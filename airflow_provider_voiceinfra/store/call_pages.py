@@ -27,8 +27,20 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SHOWN = tuple(
     _call[name]
     for name in (
-        *("id", "ref", "state", "outcome", "dag_id", "run_id", "task_id", "map_index", "list_id", "attempt"),
-        *("to_number", "claimed_at", "completed_at", "rule"),
+        "id",
+        "ref",
+        "state",
+        "outcome",
+        "dag_id",
+        "run_id",
+        "task_id",
+        "map_index",
+        "list_id",
+        "attempt",
+        "to_number",
+        "claimed_at",
+        "completed_at",
+        "rule",
     )
 )
 

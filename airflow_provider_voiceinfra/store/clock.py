@@ -21,10 +21,10 @@ TRUSTED_FOR = timedelta(seconds=60)
 TOLERATED = timedelta(seconds=5)
 """By how much a host's clock may differ from the database's before a warning says so."""
 
+# A host's clock that moves this much against its own monotonic clock was set, or the host was asleep.
 _STEP = timedelta(seconds=1)
-"""A host's clock that moves this much against its own monotonic clock was set, or the host was asleep."""
+# Seconds without another measurement after one that failed.
 _RETRY_INTERVAL = 5.0
-"""Seconds without another measurement after one that failed."""
 
 _CLOCK, _TIME = "voiceinfra_clock", "voiceinfra_time"
 # `now()` is the time at which a transaction began: before it waited for its locks.
@@ -166,5 +166,6 @@ def _warn(ahead: timedelta) -> None:
         "The clock of this host is %s %s the clock of the call store's database. Claims, deadlines, limits and calling "
         "hours follow the database's clock, so it must be right; the times in this host's logs follow the host's. "
         "Synchronize both by NTP (see `timedatectl status` or `chronyc tracking` on each).",
-        *(seconds, "behind" if ahead > timedelta(0) else "ahead of"),
+        seconds,
+        "behind" if ahead > timedelta(0) else "ahead of",
     )

@@ -30,8 +30,8 @@ LOOK_INTERVAL = 0.05
 """Seconds between two looks at SQLite's counter of commits."""
 RECONNECT_INTERVAL = 5.0
 
+# Bytes: PostgreSQL takes less than 8,000.
 _PAYLOAD = 7_000
-"""Bytes: PostgreSQL takes less than 8,000."""
 _ECHO_TIMEOUT = 3.0
 
 Noticed = Callable[[Collection[str] | None], None]

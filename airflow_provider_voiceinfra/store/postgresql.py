@@ -22,8 +22,8 @@ ARGUMENTS: dict[str, Any] = {
 
 ENCODING = "UTF8"
 
+# Seconds after which a transaction whose process says nothing any more ends: before those that wait for it give up.
 _IDLE_TIMEOUT = 20
-"""Seconds after which a transaction whose process says nothing any more ends: before those that wait for it give up."""
 
 _SETTINGS = {
     # A claim and a completion are on the disk when the transaction ends.

@@ -10,8 +10,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from airflow_provider_voiceinfra.store.errors import StoreError
 
+# Parameters that are never shown.
 _SECRETS = ("password", "sslpassword", "scram_client_key", "scram_server_key", "oauth_client_secret")
-"""Parameters that are never shown."""
 
 _WRITE = "write sqlite:////path/voiceinfra.db or postgresql+psycopg://user:password@host/database"
 

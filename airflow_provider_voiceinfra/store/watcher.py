@@ -17,8 +17,8 @@ FULL_INTERVAL = 60.0
 """Seconds between two checks of everything that is waited for, whatever the other checks found."""
 OVERLAP = 15.0
 """Seconds of arrivals that are read again: on PostgreSQL a smaller id may become visible after a greater one."""
+# Ids before the newest one that may not be visible yet.
 _IN_FLIGHT = 1_000
-"""Ids before the newest one that may not be visible yet."""
 
 
 async def wait_for_completions(store: CallStore, call_ids: Collection[str]) -> dict[str, str]:

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from airflow_provider_voiceinfra.store.attempts import Attempt
     from airflow_provider_voiceinfra.store.list_pages import WatchedRow
 
+# Rows that are written together: databases limit the parameters of a statement.
 _AT_ONCE = 500
-"""Rows that are written together: databases limit the parameters of a statement."""
 
 
 class CallsToSqlOperator(TemplatedOperator):

@@ -23,8 +23,13 @@ SCREENSHOTS = Path(__file__).parent.parent / "screenshots"
 PASSWORDS = {"eve": "eve's password", "ada": "ada's password"}
 ROLES = {"eve": "admin", "ada": "viewer"}
 _FLAGS = (
-    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"),
-    *("--disable-component-update", "--disable-sync"),
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
 )
 
 

@@ -136,7 +136,9 @@ def _memory(_: int) -> bool:
     )
     print(f"| {many / 2**20:.1f} | {many / few:.2f} |", flush=True)
     return found(
-        *("memory to plan 100,000 rows", many / 2**20, "MB"),
+        "memory to plan 100,000 rows",
+        many / 2**20,
+        "MB",
         beside="1,000 rows",
         than=few / 2**20,
         bar="≤ 1.3 times",

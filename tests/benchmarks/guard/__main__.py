@@ -82,7 +82,9 @@ def _measure(kind: str, empty: CallStore, full: CallStore, claims: int) -> float
         what, 1_000 * full, "ms", beside="an empty store, all rules", than=1_000 * medians[f"{kind}, empty, all rules"]
     )
     found(
-        *(what, 1_000 * full, "ms"),
+        what,
+        1_000 * full,
+        "ms",
         beside="an empty store, no rules",
         than=1_000 * base,
         bar=f"≤ {BAR} times",

@@ -8,6 +8,7 @@ import pytest
 
 from airflow_provider_voiceinfra.calls.redial import Redial
 from airflow_provider_voiceinfra.hooks import voiceinfra as hook
+from airflow_provider_voiceinfra.store.errors import StoreError
 from tests.dags import one_call
 
 NAME, SECRET_WORDS = "Sarah Connor", "owes us 4711 dollars"
@@ -40,8 +41,13 @@ def test_waiting_for_completion_pushes_what_was_asked_for_and_no_more(run_dag, v
     run = run_dag(way)
     completion = run.xcom("call", "completion")
     assert completion.keys() == {
-        *("call_id", "call_outcome", "duration_seconds", "start_time", "end_time"),
-        *("summary", "extracted"),
+        "call_id",
+        "call_outcome",
+        "duration_seconds",
+        "start_time",
+        "end_time",
+        "summary",
+        "extracted",
     }
     assert completion["call_outcome"] == "answered"
     assert (completion["summary"], completion["extracted"]) == ("Yes.", {"confirmed": True})
@@ -159,3 +165,10 @@ def test_the_hook_in_a_task_of_ones_own_remembers_the_store_too(run_dag, voicein
     assert run_dag(one_call.by_hook).state == "success"
     assert len(voiceinfra.dials) == 2
     assert remembered == ["call"]
+
+
+def test_a_call_that_is_not_in_the_store_after_a_wait_names_the_setting(voiceinfra):
+    task = one_call.make_dag(one_call.plain).get_task("call")
+    with pytest.raises(StoreError, match=r"vc_gone .* \[voiceinfra\] call_store"):
+        task.execute_settled({}, {"ref": "vc_gone"})
+    assert not voiceinfra.dials

@@ -31,7 +31,10 @@ def sent(request, run_templates, voiceinfra):
 def test_expand_kwargs_of_a_task_is_data(sent, voiceinfra, way):
     [dial] = sent(way)
     assert (dial.to_number, dial.first_message, dial.context, dial.variables) == (
-        *(PERSON["to_number"], PERSON["first_message"], PERSON["context"], PERSON["variables"]),
+        PERSON["to_number"],
+        PERSON["first_message"],
+        PERSON["context"],
+        PERSON["variables"],
     )
     assert voiceinfra.store.calls.get(dial.call_id).metadata == PERSON["metadata"]
 

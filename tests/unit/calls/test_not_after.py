@@ -59,14 +59,15 @@ def test_where_no_zone_is_known_a_date_is_set_aside():
 @pytest.mark.parametrize(
     "value",
     [
-        *("infinity", "Infinity", " infinity ", "10000-01-01 13:59:59+14"),
-        *(
-            NAIVE_MAX,
-            datetime.max.replace(tzinfo=EAST),
-            date.max,
-            "9999-12-31",
-            "9999-12-31T23:59:59-12:00",
-        ),
+        "infinity",
+        "Infinity",
+        " infinity ",
+        "10000-01-01 13:59:59+14",
+        NAIVE_MAX,
+        datetime.max.replace(tzinfo=EAST),
+        date.max,
+        "9999-12-31",
+        "9999-12-31T23:59:59-12:00",
     ],
 )
 def test_infinity_and_the_years_that_stand_for_it_never_come(value):
@@ -76,15 +77,21 @@ def test_infinity_and_the_years_that_stand_for_it_never_come(value):
 @pytest.mark.parametrize(
     "value",
     [
-        *("-infinity", "44-03-15 BC", "12000-01-01 BC", "tomorrow", "2026-11-23 15:00", "2026-02-30"),
-        *(
-            NAIVE_MIN,
-            datetime.min.replace(tzinfo=EAST),
-            date.min,
-            "0001-01-01",
-            date(1899, 12, 30),
-        ),
-        *(20260701, 1_795_000_000.0, timedelta(days=1), datetime.min.time()),
+        "-infinity",
+        "44-03-15 BC",
+        "12000-01-01 BC",
+        "tomorrow",
+        "2026-11-23 15:00",
+        "2026-02-30",
+        NAIVE_MIN,
+        datetime.min.replace(tzinfo=EAST),
+        date.min,
+        "0001-01-01",
+        date(1899, 12, 30),
+        20260701,
+        1_795_000_000.0,
+        timedelta(days=1),
+        datetime.min.time(),
     ],
 )
 def test_what_cannot_be_read_or_stands_for_no_time_is_set_aside(value):

@@ -75,9 +75,17 @@ def test_the_connection_form_has_our_fields_and_hides_secrets():
     [form] = [hook for hook in HookMetaService.hook_meta_data() if hook.connection_type == "voiceinfra"]
     fields = form.extra_fields
     assert fields.keys() == {
-        *("webhook_secret", "webhook_secret_previous", "webhook_conn_id"),
-        *("agent_id", "from_number", "default_region"),
-        *("allowed_numbers", "calling_hours", "max_calls_per_day", "max_in_flight", "calls_per_second"),
+        "webhook_secret",
+        "webhook_secret_previous",
+        "webhook_conn_id",
+        "agent_id",
+        "from_number",
+        "default_region",
+        "allowed_numbers",
+        "calling_hours",
+        "max_calls_per_day",
+        "max_in_flight",
+        "calls_per_second",
         "min_interval_per_number",
     }
     assert {name for name, field in fields.items() if field["schema"].get("format") == "password"} == {

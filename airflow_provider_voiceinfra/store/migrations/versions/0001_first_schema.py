@@ -401,7 +401,12 @@ def upgrade() -> None:
         sa.Column("generation", sa.Integer, autoincrement=False, nullable=False),
         sa.ForeignKeyConstraint(["call"], ["voiceinfra_call.id"], name="fk_voiceinfra_call_requester_call"),
         sa.PrimaryKeyConstraint(
-            *("call", "dag_id", "logical_run", "task_id", "map_index", "generation"),
+            "call",
+            "dag_id",
+            "logical_run",
+            "task_id",
+            "map_index",
+            "generation",
             name="pk_voiceinfra_call_requester",
         ),
     )
