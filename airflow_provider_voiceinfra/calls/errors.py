@@ -77,7 +77,7 @@ class CallNotSentError(VoiceInfraError):
 
 
 class TooLateToSendError(CallNotSentError):
-    """Its send permit or its turn was over before the first byte."""
+    """Its send permit or its send slot was over before the first byte."""
 
     def __init__(self) -> None:
         super().__init__(

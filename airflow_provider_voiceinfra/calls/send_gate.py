@@ -10,12 +10,11 @@ from datetime import datetime, timedelta
 from airflow_provider_voiceinfra.calls.errors import CallStoppedError, ClaimLostError, TooLateToSendError
 from airflow_provider_voiceinfra.calls.request import CallRequest
 from airflow_provider_voiceinfra.calls.stop import StopFlag
-from airflow_provider_voiceinfra.store.budget import TURN_LENGTH
 from airflow_provider_voiceinfra.store.records import Claim
 from airflow_provider_voiceinfra.store.rules import Asked, Fence
 
 _CONNECT_TIME = timedelta(milliseconds=500)
-"""How long before its turn a POST's connection is made."""
+"""How long before its send slot a POST's connection is made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +31,12 @@ class Dial:
 
     @property
     def is_paced(self) -> bool:
-        """Whether its POST has to wait for a turn."""
+        """Whether its POST has to wait for a send slot."""
         rules = self.asked.rules
         return bool(rules.calls_per_second or rules.list_calls_per_second)
 
     def unpaced(self) -> Dial:
-        """Give the same call for a second permit at the same turn."""
+        """Give the same call for a second permit in the same slot."""
         rules = replace(self.asked.rules, calls_per_second=None, list_calls_per_second=None)
         return replace(self, asked=replace(self.asked, rules=rules))
 
@@ -48,8 +47,8 @@ class SendGate:
     The thread that sends passes it with its connection made. A send permit lasts a moment only, so that pausing calls
     and stopping a task take effect at once: where making the connection took longer, another permit is requested.
 
-    :param request_permit: asks the store for a send permit with a turn of a length, where there are turns; gives None
-        where the claim is not ours any more.
+    :param request_permit: asks the store for a send permit, with a send slot where there is a rate; gives None where
+        the claim is not ours any more.
     :param permit: one that was granted already.
     :param now: the store's clock.
     """
@@ -57,13 +56,13 @@ class SendGate:
     def __init__(
         self,
         dial: Dial,
-        request_permit: Callable[[Dial, timedelta], Fence | None],
+        request_permit: Callable[[Dial], Fence | None],
         permit: Fence | None,
         stop: StopFlag,
         now: Callable[[], datetime],
     ) -> None:
         self.dial = dial
-        self.missed_turns = 0
+        self.missed_slots = 0
         self._request_permit = request_permit
         self._permit = permit
         self._stop = stop
@@ -72,8 +71,8 @@ class SendGate:
         self._closed = False
         self._begun = False
 
-    def wait_for_turn(self) -> None:
-        """Take a turn, where there are turns, and wait until the connection should be made for it.
+    def wait_for_slot(self) -> None:
+        """Reserve a send slot, where there is a rate, and wait until the connection should be made for it.
 
         :raises VoiceInfraError: see :meth:`__call__`.
         """
@@ -88,7 +87,7 @@ class SendGate:
 
         :raises CallStoppedError: this gate is closed, or the task is being stopped.
         :raises ClaimLostError: the claim is not ours any more.
-        :raises TooLateToSendError: the permit or its turn is over.
+        :raises TooLateToSendError: the permit or its send slot is over.
         :raises GuardError: the guard has changed its mind since the claim.
         :raises StoreError: the store cannot be used.
         """
@@ -99,7 +98,7 @@ class SendGate:
         ends = (permit.valid_until, permit.send_by, rules.closes_at(now), rules.not_after)
         if now > min(filter(None, ends)):
             self._permit = None
-            self.missed_turns += 1
+            self.missed_slots += 1
             raise TooLateToSendError
         with self._lock:
             if self._closed or self._stop.is_set:
@@ -116,20 +115,19 @@ class SendGate:
             return self._closed
 
     def _valid_permit(self) -> Fence:
-        permit = self._permit
+        permit, now = self._permit, self._now()
         if permit is None:
             return self._request(self.dial)
-        if self._now() < permit.valid_until:
+        if max(now, permit.send_at or now) < permit.valid_until:
             return permit
         return replace(permit, valid_until=self._request(self.dial.unpaced()).valid_until)
 
     def _request(self, dial: Dial) -> Fence:
-        # Turns that a busy machine misses get longer, at the cost of the others, so that each is met in the end.
-        permit = self._request_permit(dial, TURN_LENGTH * 2**self.missed_turns)
+        permit = self._request_permit(dial)
         if permit is None:
             raise ClaimLostError
         return permit
 
-    def _sleep_until(self, turn: datetime | None, before: timedelta = timedelta(0)) -> None:
-        if turn is not None:
-            self._stop.sleep((turn - before - self._now()).total_seconds())
+    def _sleep_until(self, time: datetime | None, before: timedelta = timedelta(0)) -> None:
+        if time is not None:
+            self._stop.sleep((time - before - self._now()).total_seconds())

@@ -7,7 +7,6 @@ import logging
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from datetime import timedelta
 from functools import cached_property
 from typing import TypeVar
 
@@ -36,8 +35,8 @@ T = TypeVar("T")
 
 LAST_ANSWER_TIME = 4.0
 """Seconds that an answer is waited for after an exception has stopped the task: Airflow kills it one second later."""
-_MISSED_TURNS = 8
-"""How many turns, each twice as long as the one before, a busy machine may miss before it has to try again later."""
+_MISSED_SLOTS = 8
+"""How many send slots in a row a busy machine may miss before it has to try again later."""
 
 
 class Sender:
@@ -94,11 +93,11 @@ class Sender:
         :raises CallUnknownError: it may have been taken.
         """
         while True:
-            gate.wait_for_turn()
+            gate.wait_for_slot()
             try:
                 return self._post(gate)
             except TooLateToSendError:
-                if gate.missed_turns > _MISSED_TURNS:
+                if gate.missed_slots > _MISSED_SLOTS:
                     raise
 
     def gate(self, dial: Dial, stop: StopFlag, permit: Fence | None = None) -> SendGate:
@@ -174,7 +173,7 @@ class Sender:
             elif isinstance(answer.exception(), CallNotSentError):
                 self._claims.release(claim, "nothing was sent")
 
-    def _request_permit(self, dial: Dial, turn_length: timedelta) -> Fence | None:
+    def _request_permit(self, dial: Dial) -> Fence | None:
         """Ask for a send permit.
 
         :return: None where the claim is not ours any more.
@@ -182,7 +181,7 @@ class Sender:
         """
         claim = dial.claim
         try:
-            permit = self._claims.fence(claim, dial.asked.new, dial.asked.rules, turn_length=turn_length)
+            permit = self._claims.fence(claim, dial.asked.new, dial.asked.rules)
         except StoreError:
             # Nothing was sent: let a later try dial, if the store can still be told.
             self.record(lambda: self._claims.release(claim, "the store was away"))

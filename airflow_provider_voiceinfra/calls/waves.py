@@ -22,7 +22,7 @@ from airflow_provider_voiceinfra.store.records import Source
 _LOOK_INTERVAL = 2.0
 """Seconds after which it is looked again what became of the other calls, while rows are dialled."""
 _AHEAD = 2.0
-"""Seconds for which turns are taken ahead, where there is a rate."""
+"""Seconds for which send slots are reserved ahead, where there is a rate."""
 _SHORT_WAIT = 10.0
 """Seconds that are waited in the worker where VoiceInfra takes no calls; a longer wait needs none."""
 _LONGEST_NAP = timedelta(minutes=10)

@@ -1,10 +1,12 @@
-"""How much of its limits a connection or a list has used: calls of a day, calls in flight, turns by the second."""
+"""How much of its limits a connection or a list has used: calls of a day, calls in flight, send slots by the second."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from math import floor
 from typing import Any
 
 import sqlalchemy as sa
@@ -14,19 +16,20 @@ from airflow_provider_voiceinfra.store.database import update_last
 from airflow_provider_voiceinfra.store.records import RANG, CallState, Realm
 from airflow_provider_voiceinfra.store.rules import Refusal, Rule, Rules
 
-LONGEST_TURN = timedelta(seconds=5)
-"""How long a dial waits for its turn at most; then it asks again later."""
+LONGEST_WAIT = timedelta(seconds=5)
+"""How far ahead a send slot may be reserved; a call whose slot would be later asks again then."""
 LINES_INTERVAL = timedelta(seconds=10)
 """After which a free line is looked for again."""
-TURN_LENGTH = timedelta(milliseconds=20)
-"""How long a turn lasts usually."""
-_MARGIN = 1.02
-"""Turns are this much further apart than they need be: each may be used so late, and still no second sees more."""
+
+SHORTEST_SLOT = timedelta(milliseconds=20)
+"""How late a POST may begin in its slot at least: threads of a busy machine wake that late."""
+_SPACING = 1.02
+"""Slots are this much further apart than the rate asks for: so POSTs that are late fill no second too much."""
 
 _budget, _call = tables.budget.c, tables.call.c
 
 
-class Budget:
+class RateBudget:
     """What one connection or list has used, in one transaction, which holds its row from here on.
 
     :param environment: of the claims that count.
@@ -105,23 +108,42 @@ class Budget:
         return self._tx.scalar(sa.select(sa.func.count()).select_from(found.subquery())) or 0
 
 
-def take_turn(paced: Sequence[tuple[Budget, float]], now: datetime, length: timedelta) -> datetime | Refusal:
-    """Take a turn to send.
+@dataclass(frozen=True, slots=True)
+class SendSlot:
+    """When one POST may begin.
 
-    :param paced: who gives it, each with its calls per second.
-    :param length: how long it is to last; what is sent in it, no second sees more than the rate.
-    :return: when it is; or the limit, where it would be too far away.
+    :param send_at: the first byte is not written earlier.
+    :param send_by: nor later than this.
     """
-    turn: datetime = max(now, *(budget.next_at for budget, _ in paced))
-    if turn - now > LONGEST_TURN:
-        return Refusal(Rule.PACE, turn, facts={"limit": f"{min(rate for _, rate in paced):g}"})
+
+    send_at: datetime
+    send_by: datetime
+
+
+def reserve_slot(paced: Sequence[tuple[RateBudget, float]], now: datetime) -> SendSlot | Refusal:
+    """Reserve the next send slot: the generic cell rate algorithm (GCRA), without bursts.
+
+    Wherever in their slots POSTs begin, no second sees more than one above the rate.
+
+    :param paced: the budgets that the POST counts against, each with its calls per second.
+    :return: the slot; or the limit, where the slot would be too far ahead.
+    """
+    send_at: datetime = max(now, *(budget.next_at for budget, _ in paced))
+    if send_at - now > LONGEST_WAIT:
+        return Refusal(Rule.PACE, send_at, facts={"limit": f"{min(rate for _, rate in paced):g}"})
     for budget, rate in paced:
-        budget.next_at = turn + timedelta(seconds=_MARGIN / rate) + max(timedelta(0), length - TURN_LENGTH)
-    return turn
+        budget.next_at = send_at + timedelta(seconds=_SPACING / rate)
+    return SendSlot(send_at, send_at + min(_length(rate) for _, rate in paced))
 
 
-def give_back(tx: sa.Connection, row_ids: Collection[int]) -> None:
-    """Count calls no more against the day's limit, because nothing was sent; each is given back once.
+def _length(rate: float) -> timedelta:
+    """Let a POST be half as late as the rate allows; the other half is for the network."""
+    allowed = (floor(rate) + 1) * _SPACING / rate - 1
+    return max(SHORTEST_SLOT, timedelta(seconds=allowed / 2))
+
+
+def refund(tx: sa.Connection, row_ids: Collection[int]) -> None:
+    """Count calls no more against the day's limit, because nothing was sent; each is refunded once.
 
     :param row_ids: of the calls.
     """

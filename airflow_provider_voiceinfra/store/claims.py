@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from airflow_provider_voiceinfra.store import tables
 from airflow_provider_voiceinfra.store.answers import UNSETTLED, record_answers
-from airflow_provider_voiceinfra.store.budget import TURN_LENGTH, give_back
+from airflow_provider_voiceinfra.store.budget import SendSlot, refund
 from airflow_provider_voiceinfra.store.claiming import Claiming, refused_by
 from airflow_provider_voiceinfra.store.clock import read_time, time_of
 from airflow_provider_voiceinfra.store.completions import lock_call_id
@@ -59,12 +59,6 @@ class AtFence:
     claim: Claim
     new: NewCall
     rules: Rules = _NO_RULES
-    turn_length: timedelta = TURN_LENGTH
-
-    def fence(self, now: datetime, turn: object) -> Fence:
-        """Say when it may be sent."""
-        until = now + PERMIT_LIFETIME
-        return Fence(until, turn, turn + self.turn_length) if isinstance(turn, datetime) else Fence(until)
 
 
 class Claims:
@@ -187,16 +181,13 @@ class Claims:
             "number_hash": None,
         }
 
-    def fence(
-        self, claim: Claim, new: NewCall, rules: Rules = _NO_RULES, *, turn_length: timedelta = TURN_LENGTH
-    ) -> Fence | Refused | None:
+    def fence(self, claim: Claim, new: NewCall, rules: Rules = _NO_RULES) -> Fence | Refused | None:
         """Pass the fence: must be called, and give one, right before each POST.
 
         :param new: the call, and ``rules``, as they were when it was claimed.
-        :param turn_length: for how long its turn to send is to last, where there are turns.
         :return: None where the claim is not ours any more; then, and where it is refused, nothing may be sent.
         """
-        return self.fence_all([AtFence(claim, new, rules, turn_length)])[0]
+        return self.fence_all([AtFence(claim, new, rules)])[0]
 
     def fence_all(self, waiting: Sequence[AtFence]) -> list[Fence | Refused | None]:
         """Let several calls pass the fence in one transaction; see :meth:`fence`."""
@@ -223,18 +214,18 @@ class Claims:
     def _fence(self, tx: sa.Connection, look: Look, waiting: Sequence[AtFence]) -> list[Fence | Refused | None]:
         # Anew, where answers were recorded before: a permit is short.
         read_time(tx)
-        met: dict[int, datetime | Refusal | None] = {
+        met: dict[int, SendSlot | Refusal | None] = {
             each.claim.id: look.check_again(each.new, each.rules) for each in waiting
         }
         refused = {each.claim.id: self._refuse(tx, each, met[each.claim.id]) for each in waiting}
         for each in waiting:
             if met[each.claim.id] is None:
-                met[each.claim.id] = turn = look.turn(each.new, each.rules, each.turn_length)
-                refused[each.claim.id] = self._refuse(tx, each, turn)
+                met[each.claim.id] = slot = look.reserve_slot(each.new, each.rules)
+                refused[each.claim.id] = self._refuse(tx, each, slot)
         going = [each.claim for each in waiting if not isinstance(met[each.claim.id], Refusal)]
         passed = self._pass(tx, going, look.now + CLAIM_LIFETIME)
         return [
-            each.fence(look.now, met[each.claim.id]) if each.claim.id in passed else refused[each.claim.id]
+            _permit(look.now, met[each.claim.id]) if each.claim.id in passed else refused[each.claim.id]
             for each in waiting
         ]
 
@@ -257,7 +248,7 @@ class Claims:
         record_event(tx, at.claim.id, met.rule.state, rule=met.rule, asked_by=asker(at.new))
         record_requester(tx, at.claim.id, at.new.source)
         if met.rule is not Rule.PACE:
-            # Who took a turn in vain holds the budget's row, after which nothing else is locked.
+            # Who was given no slot holds the budget's row, after which nothing else is locked.
             recover(tx, Party.of(at.new))
         refused = Refused(at.claim.ref, met.rule.state, met)
         refuse_row(tx, at.new, refused)
@@ -284,7 +275,7 @@ class Claims:
             ours = {"state": CallState.RELEASED, "holds_key": False}
             released = [pair for pair in claims if self._update_own(tx, pair[0], CallState.CLAIMED, **ours)]
             ids = {claim.id for claim, _ in released}
-            give_back(tx, ids)
+            refund(tx, ids)
             record_events(tx, "released", {claim_id: {"why": why} for claim_id in ids})
             recover_all(tx, {claim.party for claim, _ in released})
             make_due(tx, [row for _, row in released if row is not None], due_at or time_of(tx))
@@ -372,7 +363,7 @@ class Claims:
         """End a claim under which nobody was called: it counts against no limit."""
         ended = self._update_own(tx, claim, only, **values)
         if ended:
-            give_back(tx, [claim.id])
+            refund(tx, [claim.id])
         return ended
 
     @staticmethod
@@ -381,3 +372,8 @@ class Claims:
         if only is not None:
             condition.append(tables.call.c.state == only)
         return tx.execute(sa.update(tables.call).where(*condition).values(**values)).rowcount == 1
+
+
+def _permit(now: datetime, met: object) -> Fence:
+    until = now + PERMIT_LIFETIME
+    return Fence(until, met.send_at, met.send_by) if isinstance(met, SendSlot) else Fence(until)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import cached_property
 
 import sqlalchemy as sa
 
 from airflow_provider_voiceinfra.store import tables
-from airflow_provider_voiceinfra.store.budget import Budget, take_turn
+from airflow_provider_voiceinfra.store.budget import RateBudget, SendSlot, reserve_slot
 from airflow_provider_voiceinfra.store.clock import read_time, time_of
 from airflow_provider_voiceinfra.store.do_not_call import DoNotCall, hash_number
 from airflow_provider_voiceinfra.store.holds import Scope, find_holds
@@ -45,7 +45,7 @@ class Look:
         self._asked = asked
         self._held = find_holds(tx, environment) if asked else []
         self._listed = do_not_call.among(tx, {each.new.to_number for each in asked})
-        self._budgets: dict[tuple[Realm, str], Budget] = {}
+        self._budgets: dict[tuple[Realm, str], RateBudget] = {}
 
     @property
     def now(self) -> datetime:
@@ -83,14 +83,14 @@ class Look:
         held = self._on_hold(new, rules)
         return held or (None if by_time is None else _too_late(by_time, rules))
 
-    def turn(self, new: NewCall, rules: Rules, length: timedelta) -> datetime | Refusal | None:
-        """Take a turn to send, which the connection and the list have to give; see :func:`.budget.take_turn`."""
+    def reserve_slot(self, new: NewCall, rules: Rules) -> SendSlot | Refusal | None:
+        """Reserve a send slot by the rates of the connection and the list; None where there is no rate."""
         rates = {new.conn_id: rules.calls_per_second, new.list_id: rules.list_calls_per_second}
         paced = [(self._budget(new, name), rate) for name, rate in rates.items() if name is not None and rate]
         if not paced:
             return None
-        turn = self.check_again(new, rules) or take_turn(paced, self.now, length)
-        return _too_late(turn, rules) if isinstance(turn, Refusal) else turn
+        slot = self.check_again(new, rules) or reserve_slot(paced, self.now)
+        return _too_late(slot, rules) if isinstance(slot, Refusal) else slot
 
     def write(self) -> None:
         """Write what was counted. To be called last: whoever counts holds rows that many share."""
@@ -103,10 +103,10 @@ class Look:
         if to_lock:
             lock_all(self._tx, (("number", self._environment, *number) for number in to_lock))
 
-    def _budget(self, new: NewCall, name: str) -> Budget:
+    def _budget(self, new: NewCall, name: str) -> RateBudget:
         which = (new.realm, name)
         if which not in self._budgets:
-            self._budgets[which] = Budget(self._tx, self._environment, *which, self.now)
+            self._budgets[which] = RateBudget(self._tx, self._environment, *which, self.now)
             read_time(self._tx)
         return self._budgets[which]
 

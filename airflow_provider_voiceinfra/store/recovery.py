@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 
 from airflow_provider_voiceinfra.store import tables
-from airflow_provider_voiceinfra.store.budget import give_back
+from airflow_provider_voiceinfra.store.budget import refund
 from airflow_provider_voiceinfra.store.clock import time_of
 from airflow_provider_voiceinfra.store.completed_calls import add_completed
 from airflow_provider_voiceinfra.store.completion_body import stored_completion
@@ -108,7 +108,7 @@ def _expire(tx: sa.Connection, party: Party) -> None:
         for row_id in gone:
             record_event(tx, row_id, str(values["state"]), why="its owner is gone")
         if gone and values["state"] == CallState.RELEASED:
-            give_back(tx, gone)
+            refund(tx, gone)
 
 
 def candidates(tx: sa.Connection, ref: str, environment: str) -> Candidates:

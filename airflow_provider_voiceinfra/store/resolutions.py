@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from airflow_provider_voiceinfra.same_number import Named, compare
 from airflow_provider_voiceinfra.store import tables
-from airflow_provider_voiceinfra.store.budget import give_back
+from airflow_provider_voiceinfra.store.budget import refund
 from airflow_provider_voiceinfra.store.completions import lock_call_id, settle
 from airflow_provider_voiceinfra.store.database import Database
 from airflow_provider_voiceinfra.store.errors import StoreError
@@ -58,7 +58,7 @@ class Resolutions:
         """
         with self._database.write() as tx:
             row = self._unknown(tx, ref)
-            give_back(tx, [row.id])
+            refund(tx, [row.id])
             self._resolve(tx, row, actor, state=CallState.NOT_PLACED, holds_key=False)
 
     def candidates(self, ref: str) -> Candidates:

@@ -114,8 +114,8 @@ class Fence:
     """A send permit.
 
     :param valid_until: the first byte may be written until then; see :data:`PERMIT_LIFETIME`.
-    :param send_at: when the POST's turn is, by ``calls_per_second``; None for at once.
-    :param send_by: when its turn is over.
+    :param send_at: when the POST's send slot begins, by ``calls_per_second``; None for at once.
+    :param send_by: when its slot ends.
     """
 
     valid_until: datetime

@@ -335,7 +335,7 @@ budget = sa.Table(
     sa.Column("name", sa.String(250), primary_key=True),
     sa.Column("day", sa.String(10), nullable=False),
     sa.Column("calls", sa.Integer, nullable=False),
-    # The next turn, by calls_per_second.
+    # The next send slot, by calls_per_second.
     sa.Column("next_at", UtcDateTime, nullable=False),
 )
 

@@ -115,14 +115,14 @@ def _times(sandbox: SandboxProcess, rows: int | None = None) -> list[float]:
 
 
 def _pace(_: int) -> bool:
-    """Keep a rate: no second sees more, and hardly less."""
+    """Keep a rate: no second sees more than one above it, and on average almost as many."""
     with _sqlite() as store_url:
         times = _dialled(store_url, 30 * PACE, PACE)
     most, kept = most_in(1.0, times), rate(times)
     print(f"\n| calls_per_second={PACE} | most in any second | calls/s | of {PACE} |\n|---|---|---|---|")
     print(f"| {len(times)} rows | {most} | {kept:.2f} | {kept / PACE:.3f} |", flush=True)
     what = f"calls_per_second={PACE}: most in any second"
-    steady = found(what, most, "calls", bar=f"≤ {PACE}", holds=most <= PACE)
+    steady = found(what, most, "calls", bar=f"≤ {PACE + 1}", holds=most <= PACE + 1)
     bar = f"≥ {0.97 * PACE:g}"
     return found("the same: on average", kept, "a second", bar=bar, holds=kept >= 0.97 * PACE) and steady
 

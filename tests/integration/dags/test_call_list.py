@@ -440,7 +440,8 @@ def test_no_faster_than_calls_per_second(run_list, voiceinfra):
     run = run_list(calls=people(12), max_in_flight=12, calls_per_second=10)
     assert run.xcom("call")["answered"] == 12
     times = sorted(dial.at for dial in voiceinfra.dials)
-    assert min(b - a for a, b in zip(times, times[10:], strict=False)) >= timedelta(seconds=1)
+    # Any second sees one more at most.
+    assert min(b - a for a, b in zip(times, times[11:], strict=False)) >= timedelta(seconds=1)
 
 
 def test_a_plan_calls_nobody_and_says_what_would_happen_and_when(run_list, voiceinfra, warehouse):

@@ -9,6 +9,7 @@ from airflow_provider_voiceinfra.calls.api import VoiceInfraApi
 from airflow_provider_voiceinfra.calls.dialing import Dialer
 from airflow_provider_voiceinfra.calls.intent import CallIntent
 from airflow_provider_voiceinfra.calls.keys import own_key, task_key
+from airflow_provider_voiceinfra.calls.limits import Limits
 from airflow_provider_voiceinfra.calls.request import CallRequest
 from airflow_provider_voiceinfra.calls.transport import Timeouts
 from airflow_provider_voiceinfra.store.call_store import CallStore
@@ -74,7 +75,7 @@ def shows_no_secret(text: str) -> bool:
 
 def dialer(store: CallStore, url: str, **options: Any) -> Dialer:
     """Who places calls at a server; patient enough for a busy machine."""
-    ours = account(url)
+    ours = account(url, limits=options.pop("limits", Limits()))
     api = VoiceInfraApi(ours, timeouts=options.pop("timeouts", Timeouts(connect=30, read=30, body=30)))
     return Dialer(store, ours, api=api, **options)
 

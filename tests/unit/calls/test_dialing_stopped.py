@@ -10,10 +10,12 @@ import pytest
 
 from airflow_provider_voiceinfra.calls import sending
 from airflow_provider_voiceinfra.calls.errors import CallUnknownError, VoiceInfraError
+from airflow_provider_voiceinfra.calls.limits import Limits
 from airflow_provider_voiceinfra.calls.refusals import CallOnHoldError
 from airflow_provider_voiceinfra.calls.send_gate import Dial
 from airflow_provider_voiceinfra.calls.stop import StopFlag
-from airflow_provider_voiceinfra.store import sqlite
+from airflow_provider_voiceinfra.store import clock, sqlite
+from airflow_provider_voiceinfra.store.claims import AtFence
 from airflow_provider_voiceinfra.store.errors import StoreError
 from tests.unit.calls.outage import Outage
 from tests.unit.calls.samples import dialer, intent, only_call
@@ -178,6 +180,37 @@ def test_a_pause_that_comes_while_the_connection_is_made_lets_nothing_be_sent(st
         pausing.join()
         assert server.requests == []
     assert only_call(store).state == "waiting"
+
+
+def claimed(store, ours, key):
+    what = intent(key)
+    asked = ours.ask(what)
+    return Dial(store.claims.take(asked.new, asked.rules), what.request, asked)
+
+
+def test_a_post_that_has_missed_its_send_slot_is_sent_in_another_one(store):
+    with wire(queued) as server:
+        ours = dialer(store, server.url, limits=Limits(calls_per_second=2))
+        dial = claimed(store, ours, "late")
+        permit = store.claims.fence(dial.claim, dial.asked.new, dial.asked.rules)
+        with clock.shift(timedelta(seconds=1)):
+            assert permit.send_by < store.database.clock.now() < permit.valid_until
+            gate = ours.sender.gate(dial, StopFlag(), permit)
+            assert ours.sender.attempt(gate) == "call-1"
+    assert gate.missed_slots == 1
+    assert len(server.requests) == 1
+
+
+def test_a_permit_that_ends_before_its_send_slot_is_renewed_in_time(store, monkeypatch):
+    monkeypatch.setattr("airflow_provider_voiceinfra.store.claims.PERMIT_LIFETIME", timedelta(seconds=0.8))
+    ours = dialer(store, "http://127.0.0.1:9", limits=Limits(calls_per_second=1))
+    dials = [claimed(store, ours, key) for key in ("first", "second")]
+    _, permit = store.claims.fence_all([AtFence(each.claim, each.asked.new, each.asked.rules) for each in dials])
+    assert permit.send_at > permit.valid_until
+    gate = ours.sender.gate(dials[1], StopFlag(), permit)
+    gate.wait_for_slot()
+    gate()
+    assert gate.missed_slots == 0
 
 
 def test_a_permit_that_was_not_used_at_once_is_asked_for_again(store, monkeypatch):

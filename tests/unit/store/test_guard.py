@@ -11,9 +11,10 @@ import pytest
 import sqlalchemy as sa
 
 from airflow_provider_voiceinfra.store import clock, tables
+from airflow_provider_voiceinfra.store.claims import AtFence
 from airflow_provider_voiceinfra.store.holds import Scope
 from airflow_provider_voiceinfra.store.records import Claim, Held, HeldBy, Source
-from airflow_provider_voiceinfra.store.rules import Fence, Refusal, Refused, Rule, Rules
+from airflow_provider_voiceinfra.store.rules import Asked, Fence, Refusal, Refused, Rule, Rules
 from tests.unit.store.samples import NUMBER, deliver, events, make_old, new_call, queued, rows, state
 
 OTHER = "+14155550177"
@@ -279,34 +280,39 @@ def test_a_retry_finds_each_attempt_that_was_placed(store):
     assert isinstance(attempt(store, 3), Claim)
 
 
-# -- turns
+# -- send slots
 
 
-def test_posts_take_turns(store):
+def permits(store, rules, keys):
+    """Let calls ask together for send permits."""
+    calls = [new_call(f"{key}", to_number=f"+1212{2_000_000 + key}") for key in keys]
+    claims = store.claims.take_all([Asked(call, rules) for call in calls])
+    return store.claims.fence_all([AtFence(claim, call, rules) for claim, call in zip(claims, calls, strict=True)])
+
+
+@pytest.mark.parametrize("rate", [0.4, 0.99, 1, 2.5, 7, 20, 49, 60, 300])
+def test_no_second_sees_more_than_one_above_the_rate_however_late_posts_are(store, rate):
+    granted = permits(store, Rules(calls_per_second=rate), range(int(3 * rate) + 1))
+    for index, last in enumerate(granted):
+        # The others as late as they may, and the last one as early. Times are rounded.
+        since = last.send_at - timedelta(seconds=0.9999)
+        late = [each for each in granted[:index] if each.send_by > since]
+        assert len(late) + 1 <= rate + 1
+    took = (granted[-1].send_at - granted[0].send_at).total_seconds()
+    assert (len(granted) - 1) / took >= 0.98 * rate
+    assert all(each.send_by - each.send_at > timedelta(milliseconds=19) for each in granted)
+
+
+def test_posts_that_are_far_apart_get_slots_at_once_and_save_none_up(store):
     rules = Rules(calls_per_second=2)
-    turns, told = [], []
-    for index in range(4):
-        call = new_call(f"{index}", to_number=number(index))
-        turns.append(store.claims.fence(store.claims.take(call, rules), call, rules).send_at)
-        told.append(datetime.now(UTC))
-    gaps = [(after - before).total_seconds() for before, after in itertools.pairwise(turns)]
-    # One that is asked for late, as on a busy machine, is at once.
-    at_once = [turn <= now for turn, now in zip(turns[1:], told[1:], strict=True)]
-    assert all(gap >= 0.5 and (gap < 0.6 or now) for gap, now in zip(gaps, at_once, strict=True)), gaps
+    permits(store, rules, [1])
+    with clock.shift(timedelta(seconds=10)):
+        first, second, third = (each.send_at for each in permits(store, rules, range(10, 13)))
+        assert first <= datetime.now(UTC) + timedelta(seconds=10)
+    assert second - first == third - second == timedelta(seconds=0.51)
 
 
-def test_who_is_slow_gets_a_longer_turn_and_still_no_second_sees_more(store):
-    rules = Rules(calls_per_second=2)
-    fences = []
-    for index, length in enumerate((0.02, 0.64, 0.02)):
-        call = new_call(f"{index}", to_number=number(index))
-        claim = store.claims.take(call, rules)
-        fences.append(store.claims.fence(claim, call, rules, turn_length=timedelta(seconds=length)))
-    assert (fences[1].send_by - fences[1].send_at).total_seconds() == 0.64
-    assert (fences[2].send_at - fences[1].send_by).total_seconds() >= 0.49
-
-
-def test_a_turn_that_is_far_away_is_not_waited_for(store):
+def test_a_slot_that_is_far_ahead_is_not_waited_for(store):
     rules = Rules(calls_per_second=0.1)
     taken = []
     for index in range(2):
