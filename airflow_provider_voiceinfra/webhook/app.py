@@ -16,18 +16,17 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from airflow_provider_voiceinfra.store.call_store import CallStore
 from airflow_provider_voiceinfra.store.delivery import Delivery
 from airflow_provider_voiceinfra.webhook import signature
+from airflow_provider_voiceinfra.webhook.delivery_buffer import DeliveryBuffer, NotStoredError
 from airflow_provider_voiceinfra.webhook.environment import Settings
 from airflow_provider_voiceinfra.webhook.forwarder import Forwarder
 from airflow_provider_voiceinfra.webhook.health import Gauges, Health
-from airflow_provider_voiceinfra.webhook.keeper import Keeper, NotKeptError
 from airflow_provider_voiceinfra.webhook.metrics import PREFIX, Metrics, NoMetrics
+from airflow_provider_voiceinfra.webhook.rejection_counter import RejectionCounter
 from airflow_provider_voiceinfra.webhook.request_body import MAX_WEBHOOK_BYTES, Bodies, BodyError
 from airflow_provider_voiceinfra.webhook.secrets import WebhookSecrets
 from airflow_provider_voiceinfra.webhook.spool import Spool
-from airflow_provider_voiceinfra.webhook.tally import Tally
 from airflow_provider_voiceinfra.webhook.unserved import UnservedCalls
 from airflow_provider_voiceinfra.webhook.verification import Verdict, Verification
-from airflow_provider_voiceinfra.webhook.writers import ThreadWriter, Writer
 
 DEFAULT_CONN_ID = "voiceinfra_default"
 _FORWARDED = tuple((name.encode(), name) for name in ("content-type", "x-voiceinfra-event", "x-voiceinfra-signature"))
@@ -44,10 +43,10 @@ class Webhook:
     """
 
     def __init__(
-        self, conn_id: str, keeper: Keeper, verification: Verification, bodies: Bodies, metrics: Metrics
+        self, conn_id: str, buffer: DeliveryBuffer, verification: Verification, bodies: Bodies, metrics: Metrics
     ) -> None:
         self._conn_id = conn_id
-        self._keeper = keeper
+        self._buffer = buffer
         self._verification = verification
         self._bodies = bodies
         self._metrics = metrics
@@ -59,8 +58,8 @@ class Webhook:
         except BodyError as error:
             self._metrics.incr(f"{PREFIX}.refused.{error.reason}")
             status = error.status
-        except NotKeptError:
-            self._metrics.incr(f"{PREFIX}.refused.not_kept")
+        except NotStoredError:
+            self._metrics.incr(f"{PREFIX}.refused.not_stored")
             status = HTTPStatus.SERVICE_UNAVAILABLE
         await send({"type": "http.response.start", "status": int(status), "headers": _EMPTY})
         await send({"type": "http.response.body"})
@@ -72,7 +71,7 @@ class Webhook:
             verdict = await run_in_threadpool(self._verification.judge, self._conn_id, body, signed)
             if verdict is not Verdict.TAKEN:
                 return ANSWERS[verdict]
-        await self._keeper.keep(Delivery.read(self._conn_id, datetime.now(UTC), body, forwarded(headers)))
+        await self._buffer.add(Delivery.read(self._conn_id, datetime.now(UTC), body, forwarded(headers)))
         return HTTPStatus.OK
 
 
@@ -88,7 +87,6 @@ class Receiver:
     :param conn_ids: the connections that have a webhook here; for any other, nothing is looked up.
     :param max_bytes: of a webhook's body; more is not read.
     :param spool: None where there is no disk that outlives the process.
-    :param writer: brings deliveries into the store; by default in a thread.
     """
 
     def __init__(
@@ -100,24 +98,23 @@ class Receiver:
         max_bytes: int = MAX_WEBHOOK_BYTES,
         spool: Spool | None = None,
         metrics: Metrics | None = None,
-        writer: Writer | None = None,
     ) -> None:
         metrics = NoMetrics() if metrics is None else metrics
-        self._keeper = Keeper(store, writer or ThreadWriter(store), spool, metrics)
+        self._buffer = DeliveryBuffer(store, spool, metrics)
         verification = Verification(secrets, metrics)
         bodies = Bodies(max_bytes)
-        endpoints = {each: Webhook(each, self._keeper, verification, bodies, metrics) for each in sorted(conn_ids)}
+        endpoints = {each: Webhook(each, self._buffer, verification, bodies, metrics) for each in sorted(conn_ids)}
         self.webhooks = {f"/webhook/{conn_id}": endpoint for conn_id, endpoint in endpoints.items()}
         if DEFAULT_CONN_ID in endpoints:
             self.webhooks["/webhook"] = endpoints[DEFAULT_CONN_ID]
         # As some write it; a redirect might not be followed.
         self.webhooks |= {f"{path}/": endpoint for path, endpoint in self.webhooks.items()}
-        self._health = Health(self._keeper, secrets, conn_ids)
+        self._health = Health(self._buffer, secrets, conn_ids)
         self._loops = (
-            self._keeper.run,
+            self._buffer.run,
             Forwarder(store.forwards).run,
             Gauges(self._health, metrics).run,
-            Tally(verification, store.refusals).run,
+            RejectionCounter(verification, store.refusals).run,
             UnservedCalls(store.connections, conn_ids).run,
         )
 
@@ -129,7 +126,6 @@ class Receiver:
         look_up: Callable[[str], Sequence[str]],
         *,
         metrics: Metrics | None = None,
-        writer: Writer | None = None,
     ) -> Receiver:
         """Make one as the settings say.
 
@@ -142,7 +138,6 @@ class Receiver:
             max_bytes=settings.max_webhook_bytes,
             spool=settings.spool,
             metrics=metrics,
-            writer=writer,
         )
 
     @property
@@ -153,8 +148,7 @@ class Receiver:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Look after the spool and the outbox; what was taken is finished at the end."""
-        await self._keeper.start()
+        """Run what empties the spool and the outbox; at the end, store what was accepted."""
         tasks = [asyncio.create_task(run()) for run in self._loops]
         try:
             yield

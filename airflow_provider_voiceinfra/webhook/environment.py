@@ -14,7 +14,6 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from airflow_provider_voiceinfra.extra_fields import webhook_secrets
@@ -52,17 +51,13 @@ class Settings:
 
     def open_store(self) -> CallStore:
         """Give the store that webhooks go to."""
-        return CallStore(self.call_store, **self.store_options)
-
-    @property
-    def store_options(self) -> dict[str, Any]:
-        """What the store does with webhooks, besides keeping them."""
-        return {
-            "forward_to": self.forward_to,
-            "opt_out_field": self.opt_out_field,
-            "hash_do_not_call": self.hash_do_not_call,
-            "extracted_field": self.extracted_field,
-        }
+        return CallStore(
+            self.call_store,
+            forward_to=self.forward_to,
+            opt_out_field=self.opt_out_field,
+            hash_do_not_call=self.hash_do_not_call,
+            extracted_field=self.extracted_field,
+        )
 
 
 def settings() -> Settings:

@@ -50,7 +50,7 @@ class Forwarder:
         try:
             return await asyncio.get_running_loop().run_in_executor(self._threads, self._forwards.due)
         except StoreError:
-            # The keeper says so already.
+            # The delivery buffer logs it.
             return set()
 
     async def _send(self, url: str) -> None:

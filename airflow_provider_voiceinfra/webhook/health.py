@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from airflow_provider_voiceinfra.store.errors import StoreError
-from airflow_provider_voiceinfra.webhook.keeper import Keeper
+from airflow_provider_voiceinfra.webhook.delivery_buffer import DeliveryBuffer
 from airflow_provider_voiceinfra.webhook.metrics import PREFIX, Metrics
 from airflow_provider_voiceinfra.webhook.secrets import SecretMissingError, WebhookSecrets
 from airflow_provider_voiceinfra.webhook.spool_folder import SpoolError
@@ -31,8 +31,8 @@ class Health:
     :param conn_ids: the connections that have a webhook here.
     """
 
-    def __init__(self, keeper: Keeper, secrets: WebhookSecrets, conn_ids: Collection[str]) -> None:
-        self._keeper = keeper
+    def __init__(self, buffer: DeliveryBuffer, secrets: WebhookSecrets, conn_ids: Collection[str]) -> None:
+        self._buffer = buffer
         self._secrets = secrets
         self._conn_ids = conn_ids
         # How the spool was found, and what is wrong with it.
@@ -79,7 +79,7 @@ class Health:
     def _look(self) -> dict[str, Any]:
         # Before the store, which may not answer for long.
         self._spool, self._reasons = self._look_at_spool()
-        store = self._keeper.store
+        store = self._buffer.store
         try:
             store.check_writing()
             oldest = store.calls.oldest_open()
@@ -93,12 +93,12 @@ class Health:
         webhooks = {conn_id: self._secret(conn_id) for conn_id in sorted(self._conn_ids)}
         reasons += [f"{said}: {conn_id}" for conn_id, said in webhooks.items() if said != "ok"]
         # Where both can be written again, what happened a moment ago tells nothing.
-        nowhere = self._keeper.keeps_nothing and not store == spool["state"] == "ok"
+        nowhere = self._buffer.has_failed and not store == spool["state"] == "ok"
         can_take = "ok" in {store, spool["state"]} and "ok" in webhooks.values() and not nowhere
         if store != "ok":
             reasons.insert(0, f"the call store {store}{': webhooks go to the spool' if can_take else ''}")
         if nowhere:
-            reasons.insert(0, "the latest webhook was kept neither in the call store nor on the spool")
+            reasons.insert(0, "the latest webhook could be stored neither in the call store nor on the spool")
         status = UNAVAILABLE if not can_take else DEGRADED if reasons else "ok"
         return {
             "status": status,
@@ -111,18 +111,18 @@ class Health:
         }
 
     def _look_at_spool(self) -> tuple[dict[str, Any], list[str]]:
-        spool = self._keeper.spool
+        spool = self._buffer.spool
         if spool is None:
             return {"state": "none"}, []
         try:
-            self._keeper.check_spool(spool)
+            spool.check()
             depth, set_aside = spool.depth(), spool.set_aside()
         except (SpoolError, OSError) as error:
             why = error.why if isinstance(error, SpoolError) else f"cannot be read: {error.strerror}"
             return {"state": why}, [f"the spool {why}"]
         reasons = [f"files of the spool are set aside, see the log: {len(set_aside)}"] if set_aside else []
-        if self._keeper.trouble:
-            reasons.append(f"the spool cannot be emptied: {self._keeper.trouble}")
+        if spool.error:
+            reasons.append(f"the spool cannot be emptied: {spool.error}")
         return {"state": "ok"} | asdict(depth) | {"set_aside": len(set_aside)}, reasons
 
     def _secret(self, conn_id: str) -> str:

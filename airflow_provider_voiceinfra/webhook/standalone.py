@@ -9,12 +9,10 @@ from starlette.types import ASGIApp
 
 from airflow_provider_voiceinfra.webhook.app import Receiver, create_app
 from airflow_provider_voiceinfra.webhook.environment import connection_secrets, settings
-from airflow_provider_voiceinfra.webhook.writers import ProcessWriter
 
 
 def app() -> ASGIApp:
     """Make the application; its paths begin with ``/voiceinfra``."""
     found = settings()
-    store = found.open_store()
-    receiver = Receiver.configured(found, store, connection_secrets, writer=ProcessWriter(store, found.store_options))
+    receiver = Receiver.configured(found, found.open_store(), connection_secrets)
     return create_app(receiver, path="/voiceinfra")

@@ -76,6 +76,12 @@ def test_several_workers_share_a_store(receiver, store_url):
     assert len(CallStore(store_url).completions.outcomes([f"call_{number}" for number in range(40)])) == 40
 
 
+def test_a_receiver_is_one_process(receiver):
+    served = receiver()
+    assert post(served, "call_1").status_code == 200
+    assert psutil.Process(served.process.pid).children(recursive=True) == []
+
+
 def test_a_missing_secret_is_told_at_the_start(store_url):
     environment = os.environ | {"AIRFLOW__VOICEINFRA__CALL_STORE": store_url, "AIRFLOW_CONN_VOICEINFRA_DEFAULT": ""}
     command = [sys.executable, "-m", "airflow_provider_voiceinfra", "receiver", "--port=0"]
@@ -92,7 +98,8 @@ def test_when_it_is_stopped_it_ends_by_itself(receiver):
     assert psutil.wait_procs(children, timeout=30)[1] == []
 
 
-def test_what_it_accepted_is_answered_when_it_is_stopped(receiver, store_url):
+@pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGINT])
+def test_what_it_accepted_is_answered_when_it_is_stopped(receiver, store_url, stop):
     served = receiver()
     answers = []
     senders = [
@@ -101,7 +108,7 @@ def test_what_it_accepted_is_answered_when_it_is_stopped(receiver, store_url):
     ]
     for sender in senders:
         sender.start()
-    served.process.send_signal(signal.SIGTERM)
+    served.process.send_signal(stop)
     for sender in senders:
         sender.join()
     stored = CallStore(store_url).completions.outcomes([f"call_{number}" for number in range(20)])

@@ -35,7 +35,7 @@ from tests.benchmarks.receiver.webhooks import write_requests
 from tests.postgres import find_binaries, running
 
 ROUNDS = 3
-RATIO, P99_MS, CLAIM_P99_MS = 0.45, 30, 250
+PER_SECOND, P99_MS, CLAIM_P99_MS = 2_000, 30, 250
 """The bars of the receiver on SQLite."""
 REQUESTS = 150_000
 """More than are sent in a round: each id comes once."""
@@ -60,8 +60,10 @@ def serving_bare() -> Iterator[str]:
                 requests.post("http://127.0.0.1:18089/voiceinfra/webhook", data=b"", timeout=10)
                 break
             time.sleep(0.02)
-        yield "http://127.0.0.1:18089/voiceinfra/webhook"
-        process.terminate()
+        try:
+            yield "http://127.0.0.1:18089/voiceinfra/webhook"
+        finally:
+            process.terminate()
 
 
 def measure_bare(requests_file: Path) -> Load:
@@ -98,7 +100,7 @@ def _note(store: str, per_second: float, baseline: float, p99: float, claim_p99:
         *(f"webhooks kept, fsync before each answer, {store}", per_second, "a second"),
         beside="a bare route that keeps nothing",
         than=baseline,
-        **_bar(store, f"≥ {RATIO} times", holds=per_second >= RATIO * baseline),
+        **_bar(store, f"≥ {PER_SECOND:,} a second", holds=per_second >= PER_SECOND),
     )
     what = f"from a webhook to its 200, {CONNECTIONS} at a time, {store}"
     found(what, p99, "ms, p99", **_bar(store, f"≤ {P99_MS} ms", holds=p99 <= P99_MS))

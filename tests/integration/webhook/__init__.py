@@ -1,1 +1,1 @@
-"""Tests of the receiver with writers that are killed."""
+"""Tests of the spool, with real receivers and files that go wrong."""

@@ -14,7 +14,7 @@ import requests
 
 from airflow_provider_voiceinfra.store import tables
 from airflow_provider_voiceinfra.store.call_store import CallStore
-from airflow_provider_voiceinfra.webhook import request_body, tally
+from airflow_provider_voiceinfra.webhook import rejection_counter, request_body
 from tests.unit.webhook.conftest import body, count, post, sign
 
 SECRETS = {"voiceinfra_default": ["s3cret"], "second": ["other"], "keyless": []}
@@ -27,7 +27,7 @@ def looked_up():
 
 @pytest.fixture
 def url(store, looked_up, serving, monkeypatch):
-    monkeypatch.setattr(tally, "INTERVAL", 0.02)
+    monkeypatch.setattr(rejection_counter, "INTERVAL", 0.02)
 
     class LookUp(dict):
         def __getitem__(self, conn_id):
@@ -156,6 +156,14 @@ def test_no_log_repeats_what_was_said(url, caplog):
     assert "call_1" in caplog.text
     assert "my secret" not in caplog.text
     assert "4155550100" not in caplog.text
+
+
+def test_what_became_of_each_webhook_is_counted(serving, store, figures):
+    with serving(store) as url:
+        for content in (body(), body(), body(summary="other"), b"strange"):
+            assert post(url, content).status_code == 200
+    counted = {name.rpartition(".")[2]: count for name, count in figures.items() if "webhooks" in name and count}
+    assert counted == {"new": 1, "duplicate": 1, "conflict": 1, "quarantined": 1}
 
 
 def test_refused_webhooks_are_counted_for_those_who_wait_in_vain(url, store):

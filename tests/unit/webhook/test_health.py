@@ -10,8 +10,8 @@ import sqlalchemy as sa
 
 from airflow_provider_voiceinfra.store import tables
 from airflow_provider_voiceinfra.webhook import health as health_module
+from airflow_provider_voiceinfra.webhook.delivery_buffer import DeliveryBuffer
 from airflow_provider_voiceinfra.webhook.health import Health
-from airflow_provider_voiceinfra.webhook.keeper import Keeper
 from airflow_provider_voiceinfra.webhook.secrets import WebhookSecrets
 from airflow_provider_voiceinfra.webhook.spool import Spool
 from tests.unit.store.samples import deliver, queued
@@ -135,7 +135,7 @@ def test_strangers_who_ask_do_not_keep_the_store_busy(serving, store, looks):
 def test_who_asks_in_the_moment_in_which_a_look_ends_is_served_by_it_too(store, looks, figures):
     async def ask_in_each_turn():
         found = Health(
-            Keeper(store, None, None, figures), WebhookSecrets(lambda _: ["s"]), ["voiceinfra_default"]
+            DeliveryBuffer(store, None, figures), WebhookSecrets(lambda _: ["s"]), ["voiceinfra_default"]
         ).found
         first = asyncio.create_task(found())
         others = []

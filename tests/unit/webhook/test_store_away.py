@@ -8,19 +8,20 @@ import threading
 import time
 
 import pytest
+import requests
 
 from airflow_provider_voiceinfra.store import tables
 from airflow_provider_voiceinfra.store.call_store import CallStore
+from airflow_provider_voiceinfra.webhook import delivery_buffer
 from airflow_provider_voiceinfra.webhook import health as health_module
-from airflow_provider_voiceinfra.webhook import keeper
 from airflow_provider_voiceinfra.webhook.spool import Spool
 from tests.unit.webhook.conftest import body, count, health, post, wait_until
 
 
 @pytest.fixture(autouse=True)
 def quickly(monkeypatch):
-    monkeypatch.setattr(keeper, "PATIENCE", 0.3)
-    monkeypatch.setattr(keeper, "DRAIN_INTERVAL", 0.02)
+    monkeypatch.setattr(delivery_buffer, "STORE_TIMEOUT", 0.3)
+    monkeypatch.setattr(delivery_buffer, "DRAIN_INTERVAL", 0.02)
     monkeypatch.setattr(health_module, "_FRESH", -1.0)
 
 
@@ -96,6 +97,87 @@ def test_a_store_that_hangs_keeps_nobody_waiting(serving, spool, database):
         assert store.calls.completion("call_1").outcome == "answered"
 
 
+def test_a_store_that_hangs_is_waited_for_once_and_does_not_stop_the_event_loop(serving, spool, store, monkeypatch):
+    begun, go_on, batches = threading.Event(), threading.Event(), []
+    keep = store.deliveries.keep
+
+    def hanging(deliveries):
+        batches.append(deliveries)
+        begun.set()
+        go_on.wait(60)
+        return keep(deliveries)
+
+    monkeypatch.setattr(store.deliveries, "keep", hanging)
+    monkeypatch.setattr(delivery_buffer, "DRAIN_INTERVAL", 60)
+    with serving(store, spool=spool) as url:
+        sender = threading.Thread(target=post, args=(url, body("call_1")))
+        sender.start()
+        assert begun.wait(10)
+        assert requests.get(f"{url}/nothing", timeout=10).status_code == 404
+        sender.join()
+        assert post(url, body("call_2")).status_code == 200
+        assert len(batches) == 1
+        assert spool.depth().deliveries == 2
+        go_on.set()
+
+
+def test_a_store_that_is_back_is_used_again_however_many_webhooks_come(serving, spool, database, monkeypatch, caplog):
+    store, drain = CallStore(f"sqlite:///{database}"), spool.drain
+    senders = []
+
+    def drain_while_another_one_comes(keep):
+        drain(keep)
+        if "The call store is back" not in caplog.text:
+            senders.append(threading.Thread(target=post, args=(url, body(f"call_{len(senders)}"))))
+            senders[-1].start()
+            # It is on the spool by now, unless it waits for the end of the draining.
+            senders[-1].join(0.2)
+
+    content = database.read_bytes()
+    database.unlink()
+    with serving(store, spool=spool) as url:
+        assert post(url, body()).status_code == 200
+        monkeypatch.setattr(spool, "drain", drain_while_another_one_comes)
+        database.write_bytes(content)
+        wait_until(lambda: "The call store is back" in caplog.text)
+        for sender in senders:
+            sender.join()
+
+
+def test_no_webhook_overtakes_those_on_the_spool_when_the_store_comes_back(
+    serving, spool, database, monkeypatch, caplog
+):
+    store = CallStore(f"sqlite:///{database}")
+    check, depth, checking = store.check_writing, spool.depth, []
+
+    def checked():
+        check()
+        checking.append(threading.get_ident())
+
+    def measured():
+        found = depth()
+        if checking == [threading.get_ident()]:
+            # The last moment before the store is used again.
+            checking.append(None)
+            first.start()
+            first.join(0.2)
+        return found
+
+    content = database.read_bytes()
+    database.unlink()
+    with serving(store, spool=spool) as url:
+        first = threading.Thread(target=post, args=(url, body("call_2", summary="first")))
+        assert post(url, body("call_1")).status_code == 200
+        monkeypatch.setattr(store, "check_writing", checked)
+        monkeypatch.setattr(spool, "depth", measured)
+        database.write_bytes(content)
+        wait_until(lambda: "The call store is back" in caplog.text)
+        assert post(url, body("call_2", summary="second")).status_code == 200
+        first.join()
+        wait_until(lambda: depth().deliveries == 0)
+    assert store.calls.completion("call_2").summary == "first"
+
+
 def test_neither_store_nor_spool_is_no_200(serving, tmp_path, figures):
     (tmp_path / "file").touch()
     away = CallStore(f"sqlite:///{tmp_path}/nowhere.db")
@@ -103,7 +185,7 @@ def test_neither_store_nor_spool_is_no_200(serving, tmp_path, figures):
         assert post(url, body()).status_code == 503
         code, said = health(url)
         assert (code, said["status"]) == (503, "unavailable")
-    assert figures["voiceinfra.webhooks.refused.not_kept"] == 1
+    assert figures["voiceinfra.webhooks.refused.not_stored"] == 1
 
 
 def test_a_full_spool_is_no_200(serving, tmp_path):
@@ -111,7 +193,7 @@ def test_a_full_spool_is_no_200(serving, tmp_path):
         assert [post(url, body(f"call_{number}")).status_code for number in range(3)] == [200, 503, 503]
         code, said = health(url)
         assert (code, said["status"]) == (503, "unavailable")
-        assert "kept neither" in said["reasons"][0]
+        assert "could be stored neither" in said["reasons"][0]
 
 
 def test_once_both_are_back_health_says_so_before_the_next_webhook_comes(serving, database, tmp_path):
@@ -127,7 +209,7 @@ def test_once_both_are_back_health_says_so_before_the_next_webhook_comes(serving
 
 
 def test_what_the_spool_cannot_take_goes_to_the_store_that_is_back(serving, spool, database, monkeypatch):
-    monkeypatch.setattr(keeper, "DRAIN_INTERVAL", 60)
+    monkeypatch.setattr(delivery_buffer, "DRAIN_INTERVAL", 60)
     store = CallStore(f"sqlite:///{database}")
     content = database.read_bytes()
     database.unlink()
@@ -151,7 +233,7 @@ def test_stopping_finishes_what_was_accepted(serving, store, monkeypatch):
         return keep(deliveries)
 
     monkeypatch.setattr(store.deliveries, "keep", slowly)
-    monkeypatch.setattr(keeper, "PATIENCE", 30)
+    monkeypatch.setattr(delivery_buffer, "STORE_TIMEOUT", 30)
     answers = []
     with serving(store) as url:
         sender = threading.Thread(target=lambda: answers.append(post(url, body()).status_code))
@@ -174,7 +256,7 @@ def test_what_comes_at_once_shares_commits(serving, store, monkeypatch):
         return keep(deliveries)
 
     monkeypatch.setattr(store.deliveries, "keep", watched)
-    monkeypatch.setattr(keeper, "PATIENCE", 30)
+    monkeypatch.setattr(delivery_buffer, "STORE_TIMEOUT", 30)
     with serving(store) as url:
         senders = [threading.Thread(target=post, args=(url, body(f"call_{number}"))) for number in range(9)]
         senders[0].start()

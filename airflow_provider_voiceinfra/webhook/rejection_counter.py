@@ -1,4 +1,4 @@
-"""Keeps count of refused webhooks in the store, where whoever waits in vain finds it."""
+"""Counts rejected webhooks in the store, where somebody whose completions do not arrive can see them."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from airflow_provider_voiceinfra.store.refusals import Refusals
 from airflow_provider_voiceinfra.webhook.verification import Verification
 
 INTERVAL = 10.0
-"""Seconds between two counts: strangers cannot keep the store busy."""
+"""Seconds between two writes: strangers cannot keep the store busy."""
 
 
-class Tally:
-    """Brings counts into the store from time to time."""
+class RejectionCounter:
+    """Adds the number of rejected webhooks to the store from time to time."""
 
     def __init__(self, verification: Verification, refusals: Refusals) -> None:
         self._verification = verification
