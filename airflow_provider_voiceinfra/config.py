@@ -7,7 +7,7 @@ import functools
 from airflow.sdk import conf
 
 from airflow_provider_voiceinfra.store.call_store import CallStore
-from airflow_provider_voiceinfra.webhook.environment import SECTION, Settings, boolean, parse_settings
+from airflow_provider_voiceinfra.webhook.settings import SECTION, Settings, boolean, parse_settings
 
 
 @functools.cache

@@ -9,7 +9,7 @@ from airflow.sdk import Context
 
 from airflow_provider_voiceinfra.calls.stop import StopFlag
 from airflow_provider_voiceinfra.store.errors import StoreError
-from airflow_provider_voiceinfra.store.records import Source
+from airflow_provider_voiceinfra.store.models import Source
 
 if TYPE_CHECKING:
     from airflow_provider_voiceinfra.store.call_store import CallStore

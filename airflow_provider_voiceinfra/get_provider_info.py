@@ -57,7 +57,7 @@ def get_provider_info() -> dict[str, Any]:
             }
         ],
         "connection-types": [_CONNECTION_TYPE],
-        "cli": ["airflow_provider_voiceinfra.cli.get_voiceinfra_cli_commands"],
+        "cli": ["airflow_provider_voiceinfra.cli.parser.get_voiceinfra_cli_commands"],
         "config": {"voiceinfra": {"description": "Calls by VoiceInfra.", "options": _OPTIONS}},
     }
 

@@ -17,9 +17,9 @@ import pytest
 
 from airflow_provider_voiceinfra import config
 from airflow_provider_voiceinfra.calls import account
-from airflow_provider_voiceinfra.calls.errors import InvalidCallError
-from airflow_provider_voiceinfra.calls.numbers import to_e164
+from airflow_provider_voiceinfra.errors import InvalidCallError
 from airflow_provider_voiceinfra.hooks import voiceinfra as hook_module
+from airflow_provider_voiceinfra.phone_numbers.e164 import to_e164
 from airflow_provider_voiceinfra.sandbox import Dial, Sandbox
 from airflow_provider_voiceinfra.store.call_store import CallStore
 from airflow_provider_voiceinfra.webhook.app import Receiver, create_app

@@ -14,7 +14,7 @@ from airflow_provider_voiceinfra.compat import has_post_execute
 
 if TYPE_CHECKING:
     from airflow_provider_voiceinfra.store.call_store import CallStore
-    from airflow_provider_voiceinfra.store.records import Call, Completion
+    from airflow_provider_voiceinfra.store.models import Call, Completion
 
 DEFAULT_TIMEOUT = timedelta(hours=2)
 

@@ -18,7 +18,7 @@ import pytest
 import sqlalchemy as sa
 from hypothesis import settings
 
-from airflow_provider_voiceinfra.store import tables
+from airflow_provider_voiceinfra.store import schema
 from airflow_provider_voiceinfra.store.call_store import CallStore
 from tests.postgres import NoPostgresError, find_binaries, running
 
@@ -161,13 +161,13 @@ def _migrate(url: str) -> None:
 
 
 def _empty(url: str) -> None:
-    emptied = [table.name for table in reversed(tables.metadata.sorted_tables) if table is not tables.store]
+    emptied = [table.name for table in reversed(schema.metadata.sorted_tables) if table is not schema.store]
     _execute(
         url,
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
         " WHERE datname = current_database() AND pid <> pg_backend_pid()",
-        *[f"DELETE FROM {name}" for name in (*emptied, tables.VERSION_TABLE)],
-        f"INSERT INTO {tables.VERSION_TABLE} VALUES ('{tables.SCHEMA_VERSION}')",
+        *[f"DELETE FROM {name}" for name in (*emptied, schema.VERSION_TABLE)],
+        f"INSERT INTO {schema.VERSION_TABLE} VALUES ('{schema.SCHEMA_VERSION}')",
     )
 
 

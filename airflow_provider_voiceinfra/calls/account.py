@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
-from airflow_provider_voiceinfra.calls.errors import InvalidCallError
 from airflow_provider_voiceinfra.calls.hosts import normal_host, realm_of
-from airflow_provider_voiceinfra.calls.limits import Limits
+from airflow_provider_voiceinfra.errors import InvalidCallError
+from airflow_provider_voiceinfra.guard.limits import Limits
 from airflow_provider_voiceinfra.loopback import is_loopback
-from airflow_provider_voiceinfra.store.records import Realm
+from airflow_provider_voiceinfra.store.models import Realm
 
 PUBLIC_HOST = "https://api.voiceinfra.ai"
 DEFAULT_BASE_URL = f"{PUBLIC_HOST}/v1"

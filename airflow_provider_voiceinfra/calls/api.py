@@ -12,18 +12,6 @@ from http import HTTPStatus
 from typing import Any
 
 from airflow_provider_voiceinfra.calls.account import Account
-from airflow_provider_voiceinfra.calls.errors import (
-    AgentNotFoundError,
-    AnswerUnknownError,
-    AuthenticationError,
-    CallNotSentError,
-    CallRejectedError,
-    PhoneInvalidError,
-    RateLimitedError,
-    RedirectedError,
-    RequestInvalidError,
-)
-from airflow_provider_voiceinfra.calls.numbers import mask_numbers
 from airflow_provider_voiceinfra.calls.request import CallRequest
 from airflow_provider_voiceinfra.calls.transport import (
     Answer,
@@ -34,7 +22,19 @@ from airflow_provider_voiceinfra.calls.transport import (
     Transport,
     open_gate,
 )
-from airflow_provider_voiceinfra.same_number import Named, compare
+from airflow_provider_voiceinfra.errors import (
+    AgentNotFoundError,
+    AnswerUnknownError,
+    AuthenticationError,
+    CallNotSentError,
+    CallRejectedError,
+    PhoneInvalidError,
+    RateLimitedError,
+    RedirectedError,
+    RequestInvalidError,
+)
+from airflow_provider_voiceinfra.phone_numbers.e164 import mask_numbers
+from airflow_provider_voiceinfra.phone_numbers.same_number import Named, compare
 
 log = logging.getLogger(__name__)
 

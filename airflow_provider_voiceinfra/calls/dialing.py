@@ -9,19 +9,19 @@ from collections.abc import Callable
 
 from airflow_provider_voiceinfra.calls.account import Account
 from airflow_provider_voiceinfra.calls.api import VoiceInfraApi
-from airflow_provider_voiceinfra.calls.errors import CallUnknownError, HostConflictError, KeyConflictError
-from airflow_provider_voiceinfra.calls.guard import rules_for
-from airflow_provider_voiceinfra.calls.intent import CallIntent
-from airflow_provider_voiceinfra.calls.numbers import mask
-from airflow_provider_voiceinfra.calls.refusals import GuardError, error_of
+from airflow_provider_voiceinfra.calls.call_intent import CallIntent
 from airflow_provider_voiceinfra.calls.retry import RetryPolicy
 from airflow_provider_voiceinfra.calls.send_gate import Dial
 from airflow_provider_voiceinfra.calls.sending import Sender
 from airflow_provider_voiceinfra.calls.stop import StopFlag, stop_at_sigterm
+from airflow_provider_voiceinfra.errors import CallUnknownError, HostConflictError, KeyConflictError
+from airflow_provider_voiceinfra.guard.constraints import rules_for
+from airflow_provider_voiceinfra.guard.errors import GuardError, error_of
+from airflow_provider_voiceinfra.phone_numbers.e164 import mask
 from airflow_provider_voiceinfra.store.call_store import CallStore
-from airflow_provider_voiceinfra.store.claims import CLAIM_LIFETIME
-from airflow_provider_voiceinfra.store.records import REFUSED, Call, CallState, Claim, Held, HeldBy
-from airflow_provider_voiceinfra.store.rules import Asked, Refused
+from airflow_provider_voiceinfra.store.claims.claims import CLAIM_LIFETIME
+from airflow_provider_voiceinfra.store.guard.rules import Asked, Refused
+from airflow_provider_voiceinfra.store.models import REFUSED, Call, CallState, Claim, Held, HeldBy
 
 log = logging.getLogger(__name__)
 

@@ -8,9 +8,9 @@ import socket
 from contextlib import suppress
 from urllib.parse import urlsplit
 
-from airflow_provider_voiceinfra.calls.errors import InvalidCallError
+from airflow_provider_voiceinfra.errors import InvalidCallError
 from airflow_provider_voiceinfra.loopback import is_loopback
-from airflow_provider_voiceinfra.store.records import Realm
+from airflow_provider_voiceinfra.store.models import Realm
 
 _SANDBOX = "localhost"
 # What the system reads as an address of four bytes, such as 127.1 or 0x7f.0.0.1.

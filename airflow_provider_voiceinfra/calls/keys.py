@@ -6,11 +6,11 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from airflow_provider_voiceinfra.calls.errors import InvalidCallError
-from airflow_provider_voiceinfra.calls.numbers import BETWEEN_DIGITS, hash_number, mask
 from airflow_provider_voiceinfra.calls.request import check_storable
-from airflow_provider_voiceinfra.store.keys import hash_key, join_parts, normal
-from airflow_provider_voiceinfra.store.records import Source
+from airflow_provider_voiceinfra.errors import InvalidCallError
+from airflow_provider_voiceinfra.phone_numbers.e164 import BETWEEN_DIGITS, hash_number, mask
+from airflow_provider_voiceinfra.store.hashing import hash_key, join_parts, normal
+from airflow_provider_voiceinfra.store.models import Source
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,8 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import timedelta
 
-from airflow_provider_voiceinfra.calls.arguments import choices, duration, whole_number
-from airflow_provider_voiceinfra.store.records import OUTCOMES
+from airflow_provider_voiceinfra.arguments import choices, duration, whole_number
+from airflow_provider_voiceinfra.store.models import OUTCOMES
 
 
 @dataclass(frozen=True, slots=True)

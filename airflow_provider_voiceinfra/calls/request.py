@@ -13,9 +13,9 @@ from typing import Any
 from uuid import UUID
 
 from airflow_provider_voiceinfra.calls.account import Account
-from airflow_provider_voiceinfra.calls.errors import InvalidCallError, InvalidNumberError
-from airflow_provider_voiceinfra.calls.numbers import REASONS, to_e164
 from airflow_provider_voiceinfra.calls.values import plain_json
+from airflow_provider_voiceinfra.errors import InvalidCallError, InvalidNumberError
+from airflow_provider_voiceinfra.phone_numbers.e164 import REASONS, to_e164
 
 _LONGEST_ID = 255
 # NUL, and halves of characters beyond 16 bits: PostgreSQL keeps neither.

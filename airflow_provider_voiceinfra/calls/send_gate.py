@@ -7,11 +7,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from airflow_provider_voiceinfra.calls.errors import CallStoppedError, ClaimLostError, TooLateToSendError
 from airflow_provider_voiceinfra.calls.request import CallRequest
 from airflow_provider_voiceinfra.calls.stop import StopFlag
-from airflow_provider_voiceinfra.store.records import Claim
-from airflow_provider_voiceinfra.store.rules import Asked, Fence
+from airflow_provider_voiceinfra.errors import CallStoppedError, ClaimLostError, TooLateToSendError
+from airflow_provider_voiceinfra.store.guard.rules import Asked, Fence
+from airflow_provider_voiceinfra.store.models import Claim
 
 _CONNECT_TIME = timedelta(milliseconds=500)
 """How long before its send slot a POST's connection is made."""

@@ -11,7 +11,10 @@ from functools import cached_property
 from typing import TypeVar
 
 from airflow_provider_voiceinfra.calls.api import VoiceInfraApi
-from airflow_provider_voiceinfra.calls.errors import (
+from airflow_provider_voiceinfra.calls.retry import Backoff, RetryPolicy
+from airflow_provider_voiceinfra.calls.send_gate import Dial, SendGate
+from airflow_provider_voiceinfra.calls.stop import CHECK_INTERVAL, StopFlag
+from airflow_provider_voiceinfra.errors import (
     AnswerUnknownError,
     CallNotSentError,
     CallRejectedError,
@@ -20,14 +23,11 @@ from airflow_provider_voiceinfra.calls.errors import (
     ClaimLostError,
     TooLateToSendError,
 )
-from airflow_provider_voiceinfra.calls.refusals import GuardError
-from airflow_provider_voiceinfra.calls.retry import Backoff, RetryPolicy
-from airflow_provider_voiceinfra.calls.send_gate import Dial, SendGate
-from airflow_provider_voiceinfra.calls.stop import CHECK_INTERVAL, StopFlag
+from airflow_provider_voiceinfra.guard.errors import GuardError
 from airflow_provider_voiceinfra.store.call_store import CallStore
 from airflow_provider_voiceinfra.store.errors import StoreError
-from airflow_provider_voiceinfra.store.records import Claim
-from airflow_provider_voiceinfra.store.rules import Fence, Refused
+from airflow_provider_voiceinfra.store.guard.rules import Fence, Refused
+from airflow_provider_voiceinfra.store.models import Claim
 
 log = logging.getLogger(__name__)
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-from airflow_provider_voiceinfra.calls.errors import CallStoppedError
+from airflow_provider_voiceinfra.errors import CallStoppedError
 
 CHECK_INTERVAL = 0.1
 """Seconds after which a wait notices that it is to stop, at the latest."""

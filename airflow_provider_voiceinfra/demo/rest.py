@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 import requests
 
-from airflow_provider_voiceinfra.demo.api import AirflowError, Api, wait_for
+from airflow_provider_voiceinfra.demo.airflow_api import AirflowError, Api, wait_for
 
 _RUN_ENDED = {"success", "failed"}
 _TASK_ENDED = {"success", "failed", "skipped", "upstream_failed", "removed"}

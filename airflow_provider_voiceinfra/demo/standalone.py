@@ -15,7 +15,7 @@ import psutil
 import requests
 
 from airflow_provider_voiceinfra.demo import reaper
-from airflow_provider_voiceinfra.demo.api import AirflowError
+from airflow_provider_voiceinfra.demo.airflow_api import AirflowError
 from airflow_provider_voiceinfra.demo.environment import HOST, airflow_environment, free_ports, is_free
 from airflow_provider_voiceinfra.demo.rest import AirflowRest
 

@@ -11,28 +11,28 @@ from typing import Any
 from airflow.sdk import BaseHook, Connection, Context, get_current_context
 from airflow.sdk.observability.stats import Stats
 
+from airflow_provider_voiceinfra.arguments import choices
 from airflow_provider_voiceinfra.calls.account import Account, base_url
 from airflow_provider_voiceinfra.calls.api import VoiceInfraApi
-from airflow_provider_voiceinfra.calls.arguments import choices
-from airflow_provider_voiceinfra.calls.calling_hours import CallingHours
+from airflow_provider_voiceinfra.calls.call_intent import CallIntent
 from airflow_provider_voiceinfra.calls.dialing import Dialer
-from airflow_provider_voiceinfra.calls.errors import InvalidCallError, VoiceInfraError
-from airflow_provider_voiceinfra.calls.guard import Wishes
-from airflow_provider_voiceinfra.calls.intent import CallIntent
 from airflow_provider_voiceinfra.calls.keys import own_key
-from airflow_provider_voiceinfra.calls.limits import read_limits
-from airflow_provider_voiceinfra.calls.refusals import GuardError
 from airflow_provider_voiceinfra.calls.request import CallRequest, plain_object
 from airflow_provider_voiceinfra.calls.stop import StopFlag
 from airflow_provider_voiceinfra.config import call_store
 from airflow_provider_voiceinfra.context import remember_store, stop_of_task, task_source
+from airflow_provider_voiceinfra.errors import InvalidCallError, VoiceInfraError
 from airflow_provider_voiceinfra.extra_fields import ExtraFieldsError, check_names, read_fields
+from airflow_provider_voiceinfra.guard.calling_hours import CallingHours
+from airflow_provider_voiceinfra.guard.constraints import Wishes
+from airflow_provider_voiceinfra.guard.errors import GuardError
+from airflow_provider_voiceinfra.guard.limits import read_limits
 from airflow_provider_voiceinfra.store.call_store import CallStore
-from airflow_provider_voiceinfra.store.completed_calls import Wanted
-from airflow_provider_voiceinfra.store.cursors import NEW_CURSOR
-from airflow_provider_voiceinfra.store.list_pages import WatchedRow
-from airflow_provider_voiceinfra.store.list_rows import RowState
-from airflow_provider_voiceinfra.store.records import OUTCOMES, Call, CallState, Completion, Source
+from airflow_provider_voiceinfra.store.feed.completed_calls import Wanted
+from airflow_provider_voiceinfra.store.feed.cursors import NEW_CURSOR
+from airflow_provider_voiceinfra.store.lists.list_pages import WatchedRow
+from airflow_provider_voiceinfra.store.lists.list_rows import RowState
+from airflow_provider_voiceinfra.store.models import OUTCOMES, Call, CallState, Completion, Source
 
 
 class VoiceInfraHook(BaseHook):

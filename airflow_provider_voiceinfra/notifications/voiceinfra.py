@@ -12,18 +12,18 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseNotifier
 from airflow.sdk.exceptions import AirflowNotFoundException
 
-from airflow_provider_voiceinfra.calls import arguments
+from airflow_provider_voiceinfra import arguments
 from airflow_provider_voiceinfra.templates import FieldNotRenderedError, render, text_environment, typed_environment
 
 if TYPE_CHECKING:
     import jinja2
     from airflow.sdk import Context
 
-    from airflow_provider_voiceinfra.calls.intent import CallIntent
+    from airflow_provider_voiceinfra.calls.call_intent import CallIntent
     from airflow_provider_voiceinfra.calls.keys import IdempotencyKey
     from airflow_provider_voiceinfra.calls.stop import StopFlag
     from airflow_provider_voiceinfra.hooks.voiceinfra import VoiceInfraHook
-    from airflow_provider_voiceinfra.store.records import Source
+    from airflow_provider_voiceinfra.store.models import Source
 
 log = logging.getLogger(__name__)
 
@@ -151,7 +151,7 @@ class VoiceInfraNotifier(BaseNotifier):
         log.info("The person on call is phoned: %s.", call.ref)
 
     def _intent(self, hook: VoiceInfraHook, context: Context) -> CallIntent:
-        from airflow_provider_voiceinfra.calls.intent import CallIntent
+        from airflow_provider_voiceinfra.calls.call_intent import CallIntent
         from airflow_provider_voiceinfra.calls.keys import own_key
         from airflow_provider_voiceinfra.calls.request import CallRequest
 
@@ -180,7 +180,7 @@ class VoiceInfraNotifier(BaseNotifier):
 
     def _say_why(self, error: Exception) -> None:
         """Log why nobody is phoned. Errors of calls and of the store hold no words; others may."""
-        from airflow_provider_voiceinfra.calls.errors import HostConflictError, KeyConflictError, VoiceInfraError
+        from airflow_provider_voiceinfra.errors import HostConflictError, KeyConflictError, VoiceInfraError
         from airflow_provider_voiceinfra.store.errors import StoreError
 
         is_other_host = isinstance(error, HostConflictError)
@@ -206,7 +206,7 @@ def _run(context: Context) -> dict[str, str]:
 
 
 def _source(context: Context) -> Source:
-    from airflow_provider_voiceinfra.store.records import Source
+    from airflow_provider_voiceinfra.store.models import Source
 
     run = _run(context)
     return Source(dag_id=run["dag_id"] or None, run_id=run["run_id"] or None)

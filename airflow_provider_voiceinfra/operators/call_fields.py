@@ -47,7 +47,7 @@ class CallFieldsOperator(PrivateFieldsOperator):
     def masked(self, asked: Mapping[str, Any]) -> dict[str, Any]:
         """Mask numbers and words; of objects, show the names."""
         from airflow_provider_voiceinfra.calls.keys import without_number
-        from airflow_provider_voiceinfra.calls.numbers import mask
+        from airflow_provider_voiceinfra.phone_numbers.e164 import mask
 
         number, key = str(asked["to_number"]), asked["idempotency_key"]
         return {

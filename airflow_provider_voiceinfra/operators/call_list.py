@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.sdk.exceptions import AirflowFailException
 
-from airflow_provider_voiceinfra.calls import arguments
-from airflow_provider_voiceinfra.calls.calling_hours import CallingHours
-from airflow_provider_voiceinfra.calls.list_columns import check_fields
+from airflow_provider_voiceinfra import arguments
 from airflow_provider_voiceinfra.calls.redial import Redial
-from airflow_provider_voiceinfra.calls.stop_when import StopWhen
+from airflow_provider_voiceinfra.guard.calling_hours import CallingHours
 from airflow_provider_voiceinfra.lineage import CallLineage
+from airflow_provider_voiceinfra.lists.circuit_breaker import StopWhen
+from airflow_provider_voiceinfra.lists.column_mapping import check_fields
 from airflow_provider_voiceinfra.operators.private_fields import PrivateFieldsOperator, hidden
 from airflow_provider_voiceinfra.operators.stopping import StoppableOperator
 from airflow_provider_voiceinfra.waiting import DEFAULT_TIMEOUT, GRACE, left
@@ -163,7 +163,7 @@ class OutboundCallListOperator(StoppableOperator, PrivateFieldsOperator, CallLin
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Read the rows, if they are not read yet, and dial; or say what would happen."""
-        from airflow_provider_voiceinfra.calls.errors import InvalidCallError
+        from airflow_provider_voiceinfra.errors import InvalidCallError
         from airflow_provider_voiceinfra.operators.list_run import ListRun
 
         try:

@@ -12,20 +12,21 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.exceptions import AirflowFailException
 
-from airflow_provider_voiceinfra.calls.intent import CallIntent
-from airflow_provider_voiceinfra.calls.list_columns import Columns
-from airflow_provider_voiceinfra.calls.list_rows import Template
-from airflow_provider_voiceinfra.calls.plan import plan
-from airflow_provider_voiceinfra.calls.progress import Progress, describe
+from airflow_provider_voiceinfra.calls.call_intent import CallIntent
 from airflow_provider_voiceinfra.calls.stop import StopFlag
-from airflow_provider_voiceinfra.calls.stream import ListStoppedError
-from airflow_provider_voiceinfra.calls.waves import Nap, Waves
 from airflow_provider_voiceinfra.context import clear_count, task_source
 from airflow_provider_voiceinfra.hooks.voiceinfra import VoiceInfraHook
+from airflow_provider_voiceinfra.lists.column_mapping import Columns
+from airflow_provider_voiceinfra.lists.dial_pipeline import ListStoppedError
+from airflow_provider_voiceinfra.lists.dry_run import plan
+from airflow_provider_voiceinfra.lists.list_dialer import Nap, Waves
+from airflow_provider_voiceinfra.lists.progress import Progress, describe
+from airflow_provider_voiceinfra.lists.set_aside import describe_set_aside
+from airflow_provider_voiceinfra.lists.source_rows import Template
 from airflow_provider_voiceinfra.operators.list_source import first_column, is_data_frame, query_rows, rows_of
-from airflow_provider_voiceinfra.operators.set_aside import describe_set_aside
-from airflow_provider_voiceinfra.store.keys import join_parts
-from airflow_provider_voiceinfra.store.list_rows import ListRow, NewRow
+from airflow_provider_voiceinfra.store.hashing import join_parts
+from airflow_provider_voiceinfra.store.lists.list_rows import ListRow, NewRow
+from airflow_provider_voiceinfra.store.watch.deadlines import Deadlines
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -152,7 +153,7 @@ class ListRun:
     def _make_template(self) -> Template:
         task, give_up_at = self._task, None
         if task.give_up_after is not None:
-            give_up_at = self._store.waits.deadline(self._source, task.give_up_after)
+            give_up_at = Deadlines(self._store).of_task(self._source, task.give_up_after)
         return Template(
             self._hook.account,
             task.key_prefix or join_parts(self._source.dag_id, self._source.task_id),

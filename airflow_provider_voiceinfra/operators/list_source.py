@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow.sdk import BaseHook
 
-from airflow_provider_voiceinfra.calls.errors import InvalidCallError
-from airflow_provider_voiceinfra.calls.list_columns import folded
-from airflow_provider_voiceinfra.operators.odd_times import read_odd_times_as_text
+from airflow_provider_voiceinfra.errors import InvalidCallError
+from airflow_provider_voiceinfra.lists.column_mapping import folded
+from airflow_provider_voiceinfra.lists.odd_times import read_odd_times_as_text
 from airflow_provider_voiceinfra.sql_errors import reason
 
 if TYPE_CHECKING:
-    from airflow_provider_voiceinfra.calls.list_columns import Columns
+    from airflow_provider_voiceinfra.lists.column_mapping import Columns
 
 _AT_ONCE = 500
 T = TypeVar("T")

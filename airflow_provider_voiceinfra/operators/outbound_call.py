@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import conf
 from airflow.sdk.exceptions import AirflowFailException
 
-from airflow_provider_voiceinfra.calls import arguments
-from airflow_provider_voiceinfra.calls.calling_hours import CallingHours
-from airflow_provider_voiceinfra.calls.guard import check_when
+from airflow_provider_voiceinfra import arguments
 from airflow_provider_voiceinfra.calls.redial import Redial
+from airflow_provider_voiceinfra.guard.calling_hours import CallingHours
+from airflow_provider_voiceinfra.guard.constraints import check_when
 from airflow_provider_voiceinfra.operators.placing import PlacingOperator
-from airflow_provider_voiceinfra.store.records import OUTCOMES
+from airflow_provider_voiceinfra.store.models import OUTCOMES
 from airflow_provider_voiceinfra.waiting import (
     DEFAULT_TIMEOUT,
     GRACE,
@@ -26,7 +26,7 @@ from airflow_provider_voiceinfra.waiting import (
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from airflow_provider_voiceinfra.store.records import Call
+    from airflow_provider_voiceinfra.store.models import Call
 
 _POLL_SECONDS = 2.0
 
@@ -181,9 +181,10 @@ class OutboundCallOperator(PlacingOperator):
     def _wait_for_completion(self, context: Context, call_id: str, attempt: int) -> None:
         from airflow_provider_voiceinfra.config import call_store
         from airflow_provider_voiceinfra.context import task_source
+        from airflow_provider_voiceinfra.store.watch.deadlines import Deadlines
 
         wait = self._wait(call_id)
-        deadline = call_store().waits.deadline(task_source(context), self.completion_timeout, attempt=attempt)
+        deadline = Deadlines(call_store()).of_task(task_source(context), self.completion_timeout, attempt=attempt)
         if self.deferrable and not wait.is_over() and left(deadline):
             from airflow_provider_voiceinfra.triggers.call_completion import CallCompletionTrigger
 

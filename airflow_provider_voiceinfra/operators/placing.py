@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from airflow_provider_voiceinfra.calls.account import Account
-    from airflow_provider_voiceinfra.calls.calling_hours import CallingHours
-    from airflow_provider_voiceinfra.calls.intent import CallIntent
-    from airflow_provider_voiceinfra.calls.refusals import CallWaitsError
-    from airflow_provider_voiceinfra.store.records import Call
+    from airflow_provider_voiceinfra.calls.call_intent import CallIntent
+    from airflow_provider_voiceinfra.guard.calling_hours import CallingHours
+    from airflow_provider_voiceinfra.guard.errors import CallWaitsError
+    from airflow_provider_voiceinfra.store.models import Call
 
 _SETTLE_SECONDS = 5.0
 _LONGEST_WAIT = timedelta(days=1)
@@ -58,21 +58,22 @@ class PlacingOperator(StoppableOperator, CallFieldsOperator, CallLineage):
 
     def place(self, context: Context, attempt: int) -> str:
         """Place one attempt of the call."""
-        from airflow_provider_voiceinfra.calls import errors, refusals
+        from airflow_provider_voiceinfra.errors import CallNotSentError, CallUnknownError
+        from airflow_provider_voiceinfra.guard.errors import CallRefusedError, CallWaitsError
 
         try:
             with _failing_for_good():
                 call = self._place(context, attempt)
-        except errors.CallUnknownError as error:
+        except CallUnknownError as error:
             self.log.warning("%s", error)
             call = self._wait_until_settled(context, str(error.ref))
-        except refusals.CallWaitsError as error:
+        except CallWaitsError as error:
             self._wait_for_guard(error)
-        except refusals.CallRefusedError as error:
+        except CallRefusedError as error:
             return self.give_up(context, error)
         if call.attempt < attempt:
             # Of another map index, which calls the same number and has not redialled it, or will not.
-            return self.give_up(context, errors.CallNotSentError(f"{call.ref} is redialled by another map index."))
+            return self.give_up(context, CallNotSentError(f"{call.ref} is redialled by another map index."))
         return self.go_on(context, call)
 
     def execute_waited(self, context: Context, event: dict[str, Any]) -> str:
@@ -122,11 +123,11 @@ class PlacingOperator(StoppableOperator, CallFieldsOperator, CallLineage):
         return hook.place(intent, on_call_id=push, settle_wait=_SETTLE_SECONDS, stop=self._voiceinfra_stop)
 
     def _intent(self, account: Account, context: Context, attempt: int) -> CallIntent:
-        from airflow_provider_voiceinfra.calls.guard import Wishes
-        from airflow_provider_voiceinfra.calls.intent import CallIntent
+        from airflow_provider_voiceinfra.calls.call_intent import CallIntent
         from airflow_provider_voiceinfra.calls.keys import own_key, task_key
         from airflow_provider_voiceinfra.calls.request import CallRequest, plain_object
         from airflow_provider_voiceinfra.context import clear_count, task_source
+        from airflow_provider_voiceinfra.guard.constraints import Wishes
 
         asked, source = self.asked(), task_source(context)
         fields = ("to_number", "agent_id", "from_number", "default_region", *WORDS)
@@ -179,15 +180,16 @@ class PlacingOperator(StoppableOperator, CallFieldsOperator, CallLineage):
 @contextmanager
 def _failing_for_good() -> Iterator[None]:
     """Let Airflow not retry what no retry can mend."""
-    from airflow_provider_voiceinfra.calls import errors, refusals
+    from airflow_provider_voiceinfra.errors import CallRejectedError, InvalidCallError, KeyConflictError
+    from airflow_provider_voiceinfra.guard.errors import NoTimezoneError, NumberNotAllowedError
 
     try:
         yield
     except (
-        errors.InvalidCallError,
-        errors.KeyConflictError,
-        errors.CallRejectedError,
-        refusals.NumberNotAllowedError,
-        refusals.NoTimezoneError,
+        InvalidCallError,
+        KeyConflictError,
+        CallRejectedError,
+        NumberNotAllowedError,
+        NoTimezoneError,
     ) as error:
         raise AirflowFailException(str(error)) from error

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseSensorOperator, PokeReturnValue, conf
 from airflow.sdk.exceptions import AirflowFailException, AirflowSensorTimeout
 
-from airflow_provider_voiceinfra.calls import arguments
-from airflow_provider_voiceinfra.store.records import OUTCOMES
+from airflow_provider_voiceinfra import arguments
+from airflow_provider_voiceinfra.store.models import OUTCOMES
 from airflow_provider_voiceinfra.templates import TemplatedOperator
 from airflow_provider_voiceinfra.waiting import (
     DEFAULT_TIMEOUT,
@@ -117,8 +117,9 @@ class CallCompletionSensor(TemplatedOperator, BaseSensorOperator):
     def _deadline(self, context: Context) -> Any:
         from airflow_provider_voiceinfra.config import call_store
         from airflow_provider_voiceinfra.context import task_source
+        from airflow_provider_voiceinfra.store.watch.deadlines import Deadlines
 
-        return call_store().waits.deadline(task_source(context), timedelta(seconds=self.timeout))
+        return Deadlines(call_store()).of_task(task_source(context), timedelta(seconds=self.timeout))
 
 
 def _checked(call_id: Any) -> Any:

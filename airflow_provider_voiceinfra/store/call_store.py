@@ -6,33 +6,32 @@ from collections.abc import Collection
 
 import sqlalchemy as sa
 
-from airflow_provider_voiceinfra.store import tables
-from airflow_provider_voiceinfra.store.attempts import Attempts
-from airflow_provider_voiceinfra.store.call_hours import CallHours
-from airflow_provider_voiceinfra.store.call_lists import CallLists
-from airflow_provider_voiceinfra.store.call_pages import CallPages
-from airflow_provider_voiceinfra.store.calls import Calls
-from airflow_provider_voiceinfra.store.claims import Claims
-from airflow_provider_voiceinfra.store.completed_calls import CompletedCalls
-from airflow_provider_voiceinfra.store.completions import Completions
-from airflow_provider_voiceinfra.store.connections import Connections
-from airflow_provider_voiceinfra.store.cursors import Cursors
-from airflow_provider_voiceinfra.store.database import Database
-from airflow_provider_voiceinfra.store.deliveries import Deliveries
-from airflow_provider_voiceinfra.store.do_not_call import DoNotCall
-from airflow_provider_voiceinfra.store.forwards import Forwards
-from airflow_provider_voiceinfra.store.glance import Glance
-from airflow_provider_voiceinfra.store.guard import Guard
-from airflow_provider_voiceinfra.store.holds import Holds
-from airflow_provider_voiceinfra.store.hosts import Hosts
-from airflow_provider_voiceinfra.store.list_pages import ListPages
-from airflow_provider_voiceinfra.store.list_rows import ListRows
-from airflow_provider_voiceinfra.store.opt_out import OptOut
-from airflow_provider_voiceinfra.store.quarantine import Quarantine
-from airflow_provider_voiceinfra.store.refusals import Refusals
-from airflow_provider_voiceinfra.store.resolutions import Resolutions
-from airflow_provider_voiceinfra.store.retention import Retention
-from airflow_provider_voiceinfra.store.waits import Waits
+from airflow_provider_voiceinfra.store import schema
+from airflow_provider_voiceinfra.store.claims.claims import Claims
+from airflow_provider_voiceinfra.store.claims.resolutions import Resolutions
+from airflow_provider_voiceinfra.store.engine import Database
+from airflow_provider_voiceinfra.store.feed.completed_calls import CompletedCalls
+from airflow_provider_voiceinfra.store.feed.cursors import Cursors
+from airflow_provider_voiceinfra.store.guard.do_not_call import DoNotCall
+from airflow_provider_voiceinfra.store.guard.pauses import Holds
+from airflow_provider_voiceinfra.store.guard.session import Guard
+from airflow_provider_voiceinfra.store.inbox.completions import Completions
+from airflow_provider_voiceinfra.store.inbox.deliveries import Deliveries
+from airflow_provider_voiceinfra.store.inbox.forwards import Forwards
+from airflow_provider_voiceinfra.store.inbox.opt_out import OptOut
+from airflow_provider_voiceinfra.store.inbox.quarantine import Quarantine
+from airflow_provider_voiceinfra.store.inbox.rejected_webhooks import Refusals
+from airflow_provider_voiceinfra.store.lists.call_lists import CallLists
+from airflow_provider_voiceinfra.store.lists.list_pages import ListPages
+from airflow_provider_voiceinfra.store.lists.list_rows import ListRows
+from airflow_provider_voiceinfra.store.operations.glance import Glance
+from airflow_provider_voiceinfra.store.operations.rename_connection import Connections
+from airflow_provider_voiceinfra.store.operations.rename_host import Hosts
+from airflow_provider_voiceinfra.store.operations.retention import Retention
+from airflow_provider_voiceinfra.store.reads.attempts import Attempts
+from airflow_provider_voiceinfra.store.reads.call_hours import CallHours
+from airflow_provider_voiceinfra.store.reads.call_pages import CallPages
+from airflow_provider_voiceinfra.store.reads.call_reader import Calls
 
 
 class CallStore:
@@ -82,7 +81,6 @@ class CallStore:
         self.connections = Connections(self.database, environment)
         self.hosts = Hosts(self.database, environment)
         self.refusals = Refusals(self.database)
-        self.waits = Waits(self.database, environment)
 
     def migrate(self) -> None:
         """Create the store, or bring it to this version's schema.
@@ -97,7 +95,7 @@ class CallStore:
     def id(self) -> str:
         """Tell this store from any other: an id made at random when it was created."""
         with self.database.read() as tx:
-            return str(tx.execute(sa.select(tables.store.c.id)).scalar_one())
+            return str(tx.execute(sa.select(schema.store.c.id)).scalar_one())
 
     def check(self) -> None:
         """Make sure that the store can be used.
@@ -113,7 +111,7 @@ class CallStore:
         :raises StoreError: if it cannot.
         """
         with self.database.write() as tx:
-            tx.execute(sa.update(tables.store).values(created_at=tables.store.c.created_at))
+            tx.execute(sa.update(schema.store).values(created_at=schema.store.c.created_at))
             tx.rollback()
 
     def close(self) -> None:

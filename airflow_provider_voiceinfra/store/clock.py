@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 
 import sqlalchemy as sa
 
-from airflow_provider_voiceinfra.store import tables
+from airflow_provider_voiceinfra.store import schema
 from airflow_provider_voiceinfra.store.errors import StoreError
 
 log = logging.getLogger(__name__)
@@ -28,7 +28,7 @@ _RETRY_INTERVAL = 5.0
 
 _CLOCK, _TIME = "voiceinfra_clock", "voiceinfra_time"
 # `now()` is the time at which a transaction began: before it waited for its locks.
-_DATABASE_TIME = sa.select(sa.func.clock_timestamp(type_=tables.UtcDateTime()))
+_DATABASE_TIME = sa.select(sa.func.clock_timestamp(type_=schema.UtcDateTime()))
 
 
 class _Process:

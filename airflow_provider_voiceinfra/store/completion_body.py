@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 from airflow_provider_voiceinfra.store.json_body import read_json
-from airflow_provider_voiceinfra.store.records import Completion
+from airflow_provider_voiceinfra.store.models import Completion
 
 EVENT = "call.completed"
 UNREADABLE = "unreadable"

@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from airflow.sdk import BaseHook
 from airflow.sdk.exceptions import AirflowFailException
 
-from airflow_provider_voiceinfra.calls import arguments
+from airflow_provider_voiceinfra import arguments
 from airflow_provider_voiceinfra.templates import TemplatedOperator
-from airflow_provider_voiceinfra.transfers.columns import columns_for
+from airflow_provider_voiceinfra.transfers.results_columns import columns_for
 
 if TYPE_CHECKING:
     from airflow.providers.openlineage.extractors import OperatorLineage
     from airflow.sdk import Context
 
-    from airflow_provider_voiceinfra.store.attempts import Attempt
-    from airflow_provider_voiceinfra.store.list_pages import WatchedRow
+    from airflow_provider_voiceinfra.store.lists.list_pages import WatchedRow
+    from airflow_provider_voiceinfra.store.reads.attempts import Attempt
 
 # Rows that are written together: databases limit the parameters of a statement.
 _AT_ONCE = 500
@@ -105,7 +105,7 @@ class CallsToSqlOperator(TemplatedOperator):
 
     def _set_aside(self) -> Iterator[WatchedRow]:
         from airflow_provider_voiceinfra.config import call_store
-        from airflow_provider_voiceinfra.store.list_rows import RowState
+        from airflow_provider_voiceinfra.store.lists.list_rows import RowState
 
         return iter(()) if self.list_id is None else call_store().list_pages.rows(self.list_id, RowState.SET_ASIDE)
 

@@ -12,8 +12,8 @@ import sqlalchemy as sa
 from sqlalchemy.sql.elements import quoted_name
 
 from airflow_provider_voiceinfra.sql_errors import kind
-from airflow_provider_voiceinfra.store.list_rows import RowState
-from airflow_provider_voiceinfra.transfers.columns import Column, Kind, is_name
+from airflow_provider_voiceinfra.store.lists.list_rows import RowState
+from airflow_provider_voiceinfra.transfers.results_columns import Column, Kind, is_name
 
 if TYPE_CHECKING:
     from airflow.providers.common.sql.hooks.sql import DbApiHook

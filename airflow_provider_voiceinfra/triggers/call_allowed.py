@@ -10,7 +10,7 @@ from typing import Any
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from airflow_provider_voiceinfra.config import call_store
-from airflow_provider_voiceinfra.store.watcher import wait_until_released
+from airflow_provider_voiceinfra.store.watch.watcher import wait_until_released
 from airflow_provider_voiceinfra.waiting import left
 
 

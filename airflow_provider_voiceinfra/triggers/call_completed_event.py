@@ -7,8 +7,8 @@ from typing import Any
 
 from airflow.triggers.base import BaseEventTrigger, TriggerEvent
 
-from airflow_provider_voiceinfra.calls.arguments import choices, flags, texts
-from airflow_provider_voiceinfra.store.records import OUTCOMES
+from airflow_provider_voiceinfra.arguments import choices, flags, texts
+from airflow_provider_voiceinfra.store.models import OUTCOMES
 
 
 class CallCompletedEventTrigger(BaseEventTrigger):
@@ -47,8 +47,8 @@ class CallCompletedEventTrigger(BaseEventTrigger):
         Nothing of what was said: Airflow logs it, and keeps it with the asset's event.
         """
         from airflow_provider_voiceinfra.config import call_store
-        from airflow_provider_voiceinfra.store.completed_calls import Wanted
-        from airflow_provider_voiceinfra.store.stream import subscribed
+        from airflow_provider_voiceinfra.store.feed.completed_calls import Wanted
+        from airflow_provider_voiceinfra.store.watch.completion_feed import subscribed
 
         wanted = Wanted(self.agent_id, self.outcomes, foreign=self.include_foreign)
         async with subscribed(call_store(), wanted) as calls:

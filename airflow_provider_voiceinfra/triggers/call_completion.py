@@ -14,7 +14,7 @@ from asgiref.sync import sync_to_async
 from airflow_provider_voiceinfra.compat import push_xcoms
 from airflow_provider_voiceinfra.config import call_store
 from airflow_provider_voiceinfra.store.errors import StoreError
-from airflow_provider_voiceinfra.store.watcher import wait_for_completions
+from airflow_provider_voiceinfra.store.watch.watcher import wait_for_completions
 from airflow_provider_voiceinfra.waiting import Ending, left
 
 

@@ -10,10 +10,10 @@ from typing import Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
-from airflow_provider_voiceinfra.calls.progress import TELL_INTERVAL, describe
 from airflow_provider_voiceinfra.config import call_store
+from airflow_provider_voiceinfra.lists.progress import TELL_INTERVAL, describe
 from airflow_provider_voiceinfra.store.errors import StoreError
-from airflow_provider_voiceinfra.store.watcher import wait_until_released
+from airflow_provider_voiceinfra.store.watch.watcher import wait_until_released
 from airflow_provider_voiceinfra.waiting import left
 
 LOOK_INTERVAL = 2.0

@@ -14,16 +14,16 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from airflow_provider_voiceinfra.store.call_store import CallStore
-from airflow_provider_voiceinfra.store.delivery import Delivery
+from airflow_provider_voiceinfra.store.inbox.delivery import Delivery
 from airflow_provider_voiceinfra.webhook import signature
 from airflow_provider_voiceinfra.webhook.delivery_buffer import DeliveryBuffer, NotStoredError
-from airflow_provider_voiceinfra.webhook.environment import Settings
 from airflow_provider_voiceinfra.webhook.forwarder import Forwarder
 from airflow_provider_voiceinfra.webhook.health import Gauges, Health
 from airflow_provider_voiceinfra.webhook.metrics import PREFIX, Metrics, NoMetrics
 from airflow_provider_voiceinfra.webhook.rejection_counter import RejectionCounter
 from airflow_provider_voiceinfra.webhook.request_body import MAX_WEBHOOK_BYTES, Bodies, BodyError
 from airflow_provider_voiceinfra.webhook.secrets import WebhookSecrets
+from airflow_provider_voiceinfra.webhook.settings import Settings
 from airflow_provider_voiceinfra.webhook.spool import Spool
 from airflow_provider_voiceinfra.webhook.unserved import UnservedCalls
 from airflow_provider_voiceinfra.webhook.verification import Verdict, Verification

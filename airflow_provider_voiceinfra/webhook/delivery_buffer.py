@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from airflow_provider_voiceinfra.store.call_store import CallStore
-from airflow_provider_voiceinfra.store.delivery import Delivery
+from airflow_provider_voiceinfra.store.inbox.delivery import Delivery
 from airflow_provider_voiceinfra.webhook.metrics import PREFIX, Metrics
 from airflow_provider_voiceinfra.webhook.reports import describe, report
 from airflow_provider_voiceinfra.webhook.spool import Spool

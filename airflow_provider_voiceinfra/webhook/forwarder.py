@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import requests
 
 from airflow_provider_voiceinfra.store.errors import StoreError
-from airflow_provider_voiceinfra.store.forwards import Forwards
+from airflow_provider_voiceinfra.store.inbox.forwards import Forwards
 from airflow_provider_voiceinfra.surroundings import surroundings
 
 log = logging.getLogger(__name__)

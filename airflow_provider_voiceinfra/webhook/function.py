@@ -9,12 +9,12 @@ from datetime import UTC, datetime
 from http import HTTPStatus
 
 from airflow_provider_voiceinfra.store.call_store import CallStore
-from airflow_provider_voiceinfra.store.delivery import Delivery
 from airflow_provider_voiceinfra.store.errors import StoreError
+from airflow_provider_voiceinfra.store.inbox.delivery import Delivery
 from airflow_provider_voiceinfra.webhook.app import ANSWERS, DEFAULT_CONN_ID, SIGNATURE, forwarded
-from airflow_provider_voiceinfra.webhook.environment import Settings, connection_secrets, settings
 from airflow_provider_voiceinfra.webhook.metrics import NoMetrics
 from airflow_provider_voiceinfra.webhook.secrets import WebhookSecrets
+from airflow_provider_voiceinfra.webhook.settings import Settings, connection_secrets, settings
 from airflow_provider_voiceinfra.webhook.verification import Verdict, Verification
 
 log = logging.getLogger(__name__)

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 
 from airflow_provider_voiceinfra.store.errors import StoreError
-from airflow_provider_voiceinfra.store.refusals import Refusals
+from airflow_provider_voiceinfra.store.inbox.rejected_webhooks import Refusals
 from airflow_provider_voiceinfra.webhook.verification import Verification
 
 INTERVAL = 10.0

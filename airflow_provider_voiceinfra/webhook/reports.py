@@ -6,9 +6,9 @@ import logging
 from collections import Counter
 from collections.abc import Sequence
 
-from airflow_provider_voiceinfra.store.delivery import Delivery
 from airflow_provider_voiceinfra.store.errors import StoreError
-from airflow_provider_voiceinfra.store.records import OUTCOMES, DeliveryResult
+from airflow_provider_voiceinfra.store.inbox.delivery import Delivery
+from airflow_provider_voiceinfra.store.models import OUTCOMES, DeliveryResult
 from airflow_provider_voiceinfra.webhook.metrics import CALLS, PREFIX, Metrics
 
 log = logging.getLogger(__name__)

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from airflow_provider_voiceinfra.store.delivery import Delivery
+from airflow_provider_voiceinfra.store.inbox.delivery import Delivery
 
 _NAME = re.compile(r"\d{20}-(\d+)-[0-9a-f]{12}")
 # As long as the store's column.

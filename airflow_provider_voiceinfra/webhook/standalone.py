@@ -8,7 +8,7 @@ from __future__ import annotations
 from starlette.types import ASGIApp
 
 from airflow_provider_voiceinfra.webhook.app import Receiver, create_app
-from airflow_provider_voiceinfra.webhook.environment import connection_secrets, settings
+from airflow_provider_voiceinfra.webhook.settings import connection_secrets, settings
 
 
 def app() -> ASGIApp:

@@ -6,8 +6,8 @@ import asyncio
 import logging
 from collections.abc import Collection
 
-from airflow_provider_voiceinfra.store.connections import Connections
 from airflow_provider_voiceinfra.store.errors import StoreError
+from airflow_provider_voiceinfra.store.operations.rename_connection import Connections
 
 log = logging.getLogger(__name__)
 

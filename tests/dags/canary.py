@@ -84,7 +84,7 @@ class KilledOperator(OutboundCallOperator):
     """Its first try is killed when VoiceInfra has answered."""
 
     def execute(self, context: Any) -> str:
-        from airflow_provider_voiceinfra.store.claims import Claims
+        from airflow_provider_voiceinfra.store.claims.claims import Claims
 
         if context["ti"].try_number == 1:
             Claims.record_queued = lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL)  # type: ignore[assignment]

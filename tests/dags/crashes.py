@@ -45,7 +45,7 @@ def die_during(owner: type, name: str) -> None:
 
 def arm(step: str) -> None:
     from airflow_provider_voiceinfra.calls.api import VoiceInfraApi
-    from airflow_provider_voiceinfra.store.claims import Claims
+    from airflow_provider_voiceinfra.store.claims.claims import Claims
 
     steps: dict[str, tuple[Callable[[type, str], None], type, str]] = {
         "before_the_claim": (die_before, Claims, "take"),

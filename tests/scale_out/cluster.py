@@ -14,7 +14,7 @@ from pathlib import Path
 
 import requests
 
-from airflow_provider_voiceinfra.demo.api import Api
+from airflow_provider_voiceinfra.demo.airflow_api import Api
 from airflow_provider_voiceinfra.demo.environment import HOST, airflow_environment, free_ports
 from airflow_provider_voiceinfra.demo.rest import AirflowRest
 from airflow_provider_voiceinfra.sandbox import Sandbox

@@ -8,7 +8,7 @@ from contextlib import suppress
 from airflow_provider_voiceinfra.sandbox import Sandbox
 from airflow_provider_voiceinfra.store.call_store import CallStore
 from airflow_provider_voiceinfra.store.errors import StoreError
-from airflow_provider_voiceinfra.store.records import CallState
+from airflow_provider_voiceinfra.store.models import CallState
 
 _INTERVAL = 5.0
 

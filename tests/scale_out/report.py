@@ -11,9 +11,9 @@ from itertools import pairwise
 import sqlalchemy as sa
 
 from airflow_provider_voiceinfra.sandbox import Sandbox
-from airflow_provider_voiceinfra.store import tables
+from airflow_provider_voiceinfra.store import schema
 from airflow_provider_voiceinfra.store.call_store import CallStore
-from airflow_provider_voiceinfra.store.records import CallState
+from airflow_provider_voiceinfra.store.models import CallState
 from tests.scale_out.accidents import Accident
 
 
@@ -61,16 +61,16 @@ def count_dials(sandbox: Sandbox, rows: int) -> Counter[int]:
 
 def count_completed(store: CallStore, sandbox: Sandbox) -> int:
     """Count the calls that were placed, are completed in the store, and have their words there."""
-    columns = tables.call.c
+    columns = schema.call.c
     query = sa.select(columns.call_id).where(columns.state == CallState.COMPLETED)
-    joined = query.join(tables.completion, tables.completion.c.id == columns.completion_id)
+    joined = query.join(schema.completion, schema.completion.c.id == columns.completion_id)
     with store.database.read() as tx:
         return len(set(tx.scalars(joined)) & {dial.call_id for dial in sandbox.dials})
 
 
 def count_recovered(store: CallStore) -> int:
     """Count the calls that were settled by their own webhook, because their answer was lost."""
-    events = tables.call_event.c
+    events = schema.call_event.c
     query = sa.select(sa.func.count(sa.distinct(events.call))).where(events.kind == "recovered")
     with store.database.read() as tx:
         return tx.scalar(query) or 0

@@ -9,8 +9,8 @@ import pytest
 import requests
 from playwright.sync_api import expect
 
-from airflow_provider_voiceinfra.store.holds import Scope
-from airflow_provider_voiceinfra.store.records import Source
+from airflow_provider_voiceinfra.store.guard.pauses import Scope
+from airflow_provider_voiceinfra.store.models import Source
 from tests.benchmarks.receiver.webhooks import sign
 from tests.system.conftest import SECRET
 from tests.system.web import chromium, keep_screenshot, sign_in, web_of

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from airflow_provider_voiceinfra.store.holds import Scope
+from airflow_provider_voiceinfra.store.guard.pauses import Scope
 
 
 @pytest.fixture

@@ -52,8 +52,8 @@ def post(receiver, call_id):
 def test_it_imports_no_airflow(store_url):
     code = f"""
 import asyncio, sys
-from airflow_provider_voiceinfra.cli import main
-from airflow_provider_voiceinfra.commands import receiver
+from airflow_provider_voiceinfra.cli.parser import main
+from airflow_provider_voiceinfra.cli import receiver_command
 from airflow_provider_voiceinfra.webhook.standalone import app
 app()
 assert [name for name in {HEAVY!r} if name in sys.modules] == [], sorted(sys.modules)

@@ -13,7 +13,7 @@ import pytest
 import requests
 
 from airflow_provider_voiceinfra.demo import reaper
-from airflow_provider_voiceinfra.demo.api import AirflowError
+from airflow_provider_voiceinfra.demo.airflow_api import AirflowError
 from airflow_provider_voiceinfra.demo.standalone import Standalone
 
 DAG = """

@@ -17,10 +17,10 @@ from airflow_provider_voiceinfra.plugin.calls_page.shield import must_act_by_scr
 from airflow_provider_voiceinfra.plugin.calls_page.store import StoreDep
 from airflow_provider_voiceinfra.plugin.calls_page.visitor import Visitor, VisitorDep
 from airflow_provider_voiceinfra.store.call_store import CallStore
+from airflow_provider_voiceinfra.store.claims.recovery import Candidates
 from airflow_provider_voiceinfra.store.errors import StoreError
-from airflow_provider_voiceinfra.store.holds import Hold, Scope
-from airflow_provider_voiceinfra.store.records import Call, CallState
-from airflow_provider_voiceinfra.store.recovery import Candidates
+from airflow_provider_voiceinfra.store.guard.pauses import Hold, Scope
+from airflow_provider_voiceinfra.store.models import Call, CallState
 
 _LONGEST_WHY, _LONGEST_NAME = 500, 255
 

@@ -19,10 +19,10 @@ from airflow_provider_voiceinfra.plugin.calls_page.search import FIELDS, Search,
 from airflow_provider_voiceinfra.plugin.calls_page.shield import is_by_script
 from airflow_provider_voiceinfra.plugin.calls_page.store import StoreDep
 from airflow_provider_voiceinfra.plugin.calls_page.visitor import Visitor, VisitorDep
-from airflow_provider_voiceinfra.store.call_pages import CallPage
 from airflow_provider_voiceinfra.store.call_store import CallStore
-from airflow_provider_voiceinfra.store.records import OUTCOMES, Call, CallState
-from airflow_provider_voiceinfra.store.recovery import Candidates
+from airflow_provider_voiceinfra.store.claims.recovery import Candidates
+from airflow_provider_voiceinfra.store.models import OUTCOMES, Call, CallState
+from airflow_provider_voiceinfra.store.reads.call_pages import CallPage
 
 _LONGEST_URL = 4_000
 

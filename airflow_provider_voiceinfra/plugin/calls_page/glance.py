@@ -16,7 +16,7 @@ from starlette.responses import Response
 from airflow_provider_voiceinfra.plugin.calls_page.rendering import render, zone_of
 from airflow_provider_voiceinfra.plugin.calls_page.store import StoreDep
 from airflow_provider_voiceinfra.plugin.calls_page.visitor import VisitorDep
-from airflow_provider_voiceinfra.store.glance import MOST, HourCount
+from airflow_provider_voiceinfra.store.operations.glance import MOST, HourCount
 
 PERIODS = {"day": timedelta(days=1), "week": timedelta(days=7), "month": timedelta(days=30)}
 _KNOWN = ("answered", "voicemail", "failed")

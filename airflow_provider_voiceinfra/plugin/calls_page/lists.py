@@ -19,8 +19,8 @@ from airflow_provider_voiceinfra.plugin.calls_page.store import StoreDep
 from airflow_provider_voiceinfra.plugin.calls_page.visitor import Visitor, VisitorDep
 from airflow_provider_voiceinfra.spreadsheet import harmless
 from airflow_provider_voiceinfra.store.call_store import CallStore
-from airflow_provider_voiceinfra.store.list_pages import KnownList, WatchedRow
-from airflow_provider_voiceinfra.store.list_rows import RowState
+from airflow_provider_voiceinfra.store.lists.list_pages import KnownList, WatchedRow
+from airflow_provider_voiceinfra.store.lists.list_rows import RowState
 
 SET_ASIDE_SHOWN = 200
 """So many rows that were set aside are on the page; all of them are in the CSV file."""

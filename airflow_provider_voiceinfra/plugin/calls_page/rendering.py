@@ -17,10 +17,10 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from airflow_provider_voiceinfra import __version__
-from airflow_provider_voiceinfra.calls.numbers import mask
+from airflow_provider_voiceinfra.phone_numbers.e164 import mask
 from airflow_provider_voiceinfra.plugin import paths
 from airflow_provider_voiceinfra.plugin.calls_page.visitor import Visitor
-from airflow_provider_voiceinfra.store.records import OUTCOMES
+from airflow_provider_voiceinfra.store.models import OUTCOMES
 
 STATIC = Path(__file__).parent / "static"
 ZONE_COOKIE = "voiceinfra_zone"

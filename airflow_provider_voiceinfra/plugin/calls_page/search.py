@@ -16,9 +16,9 @@ from airflow_provider_voiceinfra.plugin.calls_page.rendering import zone_of
 from airflow_provider_voiceinfra.plugin.calls_page.sealed import is_sealed, seal, unseal
 from airflow_provider_voiceinfra.plugin.calls_page.visitor import Visitor
 from airflow_provider_voiceinfra.plugin.runs import names_of_run
-from airflow_provider_voiceinfra.store.call_filter import END_LENGTH, CallFilter
-from airflow_provider_voiceinfra.store.call_pages import CallPage, CallPages, Edge
-from airflow_provider_voiceinfra.store.records import CallState
+from airflow_provider_voiceinfra.store.models import CallState
+from airflow_provider_voiceinfra.store.reads.call_filter import END_LENGTH, CallFilter
+from airflow_provider_voiceinfra.store.reads.call_pages import CallPage, CallPages, Edge
 
 FIELDS = ("state", "outcome", "dag", "run", "list", "digits", "since", "until")
 _PLACES = ("before", "after", "last")

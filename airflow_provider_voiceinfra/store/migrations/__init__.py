@@ -8,8 +8,8 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from airflow_provider_voiceinfra.store import tables
-from airflow_provider_voiceinfra.store.database import Database
+from airflow_provider_voiceinfra.store import schema
+from airflow_provider_voiceinfra.store.engine import Database
 from airflow_provider_voiceinfra.store.errors import StoreError
 from airflow_provider_voiceinfra.store.postgresql import check_encoding
 
@@ -64,5 +64,5 @@ def _upgrade(connection: sa.Connection, database: Database) -> None:
             f"The call store at {database.shown_url} ([voiceinfra] call_store) was made by a newer version of "
             "airflow-provider-voiceinfra: upgrade the package here."
         ) from None
-    if connection.scalar(sa.select(sa.func.count()).select_from(tables.store)) == 0:
-        connection.execute(tables.store.insert().values(id=secrets.token_hex(16), created_at=datetime.now(UTC)))
+    if connection.scalar(sa.select(sa.func.count()).select_from(schema.store)) == 0:
+        connection.execute(schema.store.insert().values(id=secrets.token_hex(16), created_at=datetime.now(UTC)))

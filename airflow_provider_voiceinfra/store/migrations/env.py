@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from alembic import context
 
-from airflow_provider_voiceinfra.store import tables
+from airflow_provider_voiceinfra.store import schema
 
 context.configure(
     connection=context.config.attributes["connection"],
-    target_metadata=tables.metadata,
-    version_table=tables.VERSION_TABLE,
+    target_metadata=schema.metadata,
+    version_table=schema.VERSION_TABLE,
     # One transaction for all, on SQLite too: a store is at one version or at another.
     transactional_ddl=True,
     transaction_per_migration=False,

@@ -13,14 +13,14 @@ from typing import Any
 
 from airflow_provider_voiceinfra.calls.account import Account
 from airflow_provider_voiceinfra.calls.dialing import Dialer
-from airflow_provider_voiceinfra.calls.list_columns import Columns
-from airflow_provider_voiceinfra.calls.list_rows import Template
-from airflow_provider_voiceinfra.calls.progress import Progress
-from airflow_provider_voiceinfra.calls.stop_when import StopWhen
-from airflow_provider_voiceinfra.calls.waves import Waves
+from airflow_provider_voiceinfra.lists.circuit_breaker import StopWhen
+from airflow_provider_voiceinfra.lists.column_mapping import Columns
+from airflow_provider_voiceinfra.lists.list_dialer import Waves
+from airflow_provider_voiceinfra.lists.progress import Progress
+from airflow_provider_voiceinfra.lists.source_rows import Template
 from airflow_provider_voiceinfra.sandbox import Sandbox
 from airflow_provider_voiceinfra.store.call_store import CallStore
-from airflow_provider_voiceinfra.store.records import Source
+from airflow_provider_voiceinfra.store.models import Source
 from tests.benchmarks.receiver.webhooks import SECRET
 
 ANSWER_SECONDS = 0.1

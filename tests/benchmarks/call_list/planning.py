@@ -12,9 +12,9 @@ from contextlib import closing
 from itertools import islice
 
 from airflow_provider_voiceinfra.calls.dialing import Dialer
-from airflow_provider_voiceinfra.calls.list_columns import Columns
-from airflow_provider_voiceinfra.calls.list_rows import Template
-from airflow_provider_voiceinfra.calls.plan import plan
+from airflow_provider_voiceinfra.lists.column_mapping import Columns
+from airflow_provider_voiceinfra.lists.dry_run import plan
+from airflow_provider_voiceinfra.lists.source_rows import Template
 from airflow_provider_voiceinfra.store.call_store import CallStore
 from tests.benchmarks.call_list.parts import TASK, account, number_of
 

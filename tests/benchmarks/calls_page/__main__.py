@@ -18,8 +18,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
-from airflow_provider_voiceinfra.store.call_filter import CallFilter
 from airflow_provider_voiceinfra.store.call_store import CallStore
+from airflow_provider_voiceinfra.store.reads.call_filter import CallFilter
 from tests.benchmarks.calls_page.history import DORMANT, LIST_ID, count, fill
 from tests.benchmarks.findings import found
 from tests.postgres import find_binaries, running

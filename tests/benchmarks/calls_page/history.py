@@ -10,9 +10,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from airflow_provider_voiceinfra.store import call_hours, tables
-from airflow_provider_voiceinfra.store.call_hours import CallHours
+from airflow_provider_voiceinfra.store import schema
 from airflow_provider_voiceinfra.store.call_store import CallStore
+from airflow_provider_voiceinfra.store.reads import call_hours
+from airflow_provider_voiceinfra.store.reads.call_hours import CallHours
 from tests.benchmarks.guard.history import CONN_ID, _rows
 
 AT_ONCE = 10_000
@@ -30,8 +31,8 @@ def fill(store: CallStore, calls: int) -> None:
             _told(row, number, calls) for number, row in enumerate(_rows(start, start + AT_ONCE, calls, 500), start)
         ]
         with store.database.write() as tx:
-            tx.execute(tables.completion.insert(), list(_completions(rows)))
-            tx.execute(tables.call.insert(), rows)
+            tx.execute(schema.completion.insert(), list(_completions(rows)))
+            tx.execute(schema.call.insert(), rows)
     _fill_list(store)
     analyze(store)
 
@@ -95,10 +96,10 @@ def _completions(rows: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
 
 def _fill_list(store: CallStore) -> None:
     with store.database.write() as tx:
-        now = tx.scalar(sa.select(sa.func.max(tables.call.c.claimed_at)))
+        now = tx.scalar(sa.select(sa.func.max(schema.call.c.claimed_at)))
         row = {"id": LIST_ID, "environment": "default", "dag_id": "dag_1", "run_id": "run_1", "task_id": "call"}
-        tx.execute(tables.call_list.insert(), row | {"map_index": -1, "created_at": now, "readings": 1, "read_by": 0})
-        tx.execute(tables.call_list_row.insert(), [_list_row(number, now) for number in range(LIST_ROWS)])
+        tx.execute(schema.call_list.insert(), row | {"map_index": -1, "created_at": now, "readings": 1, "read_by": 0})
+        tx.execute(schema.call_list_row.insert(), [_list_row(number, now) for number in range(LIST_ROWS)])
 
 
 def _list_row(number: int, now: Any) -> dict[str, Any]:

@@ -18,12 +18,12 @@ from datetime import timedelta
 import psycopg
 import sqlalchemy as sa
 
-from airflow_provider_voiceinfra.calls.calling_hours import WEEKDAYS, CallingHours
-from airflow_provider_voiceinfra.calls.guard import Wishes, rules_for
-from airflow_provider_voiceinfra.calls.limits import Limits
+from airflow_provider_voiceinfra.guard.calling_hours import WEEKDAYS, CallingHours
+from airflow_provider_voiceinfra.guard.constraints import Wishes, rules_for
+from airflow_provider_voiceinfra.guard.limits import Limits
 from airflow_provider_voiceinfra.store.call_store import CallStore
-from airflow_provider_voiceinfra.store.records import Claim, NewCall, Realm, Source
-from airflow_provider_voiceinfra.store.rules import Rules
+from airflow_provider_voiceinfra.store.guard.rules import Rules
+from airflow_provider_voiceinfra.store.models import Claim, NewCall, Realm, Source
 from tests.benchmarks.findings import found
 from tests.benchmarks.guard.history import CONN_ID, fill
 from tests.postgres import find_binaries, running

@@ -9,7 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from airflow_provider_voiceinfra.store import tables
+from airflow_provider_voiceinfra.store import schema
 from airflow_provider_voiceinfra.store.call_store import CallStore
 
 CONN_ID = "voiceinfra_default"
@@ -21,7 +21,7 @@ def fill(store: CallStore, calls: int, numbers: int, *, going_on: int = 500) -> 
     """Write the past: calls over the last 90 days, the newest of which are going on."""
     for start in range(0, calls, _AT_ONCE):
         with store.database.write() as tx:
-            tx.execute(tables.call.insert(), list(_rows(start, min(calls, start + _AT_ONCE), calls, going_on)))
+            tx.execute(schema.call.insert(), list(_rows(start, min(calls, start + _AT_ONCE), calls, going_on)))
     store.do_not_call.add((f"+1212{number:07}" for number in range(numbers)), actor="import", why="the state's list")
     with store.database.write() as tx:
         tx.execute(sa.text("ANALYZE"))

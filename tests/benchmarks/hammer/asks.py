@@ -6,11 +6,11 @@ import random
 from dataclasses import dataclass, field, replace
 
 from airflow_provider_voiceinfra.calls.account import Account
-from airflow_provider_voiceinfra.calls.intent import CallIntent
+from airflow_provider_voiceinfra.calls.call_intent import CallIntent
 from airflow_provider_voiceinfra.calls.keys import own_key, task_key
 from airflow_provider_voiceinfra.calls.request import CallRequest
 from airflow_provider_voiceinfra.sandbox import SCENARIOS
-from airflow_provider_voiceinfra.store.records import Source
+from airflow_provider_voiceinfra.store.models import Source
 from tests.benchmarks.hammer.pace import LIFETIME
 
 TRIES = 3

@@ -11,9 +11,9 @@ import sqlalchemy as sa
 
 from airflow_provider_voiceinfra.calls.dialing import KEY_IS_FREE
 from airflow_provider_voiceinfra.sandbox import Dial
-from airflow_provider_voiceinfra.store import tables
+from airflow_provider_voiceinfra.store import schema
 from airflow_provider_voiceinfra.store.call_store import CallStore
-from airflow_provider_voiceinfra.store.records import Call, CallState
+from airflow_provider_voiceinfra.store.models import Call, CallState
 from tests.benchmarks.hammer.asks import MARKER
 from tests.benchmarks.hammer.worker import End, Told
 
@@ -120,7 +120,7 @@ def _judge_recovery(judgement: Judgement, store: CallStore, calls: Sequence[Call
 
 
 def _count_events(judgement: Judgement, store: CallStore) -> None:
-    events = tables.call_event.c
+    events = schema.call_event.c
     with store.database.read() as tx:
         for kind, detail in tx.execute(sa.select(events.kind, events.detail)):
             judgement.orphans += detail.get("why") == "its owner is gone"

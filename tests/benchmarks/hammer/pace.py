@@ -13,7 +13,7 @@ from dataclasses import astuple
 
 from airflow_provider_voiceinfra.calls.retry import RetryPolicy
 from airflow_provider_voiceinfra.calls.transport import Timeouts
-from airflow_provider_voiceinfra.store import claims
+from airflow_provider_voiceinfra.store.claims import claims
 
 SPEED = 20
 

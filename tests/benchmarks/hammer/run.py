@@ -12,7 +12,7 @@ from multiprocessing.context import ForkServerContext
 from airflow_provider_voiceinfra.calls.account import Account
 from airflow_provider_voiceinfra.sandbox.server import FROM_NUMBERS
 from airflow_provider_voiceinfra.store.call_store import CallStore
-from airflow_provider_voiceinfra.store.records import CallState
+from airflow_provider_voiceinfra.store.models import CallState
 from tests.benchmarks.hammer.accidents import Accidents
 from tests.benchmarks.hammer.asks import Plan
 from tests.benchmarks.hammer.crew import Crew, Hand

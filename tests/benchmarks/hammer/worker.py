@@ -13,11 +13,11 @@ from multiprocessing.connection import Connection
 from airflow_provider_voiceinfra.calls.account import Account
 from airflow_provider_voiceinfra.calls.api import VoiceInfraApi
 from airflow_provider_voiceinfra.calls.dialing import Dialer
-from airflow_provider_voiceinfra.calls.errors import CallNotSentError, CallRejectedError, CallUnknownError
+from airflow_provider_voiceinfra.errors import CallNotSentError, CallRejectedError, CallUnknownError
 from airflow_provider_voiceinfra.store.call_store import CallStore
+from airflow_provider_voiceinfra.store.claims.resolutions import ResolutionError
 from airflow_provider_voiceinfra.store.errors import StoreError
-from airflow_provider_voiceinfra.store.records import CallState
-from airflow_provider_voiceinfra.store.resolutions import ResolutionError
+from airflow_provider_voiceinfra.store.models import CallState
 from tests.benchmarks.hammer.asks import Ask, Plan, intent, patience
 from tests.benchmarks.hammer.pace import RETRY, TIMEOUTS, quicken
 

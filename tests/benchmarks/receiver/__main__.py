@@ -26,7 +26,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from airflow_provider_voiceinfra.store import tables
+from airflow_provider_voiceinfra.store import schema
 from airflow_provider_voiceinfra.store.call_store import CallStore
 from tests.benchmarks.findings import found
 from tests.benchmarks.receiver.load import CONNECTIONS, SECONDS, Load, claiming, wrk
@@ -77,7 +77,7 @@ def measure_receiver(store_url: str, requests_file: Path) -> Load:
     store = CallStore(store_url)
     store.migrate()
     with store.database.write() as tx:
-        tx.execute(sa.delete(tables.completion))
+        tx.execute(sa.delete(schema.completion))
     with tempfile.TemporaryDirectory() as home:
         receiver = ReceiverProcess(Path(home), store_url)
         receiver.start()
@@ -87,7 +87,7 @@ def measure_receiver(store_url: str, requests_file: Path) -> Load:
         finally:
             receiver.stop()
     with store.database.read() as tx:
-        kept = tx.scalar(sa.select(sa.func.count()).select_from(tables.completion))
+        kept = tx.scalar(sa.select(sa.func.count()).select_from(schema.completion))
     store.close()
     taken = load.per_second * SECONDS
     assert load.refused == 0, f"{load.refused} were refused"

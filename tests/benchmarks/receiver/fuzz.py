@@ -21,9 +21,10 @@ from pathlib import Path
 import psutil
 import sqlalchemy as sa
 
-from airflow_provider_voiceinfra.store import quarantine, tables
+from airflow_provider_voiceinfra.store import schema
 from airflow_provider_voiceinfra.store.call_store import CallStore
-from airflow_provider_voiceinfra.store.delivery import Delivery
+from airflow_provider_voiceinfra.store.inbox import quarantine
+from airflow_provider_voiceinfra.store.inbox.delivery import Delivery
 from tests.benchmarks.receiver.process import ReceiverProcess
 from tests.benchmarks.receiver.webhooks import body, sign
 
@@ -195,9 +196,9 @@ def run(url: str, home: Path, *, count: int, seed: int = 1) -> Result:
 
 def _compare(store: CallStore, signed: set[bytes], result: Result) -> None:
     """Look for bodies that nobody signed, and for signed ones that are not there."""
-    columns = tables.quarantine.c
+    columns = schema.quarantine.c
     with store.database.read() as tx:
-        kept = set(tx.scalars(sa.select(tables.completion.c.digest)))
+        kept = set(tx.scalars(sa.select(schema.completion.c.digest)))
         strange = dict(map(tuple, tx.execute(sa.select(columns.digest, columns.body))))
     store.close()
     result.foreign = len((kept | {hashlib.sha256(body).digest() for body in strange.values()}) - signed)

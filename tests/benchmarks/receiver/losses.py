@@ -15,7 +15,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from airflow_provider_voiceinfra.store import tables
+from airflow_provider_voiceinfra.store import schema
 from airflow_provider_voiceinfra.store.call_store import CallStore
 from tests.benchmarks.findings import found
 from tests.benchmarks.receiver.process import ReceiverProcess
@@ -67,7 +67,7 @@ def run(
         time.sleep(0.05)
     receiver.stop()
     with store.database.read() as tx:
-        kept = tx.scalars(sa.select(tables.completion.c.call_id)).all()
+        kept = tx.scalars(sa.select(schema.completion.c.call_id)).all()
     store.close()
     lost = senders.acknowledged - set(kept)
     return Result(senders.done, kills, spooled, len(lost), len(kept) - len(set(kept)), senders.answers)

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from airflow.triggers.base import BaseEventTrigger, BaseTrigger, TaskSuccessEvent, TriggerEvent
 
 from airflow_provider_voiceinfra.config import call_store
-from airflow_provider_voiceinfra.store import tables
+from airflow_provider_voiceinfra.store import schema
 
 POLL_SECONDS = 2.0
 
@@ -25,7 +25,7 @@ def _engine() -> sa.Engine:
 def look(call_id: str) -> str | None:
     """Ask for one call, with a SELECT of its own."""
     with _engine().connect() as connection:
-        return connection.scalar(sa.select(tables.completion.c.outcome).where(tables.completion.c.call_id == call_id))
+        return connection.scalar(sa.select(schema.completion.c.outcome).where(schema.completion.c.call_id == call_id))
 
 
 class _OfOneCall(BaseTrigger):

@@ -24,19 +24,19 @@ from greenlet import GreenletExit, getcurrent, greenlet
 
 from airflow_provider_voiceinfra.calls import send_gate, sending
 from airflow_provider_voiceinfra.calls.dialing import Dialer
-from airflow_provider_voiceinfra.calls.errors import (
+from airflow_provider_voiceinfra.calls.retry import RetryPolicy
+from airflow_provider_voiceinfra.calls.stop import StopFlag
+from airflow_provider_voiceinfra.errors import (
     AnswerUnknownError,
     CallNotSentError,
     RequestInvalidError,
     VoiceInfraError,
 )
-from airflow_provider_voiceinfra.calls.retry import RetryPolicy
-from airflow_provider_voiceinfra.calls.stop import StopFlag
 from airflow_provider_voiceinfra.store import clock
 from airflow_provider_voiceinfra.store.call_store import CallStore
-from airflow_provider_voiceinfra.store.delivery import Delivery
 from airflow_provider_voiceinfra.store.errors import StoreError
-from airflow_provider_voiceinfra.store.records import Call
+from airflow_provider_voiceinfra.store.inbox.delivery import Delivery
+from airflow_provider_voiceinfra.store.models import Call
 from tests.unit.calls.samples import account, intent
 from tests.unit.store.samples import body
 

@@ -14,9 +14,9 @@ from typing import Any
 
 from airflow_provider_voiceinfra.calls import dialing
 from airflow_provider_voiceinfra.calls.dialing import Dialer
-from airflow_provider_voiceinfra.calls.errors import VoiceInfraError
 from airflow_provider_voiceinfra.calls.stop import StopFlag
 from airflow_provider_voiceinfra.context import stop_of_task
+from airflow_provider_voiceinfra.errors import VoiceInfraError
 from airflow_provider_voiceinfra.store.call_store import CallStore
 from tests.integration.calls.test_waves import waves
 from tests.unit.calls.samples import account, intent

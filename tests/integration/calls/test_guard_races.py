@@ -10,18 +10,18 @@ from time import sleep
 import pytest
 import requests
 
-from airflow_provider_voiceinfra.calls.calling_hours import WEEKDAYS, CallingHours
+from airflow_provider_voiceinfra.calls.call_intent import CallIntent
 from airflow_provider_voiceinfra.calls.dialing import Dialer
-from airflow_provider_voiceinfra.calls.guard import Wishes
-from airflow_provider_voiceinfra.calls.intent import CallIntent
 from airflow_provider_voiceinfra.calls.keys import own_key
-from airflow_provider_voiceinfra.calls.limits import Limits
-from airflow_provider_voiceinfra.calls.refusals import CallOnHoldError, GuardError
 from airflow_provider_voiceinfra.calls.request import CallRequest
+from airflow_provider_voiceinfra.guard.calling_hours import WEEKDAYS, CallingHours
+from airflow_provider_voiceinfra.guard.constraints import Wishes
+from airflow_provider_voiceinfra.guard.errors import CallOnHoldError, GuardError
+from airflow_provider_voiceinfra.guard.limits import Limits
 from airflow_provider_voiceinfra.sandbox import Sandbox
-from airflow_provider_voiceinfra.store.holds import Scope
-from airflow_provider_voiceinfra.store.records import Source
-from airflow_provider_voiceinfra.store.rules import Fence
+from airflow_provider_voiceinfra.store.guard.pauses import Scope
+from airflow_provider_voiceinfra.store.guard.rules import Fence
+from airflow_provider_voiceinfra.store.models import Source
 from tests.unit.calls.samples import account
 from tests.unit.store.race import in_processes
 

@@ -13,22 +13,23 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import sqlalchemy as sa
 
-from airflow_provider_voiceinfra.calls import progress
 from airflow_provider_voiceinfra.calls.account import Account
 from airflow_provider_voiceinfra.calls.dialing import Dialer
-from airflow_provider_voiceinfra.calls.errors import InvalidCallError
-from airflow_provider_voiceinfra.calls.list_columns import Columns
-from airflow_provider_voiceinfra.calls.list_rows import Template
-from airflow_provider_voiceinfra.calls.numbers import to_e164
-from airflow_provider_voiceinfra.calls.progress import Progress
 from airflow_provider_voiceinfra.calls.retry import RetryPolicy
-from airflow_provider_voiceinfra.calls.stop_when import StopWhen
-from airflow_provider_voiceinfra.calls.waves import Waves
+from airflow_provider_voiceinfra.errors import InvalidCallError
+from airflow_provider_voiceinfra.lists import progress
+from airflow_provider_voiceinfra.lists.circuit_breaker import StopWhen
+from airflow_provider_voiceinfra.lists.column_mapping import Columns
+from airflow_provider_voiceinfra.lists.list_dialer import Waves
+from airflow_provider_voiceinfra.lists.progress import Progress
+from airflow_provider_voiceinfra.lists.source_rows import Template
+from airflow_provider_voiceinfra.phone_numbers.e164 import to_e164
 from airflow_provider_voiceinfra.sandbox import Sandbox
-from airflow_provider_voiceinfra.store import claims, tables
+from airflow_provider_voiceinfra.store import schema
 from airflow_provider_voiceinfra.store.call_store import CallStore
-from airflow_provider_voiceinfra.store.list_rows import RowStep
-from airflow_provider_voiceinfra.store.records import Source
+from airflow_provider_voiceinfra.store.claims import claims
+from airflow_provider_voiceinfra.store.lists.list_rows import RowStep
+from airflow_provider_voiceinfra.store.models import Source
 
 ROWS, KILLS, LINES = 60, 3, 10
 PATIENCE = timedelta(seconds=8)
@@ -134,7 +135,7 @@ def test_what_a_killed_worker_had_in_its_hands_is_looked_at_as_soon_as_it_may_be
 
 
 def test_who_is_still_to_be_called_is_asked_again_while_rows_are_dialled(voiceinfra, monkeypatch):
-    monkeypatch.setattr("airflow_provider_voiceinfra.calls.waves._ASK_INTERVAL", 0.0)
+    monkeypatch.setattr("airflow_provider_voiceinfra.lists.list_dialer._ASK_INTERVAL", 0.0)
     store, asked = voiceinfra.store, []
 
     def still_due():
@@ -167,7 +168,7 @@ def test_the_rate_and_the_end_are_told_once_rows_have_ended(voiceinfra):
     ours, list_id = waves(store, voiceinfra.sandbox.url)
     to_the_end(ours)
     with store.database.read() as tx:
-        row = tx.execute(sa.select(tables.call_list_row).limit(1)).one()
+        row = tx.execute(sa.select(schema.call_list_row).limit(1)).one()
     store.list_rows.go_on([RowStep(row.id, row.reading, datetime.now(UTC))])
     told = progress.describe(store, list_id)
     assert re.search(r"1 of 60 rows left, .*59 answered, \d+\.\d rows a minute, at which it is done at 20", told)
@@ -214,7 +215,7 @@ def test_after_a_short_wait_it_goes_on_carefully_and_calls_everybody_once(store,
     monkeypatch.setattr(sys.modules[__name__], "ROWS", 12)
     with Sandbox(delay=None, retry_after=1) as sandbox:
         ours, list_id = waves(store, sandbox.url)
-        monkeypatch.setattr("airflow_provider_voiceinfra.calls.list_backoff.random.uniform", lambda *_: 0.01)
+        monkeypatch.setattr("airflow_provider_voiceinfra.lists.backoff.random.uniform", lambda *_: 0.01)
         ours._max_in_flight = 12
         ours.run()
         assert set(Counter(dial.to_number for dial in sandbox.dials).values()) == {1}
@@ -225,7 +226,7 @@ def test_after_a_short_wait_it_goes_on_carefully_and_calls_everybody_once(store,
 def test_a_list_whose_voiceinfra_cannot_be_reached_waits_and_knocks_with_one_call_at_a_time(store, monkeypatch):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         url = f"http://127.0.0.1:{taken.getsockname()[1]}"
-    monkeypatch.setattr("airflow_provider_voiceinfra.calls.waves._SHORT_WAIT", 0.0)
+    monkeypatch.setattr("airflow_provider_voiceinfra.lists.list_dialer._SHORT_WAIT", 0.0)
     patient = RetryPolicy(base=60.0, longest=60.0)
     ours, list_id = waves(store, url, retry=patient)
     nap = ours.run()
@@ -233,7 +234,7 @@ def test_a_list_whose_voiceinfra_cannot_be_reached_waits_and_knocks_with_one_cal
     released = len(list(store.calls.iterate()))
     assert released <= LINES
     with store.database.write() as tx:
-        tx.execute(sa.update(tables.call_list).values(resume_at=datetime.now(UTC)))
+        tx.execute(sa.update(schema.call_list).values(resume_at=datetime.now(UTC)))
     assert waves(store, url, retry=patient)[0].run() is not None
     # One is sent, and the next one is claimed ahead.
     assert len(list(store.calls.iterate())) <= released + 2

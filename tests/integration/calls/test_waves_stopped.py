@@ -6,7 +6,7 @@ from collections import Counter
 
 import pytest
 
-from airflow_provider_voiceinfra.calls.crew import Crew
+from airflow_provider_voiceinfra.lists.sender_pool import Crew
 from airflow_provider_voiceinfra.sandbox import Sandbox
 from airflow_provider_voiceinfra.store.errors import StoreError, StoreUnavailableError
 from tests.integration.calls import test_waves
@@ -149,7 +149,7 @@ def test_an_answer_that_the_store_cannot_be_told_is_in_the_log(store, sandbox, m
 
 
 def test_a_list_that_is_stopped_at_any_moment_loses_no_answer_and_begins_nothing_more(voiceinfra, monkeypatch):
-    monkeypatch.setattr("airflow_provider_voiceinfra.calls.waves._ASK_INTERVAL", 0.0)
+    monkeypatch.setattr("airflow_provider_voiceinfra.lists.list_dialer._ASK_INTERVAL", 0.0)
     store = voiceinfra.store
 
     def stop():

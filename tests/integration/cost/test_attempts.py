@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from airflow_provider_voiceinfra.store.records import Source
+from airflow_provider_voiceinfra.store.models import Source
 from tests.integration.cost.steps import steps
 from tests.unit.store.samples import queued
 from tests.unit.store.test_attempts import LIST, LONG_AGO, let_events_be, refs

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 import sqlalchemy as sa
 
-from airflow_provider_voiceinfra.store import tables
+from airflow_provider_voiceinfra.store import schema
 from tests.benchmarks.calls_page.history import analyze
 from tests.unit.store.test_call_lists import TASK, row
 
@@ -36,7 +36,7 @@ def test_the_next_few_are_read_without_looking_at_all_that_are_due(store):
     list_id = store.lists.open(TASK)
     store.lists.add(list_id, [row(number) for number in range(1, 2_001)], store.lists.begin_reading(list_id))
     with store.database.write() as tx:
-        tx.execute(sa.update(tables.call_list_row).values(due_at=datetime.now(UTC)))
+        tx.execute(sa.update(schema.call_list_row).values(due_at=datetime.now(UTC)))
     analyze(store)
     plan = plan_of(store, lambda: store.list_rows.due(list_id, datetime.now(UTC), 10))
     assert "Index" in plan

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from airflow_provider_voiceinfra.store.claims import AtFence
-from airflow_provider_voiceinfra.store.holds import Scope
-from airflow_provider_voiceinfra.store.records import CallState, Claim, Source
-from airflow_provider_voiceinfra.store.rules import Asked, Rules
+from airflow_provider_voiceinfra.store.claims.claims import AtFence
+from airflow_provider_voiceinfra.store.guard.pauses import Scope
+from airflow_provider_voiceinfra.store.guard.rules import Asked, Rules
+from airflow_provider_voiceinfra.store.models import CallState, Claim, Source
 from tests.benchmarks.guard.history import CONN_ID, fill
 from tests.integration.cost.steps import counting
 from tests.unit.store.samples import new_call

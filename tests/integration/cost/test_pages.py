@@ -7,9 +7,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from airflow_provider_voiceinfra.store import call_pages, glance
-from airflow_provider_voiceinfra.store.call_filter import CallFilter
 from airflow_provider_voiceinfra.store.call_store import CallStore
+from airflow_provider_voiceinfra.store.operations import glance
+from airflow_provider_voiceinfra.store.reads import call_pages
+from airflow_provider_voiceinfra.store.reads.call_filter import CallFilter
 from tests.benchmarks.calls_page.history import DORMANT, analyze, count, fill
 from tests.integration.cost.steps import steps
 

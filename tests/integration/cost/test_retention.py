@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from airflow_provider_voiceinfra.store import retention
+from airflow_provider_voiceinfra.store.operations import retention
 from tests.benchmarks.guard.history import fill
 from tests.integration.cost.steps import counting
 from tests.unit.store.samples import claim

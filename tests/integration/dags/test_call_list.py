@@ -14,16 +14,16 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from airflow_provider_voiceinfra import config
-from airflow_provider_voiceinfra.calls import progress
-from airflow_provider_voiceinfra.calls.calling_hours import WEEKDAYS, CallingHours
 from airflow_provider_voiceinfra.calls.redial import Redial
-from airflow_provider_voiceinfra.calls.stop_when import StopWhen
+from airflow_provider_voiceinfra.guard.calling_hours import WEEKDAYS, CallingHours
 from airflow_provider_voiceinfra.hooks import voiceinfra as hook
+from airflow_provider_voiceinfra.lists import progress
+from airflow_provider_voiceinfra.lists.circuit_breaker import StopWhen
 from airflow_provider_voiceinfra.operators import list_run
 from airflow_provider_voiceinfra.sandbox import placing
 from airflow_provider_voiceinfra.sandbox.scenarios import ANSWERED
-from airflow_provider_voiceinfra.store.holds import Scope
-from airflow_provider_voiceinfra.store.records import Realm
+from airflow_provider_voiceinfra.store.guard.pauses import Scope
+from airflow_provider_voiceinfra.store.models import Realm
 from airflow_provider_voiceinfra.triggers import call_list
 from tests.dags import call_lists
 from tests.integration.dags.conftest import Run
@@ -480,7 +480,7 @@ def test_and_what_a_hold_would_stop(run_list, voiceinfra):
 
 
 def source_of(run):
-    from airflow_provider_voiceinfra.store.records import Source
+    from airflow_provider_voiceinfra.store.models import Source
 
     [call, *_] = config.call_store().calls.iterate()
     return Source(run.dag_id, run.run_id, call.source.run, "call")

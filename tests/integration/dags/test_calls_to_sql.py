@@ -14,9 +14,9 @@ from airflow.sdk import BaseHook
 from airflow.sdk.exceptions import AirflowFailException
 
 from airflow_provider_voiceinfra import config
-from airflow_provider_voiceinfra.store import attempts
-from airflow_provider_voiceinfra.store.list_rows import NewRow
-from airflow_provider_voiceinfra.store.records import Source
+from airflow_provider_voiceinfra.store.lists.list_rows import NewRow
+from airflow_provider_voiceinfra.store.models import Source
+from airflow_provider_voiceinfra.store.reads import attempts
 from airflow_provider_voiceinfra.transfers.calls_to_sql import CallsToSqlOperator
 from airflow_provider_voiceinfra.transfers.results_table import ResultsTableError
 from airflow_provider_voiceinfra.triggers import call_list

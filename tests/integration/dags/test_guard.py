@@ -8,11 +8,11 @@ from datetime import time as clock
 import pytest
 from airflow.sdk import DAG
 
-from airflow_provider_voiceinfra.calls.calling_hours import WEEKDAYS, CallingHours
 from airflow_provider_voiceinfra.calls.redial import Redial
+from airflow_provider_voiceinfra.guard.calling_hours import WEEKDAYS, CallingHours
 from airflow_provider_voiceinfra.hooks.voiceinfra import VoiceInfraHook
 from airflow_provider_voiceinfra.operators.outbound_call import OutboundCallOperator
-from airflow_provider_voiceinfra.store.holds import Scope
+from airflow_provider_voiceinfra.store.guard.pauses import Scope
 from tests.dags import one_call
 
 NUMBER = one_call.NUMBER
@@ -193,7 +193,7 @@ def test_two_map_indexes_that_share_a_call_do_not_redial_each_for_itself(run_dag
 
 
 def test_the_hook_passes_the_guard_too(voiceinfra, limits):
-    from airflow_provider_voiceinfra.calls.refusals import CallOnHoldError, DayLimitError, DoNotCallError
+    from airflow_provider_voiceinfra.guard.errors import CallOnHoldError, DayLimitError, DoNotCallError
 
     limits(max_calls_per_day="1")
     hook = VoiceInfraHook()

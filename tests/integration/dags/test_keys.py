@@ -17,7 +17,7 @@ from airflow_provider_voiceinfra.calls.redial import Redial
 from airflow_provider_voiceinfra.hooks import voiceinfra as hook_module
 from airflow_provider_voiceinfra.hooks.voiceinfra import VoiceInfraHook
 from airflow_provider_voiceinfra.sandbox import Sandbox
-from airflow_provider_voiceinfra.store.records import Realm
+from airflow_provider_voiceinfra.store.models import Realm
 from airflow_provider_voiceinfra.triggers import call_list
 from tests.dags import call_lists, one_call
 from tests.integration.dags.conftest import Run

@@ -178,7 +178,7 @@ def test_a_data_frames_own_values_are_plain_and_two_columns_of_one_name_an_error
 
 
 def call_lists_columns():
-    from airflow_provider_voiceinfra.calls.list_columns import Columns
+    from airflow_provider_voiceinfra.lists.column_mapping import Columns
 
     return Columns({"to_number": "phone"}, key_column="id", are_typed=True)
 

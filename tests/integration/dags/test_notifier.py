@@ -6,10 +6,10 @@ import logging
 
 import pytest
 
-from airflow_provider_voiceinfra.calls.errors import CallNotSentError
+from airflow_provider_voiceinfra.errors import CallNotSentError
 from airflow_provider_voiceinfra.hooks.voiceinfra import VoiceInfraHook
 from airflow_provider_voiceinfra.notifications.voiceinfra import VoiceInfraNotifier
-from airflow_provider_voiceinfra.store.holds import Scope
+from airflow_provider_voiceinfra.store.guard.pauses import Scope
 from tests.dags import failing
 from tests.integration.dags.conftest import Run
 

@@ -7,7 +7,7 @@ import math
 
 import pytest
 
-from airflow_provider_voiceinfra.store import tables
+from airflow_provider_voiceinfra.store import schema
 from tests.integration.dags.test_calls_to_sql import store, warehouse, write  # noqa: F401
 from tests.unit.store.samples import body, delivery, queued, rows
 
@@ -53,7 +53,7 @@ def test_a_value_that_nobody_can_keep_ends_its_call_and_harms_nothing_that_it_is
     store.deliveries.keep([delivery(sent)])
     call = store.calls.get(ours.ref)
     assert (call.state, call.completion.outcome) == ("completed", "answered")
-    assert [row.body for row in rows(store, tables.completion)] == [sent]
+    assert [row.body for row in rows(store, schema.completion)] == [sent]
     assert store.quarantine.count() == 0
     assert is_plain(call.completion.payload)
     assert is_plain(call.completion.extracted)

@@ -17,9 +17,9 @@ import pytest
 import yaml
 
 from airflow_provider_voiceinfra import __version__
-from airflow_provider_voiceinfra.cli import make_parser
+from airflow_provider_voiceinfra.cli.parser import make_parser
 from airflow_provider_voiceinfra.get_provider_info import get_provider_info
-from airflow_provider_voiceinfra.webhook.environment import parse_settings
+from airflow_provider_voiceinfra.webhook.settings import parse_settings
 from tests.conftest import new_database
 from tests.integration.docs.conftest import WAREHOUSE
 from tests.integration.docs.snippets import ALL, ROOT, Snippet

@@ -10,7 +10,7 @@ from collections.abc import Callable
 import pytest
 
 from airflow_provider_voiceinfra import config
-from airflow_provider_voiceinfra.cli import main
+from airflow_provider_voiceinfra.cli.parser import main
 from airflow_provider_voiceinfra.store.call_store import CallStore
 from tests.integration.environments.neighbour import Neighbour, fill
 

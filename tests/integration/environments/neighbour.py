@@ -9,14 +9,15 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from airflow_provider_voiceinfra.store import tables
-from airflow_provider_voiceinfra.store.call_hours import SETTLED, CallHours
+from airflow_provider_voiceinfra.store import schema
 from airflow_provider_voiceinfra.store.call_store import CallStore
-from airflow_provider_voiceinfra.store.completed_calls import Wanted
-from airflow_provider_voiceinfra.store.holds import Scope
-from airflow_provider_voiceinfra.store.list_rows import NewRow, RowState
-from airflow_provider_voiceinfra.store.records import CallState, Source
-from airflow_provider_voiceinfra.store.rules import Refused, Rules
+from airflow_provider_voiceinfra.store.feed.completed_calls import Wanted
+from airflow_provider_voiceinfra.store.guard.pauses import Scope
+from airflow_provider_voiceinfra.store.guard.rules import Refused, Rules
+from airflow_provider_voiceinfra.store.lists.list_rows import NewRow, RowState
+from airflow_provider_voiceinfra.store.models import CallState, Source
+from airflow_provider_voiceinfra.store.reads.call_hours import SETTLED, CallHours
+from airflow_provider_voiceinfra.store.watch.deadlines import Deadlines
 from tests.unit.store.samples import claim, deliver, delivery, new_call, queued
 
 RULES = Rules(max_calls_per_day=1_000)
@@ -63,19 +64,19 @@ class Neighbour:
 
     def snapshot(self, store: CallStore) -> dict[str, list[Any]]:
         """Every row that belongs to this environment, by table."""
-        call, row, listed = tables.call.c, tables.call_list_row.c, tables.call_list.c
+        call, row, listed = schema.call.c, schema.call_list_row.c, schema.call_list.c
         calls = sa.select(call.id).where(call.environment == self.environment)
         call_ids = sa.select(call.call_id).where(call.environment == self.environment)
         lists = sa.select(listed.id).where(listed.environment == self.environment)
         belongs = {
-            "call_event": tables.call_event.c.call.in_(calls),
-            "call_requester": tables.call_requester.c.call.in_(calls),
-            "completion": tables.completion.c.call_id.in_(call_ids),
+            "call_event": schema.call_event.c.call.in_(calls),
+            "call_requester": schema.call_requester.c.call.in_(calls),
+            "completion": schema.completion.c.call_id.in_(call_ids),
             "call_list_row": row.list_id.in_(lists),
             **dict.fromkeys(OF_RECEIVER, sa.true()),
         }
         found = {}
-        for table in tables.metadata.sorted_tables:
+        for table in schema.metadata.sorted_tables:
             name = table.name.removeprefix("voiceinfra_")
             if name in SHARED:
                 continue
@@ -149,7 +150,7 @@ def fill(store: CallStore, mark: str, last_digits: str) -> Neighbour:
     list_id = _make_list(store, mark, fields, last_digits)
     with store.cursors.calls(f"{mark}_cursor", Wanted(), datetime.now(UTC) - timedelta(days=1)) as calls:
         assert {call.state for call in calls} == {CallState.COMPLETED}
-    store.waits.deadline(fields["source"], timedelta(hours=2))
+    Deadlines(store).of_task(fields["source"], timedelta(hours=2))
     _count_hours(store)
     store.deliveries.keep([delivery(f"{{broken {mark}".encode())])
     store.refusals.add("voiceinfra_default", 3)

@@ -10,9 +10,9 @@ import pytest
 import sqlalchemy as sa
 
 from airflow_provider_voiceinfra.hooks.voiceinfra import VoiceInfraHook
-from airflow_provider_voiceinfra.store import tables
+from airflow_provider_voiceinfra.store import schema
 from airflow_provider_voiceinfra.store.errors import StoreError
-from airflow_provider_voiceinfra.store.watcher import (
+from airflow_provider_voiceinfra.store.watch.watcher import (
     wait_for_completions,
     wait_until_released,
     wait_until_settled,
@@ -112,7 +112,7 @@ def test_a_wait_is_not_woken_by_another_environments_call(staging_store, product
         await asyncio.gather(*tasks, return_exceptions=True)
 
     with staging_store.database.write() as tx:
-        tx.execute(sa.update(tables.hold).values(released_at=datetime.now(UTC)))
+        tx.execute(sa.update(schema.hold).values(released_at=datetime.now(UTC)))
     for call_id in ("foreign-1", "foreign-2"):
         deliver(staging_store, call_id)
     asyncio.run(none_is_over())
@@ -175,9 +175,10 @@ def test_a_call_is_its_environments_by_whatever_webhook_its_completion_came(stag
 def test_many_calls_of_another_environment_do_not_crowd_out_what_is_counted(
     staging_store, production_store, monkeypatch
 ):
-    from airflow_provider_voiceinfra.store import call_pages, glance
-    from airflow_provider_voiceinfra.store.call_filter import CallFilter
-    from airflow_provider_voiceinfra.store.records import CallState
+    from airflow_provider_voiceinfra.store.models import CallState
+    from airflow_provider_voiceinfra.store.operations import glance
+    from airflow_provider_voiceinfra.store.reads import call_pages
+    from airflow_provider_voiceinfra.store.reads.call_filter import CallFilter
 
     monkeypatch.setattr(glance, "MOST", 3)
     monkeypatch.setattr(call_pages, "WINDOW", 3)

@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from airflow_provider_voiceinfra.store.completed_calls import Wanted
-from airflow_provider_voiceinfra.store.resolutions import ResolutionError
+from airflow_provider_voiceinfra.store.claims.resolutions import ResolutionError
+from airflow_provider_voiceinfra.store.feed.completed_calls import Wanted
 from tests.unit.store.samples import SECRET, claim, deliver, queued, state
 from tests.unit.store.test_recovery import started, unknown
 

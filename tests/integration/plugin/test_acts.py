@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_provider_voiceinfra.store.holds import Scope
-from airflow_provider_voiceinfra.store.records import Source
-from airflow_provider_voiceinfra.store.rules import Refused
+from airflow_provider_voiceinfra.store.guard.pauses import Scope
+from airflow_provider_voiceinfra.store.guard.rules import Refused
+from airflow_provider_voiceinfra.store.models import Source
 from tests.integration.plugin.conftest import NUMBER, act, claim, deliver, get, queued, rights, told
 from tests.unit.store.samples import new_call
 

@@ -6,7 +6,7 @@ from urllib.parse import quote
 
 import pytest
 
-from airflow_provider_voiceinfra.store.records import Source
+from airflow_provider_voiceinfra.store.models import Source
 from tests.integration.plugin.conftest import claim, find, get, rights
 
 EVIL = [

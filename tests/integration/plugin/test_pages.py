@@ -12,9 +12,10 @@ import sqlalchemy as sa
 
 from airflow_provider_voiceinfra.plugin.calls_page.calls import playable
 from airflow_provider_voiceinfra.plugin.calls_page.rendering import duration
-from airflow_provider_voiceinfra.store import call_pages, tables
-from airflow_provider_voiceinfra.store.list_rows import NewRow
-from airflow_provider_voiceinfra.store.records import Source
+from airflow_provider_voiceinfra.store import schema
+from airflow_provider_voiceinfra.store.lists.list_rows import NewRow
+from airflow_provider_voiceinfra.store.models import Source
+from airflow_provider_voiceinfra.store.reads import call_pages
 from tests.integration.plugin.conftest import BASE, NUMBER, claim, deliver, get, queued, rights
 
 SOURCE = Source("one", "manual__1", "manual__1", "task", 3)
@@ -85,7 +86,7 @@ def test_times_are_those_of_the_readers_clock(visit, store):
     ours = claim(store, "one")
     with store.database.write() as tx:
         at = datetime(2026, 7, 1, 1, 30, tzinfo=UTC)
-        tx.execute(sa.update(tables.call).where(tables.call.c.id == ours.id).values(claimed_at=at))
+        tx.execute(sa.update(schema.call).where(schema.call.c.id == ours.id).values(claimed_at=at))
     client = visit()
     assert "01 Jul 2026, 01:30:00" in get(client).text
     client.cookies.set("voiceinfra_zone", "America%2FNew_York")

@@ -10,10 +10,10 @@ from airflow.api_fastapi.auth.managers.simple.user import SimpleAuthManagerUser
 from fastapi.routing import APIRoute
 from starlette.routing import Mount
 
-from airflow_provider_voiceinfra.store import tables
-from airflow_provider_voiceinfra.store.holds import Scope
-from airflow_provider_voiceinfra.store.list_rows import NewRow
-from airflow_provider_voiceinfra.store.records import Source
+from airflow_provider_voiceinfra.store import schema
+from airflow_provider_voiceinfra.store.guard.pauses import Scope
+from airflow_provider_voiceinfra.store.lists.list_rows import NewRow
+from airflow_provider_voiceinfra.store.models import Source
 from tests.integration.plugin.conftest import BASE, NUMBER, OURS, SECRET, act, claim, deliver, find, get, queued, rights
 from tests.unit.store.samples import rows
 
@@ -88,7 +88,7 @@ def test_what_is_public_holds_no_data(app, visit):
 
 def test_reading_changes_nothing(app, visit, busy, store):
     def everything():
-        return {table.name: rows(store, table) for table in tables.metadata.sorted_tables}
+        return {table.name: rows(store, table) for table in schema.metadata.sorted_tables}
 
     before, client = everything(), visit()
     for method, path in every_route(app, busy):
@@ -191,12 +191,12 @@ def test_acts_take_the_right_to_edit_the_dag(visit, busy, store):
         (f"/{busy['ref']}/do-not-call", {}),
     ]
     reader = visit("ada", rights(read="one two", hear="one two", edit="two"))
-    before = rows(store, tables.hold)
+    before = rows(store, schema.hold)
     for path, form in acts:
         assert act(reader, path, **form).status_code == 403, path
         if path.endswith(("resolve", "do-not-call")):
             assert get(reader, path).status_code == 403
-    assert rows(store, tables.hold) == before
+    assert rows(store, schema.hold) == before
     assert "Resolve…" not in get(reader, f"/{busy['unknown']}").text
     editor = visit("eve", rights(read="one", edit="one"))
     assert "Resolve…" in get(editor, f"/{busy['unknown']}").text
@@ -231,7 +231,7 @@ FORGED = [
 
 @pytest.mark.parametrize("headers", [*FORGED, BARE])
 def test_no_other_site_can_make_a_browser_act(app, visit, busy, store, headers):
-    before = rows(store, tables.hold), rows(store, tables.do_not_call), rows(store, tables.call_event)
+    before = rows(store, schema.hold), rows(store, schema.do_not_call), rows(store, schema.call_event)
     posts = [path for method, path in every_route(app, busy) if method == "POST"]
     assert len(posts) == 5
     if headers == BARE:
@@ -240,7 +240,7 @@ def test_no_other_site_can_make_a_browser_act(app, visit, busy, store, headers):
     for path in posts:
         answer = visit().post(path, data={"scope": "all", "why": "x", "found": "not_placed"}, headers=headers)
         assert answer.status_code == 403, path
-    assert (rows(store, tables.hold), rows(store, tables.do_not_call), rows(store, tables.call_event)) == before
+    assert (rows(store, schema.hold), rows(store, schema.do_not_call), rows(store, schema.call_event)) == before
 
 
 def test_who_is_faster_than_the_scripts_finds_calls_too(visit, busy):
@@ -256,7 +256,7 @@ def test_nobody_leaves_a_file_with_the_server(visit, store):
     answer = visit(None).post(path, files={"why": ("why", b"x" * 2_000_000)}, headers=OURS)
     assert answer.status_code == 415
     assert visit().post(path, json={"scope": "all", "why": "x"}, headers=OURS).status_code == 415
-    assert rows(store, tables.hold) == []
+    assert rows(store, schema.hold) == []
 
 
 def test_where_browsers_do_not_tell_the_site_its_origin_is_enough(visit, store):

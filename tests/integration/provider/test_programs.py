@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from airflow_provider_voiceinfra.cli import COMMANDS
+from airflow_provider_voiceinfra.cli.parser import COMMANDS
 
 LOADED = """
 import sys
@@ -28,7 +28,7 @@ def test_parsing_a_dag_file_loads_nothing_that_is_slow():
     slow = ("sqlalchemy", "fastapi", "starlette", "alembic", "phonenumbers", "requests", "uvicorn")
     assert not {name for name in loaded if name.split(".")[0] in slow}
     # It would load SQLAlchemy, if Airflow had not.
-    assert "airflow_provider_voiceinfra.store.tables" not in loaded
+    assert "airflow_provider_voiceinfra.store.schema" not in loaded
 
 
 @pytest.mark.parametrize("program", [["-m", "airflow_provider_voiceinfra"], ["-m", "airflow", "voiceinfra"]])

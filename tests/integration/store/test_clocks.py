@@ -8,10 +8,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from airflow_provider_voiceinfra.store import clock, tables
-from airflow_provider_voiceinfra.store.call_lists import NewRow
+from airflow_provider_voiceinfra.store import clock, schema
 from airflow_provider_voiceinfra.store.call_store import CallStore
-from airflow_provider_voiceinfra.store.records import Source
+from airflow_provider_voiceinfra.store.lists.call_lists import NewRow
+from airflow_provider_voiceinfra.store.models import Source
+from airflow_provider_voiceinfra.store.watch.deadlines import Deadlines
 from tests.support.hosts import on_host
 from tests.unit.store.samples import CALLER, NUMBER, body, claim, deliver, delivery, queued, rows, state
 
@@ -38,7 +39,7 @@ def wait(call_id, deadline):
 
 def begin_waiting(url):
     store = CallStore(url)
-    store.waits.deadline(TASK, HOUR)
+    Deadlines(store).of_task(TASK, HOUR)
     store.close()
 
 
@@ -59,7 +60,7 @@ def read_list(url):
 
 
 def give_up(url, list_id, at):
-    from airflow_provider_voiceinfra.calls.progress import Progress
+    from airflow_provider_voiceinfra.lists.progress import Progress
 
     store = CallStore(url)
     Progress(store, list_id, give_up_at=datetime.fromisoformat(at)).look()
@@ -84,7 +85,7 @@ def test_a_wrong_triggerer_times_out_neither_early_nor_late(store, ahead):
 @wrong_hosts
 def test_a_wrong_worker_begins_a_wait_of_the_right_length(store, store_url, ahead):
     on_host(ahead, begin_waiting, store_url)
-    assert is_now(store.waits.deadline(TASK, HOUR) - HOUR)
+    assert is_now(Deadlines(store).of_task(TASK, HOUR) - HOUR)
 
 
 @wrong_hosts
@@ -96,7 +97,7 @@ def test_a_wrong_receiver_ends_calls_now_and_settles_unknown_ones(store, store_u
     store.claims.record_unknown(lost, "timeout")
     on_host(ahead, receive, store_url, body("call-2", agent_id="agent", from_number=CALLER))
     assert state(store, lost.ref) == "completed"
-    assert all(is_now(row.received_at) for row in rows(store, tables.completion))
+    assert all(is_now(row.received_at) for row in rows(store, schema.completion))
 
 
 @wrong_hosts
@@ -123,7 +124,7 @@ def test_a_shifted_clock_moves_waits_lists_and_webhooks_together(store, store_ur
         times = [
             store.list_rows.next_due(list_id),
             store.calls.get("call-1").completed_at,
-            store.waits.deadline(TASK, HOUR) - HOUR,
-            *(row.at for row in rows(store, tables.call_event)),
+            Deadlines(store).of_task(TASK, HOUR) - HOUR,
+            *(row.at for row in rows(store, schema.call_event)),
         ]
     assert all(is_now(each - DAY) for each in times)

@@ -10,7 +10,7 @@ import time
 from datetime import UTC, datetime, timedelta
 
 from airflow_provider_voiceinfra.store.call_store import CallStore
-from airflow_provider_voiceinfra.store.completed_calls import Wanted
+from airflow_provider_voiceinfra.store.feed.completed_calls import Wanted
 from tests.unit.store.race import PATIENCE
 from tests.unit.store.samples import body, delivery, queued
 

@@ -11,8 +11,8 @@ import threading
 import pytest
 import sqlalchemy as sa
 
-from airflow_provider_voiceinfra.store import tables
-from airflow_provider_voiceinfra.store.records import Source
+from airflow_provider_voiceinfra.store import schema
+from airflow_provider_voiceinfra.store.models import Source
 
 # What a stop has left half open, or another thread had in use, is closed by the collector.
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
@@ -48,7 +48,7 @@ def write_until_stopped(store, after):
 
 
 def stop_reading(tx):
-    tx.execute(sa.select(tables.call_list.c.id).limit(1))
+    tx.execute(sa.select(schema.call_list.c.id).limit(1))
     raise StoppedError
 
 
@@ -87,4 +87,4 @@ def test_another_thread_loses_nothing_that_it_was_told_is_committed(open_store):
     for thread in threads:
         thread.join()
     with open_store().database.read() as tx:
-        assert set(tx.scalars(sa.select(tables.call_list.c.id))) == set(written)
+        assert set(tx.scalars(sa.select(schema.call_list.c.id))) == set(written)

@@ -10,7 +10,7 @@ import pytest
 import requests
 import sqlalchemy as sa
 
-from airflow_provider_voiceinfra.store import tables
+from airflow_provider_voiceinfra.store import schema
 from airflow_provider_voiceinfra.store.call_store import CallStore
 from tests.benchmarks.receiver.process import ReceiverProcess
 from tests.benchmarks.receiver.webhooks import body, sign
@@ -78,7 +78,7 @@ def test_a_file_that_cannot_be_read_is_reported_and_the_others_are_in_the_store_
 
     def in_store():
         with store.database.read() as tx:
-            return list(tx.scalars(sa.select(tables.completion.c.call_id).order_by(tables.completion.c.id)))
+            return list(tx.scalars(sa.select(schema.completion.c.call_id).order_by(schema.completion.c.id)))
 
     wait_until(lambda: len(in_store()) == 4)
     assert in_store() == [f"call_{number}" for number in range(4)]

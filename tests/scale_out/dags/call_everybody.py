@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from airflow.sdk import dag
 
-from airflow_provider_voiceinfra.calls.stop_when import StopWhen
+from airflow_provider_voiceinfra.lists.circuit_breaker import StopWhen
 from airflow_provider_voiceinfra.operators.call_list import OutboundCallListOperator
 
 

@@ -17,7 +17,7 @@ from airflow_provider_voiceinfra.demo.standalone import Standalone
 from airflow_provider_voiceinfra.plugin.calls_page.app import create_calls_page
 from airflow_provider_voiceinfra.sandbox import Sandbox
 from airflow_provider_voiceinfra.store.call_store import CallStore
-from airflow_provider_voiceinfra.store.holds import Scope
+from airflow_provider_voiceinfra.store.guard.pauses import Scope
 from tests.system.privacy import databases
 from tests.system.web import PASSWORDS
 

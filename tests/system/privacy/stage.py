@@ -20,7 +20,7 @@ from airflow_provider_voiceinfra.demo.environment import HOST, free_ports
 from airflow_provider_voiceinfra.demo.standalone import Standalone
 from airflow_provider_voiceinfra.sandbox import SCENARIOS, Sandbox
 from airflow_provider_voiceinfra.sandbox.scenarios import scenario_of
-from airflow_provider_voiceinfra.transfers.columns import columns_for
+from airflow_provider_voiceinfra.transfers.results_columns import columns_for
 from tests.benchmarks.receiver.webhooks import sign
 from tests.dags.canary import AREAS, mark, number, text
 

@@ -6,14 +6,14 @@ from typing import Any
 
 from airflow_provider_voiceinfra.calls.account import Account
 from airflow_provider_voiceinfra.calls.api import VoiceInfraApi
+from airflow_provider_voiceinfra.calls.call_intent import CallIntent
 from airflow_provider_voiceinfra.calls.dialing import Dialer
-from airflow_provider_voiceinfra.calls.intent import CallIntent
 from airflow_provider_voiceinfra.calls.keys import own_key, task_key
-from airflow_provider_voiceinfra.calls.limits import Limits
 from airflow_provider_voiceinfra.calls.request import CallRequest
 from airflow_provider_voiceinfra.calls.transport import Timeouts
+from airflow_provider_voiceinfra.guard.limits import Limits
 from airflow_provider_voiceinfra.store.call_store import CallStore
-from airflow_provider_voiceinfra.store.records import Call, Source
+from airflow_provider_voiceinfra.store.models import Call, Source
 from tests.unit.calls.wire import Play, wire
 
 NUMBER, CALLER = "+14155550147", "+14155550199"

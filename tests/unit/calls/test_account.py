@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from airflow_provider_voiceinfra.calls.account import DEFAULT_BASE_URL, base_url
-from airflow_provider_voiceinfra.calls.errors import InvalidCallError
+from airflow_provider_voiceinfra.errors import InvalidCallError
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from email.utils import format_datetime
 
 import pytest
 
-from airflow_provider_voiceinfra.calls import errors
+from airflow_provider_voiceinfra import errors
 from airflow_provider_voiceinfra.calls.api import VoiceInfraApi
 from airflow_provider_voiceinfra.calls.transport import Timeouts
 from tests.unit.calls.samples import (

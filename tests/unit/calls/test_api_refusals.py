@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from airflow_provider_voiceinfra.calls import errors
+from airflow_provider_voiceinfra import errors
 from tests.unit.calls.samples import (
     CALLER,
     CONTEXT,

@@ -10,7 +10,7 @@ from dateutil import tz
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from airflow_provider_voiceinfra.calls.calling_hours import WEEKDAYS, CallingHours
+from airflow_provider_voiceinfra.guard.calling_hours import WEEKDAYS, CallingHours
 
 NEW_YORK, BERLIN, KATHMANDU = map(ZoneInfo, ("America/New_York", "Europe/Berlin", "Asia/Kathmandu"))
 MINUTE = timedelta(minutes=1)

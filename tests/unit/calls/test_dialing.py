@@ -6,15 +6,15 @@ import socket
 
 import pytest
 
-from airflow_provider_voiceinfra.calls.errors import (
+from airflow_provider_voiceinfra.calls.retry import RetryPolicy
+from airflow_provider_voiceinfra.calls.transport import Timeouts
+from airflow_provider_voiceinfra.errors import (
     CallNotSentError,
     CallRejectedError,
     CallUnknownError,
     RateLimitedError,
     VoiceInfraError,
 )
-from airflow_provider_voiceinfra.calls.retry import RetryPolicy
-from airflow_provider_voiceinfra.calls.transport import Timeouts
 from tests.unit.calls.samples import dialer, intent, only_call, shows_no_secret
 from tests.unit.calls.wire import answer, hang_up, nonsense, queued, refuse, reset_at_once, until_the_client_goes, wire
 from tests.unit.store.samples import events, new_call

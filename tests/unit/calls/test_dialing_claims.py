@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_provider_voiceinfra.calls.errors import (
+from airflow_provider_voiceinfra.errors import (
     CallUnknownError,
 )
 from tests.unit.calls.samples import account, dialer, intent, only_call

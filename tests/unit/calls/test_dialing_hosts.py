@@ -8,15 +8,15 @@ from datetime import timedelta
 import pytest
 
 from airflow_provider_voiceinfra.calls.api import VoiceInfraApi
+from airflow_provider_voiceinfra.calls.call_intent import CallIntent
 from airflow_provider_voiceinfra.calls.dialing import Dialer
-from airflow_provider_voiceinfra.calls.errors import HostConflictError, VoiceInfraError
-from airflow_provider_voiceinfra.calls.intent import CallIntent
 from airflow_provider_voiceinfra.calls.keys import own_key, task_key
-from airflow_provider_voiceinfra.calls.limits import Limits
-from airflow_provider_voiceinfra.calls.refusals import CalledRecentlyError, CallWaitsError
 from airflow_provider_voiceinfra.calls.retry import RetryPolicy
-from airflow_provider_voiceinfra.store.holds import Scope
-from airflow_provider_voiceinfra.store.records import Claim, Realm
+from airflow_provider_voiceinfra.errors import HostConflictError, VoiceInfraError
+from airflow_provider_voiceinfra.guard.errors import CalledRecentlyError, CallWaitsError
+from airflow_provider_voiceinfra.guard.limits import Limits
+from airflow_provider_voiceinfra.store.guard.pauses import Scope
+from airflow_provider_voiceinfra.store.models import Claim, Realm
 from tests.unit.calls.samples import NUMBER, SOURCE, account, intent, only_call, request
 from tests.unit.calls.wire import answer, hang_up, queued, queued_each, refuse, wire
 from tests.unit.store.samples import deliver

@@ -7,11 +7,11 @@ from dataclasses import replace
 
 import pytest
 
-from airflow_provider_voiceinfra.calls.errors import KeyConflictError, VoiceInfraError
-from airflow_provider_voiceinfra.calls.intent import CallIntent
+from airflow_provider_voiceinfra.calls.call_intent import CallIntent
 from airflow_provider_voiceinfra.calls.keys import own_key, task_key
 from airflow_provider_voiceinfra.calls.retry import RetryPolicy
-from airflow_provider_voiceinfra.store import tables
+from airflow_provider_voiceinfra.errors import KeyConflictError, VoiceInfraError
+from airflow_provider_voiceinfra.store import schema
 from tests.unit.calls.samples import CALLER, NUMBER, SOURCE, dialer, intent, only_call, request, shows_no_secret
 from tests.unit.calls.wire import answer, hang_up, queued, queued_each, refuse, wire
 from tests.unit.store.samples import deliver, rows
@@ -171,5 +171,5 @@ def test_nothing_logged_or_kept_in_the_history_shows_a_secret(store, caplog):
     assert len(server.requests) == 6
     assert "+1415•••0147" in caplog.text
     assert shows_no_secret(caplog.text)
-    assert shows_no_secret(str(rows(store, tables.call_event)))
+    assert shows_no_secret(str(rows(store, schema.call_event)))
     assert shows_no_secret(str([(call.error_message, call.idempotency_key) for call in store.calls.iterate()]))

@@ -6,8 +6,8 @@ import threading
 
 import pytest
 
-from airflow_provider_voiceinfra.calls.errors import CallUnknownError, RateLimitedError
 from airflow_provider_voiceinfra.calls.retry import RetryPolicy
+from airflow_provider_voiceinfra.errors import CallUnknownError, RateLimitedError
 from tests.unit.calls.samples import dialer, intent, only_call
 from tests.unit.calls.wire import answer, hang_up, queued, queued_each, refuse, wire
 from tests.unit.store.race import PATIENCE, in_processes, in_threads

@@ -8,10 +8,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from airflow_provider_voiceinfra.calls.refusals import CallOnHoldError
+from airflow_provider_voiceinfra.guard.errors import CallOnHoldError
 from airflow_provider_voiceinfra.store.call_store import CallStore
-from airflow_provider_voiceinfra.store.completed_calls import Wanted
-from airflow_provider_voiceinfra.store.holds import Scope
+from airflow_provider_voiceinfra.store.feed.completed_calls import Wanted
+from airflow_provider_voiceinfra.store.guard.pauses import Scope
 from tests.unit.calls.samples import dialer, intent
 from tests.unit.calls.wire import queued, wire
 from tests.unit.store.samples import deliver

@@ -9,13 +9,13 @@ from datetime import timedelta
 import pytest
 
 from airflow_provider_voiceinfra.calls import sending
-from airflow_provider_voiceinfra.calls.errors import CallUnknownError, VoiceInfraError
-from airflow_provider_voiceinfra.calls.limits import Limits
-from airflow_provider_voiceinfra.calls.refusals import CallOnHoldError
 from airflow_provider_voiceinfra.calls.send_gate import Dial
 from airflow_provider_voiceinfra.calls.stop import StopFlag
+from airflow_provider_voiceinfra.errors import CallUnknownError, VoiceInfraError
+from airflow_provider_voiceinfra.guard.errors import CallOnHoldError
+from airflow_provider_voiceinfra.guard.limits import Limits
 from airflow_provider_voiceinfra.store import clock, sqlite
-from airflow_provider_voiceinfra.store.claims import AtFence
+from airflow_provider_voiceinfra.store.claims.claims import AtFence
 from airflow_provider_voiceinfra.store.errors import StoreError
 from tests.unit.calls.outage import Outage
 from tests.unit.calls.samples import dialer, intent, only_call
@@ -202,7 +202,7 @@ def test_a_post_that_has_missed_its_send_slot_is_sent_in_another_one(store):
 
 
 def test_a_permit_that_ends_before_its_send_slot_is_renewed_in_time(store, monkeypatch):
-    monkeypatch.setattr("airflow_provider_voiceinfra.store.claims.PERMIT_LIFETIME", timedelta(seconds=0.8))
+    monkeypatch.setattr("airflow_provider_voiceinfra.store.claims.claims.PERMIT_LIFETIME", timedelta(seconds=0.8))
     ours = dialer(store, "http://127.0.0.1:9", limits=Limits(calls_per_second=1))
     dials = [claimed(store, ours, key) for key in ("first", "second")]
     _, permit = store.claims.fence_all([AtFence(each.claim, each.asked.new, each.asked.rules) for each in dials])
@@ -215,11 +215,11 @@ def test_a_permit_that_ends_before_its_send_slot_is_renewed_in_time(store, monke
 
 def test_a_permit_that_was_not_used_at_once_is_asked_for_again(store, monkeypatch):
     """As where a list's permits are granted together, and one connection takes long."""
-    monkeypatch.setattr("airflow_provider_voiceinfra.store.claims.PERMIT_LIFETIME", timedelta(0))
+    monkeypatch.setattr("airflow_provider_voiceinfra.store.claims.claims.PERMIT_LIFETIME", timedelta(0))
     permits, fence = [], store.claims.fence
 
     def granted(*claim, **options):
-        monkeypatch.setattr("airflow_provider_voiceinfra.store.claims.PERMIT_LIFETIME", timedelta(seconds=1.5))
+        monkeypatch.setattr("airflow_provider_voiceinfra.store.claims.claims.PERMIT_LIFETIME", timedelta(seconds=1.5))
         permits.append(fence(*claim, **options))
         return permits[-1]
 

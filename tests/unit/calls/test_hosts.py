@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_provider_voiceinfra.calls.errors import InvalidCallError
 from airflow_provider_voiceinfra.calls.hosts import read_host
-from airflow_provider_voiceinfra.store.records import Realm
+from airflow_provider_voiceinfra.errors import InvalidCallError
+from airflow_provider_voiceinfra.store.models import Realm
 from tests.unit.calls.samples import account
 
 

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from airflow_provider_voiceinfra.calls.errors import InvalidCallError
 from airflow_provider_voiceinfra.calls.keys import nameless_row_key, notifier_key, own_key, row_key, task_key
-from airflow_provider_voiceinfra.calls.numbers import hash_number
-from airflow_provider_voiceinfra.store.keys import hash_key, join_parts
-from airflow_provider_voiceinfra.store.records import Source
+from airflow_provider_voiceinfra.errors import InvalidCallError
+from airflow_provider_voiceinfra.phone_numbers.e164 import hash_number
+from airflow_provider_voiceinfra.store.hashing import hash_key, join_parts
+from airflow_provider_voiceinfra.store.models import Source
 
 NUMBER = "+14155550100"
 TASK = Source("dag", "manual__1", "2026-01-02", "call", map_index=2)

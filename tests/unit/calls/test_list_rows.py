@@ -9,9 +9,9 @@ from uuid import UUID
 
 import pytest
 
-from airflow_provider_voiceinfra.calls.errors import InvalidCallError
-from airflow_provider_voiceinfra.calls.list_columns import FIELDS, Columns, check_fields, folded
-from airflow_provider_voiceinfra.calls.list_rows import Template
+from airflow_provider_voiceinfra.errors import InvalidCallError
+from airflow_provider_voiceinfra.lists.column_mapping import FIELDS, Columns, check_fields, folded
+from airflow_provider_voiceinfra.lists.source_rows import Template
 from tests.unit.calls.data_frames import NA, NaTType
 from tests.unit.calls.samples import NUMBER, account
 

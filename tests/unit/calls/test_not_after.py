@@ -7,10 +7,10 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from airflow_provider_voiceinfra.calls.calling_hours import CallingHours
-from airflow_provider_voiceinfra.calls.limits import Limits
-from airflow_provider_voiceinfra.calls.list_columns import Columns
-from airflow_provider_voiceinfra.calls.list_rows import Template
+from airflow_provider_voiceinfra.guard.calling_hours import CallingHours
+from airflow_provider_voiceinfra.guard.limits import Limits
+from airflow_provider_voiceinfra.lists.column_mapping import Columns
+from airflow_provider_voiceinfra.lists.source_rows import Template
 from tests.unit.calls.data_frames import Scalar, Timestamp
 from tests.unit.calls.samples import account
 

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from airflow_provider_voiceinfra.calls.errors import InvalidCallError, InvalidNumberError
-from airflow_provider_voiceinfra.calls.numbers import REASONS, hash_number, mask, mask_numbers, to_e164
+from airflow_provider_voiceinfra.errors import InvalidCallError, InvalidNumberError
+from airflow_provider_voiceinfra.phone_numbers.e164 import REASONS, hash_number, mask, mask_numbers, to_e164
 
 US = "+14155550100"
 

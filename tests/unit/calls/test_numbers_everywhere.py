@@ -9,8 +9,8 @@ import phonenumbers
 import pytest
 from phonenumbers import PhoneNumber, PhoneNumberFormat, PhoneNumberType
 
-from airflow_provider_voiceinfra.calls.errors import InvalidNumberError
-from airflow_provider_voiceinfra.calls.numbers import to_e164
+from airflow_provider_voiceinfra.errors import InvalidNumberError
+from airflow_provider_voiceinfra.phone_numbers.e164 import to_e164
 
 REGIONS = sorted(phonenumbers.SUPPORTED_REGIONS)
 KINDS = [kind for kind in range(11) if kind != PhoneNumberType.PREMIUM_RATE]

@@ -6,11 +6,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from airflow_provider_voiceinfra.calls.progress import Progress
-from airflow_provider_voiceinfra.calls.stop_when import StopWhen
-from airflow_provider_voiceinfra.store.holds import Scope
-from airflow_provider_voiceinfra.store.list_rows import NewRow
-from airflow_provider_voiceinfra.store.records import Source
+from airflow_provider_voiceinfra.lists.circuit_breaker import StopWhen
+from airflow_provider_voiceinfra.lists.progress import Progress
+from airflow_provider_voiceinfra.store.guard.pauses import Scope
+from airflow_provider_voiceinfra.store.lists.list_rows import NewRow
+from airflow_provider_voiceinfra.store.models import Source
 from tests.unit.store.samples import deliver, queued
 
 ROWS, LIMIT = 9, 3

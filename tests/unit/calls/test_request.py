@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_voiceinfra.calls.errors import InvalidCallError
 from airflow_provider_voiceinfra.calls.request import CallRequest, plain_object
+from airflow_provider_voiceinfra.errors import InvalidCallError
 from tests.unit.calls.samples import CALLER, CONTEXT, NUMBER, VARIABLES, account, intent, request, shows_no_secret
 
 

@@ -10,11 +10,11 @@ import pytest
 from phonenumbers import PhoneNumber, PhoneNumberType
 from phonenumbers.tzdata import TIMEZONE_DATA
 
-from airflow_provider_voiceinfra.calls.calling_hours import WEEKDAYS, CallingHours
-from airflow_provider_voiceinfra.calls.errors import InvalidCallError
-from airflow_provider_voiceinfra.calls.guard import Wishes
-from airflow_provider_voiceinfra.calls.limits import read_limits
-from airflow_provider_voiceinfra.calls.zones import zone_of, zones_of_number
+from airflow_provider_voiceinfra.errors import InvalidCallError
+from airflow_provider_voiceinfra.guard.calling_hours import WEEKDAYS, CallingHours
+from airflow_provider_voiceinfra.guard.constraints import Wishes
+from airflow_provider_voiceinfra.guard.limits import read_limits
+from airflow_provider_voiceinfra.guard.time_zones import zone_of, zones_of_number
 
 
 def names(number: str) -> set[str]:

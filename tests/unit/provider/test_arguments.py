@@ -8,7 +8,7 @@ from decimal import Decimal
 import pytest
 from airflow.sdk import DAG, XComArg
 
-from airflow_provider_voiceinfra.calls.arguments import wrong
+from airflow_provider_voiceinfra.arguments import wrong
 from airflow_provider_voiceinfra.decorators.outbound_call import outbound_call_task
 from airflow_provider_voiceinfra.notifications.voiceinfra import VoiceInfraNotifier
 from airflow_provider_voiceinfra.operators.call_list import OutboundCallListOperator

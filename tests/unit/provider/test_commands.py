@@ -9,9 +9,9 @@ import json
 import pytest
 
 from airflow_provider_voiceinfra import config
-from airflow_provider_voiceinfra.cli import main
-from airflow_provider_voiceinfra.store.list_rows import NewRow
-from airflow_provider_voiceinfra.store.records import Source
+from airflow_provider_voiceinfra.cli.parser import main
+from airflow_provider_voiceinfra.store.lists.list_rows import NewRow
+from airflow_provider_voiceinfra.store.models import Source
 from tests.unit.store.samples import NUMBER, SECRET, claim, deliver, new_call, queued, state
 from tests.unit.store.test_recovery import started, unknown
 

@@ -7,12 +7,12 @@ import json
 import pytest
 
 from airflow_provider_voiceinfra import extra_fields
-from airflow_provider_voiceinfra.calls.errors import InvalidCallError
+from airflow_provider_voiceinfra.errors import InvalidCallError
 from airflow_provider_voiceinfra.extra_fields import KNOWN, check_names, warn_once
 from airflow_provider_voiceinfra.get_provider_info import get_provider_info
 from airflow_provider_voiceinfra.hooks.voiceinfra import VoiceInfraHook
 from airflow_provider_voiceinfra.plugin import api_server
-from airflow_provider_voiceinfra.webhook import environment
+from airflow_provider_voiceinfra.webhook import settings
 
 MISSPELT = {
     "allowed_numers": "allowed_numbers",
@@ -119,7 +119,7 @@ def test_settings_are_stripped_of_white_space(hook):
     assert account.limits.allowed_numbers == {"+14155550142"}
 
 
-@pytest.mark.parametrize("look_up", [api_server.connection_secrets, environment.connection_secrets])
+@pytest.mark.parametrize("look_up", [api_server.connection_secrets, settings.connection_secrets])
 @pytest.mark.parametrize(
     "connection",
     [
@@ -134,7 +134,7 @@ def test_a_webhook_secret_is_stripped_by_airflow_and_by_the_receiver_alike(monke
     assert look_up("mine") == ["new", "old"]
 
 
-@pytest.mark.parametrize("look_up", [api_server.connection_secrets, environment.connection_secrets])
+@pytest.mark.parametrize("look_up", [api_server.connection_secrets, settings.connection_secrets])
 def test_the_receiver_names_a_misspelt_field_and_takes_webhooks_all_the_same(monkeypatch, caplog, look_up):
     extra = {"webhook_secret": "new", "allowed_numers": SECRET}
     monkeypatch.setenv("AIRFLOW_CONN_MINE", json.dumps({"conn_type": "voiceinfra", "extra": extra}))
@@ -145,7 +145,7 @@ def test_the_receiver_names_a_misspelt_field_and_takes_webhooks_all_the_same(mon
     assert SECRET not in caplog.text
 
 
-@pytest.mark.parametrize("look_up", [api_server.connection_secrets, environment.connection_secrets])
+@pytest.mark.parametrize("look_up", [api_server.connection_secrets, settings.connection_secrets])
 def test_the_receiver_says_that_an_extra_is_not_json(monkeypatch, caplog, look_up):
     from airflow_provider_voiceinfra.webhook.secrets import SecretMissingError, WebhookSecrets
 

@@ -9,8 +9,8 @@ import json
 import pytest
 
 from airflow_provider_voiceinfra import config
-from airflow_provider_voiceinfra.cli import main
-from airflow_provider_voiceinfra.store.rules import Refused
+from airflow_provider_voiceinfra.cli.parser import main
+from airflow_provider_voiceinfra.store.guard.rules import Refused
 from tests.unit.provider.test_commands import cli  # noqa: F401
 from tests.unit.store.samples import NUMBER, new_call
 

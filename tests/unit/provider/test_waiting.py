@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from airflow_provider_voiceinfra.store.delivery import Delivery
+from airflow_provider_voiceinfra.store.inbox.delivery import Delivery
 from airflow_provider_voiceinfra.waiting import CompletionWait, unknown_for_good
 from tests.unit.store.samples import NUMBER, body, deliver, queued, state
 from tests.unit.store.test_recovery import started, unknown

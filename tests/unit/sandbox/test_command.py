@@ -9,7 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from airflow_provider_voiceinfra.sandbox.command import masked, parse_delay, run
+from airflow_provider_voiceinfra.sandbox.sandbox_command import masked, parse_delay, run
 
 ARGS = {
     "host": "127.0.0.1",

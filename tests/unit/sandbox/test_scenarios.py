@@ -10,7 +10,7 @@ import requests
 
 from airflow_provider_voiceinfra.sandbox import SCENARIOS
 from airflow_provider_voiceinfra.sandbox.scenarios import OUTCOMES
-from airflow_provider_voiceinfra.store import records
+from airflow_provider_voiceinfra.store import models
 
 LOST = requests.exceptions.ConnectionError
 CUT_OFF = requests.exceptions.ChunkedEncodingError
@@ -56,7 +56,7 @@ NUMBERS = {scenario.code: scenario.number for scenario in SCENARIOS}
 
 
 def test_it_has_the_outcomes_that_the_provider_knows():
-    assert OUTCOMES == records.OUTCOMES
+    assert OUTCOMES == models.OUTCOMES
 
 
 def raw_post(sandbox, number, *, close=False):

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from airflow_provider_voiceinfra.store import tables
+from airflow_provider_voiceinfra.store import schema
 from airflow_provider_voiceinfra.store.call_store import CallStore
-from airflow_provider_voiceinfra.store.delivery import Delivery
 from airflow_provider_voiceinfra.store.errors import StoreError, StoreUnavailableError
-from airflow_provider_voiceinfra.store.records import Claim, DeliveryResult, NewCall, Realm, Source
+from airflow_provider_voiceinfra.store.inbox.delivery import Delivery
+from airflow_provider_voiceinfra.store.models import Claim, DeliveryResult, NewCall, Realm, Source
 
 NUMBER, CALLER = "+14155550100", "+14155550199"
 SECRET = "her policy was cancelled"
@@ -94,15 +94,15 @@ def rows(store: CallStore, table: sa.Table) -> list[Any]:
 
 def events(store: CallStore, claim_id: int) -> list[str]:
     """What happened to a call."""
-    return [row.kind for row in rows(store, tables.call_event) if row.call == claim_id]
+    return [row.kind for row in rows(store, schema.call_event) if row.call == claim_id]
 
 
 def make_old(store: CallStore, ours: Claim, *, fences: int = 1) -> None:
     """Let a claim's time have run out, after its owner passed the fence."""
     with store.database.write() as tx:
         tx.execute(
-            sa.update(tables.call)
-            .where(tables.call.c.id == ours.id)
+            sa.update(schema.call)
+            .where(schema.call.c.id == ours.id)
             .values(claim_expires_at=datetime.now(UTC) - timedelta(seconds=1), fences=fences)
         )
 

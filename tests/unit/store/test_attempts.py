@@ -7,10 +7,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import sqlalchemy as sa
 
-from airflow_provider_voiceinfra.store import attempts, tables
-from airflow_provider_voiceinfra.store.call_lists import NewRow
+from airflow_provider_voiceinfra.store import schema
 from airflow_provider_voiceinfra.store.errors import StoreError
-from airflow_provider_voiceinfra.store.records import Realm, Source
+from airflow_provider_voiceinfra.store.lists.call_lists import NewRow
+from airflow_provider_voiceinfra.store.models import Realm, Source
+from airflow_provider_voiceinfra.store.reads import attempts
 from tests.unit.store.samples import claim, deliver, queued
 
 LIST = Source("dag", "run", "run", "list")
@@ -28,8 +29,8 @@ def changed(store, since=None):
 def let_events_be(store, at, *claims):
     """Move all that happened to some calls to another time."""
     with store.database.write() as tx:
-        of_them = tables.call_event.c.call.in_([each.id for each in claims])
-        tx.execute(sa.update(tables.call_event).where(of_them).values(at=at))
+        of_them = schema.call_event.c.call.in_([each.id for each in claims])
+        tx.execute(sa.update(schema.call_event).where(of_them).values(at=at))
 
 
 @pytest.mark.parametrize("count", [0, 1, 2, 3, 4, 5])

@@ -6,11 +6,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from airflow_provider_voiceinfra.store import tables
-from airflow_provider_voiceinfra.store.call_lists import ReadingError
-from airflow_provider_voiceinfra.store.holds import Scope
-from airflow_provider_voiceinfra.store.list_rows import NewRow, RowState, RowStep
-from airflow_provider_voiceinfra.store.records import Realm, Source
+from airflow_provider_voiceinfra.store import schema
+from airflow_provider_voiceinfra.store.guard.pauses import Scope
+from airflow_provider_voiceinfra.store.lists.call_lists import ReadingError
+from airflow_provider_voiceinfra.store.lists.list_rows import NewRow, RowState, RowStep
+from airflow_provider_voiceinfra.store.models import Realm, Source
 from tests.unit.store.samples import claim, deliver, queued, rows, state
 
 TASK = Source("dag", "run", "run", "call")
@@ -100,8 +100,8 @@ def test_a_try_that_wakes_while_another_one_reads_ends_and_no_row_is_lost(store)
 def test_a_list_that_was_only_planned_leaves_nothing(store, read):
     list_id = read(row(1), row(2))
     store.lists.discard(list_id)
-    assert not rows(store, tables.call_list_row)
-    assert not rows(store, tables.call_list)
+    assert not rows(store, schema.call_list_row)
+    assert not rows(store, schema.call_list)
 
 
 def test_reading_again_keeps_who_was_called_and_drops_who_is_gone(store, read):
@@ -178,7 +178,7 @@ def test_a_row_that_was_dialled_keeps_its_number_and_nobody_else_is_called_there
     read(row(1, "a", BOB), row(2, "b", ADA), clear=1)
     assert numbers(store, list_id) == {}
     assert counts(store, list_id)["set_aside", "duplicate_number"] == 1
-    assert [each.to_number for each in rows(store, tables.call_list_row) if each.call_ref == ref] == [ADA]
+    assert [each.to_number for each in rows(store, schema.call_list_row) if each.call_ref == ref] == [ADA]
 
 
 def reject(store, row):
@@ -236,7 +236,7 @@ def test_what_was_cancelled_in_a_workers_hands_stays_so_when_it_is_read_again(st
     # What waits for its hours besides is told so when they open.
     store.list_rows.wait(each, datetime.now(UTC))
     read(row(1, "a", BOB), clear=1)
-    assert [(each.result, each.to_number) for each in rows(store, tables.call_list_row)] == [("cancelled", ADA)]
+    assert [(each.result, each.to_number) for each in rows(store, schema.call_list_row)] == [("cancelled", ADA)]
 
 
 @pytest.mark.parametrize("late", ["done", "wait", "called", "go_on"])
@@ -245,14 +245,14 @@ def test_a_try_that_wakes_when_the_list_was_read_again_changes_nothing(store, re
     [ours] = due(store, list_id)
     ref = reject(store, ours)
     read(row(1, "a", EVE), clear=1)
-    before = rows(store, tables.call_list_row)
+    before = rows(store, schema.call_list_row)
     {
         "done": lambda: store.list_rows.done(ours, "rejected", ref),
         "wait": lambda: store.list_rows.wait(ours, datetime.now(UTC)),
         "called": lambda: store.list_rows.called(ours, ref),
         "go_on": lambda: store.list_rows.go_on([RowStep(ours.id, ours.reading, result="rejected")]),
     }[late]()
-    assert rows(store, tables.call_list_row) == before
+    assert rows(store, schema.call_list_row) == before
 
 
 def test_so_does_one_that_is_to_be_called_again(store, read):
@@ -303,17 +303,17 @@ def test_purging_leaves_only_rows_that_are_to_be_called_or_whose_call_goes_on(st
     store.list_rows.go_on([RowStep(again.id, again.reading, datetime.now(UTC), attempt=2)])
     read(*[row(position) for position in range(1, 5)], clear=1)
     store.retention.purge(datetime.now(UTC) + LATER)
-    left = [(each.position, each.state) for each in rows(store, tables.call_list_row)]
+    left = [(each.position, each.state) for each in rows(store, schema.call_list_row)]
     assert left == [(2, RowState.OPEN), (3, RowState.PENDING), (4, RowState.PENDING)]
     # A list that nobody lets go on is cancelled.
     store.holds.place(Scope.LIST, list_id, why="it is last year's", actor="ada")
     store.holds.release(Scope.LIST, list_id, actor="ada", cancel=True)
     store.retention.purge(datetime.now(UTC) + LATER)
-    assert [each.position for each in rows(store, tables.call_list_row)] == [2]
+    assert [each.position for each in rows(store, schema.call_list_row)] == [2]
 
 
 def test_erasing_a_person_takes_her_off_a_list_that_is_still_to_be_called(store, read):
     list_id = read(row(1, number=ADA), row(2, number=BOB))
     store.retention.erase(ADA)
-    assert ADA not in str(rows(store, tables.call_list_row))
+    assert ADA not in str(rows(store, schema.call_list_row))
     assert [each.to_number for each in due(store, list_id)] == [BOB]

@@ -7,10 +7,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import sqlalchemy as sa
 
-from airflow_provider_voiceinfra.store import call_filter, call_pages, tables
-from airflow_provider_voiceinfra.store.call_filter import CallFilter
-from airflow_provider_voiceinfra.store.call_pages import Edge
-from airflow_provider_voiceinfra.store.records import Source
+from airflow_provider_voiceinfra.store import schema
+from airflow_provider_voiceinfra.store.models import Source
+from airflow_provider_voiceinfra.store.reads import call_filter, call_pages
+from airflow_provider_voiceinfra.store.reads.call_filter import CallFilter
+from airflow_provider_voiceinfra.store.reads.call_pages import Edge
 from tests.unit.store.samples import NUMBER, claim, deliver, queued
 
 START = datetime(2026, 11, 1, tzinfo=UTC)
@@ -38,7 +39,7 @@ def new_keys():
 
 def move(store, ours, at):
     with store.database.write() as tx:
-        tx.execute(sa.update(tables.call).where(tables.call.c.id == ours.id).values(claimed_at=at))
+        tx.execute(sa.update(schema.call).where(schema.call.c.id == ours.id).values(claimed_at=at))
 
 
 def refs(page):
@@ -124,7 +125,7 @@ def various(store):
 def completed(store, call_id, outcome, **changes):
     ref = place(store, key=call_id, **changes)
     with store.database.write() as tx:
-        tx.execute(sa.update(tables.call).where(tables.call.c.ref == ref).values(state="queued", call_id=call_id))
+        tx.execute(sa.update(schema.call).where(schema.call.c.ref == ref).values(state="queued", call_id=call_id))
     deliver(store, call_id, call_outcome=outcome, to_number=changes.get("to_number", NUMBER))
     return ref
 

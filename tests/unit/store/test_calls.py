@@ -7,8 +7,9 @@ from datetime import UTC, datetime
 import pytest
 import sqlalchemy as sa
 
-from airflow_provider_voiceinfra.store import calls, tables
-from airflow_provider_voiceinfra.store.records import CallState, Source
+from airflow_provider_voiceinfra.store import schema
+from airflow_provider_voiceinfra.store.models import CallState, Source
+from airflow_provider_voiceinfra.store.reads import call_reader
 from tests.unit.store.samples import CALLER, CONN, NUMBER, SECRET, claim, deliver, new_call, queued
 
 
@@ -54,13 +55,13 @@ def test_other_environments_calls_are_not_seen(store, open_store):
 
 @pytest.mark.parametrize("count", [0, 1, 2, 3, 4, 5])
 def test_every_call_is_listed_once_newest_first_whatever_the_page(store, monkeypatch, count):
-    monkeypatch.setattr(calls, "_PAGE", 2)
+    monkeypatch.setattr(call_reader, "_PAGE", 2)
     refs = [claim(store, f"key-{number}").ref for number in range(count)]
     assert [call.ref for call in store.calls.iterate()] == refs[::-1]
 
 
 def test_calls_placed_while_listing_do_not_repeat_others(store, monkeypatch):
-    monkeypatch.setattr(calls, "_PAGE", 2)
+    monkeypatch.setattr(call_reader, "_PAGE", 2)
     refs = [claim(store, f"key-{number}").ref for number in range(4)]
     listed = []
     for call in store.calls.iterate():
@@ -90,7 +91,7 @@ def test_filters(store, wanted, found):
         deliver(store, outcome, call_outcome=outcome)
     with store.database.write() as tx:
         before = datetime(2024, 1, 1, tzinfo=UTC)
-        tx.execute(sa.update(tables.call).where(tables.call.c.id == old.id).values(claimed_at=before))
+        tx.execute(sa.update(schema.call).where(schema.call.c.id == old.id).values(claimed_at=before))
     assert sorted(call.idempotency_key for call in store.calls.iterate(**wanted)) == found
 
 

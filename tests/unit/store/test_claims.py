@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from airflow_provider_voiceinfra.store import tables
-from airflow_provider_voiceinfra.store.records import Claim, Held, HeldBy, Realm
+from airflow_provider_voiceinfra.store import schema
+from airflow_provider_voiceinfra.store.models import Claim, Held, HeldBy, Realm
 from tests.unit.store.race import in_processes, in_threads
 from tests.unit.store.samples import (
     claim,
@@ -65,7 +65,7 @@ def test_a_key_let_go_is_free_and_its_row_stays(store, let_go):
     first = claim(store)
     let_go(store.claims, first)
     second = claim(store)
-    assert [row.ref for row in rows(store, tables.call)] == [first.ref, second.ref]
+    assert [row.ref for row in rows(store, schema.call)] == [first.ref, second.ref]
 
 
 def test_the_last_owner_cannot_let_go_of_the_next_ones_key(store):

@@ -10,11 +10,11 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 import sqlalchemy as sa
 
-from airflow_provider_voiceinfra.store import clock, tables
+from airflow_provider_voiceinfra.store import clock, schema
 from airflow_provider_voiceinfra.store.call_store import CallStore
-from airflow_provider_voiceinfra.store.holders import lock_intents
-from airflow_provider_voiceinfra.store.records import Claim
-from airflow_provider_voiceinfra.store.rules import Fence, Refusal, Refused, Rule, Rules
+from airflow_provider_voiceinfra.store.claims.conflicts import lock_intents
+from airflow_provider_voiceinfra.store.guard.rules import Fence, Refusal, Refused, Rule, Rules
+from airflow_provider_voiceinfra.store.models import Claim
 from tests.support.hosts import on_host
 from tests.unit.store.samples import claim, events, make_old, new_call, rows, state
 
@@ -85,12 +85,12 @@ def test_the_clock_is_the_databases(store_url, ahead):
 def test_a_wrong_host_closes_neither_the_day_nor_the_second(store, store_url, ahead):
     rules = Rules(max_calls_per_day=2, calls_per_second=10)
     assert on_host(ahead, place, store_url, "theirs", rules) == "none"
-    (budget,) = rows(store, tables.budget)
+    (budget,) = rows(store, schema.budget)
     assert is_now(budget.next_at)
     assert abs(date.fromisoformat(budget.day) - datetime.now(UTC).date()) < DAY
     assert place(store_url, "ours", rules) == "none"
     assert place(store_url, "third", rules) == Rule.PER_DAY
-    assert all(is_now(row.at) for row in rows(store, tables.call_event))
+    assert all(is_now(row.at) for row in rows(store, schema.call_event))
 
 
 @on_postgresql
@@ -137,7 +137,7 @@ def test_the_time_is_read_after_what_was_waited_for(store, store_url, open_store
             if waits_for == "the key":
                 lock_intents(tx, "default", [new])
             else:
-                tx.execute(sa.select(tables.budget).with_for_update())
+                tx.execute(sa.select(schema.budget).with_for_update())
             late.start()
             until_one_waits(store)
             meanwhile.enter_context(clock.shift(2 * HOUR))

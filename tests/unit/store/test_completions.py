@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from airflow_provider_voiceinfra.store import completions
-from airflow_provider_voiceinfra.store.records import DeliveryResult
+from airflow_provider_voiceinfra.store.inbox import completions
+from airflow_provider_voiceinfra.store.models import DeliveryResult
 from tests.unit.store.race import in_threads
 from tests.unit.store.samples import claim, deliver, queued, state
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_provider_voiceinfra.store import connections, tables
-from airflow_provider_voiceinfra.store.connections import Moved, Unserved
-from airflow_provider_voiceinfra.store.holds import Scope
-from airflow_provider_voiceinfra.store.records import Claim, DeliveryResult
-from airflow_provider_voiceinfra.store.rules import Refused, Rules
+from airflow_provider_voiceinfra.store import schema
+from airflow_provider_voiceinfra.store.guard.pauses import Scope
+from airflow_provider_voiceinfra.store.guard.rules import Refused, Rules
+from airflow_provider_voiceinfra.store.models import Claim, DeliveryResult
+from airflow_provider_voiceinfra.store.operations import rename_connection
+from airflow_provider_voiceinfra.store.operations.rename_connection import Moved, Unserved
 from tests.unit.store.samples import CONN, claim, deliver, events, new_call, queued, rows, state
 from tests.unit.store.test_recovery import started, unknown
 
@@ -53,7 +54,7 @@ def test_a_redelivery_by_the_new_name_changes_nothing_and_is_nobody_elses_call(s
     deliver(store, "call-1")
     rename(store)
     assert deliver(store, "call-1", conn=NEW) is DeliveryResult.DUPLICATE
-    assert len(rows(store, tables.completion)) == 1
+    assert len(rows(store, schema.completion)) == 1
 
 
 def test_what_came_by_both_names_is_kept_and_ends_nothing_twice(store):
@@ -62,7 +63,7 @@ def test_what_came_by_both_names_is_kept_and_ends_nothing_twice(store):
     deliver(store, "call-1", conn=NEW, summary="second")
     rename(store)
     assert store.calls.get(ours.ref).completion.summary == "first"
-    assert len(rows(store, tables.completion)) == 2
+    assert len(rows(store, schema.completion)) == 2
 
 
 def test_calls_of_other_connections_and_environments_keep_theirs(store, open_store):
@@ -92,7 +93,7 @@ def test_what_was_used_of_a_limit_stays_used(store, rules):
 
 
 def test_many_calls_are_moved_in_small_steps(store, monkeypatch):
-    monkeypatch.setattr(connections, "_AT_ONCE", 2)
+    monkeypatch.setattr(rename_connection, "_AT_ONCE", 2)
     for number in range(5):
         queued(store, f"call-{number}")
         deliver(store, f"call-{number}", conn=NEW)

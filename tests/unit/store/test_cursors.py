@@ -9,10 +9,12 @@ from itertools import islice
 import pytest
 import sqlalchemy as sa
 
-from airflow_provider_voiceinfra.store import completed_calls, deliveries, tables
-from airflow_provider_voiceinfra.store.completed_calls import Wanted
+from airflow_provider_voiceinfra.store import schema
+from airflow_provider_voiceinfra.store.feed import completed_calls
+from airflow_provider_voiceinfra.store.feed.completed_calls import Wanted
+from airflow_provider_voiceinfra.store.inbox import deliveries
+from airflow_provider_voiceinfra.store.inbox.opt_out import OptOut
 from airflow_provider_voiceinfra.store.locks import lock
-from airflow_provider_voiceinfra.store.opt_out import OptOut
 from tests.unit.store.race import in_threads
 from tests.unit.store.samples import body, claim, deliver, delivery, queued, rows, state
 
@@ -193,8 +195,8 @@ class TestWhereANewCursorBegins:
     def make_old(store, call_id, age):
         row_id = store.calls.get(call_id).id
         with store.database.write() as tx:
-            of_it = tables.completed_call.c.call == row_id
-            tx.execute(sa.update(tables.completed_call).where(of_it).values(at=datetime.now(UTC) - age))
+            of_it = schema.completed_call.c.call == row_id
+            tx.execute(sa.update(schema.completed_call).where(of_it).values(at=datetime.now(UTC) - age))
 
     def test_with_what_is_no_older_than_asked_for(self, store):
         complete(store, "old", "new")
@@ -240,7 +242,7 @@ class TestAtOnce:
         seen = in_threads(*[lambda name=name: read(open_store(), name) for name in "abcdef"])
         assert all(order == seen[0] for order in seen)
         assert len(seen[0]) == 20
-        assert sorted(row.place for row in rows(store, tables.completed_call)) == list(range(1, 21))
+        assert sorted(row.place for row in rows(store, schema.completed_call)) == list(range(1, 21))
 
     @pytest.mark.parametrize("kind", ["postgresql"])
     def test_what_is_committed_out_of_sequence_is_not_skipped(self, store, open_store):
@@ -254,7 +256,7 @@ class TestAtOnce:
             assert read(store) == ["early"]
         assert read(store) == ["late"]
         assert read(store, "another cursor") == ["early", "late"]
-        written = [store.calls.read([row.call])[0].call_id for row in rows(store, tables.completed_call)]
+        written = [store.calls.read([row.call])[0].call_id for row in rows(store, schema.completed_call)]
         assert written == ["late", "early"]
 
     @pytest.mark.parametrize("kind", ["postgresql"])

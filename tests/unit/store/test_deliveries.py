@@ -6,8 +6,9 @@ import dataclasses
 
 import pytest
 
-from airflow_provider_voiceinfra.store import quarantine, tables
-from airflow_provider_voiceinfra.store.records import DeliveryResult
+from airflow_provider_voiceinfra.store import schema
+from airflow_provider_voiceinfra.store.inbox import quarantine
+from airflow_provider_voiceinfra.store.models import DeliveryResult
 from tests.unit.store.race import in_processes, in_threads
 from tests.unit.store.samples import body, claim, deliver, delivery, queued, rows, state
 
@@ -20,7 +21,7 @@ def test_a_redelivery_is_counted_and_changes_nothing(store):
     before = store.calls.get("call-1")
     assert deliver(store, "call-1") is DeliveryResult.DUPLICATE
     assert store.calls.get("call-1") == before
-    assert [row.redeliveries for row in rows(store, tables.completion)] == [1]
+    assert [row.redeliveries for row in rows(store, schema.completion)] == [1]
 
 
 def test_another_body_is_kept_and_not_acted_upon(store):
@@ -30,7 +31,7 @@ def test_another_body_is_kept_and_not_acted_upon(store):
     assert deliver(store, "call-1", call_outcome="failed") is DeliveryResult.DUPLICATE
     assert store.calls.get("call-1").completion.outcome == "answered"
     assert store.completions.outcomes(["call-1"]) == {"call-1": "answered"}
-    assert [row.first for row in rows(store, tables.completion)] == [True, False]
+    assert [row.first for row in rows(store, schema.completion)] == [True, False]
 
 
 def test_a_link_signed_anew_is_no_other_body(store):
@@ -55,7 +56,7 @@ def test_odd_values_are_kept_and_read_again(store, fields):
     assert deliver(store, "call-1", **fields) is DeliveryResult.NEW
     assert deliver(store, "call-1", **fields) is DeliveryResult.DUPLICATE
     assert fields.items() <= store.calls.get(ours.ref).completion.payload.items()
-    assert len(rows(store, tables.completion)) == 1
+    assert len(rows(store, schema.completion)) == 1
 
 
 @pytest.mark.parametrize("link", ["http://[no link", "", None, 7, {"url": LINK}])
@@ -83,7 +84,7 @@ def test_the_quarantine_keeps_a_body_once_with_the_reason(store):
     strange = delivery(b"\0\xff not JSON")
     assert store.deliveries.keep([strange, strange]) == [DeliveryResult.QUARANTINED, DeliveryResult.DUPLICATE]
     assert store.deliveries.keep([strange]) == [DeliveryResult.DUPLICATE]
-    (row,) = rows(store, tables.quarantine)
+    (row,) = rows(store, schema.quarantine)
     assert (row.body, row.reason) == (b"\0\xff not JSON", "it is not JSON")
 
 
@@ -91,7 +92,7 @@ def test_the_quarantine_is_bounded_and_keeps_the_newest(store, monkeypatch):
     monkeypatch.setattr(quarantine, "LIMIT", 3)
     for number in range(5):
         store.deliveries.keep([delivery(b"%d" % number)])
-    assert [row.body for row in rows(store, tables.quarantine)] == [b"2", b"3", b"4"]
+    assert [row.body for row in rows(store, schema.quarantine)] == [b"2", b"3", b"4"]
 
 
 def test_many_deliveries_share_a_commit_and_each_is_as_if_it_had_come_alone(store):
@@ -126,5 +127,5 @@ def test_a_body_that_the_database_refuses_keeps_no_other_out(store):
         DeliveryResult.QUARANTINED,
     ]
     assert store.deliveries.keep([refused]) == [DeliveryResult.DUPLICATE]
-    assert [row.body for row in rows(store, tables.quarantine)] == [refused.body]
+    assert [row.body for row in rows(store, schema.quarantine)] == [refused.body]
     assert store.completions.outcomes(["call-1", "call-2"]) == {"call-1": "answered"}

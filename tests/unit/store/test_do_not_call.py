@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_provider_voiceinfra.store import tables
-from airflow_provider_voiceinfra.store.records import Claim
-from airflow_provider_voiceinfra.store.rules import Refused
+from airflow_provider_voiceinfra.store import schema
+from airflow_provider_voiceinfra.store.guard.rules import Refused
+from airflow_provider_voiceinfra.store.models import Claim
 from tests.unit.store.race import in_threads
 from tests.unit.store.samples import NUMBER, body, claim, deliver, delivery, new_call, queued, rows
 
@@ -46,7 +46,7 @@ def test_where_wished_only_hashes_are_kept_which_nobody_can_reverse_without_the_
     store.do_not_call.add([NUMBER], actor="ada", why="asked")
     [listed] = store.do_not_call.iterate()
     assert listed.number is None
-    assert NUMBER[1:] not in str(rows(store, tables.do_not_call))
+    assert NUMBER[1:] not in str(rows(store, schema.do_not_call))
     assert is_listed(store)
     assert isinstance(store.claims.take(new_call()), Refused)
 

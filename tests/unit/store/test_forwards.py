@@ -6,7 +6,8 @@ from datetime import timedelta
 
 import pytest
 
-from airflow_provider_voiceinfra.store import forwards, tables
+from airflow_provider_voiceinfra.store import schema
+from airflow_provider_voiceinfra.store.inbox import forwards
 from tests.unit.store.race import in_processes
 from tests.unit.store.samples import body, delivery, rows
 
@@ -61,7 +62,7 @@ def test_it_stays_until_it_is_done_and_waits_longer_each_time(forwarding):
     forwarding.deliveries.keep([delivery(body("call-1"))])
     forwarding.forwards.done(forwarding.forwards.take(STAGING))
     forwarding.forwards.failed(forwarding.forwards.take(TEST))
-    (row,) = rows(forwarding, tables.forward)
+    (row,) = rows(forwarding, schema.forward)
     assert (row.url, row.attempts) == (TEST, 1)
     assert forwarding.forwards.take(TEST) is None
     assert forwarding.forwards.waiting() == 1
@@ -71,4 +72,4 @@ def test_several_processes_share_it(forwarding, open_store):
     forwarding.deliveries.keep([delivery(body(f"call-{number}")) for number in range(40)])
     taken = in_processes(4, lambda _: [each.id for each in take_all(open_store(), TEST)])
     ids = [each for some in taken for each in some]
-    assert sorted(ids) == sorted({row.id for row in rows(forwarding, tables.forward) if row.url == TEST})
+    assert sorted(ids) == sorted({row.id for row in rows(forwarding, schema.forward) if row.url == TEST})

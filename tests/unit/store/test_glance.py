@@ -7,9 +7,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import sqlalchemy as sa
 
-from airflow_provider_voiceinfra.store import call_hours, glance, tables
-from airflow_provider_voiceinfra.store.call_hours import CallHours
-from airflow_provider_voiceinfra.store.records import Source
+from airflow_provider_voiceinfra.store import schema
+from airflow_provider_voiceinfra.store.models import Source
+from airflow_provider_voiceinfra.store.operations import glance
+from airflow_provider_voiceinfra.store.reads import call_hours
+from airflow_provider_voiceinfra.store.reads.call_hours import CallHours
 from tests.unit.store.race import in_threads
 from tests.unit.store.samples import body, claim, deliver, queued, rows
 
@@ -74,10 +76,10 @@ def test_what_came_less_than_a_minute_ago_is_left_because_a_lower_id_may_be_comm
     hours.count()
     clock[0] += call_hours.SETTLED - 1
     assert hours.count() is False
-    assert rows(store, tables.call_hour) == []
+    assert rows(store, schema.call_hour) == []
     clock[0] += 1
     hours.count()
-    assert len(rows(store, tables.call_hour)) == 1
+    assert len(rows(store, schema.call_hour)) == 1
 
 
 def test_many_are_counted_some_at_a_time(store, hours, clock, monkeypatch):
@@ -115,7 +117,7 @@ def test_the_hour_is_that_of_the_calls_start_unless_that_cannot_be(store, hours,
     complete(store, "late", start_time=(now - timedelta(hours=3)).isoformat())
     complete(store, "odd", "voicemail", start_time="2001-01-01T00:00:00Z")
     let_count(hours, clock)
-    found = {row.outcome: row.hour for row in rows(store, tables.call_hour)}
+    found = {row.outcome: row.hour for row in rows(store, schema.call_hour)}
     assert now - timedelta(hours=4) < found["answered"] <= now - timedelta(hours=3)
     assert now - timedelta(hours=2) < found["voicemail"]
 
@@ -179,7 +181,7 @@ def test_what_goes_on_is_counted_by_state(store):
     store.claims.record_overdue(queued(store, "overdue") and "overdue")
     with store.database.write() as tx:
         past = datetime.now(UTC) - DAY
-        tx.execute(sa.update(tables.call).where(tables.call.c.id == late.id).values(deadline=past))
+        tx.execute(sa.update(schema.call).where(schema.call.c.id == late.id).values(deadline=past))
     assert store.glance.count() == {"going_on": 2, "waiting": 0, "unknown": 1, "overdue": 1}
     assert store.glance.count({"other"}) == {"going_on": 1, "waiting": 0, "unknown": 0, "overdue": 0}
 

@@ -10,11 +10,11 @@ from zoneinfo import ZoneInfo
 import pytest
 import sqlalchemy as sa
 
-from airflow_provider_voiceinfra.store import clock, tables
-from airflow_provider_voiceinfra.store.claims import AtFence
-from airflow_provider_voiceinfra.store.holds import Scope
-from airflow_provider_voiceinfra.store.records import Claim, Held, HeldBy, Source
-from airflow_provider_voiceinfra.store.rules import Asked, Fence, Refusal, Refused, Rule, Rules
+from airflow_provider_voiceinfra.store import clock, schema
+from airflow_provider_voiceinfra.store.claims.claims import AtFence
+from airflow_provider_voiceinfra.store.guard.pauses import Scope
+from airflow_provider_voiceinfra.store.guard.rules import Asked, Fence, Refusal, Refused, Rule, Rules
+from airflow_provider_voiceinfra.store.models import Claim, Held, HeldBy, Source
 from tests.unit.store.samples import NUMBER, deliver, events, make_old, new_call, queued, rows, state
 
 OTHER = "+14155550177"
@@ -115,8 +115,8 @@ def test_the_next_day_begins_anew(store):
     take(store, "1", Rules(max_calls_per_day=1))
     with store.database.write() as tx:
         yesterday = datetime.now(UTC) - DAY
-        tx.execute(sa.update(tables.budget).values(day=yesterday.date().isoformat()))
-        tx.execute(sa.update(tables.call).values(claimed_at=yesterday))
+        tx.execute(sa.update(schema.budget).values(day=yesterday.date().isoformat()))
+        tx.execute(sa.update(schema.call).values(claimed_at=yesterday))
     assert isinstance(take(store, "2", Rules(max_calls_per_day=1), to_number=OTHER), Claim)
 
 
@@ -197,7 +197,7 @@ def test_a_call_whose_completion_is_overdue_frees_its_line(store):
     assert isinstance(take(store, "3", LINES, to_number=number(3)), Claim)
     with store.database.write() as tx:
         # And one of which nobody ever asked what became of it.
-        tx.execute(sa.update(tables.call).where(tables.call.c.call_id == "call-2").values(deadline=soon(-1)))
+        tx.execute(sa.update(schema.call).where(schema.call.c.call_id == "call-2").values(deadline=soon(-1)))
     assert isinstance(take(store, "4", LINES, to_number=number(4)), Claim)
 
 
@@ -223,7 +223,7 @@ def test_after_the_interval_she_is(store):
     claim = queued(store, "call-1")
     with store.database.write() as tx:
         ago = datetime.now(UTC) - timedelta(hours=25)
-        tx.execute(sa.update(tables.call).where(tables.call.c.id == claim.id).values(claimed_at=ago))
+        tx.execute(sa.update(schema.call).where(schema.call.c.id == claim.id).values(claimed_at=ago))
     assert isinstance(take(store, "other", RARELY), Claim)
 
 
@@ -231,7 +231,7 @@ def test_a_purge_does_not_make_it_forgotten_that_she_was_called(store):
     queued(store, "call-1")
     deliver(store, "call-1")
     store.retention.erase(NUMBER)
-    assert NUMBER not in str(rows(store, tables.call))
+    assert NUMBER not in str(rows(store, schema.call))
     refused(take(store, "other", RARELY), Rule.MIN_INTERVAL, "called_recently")
     assert isinstance(take(store, "third", RARELY, to_number=OTHER), Claim)
 
@@ -326,4 +326,4 @@ def test_holds_and_hours_come_after_what_is_for_good(store):
     store.holds.place(Scope.ALL, "", why="wrong date", actor="ada")
     store.do_not_call.add([NUMBER], actor="ada", why="asked")
     refused(take(store, rules=CLOSED), Rule.DO_NOT_CALL, "do_not_call")
-    assert [row.state for row in rows(store, tables.call)] == ["do_not_call"]
+    assert [row.state for row in rows(store, schema.call)] == ["do_not_call"]

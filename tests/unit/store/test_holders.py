@@ -7,9 +7,9 @@ from functools import partial
 import pytest
 import sqlalchemy as sa
 
-from airflow_provider_voiceinfra.store import tables
-from airflow_provider_voiceinfra.store.records import CallState, Claim, Held, HeldBy, Source
-from airflow_provider_voiceinfra.store.rules import Refused
+from airflow_provider_voiceinfra.store import schema
+from airflow_provider_voiceinfra.store.guard.rules import Refused
+from airflow_provider_voiceinfra.store.models import CallState, Claim, Held, HeldBy, Source
 from tests.unit.store.race import in_threads
 from tests.unit.store.samples import CONN, deliver, new_call
 
@@ -108,7 +108,7 @@ def test_a_retry_of_a_cleared_task_stays_with_the_call_that_the_clear_has_found(
 
 def forget_history(store):
     with store.database.write() as tx:
-        tx.execute(sa.delete(tables.call_event))
+        tx.execute(sa.delete(schema.call_event))
 
 
 def test_whether_to_redial_is_not_read_from_the_history(store):

@@ -8,12 +8,13 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import sqlalchemy as sa
 
-from airflow_provider_voiceinfra.store import holds, tables
+from airflow_provider_voiceinfra.store import schema
 from airflow_provider_voiceinfra.store.errors import StoreError
-from airflow_provider_voiceinfra.store.holds import Scope
-from airflow_provider_voiceinfra.store.list_rows import NewRow
-from airflow_provider_voiceinfra.store.records import Claim, Source
-from airflow_provider_voiceinfra.store.rules import Fence, Refused, Rule, Rules
+from airflow_provider_voiceinfra.store.guard import pauses
+from airflow_provider_voiceinfra.store.guard.pauses import Scope
+from airflow_provider_voiceinfra.store.guard.rules import Fence, Refused, Rule, Rules
+from airflow_provider_voiceinfra.store.lists.list_rows import NewRow
+from airflow_provider_voiceinfra.store.models import Claim, Source
 from tests.unit.store.samples import CONN, NUMBER, new_call, rows, state
 
 
@@ -73,7 +74,7 @@ def test_it_returns_when_what_had_passed_the_fence_is_sent(store, open_store):
 
 
 def test_or_when_it_cannot_be_sent_any_more(store, monkeypatch):
-    monkeypatch.setattr(holds, "PERMIT_LIFETIME", timedelta(seconds=0.1))
+    monkeypatch.setattr(pauses, "PERMIT_LIFETIME", timedelta(seconds=0.1))
     claim = store.claims.take(new_call())
     store.claims.fence(claim, new_call())
     hold(store)
@@ -87,7 +88,7 @@ def test_after_its_release_what_waited_goes_on(store):
     assert store.holds.released([hold_id]) == {hold_id}
     claim = store.claims.take(new_call())
     assert claim.ref == waiting.ref
-    [row] = rows(store, tables.hold)
+    [row] = rows(store, schema.hold)
     assert (row.held_by, row.why, row.released_by, row.cancelled) == ("ada", "it says the wrong date", "bob", False)
 
 
@@ -100,7 +101,7 @@ def test_or_is_cancelled_and_no_try_dials_it(store):
     again = store.claims.take(new_call())
     assert (again.ref, again.state) == (waiting.ref, "cancelled")
     assert isinstance(store.claims.take(new_call(source=Source("dag", "run", "run", "task", generation=1))), Claim)
-    assert [row.actor for row in rows(store, tables.call_event) if row.kind == "cancelled"] == ["bob", "bob"]
+    assert [row.actor for row in rows(store, schema.call_event) if row.kind == "cancelled"] == ["bob", "bob"]
 
 
 def test_whichever_hold_it_met(store):
@@ -169,8 +170,8 @@ def test_a_fence_that_is_being_passed_is_seen_by_a_hold_that_comes_at_that_momen
     fenced = {"fences": 1, "claim_expires_at": datetime.now(UTC) + timedelta(minutes=1)}
     with store.database.write() as tx:
         # A fence that found no hold, and is not committed yet.
-        holds.find_holds(tx, "default")
-        tx.execute(sa.update(tables.call).where(tables.call.c.id == claim.id).values(**fenced))
+        pauses.find_holds(tx, "default")
+        tx.execute(sa.update(schema.call).where(schema.call.c.id == claim.id).values(**fenced))
         holding = threading.Thread(target=lambda: (hold(other), returned.set()))
         holding.start()
         assert not returned.wait(0.2)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from airflow_provider_voiceinfra.store import hosts
-from airflow_provider_voiceinfra.store.records import Claim, Held, HeldBy, Realm
+from airflow_provider_voiceinfra.store.models import Claim, Held, HeldBy, Realm
+from airflow_provider_voiceinfra.store.operations import rename_host
 from tests.unit.store.samples import claim, new_call, queued
 
 OLD, NEW = "api.voiceinfra.ai", "eu.voiceinfra.ai"
@@ -14,7 +14,7 @@ def rename(store, old=OLD, new=NEW, realm=Realm.LIVE):
 
 
 def test_all_calls_at_the_host_are_renamed_whatever_the_page_and_say_so(store, monkeypatch):
-    monkeypatch.setattr(hosts, "_AT_ONCE", 2)
+    monkeypatch.setattr(rename_host, "_AT_ONCE", 2)
     ours = [claim(store, f"{number}") for number in range(5)]
     assert rename(store) == 5
     assert {call.host for call in store.calls.iterate()} == {NEW}

@@ -13,7 +13,7 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
-from airflow_provider_voiceinfra.store import migrations, sqlite, tables
+from airflow_provider_voiceinfra.store import migrations, schema, sqlite
 from airflow_provider_voiceinfra.store.call_store import CallStore
 from airflow_provider_voiceinfra.store.errors import StoreError
 from tests.unit.store.race import in_processes, in_threads
@@ -35,9 +35,9 @@ def test_makes_a_store_that_can_be_used(new_store):
 def test_migrating_again_changes_nothing(new_store):
     new_store.migrate()
     ours = claim(new_store)
-    before = rows(new_store, tables.store)
+    before = rows(new_store, schema.store)
     new_store.migrate()
-    assert rows(new_store, tables.store) == before
+    assert rows(new_store, schema.store) == before
     assert new_store.calls.get(ours.ref)
 
 
@@ -47,12 +47,12 @@ def test_several_processes_may_migrate_at_once(new_store, empty_store_url):
         return "done"
 
     assert in_processes(4, migrate) == ["done"] * 4
-    assert len(rows(new_store, tables.store)) == 1
+    assert len(rows(new_store, schema.store)) == 1
 
 
 def test_several_threads_may_migrate_at_once(new_store):
     in_threads(*[new_store.migrate] * 3)
-    assert len(rows(new_store, tables.store)) == 1
+    assert len(rows(new_store, schema.store)) == 1
 
 
 def test_a_file_that_somebody_else_writes_at_the_moment_is_waited_for(tmp_path, monkeypatch):
@@ -70,13 +70,13 @@ def test_a_file_that_somebody_else_writes_at_the_moment_is_waited_for(tmp_path, 
 def test_the_schema_that_is_read_is_the_newest_migrations():
     config = Config()
     config.set_main_option("script_location", str(Path(migrations.__file__).parent))
-    assert ScriptDirectory.from_config(config).get_heads() == [tables.SCHEMA_VERSION]
+    assert ScriptDirectory.from_config(config).get_heads() == [schema.SCHEMA_VERSION]
 
 
 def test_the_migrated_schema_is_the_one_in_tables(store):
     with store.database.read() as connection:
-        context = MigrationContext.configure(connection, opts={"version_table": tables.VERSION_TABLE})
-        assert compare_metadata(context, tables.metadata) == []
+        context = MigrationContext.configure(connection, opts={"version_table": schema.VERSION_TABLE})
+        assert compare_metadata(context, schema.metadata) == []
 
 
 def test_a_migration_that_breaks_off_leaves_nothing(new_store, empty_store_url, monkeypatch):
@@ -90,7 +90,7 @@ def test_a_migration_that_breaks_off_leaves_nothing(new_store, empty_store_url, 
 
 def test_a_newer_store_is_left_alone(store):
     with store.database.write() as tx:
-        tx.execute(sa.text(f"UPDATE {tables.VERSION_TABLE} SET version_num = '9999'"))
+        tx.execute(sa.text(f"UPDATE {schema.VERSION_TABLE} SET version_num = '9999'"))
     with pytest.raises(StoreError, match=r"newer.*\[voiceinfra\] call_store|\[voiceinfra\] call_store.*newer"):
         store.migrate()
 

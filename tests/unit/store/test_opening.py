@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import sqlalchemy as sa
 
-from airflow_provider_voiceinfra.store import tables
+from airflow_provider_voiceinfra.store import schema
 from airflow_provider_voiceinfra.store.call_store import CallStore
 from airflow_provider_voiceinfra.store.errors import (
     StoreError,
@@ -37,7 +37,7 @@ def test_a_file_without_tables_is_no_store(tmp_path):
 
 def test_a_version_table_without_a_version_is_no_store(store, store_url):
     with store.database.write() as tx:
-        tx.execute(sa.text(f"DELETE FROM {tables.VERSION_TABLE}"))
+        tx.execute(sa.text(f"DELETE FROM {schema.VERSION_TABLE}"))
     why(store_url, StoreMissingError)
 
 
@@ -46,7 +46,7 @@ def test_a_version_table_without_a_version_is_no_store(store, store_url):
 )
 def test_a_store_of_another_version_is_not_used(store, store_url, version, remedy):
     with store.database.write() as tx:
-        tx.execute(sa.text(f"UPDATE {tables.VERSION_TABLE} SET version_num = '{version}'"))
+        tx.execute(sa.text(f"UPDATE {schema.VERSION_TABLE} SET version_num = '{version}'"))
     with pytest.raises(StoreVersionError, match=remedy):
         CallStore(store_url).claims.take(new_call())
     why(store_url, StoreVersionError)

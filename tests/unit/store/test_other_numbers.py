@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_provider_voiceinfra.store import tables
-from airflow_provider_voiceinfra.store.completed_calls import Wanted
-from airflow_provider_voiceinfra.store.records import DeliveryResult
+from airflow_provider_voiceinfra.store import schema
+from airflow_provider_voiceinfra.store.feed.completed_calls import Wanted
+from airflow_provider_voiceinfra.store.models import DeliveryResult
 from tests.unit.store.samples import CALLER, NUMBER, body, claim, deliver, delivery, events, queued, rows, state
 
 OTHER = "+14155550123"
@@ -58,7 +58,7 @@ def test_the_calls_own_completion_completes_it_still(store):
     assert store.calls.get(ours.ref).completion.summary == "hers"
     assert store.completions.outcomes(["call-1"]) == {"call-1": "answered"}
     assert followed(store) == ["call-1"]
-    assert [row.first for row in rows(store, tables.completion)] == [False, True, False]
+    assert [row.first for row in rows(store, schema.completion)] == [False, True, False]
 
 
 @pytest.mark.parametrize("order", [(OTHER, NUMBER), (NUMBER, OTHER)])

@@ -10,7 +10,7 @@ import psycopg
 import pytest
 import sqlalchemy as sa
 
-from airflow_provider_voiceinfra.store import tables
+from airflow_provider_voiceinfra.store import schema
 from airflow_provider_voiceinfra.store.call_store import CallStore
 from airflow_provider_voiceinfra.store.errors import StoreEncodingError, StoreError, StoreUnavailableError
 from tests.support.pooler import pooling
@@ -96,13 +96,13 @@ def test_a_call_is_placed_and_completed_under_hostile_settings(hostile_store):
     assert call.completion.field("summary") == "Žluťoučký kůň 🐎"
     assert abs(call.completed_at - datetime.now(UTC)) < timedelta(seconds=30)
     with hostile_store.database.write() as tx:
-        tx.execute(sa.update(tables.call).values(wait_until=later))
+        tx.execute(sa.update(schema.call).values(wait_until=later))
     assert hostile_store.calls.get(ours.ref).wait_until == later
 
 
 def test_reading_cannot_write(store):
     with pytest.raises(StoreUnavailableError, match="read-only"), store.database.read() as tx:
-        tx.execute(sa.delete(tables.wait))
+        tx.execute(sa.delete(schema.wait))
 
 
 def test_settings_are_the_transactions_own(hostile_store):
@@ -155,7 +155,7 @@ def test_a_transaction_of_a_process_that_hangs_frees_its_locks(store, open_store
         tx.exec_driver_sql("LOCK TABLE voiceinfra_call")
         # It waits for the lock until the server has ended the transaction that hangs.
         claim(store)
-        assert len(rows(store, tables.call)) == 1
+        assert len(rows(store, schema.call)) == 1
         # And nothing of that is written any more.
         with pytest.raises(sa.exc.OperationalError, match="idle-in-transaction"):
             tx.exec_driver_sql("DELETE FROM voiceinfra_call")

@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import sqlalchemy as sa
 
-from airflow_provider_voiceinfra.store import tables
-from airflow_provider_voiceinfra.store.records import Held
+from airflow_provider_voiceinfra.store import schema
+from airflow_provider_voiceinfra.store.models import Held
 from tests.unit.store.samples import CALLER, NUMBER, claim, deliver, events, make_old, new_call, state
 
 PARTY = {"agent_id": "agent", "from_number": CALLER, "to_number": NUMBER}
@@ -208,9 +208,9 @@ def test_looking_for_matches_reads_no_whole_table(store):
     """The indexes that the queries were made for are used."""
     with store.database.read() as tx:
         for table, where in (
-            (tables.completion, "received_at >= '2026-01-01' AND to_number = '1'"),
-            (tables.completion, "call_id IN ('1', '2')"),
-            (tables.call, "to_number = '1' AND state IN ('claimed', 'unknown')"),
+            (schema.completion, "received_at >= '2026-01-01' AND to_number = '1'"),
+            (schema.completion, "call_id IN ('1', '2')"),
+            (schema.call, "to_number = '1' AND state IN ('claimed', 'unknown')"),
         ):
             plan = tx.execute(sa.text(f"EXPLAIN QUERY PLAN SELECT * FROM {table.name} WHERE {where}")).all()
             assert "USING INDEX" in str(plan)

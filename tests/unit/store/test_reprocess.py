@@ -6,9 +6,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from airflow_provider_voiceinfra.store import tables
+from airflow_provider_voiceinfra.store import schema
 from airflow_provider_voiceinfra.store.errors import StoreError
-from airflow_provider_voiceinfra.store.records import DeliveryResult
+from airflow_provider_voiceinfra.store.models import DeliveryResult
 from tests.unit.store.samples import NUMBER, deliver, delivery, queued, rows, state
 from tests.unit.store.test_do_not_call import is_listed
 
@@ -29,7 +29,7 @@ def test_it_ends_its_call_with_what_can_be_read_and_is_kept_as_it_came(store, bo
     assert store.deliveries.reprocess(quarantined(store, body), "call-1") is DeliveryResult.NEW
     call = store.calls.get(ours.ref)
     assert (call.state, call.completion.outcome, call.completion.summary) == ("completed", outcome, summary)
-    assert [row.body for row in rows(store, tables.completion)] == [body]
+    assert [row.body for row in rows(store, schema.completion)] == [body]
     assert store.completions.outcomes(["call-1"]) == {"call-1": outcome}
     assert store.quarantine.count() == 0
 
@@ -50,7 +50,7 @@ def test_beside_another_completion_it_is_kept_and_not_acted_upon(store):
     assert store.deliveries.reprocess(quarantined(store, BROKEN), "call-1") is DeliveryResult.CONFLICT
     assert store.deliveries.reprocess(quarantined(store, NAMELESS), "call-1") is DeliveryResult.CONFLICT
     assert store.calls.get(ours.ref).completion.outcome == "answered"
-    assert len(rows(store, tables.completion)) == 3
+    assert len(rows(store, schema.completion)) == 3
 
 
 def test_it_ends_no_call_of_another_connection_and_stays(store):
@@ -83,5 +83,5 @@ def test_its_words_are_purged_with_its_call(store):
     queued(store, "call-1")
     store.deliveries.reprocess(quarantined(store, BROKEN), "call-1")
     store.retention.purge(datetime.now(UTC) + timedelta(days=1))
-    assert [row.body for row in rows(store, tables.completion)] == [b""]
-    assert [row.body for row in rows(store, tables.quarantine)] == [b""]
+    assert [row.body for row in rows(store, schema.completion)] == [b""]
+    assert [row.body for row in rows(store, schema.quarantine)] == [b""]

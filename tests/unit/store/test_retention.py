@@ -7,9 +7,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import sqlalchemy as sa
 
-from airflow_provider_voiceinfra.store import quarantine, retention, tables
-from airflow_provider_voiceinfra.store.list_rows import NewRow
-from airflow_provider_voiceinfra.store.records import DeliveryResult, Held, Source
+from airflow_provider_voiceinfra.store import schema
+from airflow_provider_voiceinfra.store.inbox import quarantine
+from airflow_provider_voiceinfra.store.lists.list_rows import NewRow
+from airflow_provider_voiceinfra.store.models import DeliveryResult, Held, Source
+from airflow_provider_voiceinfra.store.operations import retention
 from tests.unit.store.samples import (
     CONN,
     NUMBER,
@@ -29,7 +31,7 @@ OTHER = "+14155550177"
 
 def everything(store):
     """All that is in the store, as text."""
-    return "".join(str(tuple(row)) for table in tables.metadata.sorted_tables for row in rows(store, table))
+    return "".join(str(tuple(row)) for table in schema.metadata.sorted_tables for row in rows(store, table))
 
 
 def purge_all(store):
@@ -64,7 +66,7 @@ def test_a_purged_call_stores_no_body_again(store, said):
     deliver(store, "call-1", summary="the same")
     purge_all(store)
     assert deliver(store, "call-1", summary=said) is DeliveryResult.DUPLICATE
-    assert [row.body for row in rows(store, tables.completion)] == [b""]
+    assert [row.body for row in rows(store, schema.completion)] == [b""]
 
 
 LINK, SIGNED_ANEW = "https://files/1.mp3?signature=1", "https://files/1.mp3?signature=2"
@@ -82,7 +84,7 @@ def test_a_replay_brings_no_word_back_by_whichever_connection_it_comes(store, fo
     forget(store)
     for conn in (CONN, CONN, "another"):
         deliver(store, "call-1", conn=conn, **(said | again))
-    assert {row.body for row in rows(store, tables.completion)} == {b""}
+    assert {row.body for row in rows(store, schema.completion)} == {b""}
     assert not any(word in everything(store) for word in ("she agreed", "something else", SECRET, NUMBER, "files/1"))
 
 
@@ -90,7 +92,7 @@ def test_a_call_that_was_purged_takes_no_words_though_its_completion_is_newer(st
     ours = queued(store, "call-1")
     deliver(store, "call-1", summary="she agreed")
     with store.database.write() as tx:
-        tx.execute(sa.update(tables.call).values(claimed_at=datetime.now(UTC) - timedelta(days=100)))
+        tx.execute(sa.update(schema.call).values(claimed_at=datetime.now(UTC) - timedelta(days=100)))
     store.retention.purge(datetime.now(UTC) - timedelta(days=90))
     assert store.calls.get(ours.ref).purged_at
     deliver(store, "call-1", summary="something else")
@@ -128,10 +130,10 @@ def test_open_calls_are_never_touched(store):
     store.claims.record_unknown(lost, "timeout")
     late = queued(store, "call-4")
     store.claims.record_overdue("call-4")
-    before = rows(store, tables.call)
+    before = rows(store, schema.call)
     assert purge_all(store).open_calls == 4
     assert store.retention.erase(NUMBER).open_calls == 4
-    assert rows(store, tables.call) == before
+    assert rows(store, schema.call) == before
     for ours, call_id in ((on_the_line, "call-1"), (late, "call-4")):
         deliver(store, call_id)
         assert store.calls.get(ours.ref).state == "completed"
@@ -143,14 +145,14 @@ def test_a_call_whose_completion_is_lost_for_good_is_forgotten_and_ends_without_
     if state == "overdue":
         store.claims.record_overdue("call-1")
     with store.database.write() as tx:
-        tx.execute(sa.update(tables.call).values(claimed_at=datetime.now(UTC) - timedelta(days=2)))
+        tx.execute(sa.update(schema.call).values(claimed_at=datetime.now(UTC) - timedelta(days=2)))
     erased = store.retention.erase(NUMBER)
     assert (erased.calls, erased.open_calls) == (1, 0)
     assert store.calls.get(ours.ref).state == state
     assert NUMBER not in everything(store)
     store.deliveries.keep([delivery(body("call-1", summary=SECRET)), delivery(body("call-1", summary="no " + SECRET))])
     assert store.calls.get(ours.ref).state == "completed"
-    assert [row.body for row in rows(store, tables.completion)] == [b"", b""]
+    assert [row.body for row in rows(store, schema.completion)] == [b"", b""]
     assert NUMBER not in everything(store)
 
 
@@ -160,8 +162,8 @@ def test_only_what_is_older_goes(store):
         deliver(store, call_id)
     with store.database.write() as tx:
         ago = datetime.now(UTC) - timedelta(days=100)
-        tx.execute(sa.update(tables.call).where(tables.call.c.call_id == "old").values(claimed_at=ago))
-        tx.execute(sa.update(tables.completion).where(tables.completion.c.call_id == "old").values(received_at=ago))
+        tx.execute(sa.update(schema.call).where(schema.call.c.call_id == "old").values(claimed_at=ago))
+        tx.execute(sa.update(schema.completion).where(schema.completion.c.call_id == "old").values(received_at=ago))
     assert store.retention.purge(datetime.now(UTC) - timedelta(days=90)).calls == 1
     assert store.calls.get("old").to_number == ""
     assert store.calls.get("new").to_number == NUMBER
@@ -180,7 +182,7 @@ def test_a_row_of_a_list_goes_with_its_call_though_the_list_has_not_looked_since
     store.resolutions.not_placed(unknown[0].ref, actor="ada")
     purge_all(store)
     # The other one goes on: nobody knows whether it was placed.
-    assert [row.call_ref for row in rows(store, tables.call_list_row)] == [unknown[1].ref]
+    assert [row.call_ref for row in rows(store, schema.call_list_row)] == [unknown[1].ref]
     assert NUMBER not in everything(store)
 
 
@@ -201,7 +203,7 @@ def test_erasing_a_person_leaves_nothing_of_her_and_all_of_others(store):
     erased = store.retention.erase(NUMBER, all_environments=True)
     assert (erased.calls, erased.completions, erased.quarantined) == (1, 3, 1)
     assert NUMBER not in everything(store)
-    assert SECRET not in str(rows(store, tables.completion)[0])
+    assert SECRET not in str(rows(store, schema.completion)[0])
     assert store.calls.completion("his").summary == "his words"
     assert store.calls.get("his").to_number == OTHER
 
@@ -210,7 +212,7 @@ def test_erasing_a_person_who_rang_herself_leaves_nothing_of_her(store):
     deliver(store, "inbound", from_number=NUMBER, to_number="+14155550188", summary=SECRET)
     deliver(store, "another", from_number=OTHER, to_number="+14155550188", summary="his words")
     assert store.retention.erase(NUMBER, all_environments=True).completions == 1
-    assert SECRET not in str(rows(store, tables.completion)[0])
+    assert SECRET not in str(rows(store, schema.completion)[0])
     assert store.calls.completion("another").summary == "his words"
 
 

@@ -8,10 +8,10 @@ from contextlib import AsyncExitStack
 import pytest
 import sqlalchemy as sa
 
-from airflow_provider_voiceinfra.store import watch_loop
-from airflow_provider_voiceinfra.store.completed_calls import Wanted
 from airflow_provider_voiceinfra.store.errors import StoreUnavailableError
-from airflow_provider_voiceinfra.store.stream import CompletionFeed, subscribed
+from airflow_provider_voiceinfra.store.feed.completed_calls import Wanted
+from airflow_provider_voiceinfra.store.watch import watch_loop
+from airflow_provider_voiceinfra.store.watch.completion_feed import CompletionFeed, subscribed
 from tests.unit.store.samples import claim, deliver, queued
 
 ANY = Wanted()

@@ -10,9 +10,10 @@ import psycopg
 import pytest
 import sqlalchemy as sa
 
-from airflow_provider_voiceinfra.store import notices, tables, watch_loop, watcher
-from airflow_provider_voiceinfra.store.notices import CHANNEL, notify
-from airflow_provider_voiceinfra.store.watcher import CallWatcher, wait_for_completions, wait_until_settled
+from airflow_provider_voiceinfra.store import schema
+from airflow_provider_voiceinfra.store.notify import CHANNEL, _payloads, notify
+from airflow_provider_voiceinfra.store.watch import commit_listener, watch_loop, watcher
+from airflow_provider_voiceinfra.store.watch.watcher import CallWatcher, wait_for_completions, wait_until_settled
 from tests.unit.store.samples import claim, deliver
 
 LONG = 600.0
@@ -33,7 +34,7 @@ def deaf(monkeypatch):
     async def hear_nothing(self, noticed):
         await asyncio.sleep(LONG)
 
-    for kind in (notices.SqliteListener, notices.PostgresListener):
+    for kind in (commit_listener.SqliteListener, commit_listener.PostgresListener):
         monkeypatch.setattr(kind, "run", hear_nothing)
 
 
@@ -146,7 +147,7 @@ def test_a_commit_that_becomes_visible_late_is_not_missed(store, open_store, dea
         await asyncio.sleep(0.2)
         with open_store().database.write() as tx:
             tx.execute(
-                tables.completion.insert().values(
+                schema.completion.insert().values(
                     webhook_conn_id="conn",
                     call_id="late",
                     digest=b"1",
@@ -174,7 +175,7 @@ def test_behind_a_pooler_that_swallows_notices_it_asks(store, open_store, monkey
                 yield notice
 
     monkeypatch.setattr(psycopg.AsyncConnection, "notifies", only_its_own)
-    monkeypatch.setattr(notices, "_ECHO_TIMEOUT", 0.1)
+    monkeypatch.setattr(commit_listener, "_ECHO_TIMEOUT", 0.1)
     monkeypatch.setattr(watch_loop, "POLL_INTERVAL", 0.05)
 
     async def main():
@@ -189,7 +190,7 @@ def test_behind_a_pooler_that_swallows_notices_it_asks(store, open_store, monkey
 
 @pytest.mark.parametrize("kind", ["postgresql"])
 def test_a_connection_that_is_cut_is_made_again(store, open_store, monkeypatch):
-    monkeypatch.setattr(notices, "RECONNECT_INTERVAL", 0.05)
+    monkeypatch.setattr(commit_listener, "RECONNECT_INTERVAL", 0.05)
     monkeypatch.setattr(watch_loop, "POLL_INTERVAL", 0.05)
 
     def cut():
@@ -295,8 +296,8 @@ def test_a_call_that_is_settled_wakes_who_waits_for_it(store, open_store, monkey
 @pytest.mark.parametrize("kind", ["postgresql"])
 def test_many_ids_are_told_in_pieces_that_postgresql_takes(store):
     ids = [f"{number:0250}" for number in range(100)]
-    assert all(len(payload) < 8_000 for payload in notices._payloads(ids))
-    assert [line for payload in notices._payloads(ids) for line in payload.split("\n")] == ids
+    assert all(len(payload) < 8_000 for payload in _payloads(ids))
+    assert [line for payload in _payloads(ids) for line in payload.split("\n")] == ids
     with store.database.write() as tx:
         notify(tx, ids)
 

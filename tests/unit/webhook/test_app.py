@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 
-from airflow_provider_voiceinfra.store import tables
+from airflow_provider_voiceinfra.store import schema
 from airflow_provider_voiceinfra.store.call_store import CallStore
 from airflow_provider_voiceinfra.webhook import rejection_counter, request_body
 from tests.unit.webhook.conftest import body, count, post, sign
@@ -55,28 +55,28 @@ def test_a_signed_completion_is_in_the_store_when_it_is_answered(url, store):
 
 def test_a_redelivery_changes_nothing(url, store):
     assert [post(url, body()).status_code for _ in range(3)] == [200] * 3
-    assert count(store, tables.completion) == 1
+    assert count(store, schema.completion) == 1
 
 
 def test_a_second_truth_is_kept_beside_the_first(url, store):
     post(url, body(summary="first"))
     assert post(url, body(summary="second")).status_code == 200
     assert store.calls.completion("call_1").summary == "first"
-    assert count(store, tables.completion) == 2
+    assert count(store, schema.completion) == 2
 
 
 @pytest.mark.parametrize("content", [b"no JSON", b"[]", b"{}", b"\xff", b'{"call_id": "1", "event": "call.started"}'])
 def test_what_is_signed_but_not_understood_is_kept_in_quarantine(url, store, content):
     assert post(url, content).status_code == 200
-    assert count(store, tables.quarantine) == 1
-    assert count(store, tables.completion) == 0
+    assert count(store, schema.quarantine) == 1
+    assert count(store, schema.completion) == 0
 
 
 def test_nothing_unsigned_or_wrongly_signed_is_stored(url, store):
     assert requests.post(f"{url}/webhook", data=body(), timeout=30).status_code == 401
     assert post(url, body(), secret="guess").status_code == 401
     assert post(url, body(), secret="s3cret", path="/webhook/second").status_code == 401
-    assert count(store, tables.completion) == count(store, tables.quarantine) == 0
+    assert count(store, schema.completion) == count(store, schema.quarantine) == 0
 
 
 def test_each_account_has_its_own_url_and_secret(url, store):
@@ -85,7 +85,7 @@ def test_each_account_has_its_own_url_and_secret(url, store):
 
 def test_without_a_secret_nothing_is_taken_and_it_is_sent_again_later(url, store):
     assert post(url, body(), secret="", path="/webhook/keyless").status_code == 503
-    assert count(store, tables.completion) == 0
+    assert count(store, schema.completion) == 0
 
 
 def test_for_a_connection_that_has_no_webhook_nothing_is_looked_up(url, looked_up):
@@ -111,7 +111,7 @@ def test_a_sender_that_goes_away_leaves_nothing(url, store):
     with socket.create_connection((host.hostname, host.port)) as connection:
         connection.sendall(b"POST /webhook HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nhalf")
     assert post(url, body()).status_code == 200
-    assert count(store, tables.completion) == 1
+    assert count(store, schema.completion) == 1
 
 
 @contextmanager
@@ -130,7 +130,7 @@ def test_a_sender_that_is_too_slow_is_not_waited_for(store, serving, figures, mo
         assert b" 408 " in connection.recv(100)
         assert figures["voiceinfra.webhooks.refused.too_slow"] == 1
         assert post(url, body()).status_code == 200
-    assert count(store, tables.quarantine) == 0
+    assert count(store, schema.quarantine) == 0
 
 
 def test_many_who_send_slowly_hold_no_more_memory_than_is_set_aside(store, serving, figures, monkeypatch):

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 
-from airflow_provider_voiceinfra.store import tables
+from airflow_provider_voiceinfra.store import schema
 from tests.unit.store.samples import NUMBER, queued
 from tests.unit.webhook.conftest import body, count, post, sign
 
@@ -27,7 +27,7 @@ def test_an_old_signature_is_of_no_use_for_another_body(url, store):
     for other in (body("call_1", summary="new"), body("call_2", summary="old"), body("call_1", summary="old") + b" "):
         answer = requests.post(f"{url}/webhook", data=other, headers={"X-VoiceInfra-Signature": old}, timeout=30)
         assert answer.status_code == 401
-    assert count(store, tables.completion) == 0
+    assert count(store, schema.completion) == 0
 
 
 @pytest.mark.parametrize(
@@ -39,7 +39,7 @@ def test_a_replay_changes_nothing_whatever_is_put_beside_it(url, store, added):
     before = store.calls.get(sent.ref)
     assert post(url, body("call_1", summary="said"), **added).status_code == 200
     assert store.calls.get(sent.ref) == before
-    assert count(store, tables.completion) == 1
+    assert count(store, schema.completion) == 1
 
 
 def test_who_knows_the_secret_may_speak_first_and_is_found_out_when_voiceinfra_speaks(url, store, figures):
@@ -74,8 +74,8 @@ def test_nothing_is_unpacked(url, store):
     assert len(bomb) < LIMIT
     assert post(url, bomb, **{"Content-Encoding": "gzip"}).status_code == 200
     assert post(url, gzip.compress(body()), **{"Content-Encoding": "gzip"}).status_code == 200
-    assert count(store, tables.completion) == 0
-    assert count(store, tables.quarantine) == 2
+    assert count(store, schema.completion) == 0
+    assert count(store, schema.quarantine) == 2
 
 
 @pytest.mark.parametrize(
@@ -92,8 +92,8 @@ def test_nothing_is_unpacked(url, store):
 def test_odd_bodies_are_in_quarantine_and_in_no_log(url, store, content, caplog):
     caplog.set_level("DEBUG")
     assert post(url, content).status_code == 200
-    assert count(store, tables.completion) == 0
-    assert count(store, tables.quarantine) == 1
+    assert count(store, schema.completion) == 0
+    assert count(store, schema.quarantine) == 1
     assert "forged" not in caplog.text
 
 
@@ -110,7 +110,7 @@ def test_odd_bodies_that_name_their_call_end_it_and_are_in_no_log(url, store, od
     caplog.set_level("DEBUG")
     assert post(url, body().replace(b'"answered"', odd)).status_code == 200
     assert store.calls.completion("call_1")
-    assert count(store, tables.quarantine) == 0
+    assert count(store, schema.quarantine) == 0
     assert "forged" not in caplog.text
 
 
@@ -150,7 +150,7 @@ def test_no_path_leads_to_another_connection(url, store, path):
     ]
     said = _raw(url, "\r\n".join([*lines, "Connection: close", "", ""]).encode() + content)
     assert said.split()[1] in {b"404", b"307"}
-    assert count(store, tables.completion) == 0
+    assert count(store, schema.completion) == 0
 
 
 @pytest.mark.parametrize("lie", ["-1", "99999999999999999999", "1, 2", "0x10", "+5"])
@@ -179,7 +179,7 @@ def test_strangers_who_are_many_leave_room_for_voiceinfra(url, store):
     finally:
         for each in strangers:
             each.close()
-    assert count(store, tables.completion) == 1
+    assert count(store, schema.completion) == 1
 
 
 def _raw(url: str, content: bytes) -> bytes:

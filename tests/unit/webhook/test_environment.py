@@ -13,7 +13,7 @@ import pytest
 
 from airflow_provider_voiceinfra.config import setting
 from airflow_provider_voiceinfra.plugin import api_server
-from airflow_provider_voiceinfra.webhook.environment import SettingError, connection_secrets, settings
+from airflow_provider_voiceinfra.webhook.settings import SettingError, connection_secrets, settings
 
 
 @pytest.fixture(autouse=True)

@@ -9,11 +9,12 @@ import threading
 import pytest
 import requests
 
-from airflow_provider_voiceinfra.store import forwards, tables
+from airflow_provider_voiceinfra.store import schema
 from airflow_provider_voiceinfra.store.call_store import CallStore
+from airflow_provider_voiceinfra.store.inbox import forwards
 from airflow_provider_voiceinfra.webhook import forwarder
-from airflow_provider_voiceinfra.webhook.environment import forward_urls
 from airflow_provider_voiceinfra.webhook.forwarder import Forwarder
+from airflow_provider_voiceinfra.webhook.settings import forward_urls
 from tests.unit.calls.wire import Talk, wire
 from tests.unit.store.samples import delivery, rows
 from tests.unit.webhook.conftest import body, post, wait_until
@@ -54,10 +55,10 @@ def test_what_is_away_gets_it_when_it_is_back(serving, open_store, second):
     store = open_store(forward_to=[f"{there}/webhook"])
     with serving(store) as here:
         post(here, body())
-        wait_until(lambda: any(each.attempts >= 2 for each in rows(store, tables.forward)))
+        wait_until(lambda: any(each.attempts >= 2 for each in rows(store, schema.forward)))
     with serving(second) as there:
         with store.database.write() as tx:
-            tx.execute(tables.forward.update().values(url=f"{there}/webhook"))
+            tx.execute(schema.forward.update().values(url=f"{there}/webhook"))
         with serving(store):
             wait_until(lambda: store.forwards.waiting() == 0)
     assert second.calls.completion("call_1")
@@ -68,7 +69,7 @@ def test_what_is_refused_there_stays_here(serving, open_store, second):
         store = open_store(forward_to=[f"{there}/webhook"])
         with serving(store) as here:
             post(here, body())
-            wait_until(lambda: any(each.attempts >= 2 for each in rows(store, tables.forward)))
+            wait_until(lambda: any(each.attempts >= 2 for each in rows(store, schema.forward)))
     assert store.forwards.waiting() == 1
 
 
@@ -106,12 +107,12 @@ def forward(open_store, monkeypatch):
         monkeypatch.setattr(requests.Session, "post", answer)
         store = open_store(forward_to=["https://staging/webhook"])
         store.deliveries.keep([delivery(body(f"call_{number}")) for number in range(len(statuses))])
-        ids = [row.id for row in rows(store, tables.forward)]
+        ids = [row.id for row in rows(store, schema.forward)]
 
         send_next = Forwarder(store.forwards)._send_next
         while send_next(requests.Session(), "https://staging/webhook") == 0:
             pass
-        sent = {row.id: row.attempts for row in rows(store, tables.forward)}
+        sent = {row.id: row.attempts for row in rows(store, schema.forward)}
         return [sent.get(each) for each in ids]
 
     return forward
@@ -143,7 +144,7 @@ def test_it_stops_without_the_answers_that_it_waits_for(open_store, hanging, mon
 
     asyncio.run(run())
     wait_until(lambda: not any(thread.name.startswith("voiceinfra-forwarder") for thread in threading.enumerate()))
-    assert sorted(each.attempts for each in rows(store, tables.forward)) == [0, 0, 0, 0, 1]
+    assert sorted(each.attempts for each in rows(store, schema.forward)) == [0, 0, 0, 0, 1]
 
 
 @pytest.mark.parametrize("name", ["HTTP_PROXY", "ALL_PROXY"])

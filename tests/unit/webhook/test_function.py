@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from airflow_provider_voiceinfra.store import tables
+from airflow_provider_voiceinfra.store import schema
 from airflow_provider_voiceinfra.webhook import function
 from airflow_provider_voiceinfra.webhook.function import receive
 from tests.unit.store.samples import rows
@@ -56,7 +56,7 @@ def test_a_header_that_cannot_be_sent_on_holds_up_no_webhook(store, monkeypatch)
     function._parts.cache_clear()
     headers = {"X-VoiceInfra-Signature": f" {sign(body())} ", "Content-Type": "a\r\nb", "X-VoiceInfra-Event": "→"}
     assert receive(headers, body()) == 200
-    ((kept,),) = ((each.headers,) for each in rows(store, tables.forward))
+    ((kept,),) = ((each.headers,) for each in rows(store, schema.forward))
     assert kept == {"x-voiceinfra-signature": sign(body()), "x-voiceinfra-event": "?"}
 
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import sqlalchemy as sa
 
-from airflow_provider_voiceinfra.store import tables
+from airflow_provider_voiceinfra.store import schema
 from airflow_provider_voiceinfra.webhook import health as health_module
 from airflow_provider_voiceinfra.webhook.delivery_buffer import DeliveryBuffer
 from airflow_provider_voiceinfra.webhook.health import Health
@@ -21,7 +21,7 @@ from tests.unit.webhook.conftest import body, health, post
 def claimed_ago(store, claim, ago):
     with store.database.write() as tx:
         tx.execute(
-            sa.update(tables.call).where(tables.call.c.id == claim.id).values(claimed_at=datetime.now(UTC) - ago)
+            sa.update(schema.call).where(schema.call.c.id == claim.id).values(claimed_at=datetime.now(UTC) - ago)
         )
 
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from airflow_provider_voiceinfra.store.delivery import Delivery
 from airflow_provider_voiceinfra.store.errors import StoreRefusesError, StoreUnavailableError
+from airflow_provider_voiceinfra.store.inbox.delivery import Delivery
 from airflow_provider_voiceinfra.webhook import spool_file, spool_folder
 from airflow_provider_voiceinfra.webhook.spool import Spool, SpoolDepth
 from airflow_provider_voiceinfra.webhook.spool_folder import SpoolError

@@ -10,7 +10,7 @@ import time
 import pytest
 import requests
 
-from airflow_provider_voiceinfra.store import tables
+from airflow_provider_voiceinfra.store import schema
 from airflow_provider_voiceinfra.store.call_store import CallStore
 from airflow_provider_voiceinfra.webhook import delivery_buffer
 from airflow_provider_voiceinfra.webhook import health as health_module
@@ -61,14 +61,14 @@ def test_what_comes_while_the_store_is_away_is_in_it_when_it_is_back(serving, sp
 def test_so_is_what_comes_between_an_upgrade_and_its_migration(serving, spool, database):
     def set_schema(version):
         with contextlib.closing(sqlite3.connect(database)) as connection, connection:
-            connection.execute(f"UPDATE {tables.VERSION_TABLE} SET version_num = ?", (version,))
+            connection.execute(f"UPDATE {schema.VERSION_TABLE} SET version_num = ?", (version,))
 
     store = CallStore(f"sqlite:///{database}")
     set_schema("0000")
     with serving(store, spool=spool) as url:
         assert post(url, body()).status_code == 200
         assert spool.depth().deliveries == 1
-        set_schema(tables.SCHEMA_VERSION)
+        set_schema(schema.SCHEMA_VERSION)
         wait_until(lambda: spool.depth().deliveries == 0)
         assert store.calls.completion("call_1")
 
@@ -83,7 +83,7 @@ def test_the_first_truth_stays_the_first_through_the_spool(serving, spool, datab
         post(url, body(summary="second"))
         wait_until(lambda: spool.depth().deliveries == 0)
         assert store.calls.completion("call_1").summary == "first"
-        assert count(store, tables.completion) == 2
+        assert count(store, schema.completion) == 2
 
 
 def test_a_store_that_hangs_keeps_nobody_waiting(serving, spool, database):
@@ -268,7 +268,7 @@ def test_what_comes_at_once_shares_commits(serving, store, monkeypatch):
         for sender in senders:
             sender.join()
     assert batches == [1, 8]
-    assert count(store, tables.completion) == 9
+    assert count(store, schema.completion) == 9
 
 
 def test_the_spool_repeats_nothing_in_logs(serving, spool, tmp_path, caplog):

@@ -1,0 +1,178 @@
+"""``airflow voiceinfra calls …``: what became of calls, for people and for audits."""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import getpass
+import json
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+from airflow_provider_voiceinfra.cli.output import say, telling_errors
+from airflow_provider_voiceinfra.config import call_store
+from airflow_provider_voiceinfra.phone_numbers.e164 import mask
+from airflow_provider_voiceinfra.spreadsheet import harmless
+from airflow_provider_voiceinfra.store.claims.resolutions import ResolutionError
+from airflow_provider_voiceinfra.store.errors import StoreError
+from airflow_provider_voiceinfra.store.models import Call, CallState
+
+_ROW = "{:<16} {:<10} {:<10} {:<20} {:<16} {}"
+
+
+@telling_errors
+def list_calls(arguments: argparse.Namespace) -> None:
+    """List calls, newest first; no words of the calls, and numbers masked."""
+    say(_ROW.format("ref", "state", "outcome", "claimed (UTC)", "number", "task"))
+    for call in _found(arguments):
+        outcome = call.completion.outcome if call.completion else ""
+        claimed = f"{call.claimed_at:%Y-%m-%d %H:%M:%S}"
+        say(_ROW.format(call.ref, call.state, outcome, claimed, mask(call.to_number), _task(call)).rstrip())
+
+
+@telling_errors
+def show(arguments: argparse.Namespace) -> None:
+    """Show one call and its history, and what can be done where it is unknown."""
+    store = call_store()
+    call = store.calls.get(arguments.ref)
+    if call is None:
+        raise StoreError(f"There is no call {arguments.ref}: `airflow voiceinfra calls list` lists them.")
+    facts = {
+        "state": call.state,
+        "call_id": call.call_id or "",
+        "task": _task(call),
+        "key": call.idempotency_key,
+        "agent": call.agent_id,
+        "host": call.host,
+        "list": call.list_id or "",
+        "attempt": call.attempt if call.attempt > 1 else "",
+        "number": mask(call.to_number),
+        "outcome": call.completion.outcome if call.completion else "",
+        "seconds": call.completion.duration_seconds if call.completion else "",
+        "rule": call.rule or "",
+        "waits": f"until {call.wait_until:%Y-%m-%d %H:%M:%S} UTC" if call.wait_until else "",
+        "error": f"{call.error_code}: {call.error_message}" if call.error_code else "",
+    }
+    say(call.ref)
+    for name, value in facts.items():
+        if value not in {"", None}:
+            say(f"  {name:<9}{value}")
+    for event in store.calls.history(call.id):
+        by = f" by {event.actor}" if event.actor else ""
+        detail = ", ".join(f"{name} {value}" for name, value in event.detail.items())
+        say(f"  {event.at:%Y-%m-%d %H:%M:%S} UTC  {event.kind}{by}{f' ({detail})' if detail else ''}")
+    if call.state == CallState.UNKNOWN:
+        _say_what_to_do(call.ref)
+
+
+@telling_errors
+def resolve(arguments: argparse.Namespace) -> None:
+    """Settle unknown calls by what a person found out."""
+    if arguments.not_placed == bool(arguments.call_id):
+        raise StoreError("Say either --call-id, with the id from VoiceInfra's call log, or --not-placed.")
+    if arguments.not_placed:
+        _resolve_not_placed(arguments.refs)
+        return
+    if len(arguments.refs) > 1:
+        raise StoreError("A call_id is that of one call: resolve those that were placed one by one.")
+    [ref] = arguments.refs
+    call_store().resolutions.placed(ref, arguments.call_id, actor=getpass.getuser())
+    say(f"{ref} was placed as {arguments.call_id}: whoever waits for it goes on.")
+
+
+@telling_errors
+def export(arguments: argparse.Namespace) -> None:
+    """Write every step of every call, refusals with their rule included, for audits."""
+    found = _found(arguments, all_environments=arguments.all_environments)
+    rows = (row for call in found for row in _history(call))
+    if arguments.format == "jsonl":
+        for row in rows:
+            say(json.dumps(row))
+        return
+    writer: csv.DictWriter[str] | None = None
+    for row in rows:
+        if writer is None:
+            writer = csv.DictWriter(sys.stdout, row.keys())
+            writer.writeheader()
+        cells = row | {"detail": json.dumps(row["detail"])}
+        writer.writerow({name: harmless(cell) if isinstance(cell, str) else cell for name, cell in cells.items()})
+
+
+def _resolve_not_placed(refs: list[str]) -> None:
+    """Settle each that can be settled, and say at the end which could not."""
+    resolutions, refused = call_store().resolutions, []
+    for ref in refs:
+        try:
+            resolutions.not_placed(ref, actor=getpass.getuser())
+        except ResolutionError as error:
+            refused.append(str(error))
+        else:
+            say(f"{ref} was not placed: its key is free, and a retry or a clear of its task may dial.")
+    if refused:
+        raise StoreError("\n".join(refused))
+
+
+def _found(arguments: argparse.Namespace, *, all_environments: bool = False) -> Iterator[Call]:
+    return call_store().calls.iterate(
+        list_id=arguments.list,
+        dag_id=arguments.dag,
+        state=arguments.state,
+        number=arguments.number,
+        since=_time(arguments.since),
+        until=_time(arguments.until),
+        all_environments=all_environments,
+    )
+
+
+def _time(text: str | None) -> datetime | None:
+    if text is None:
+        return None
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError:
+        raise StoreError(f"{text!r} is no time: write it like 2026-11-23 or 2026-11-23T15:00+01:00.") from None
+    return time if time.tzinfo else time.replace(tzinfo=UTC)
+
+
+def _task(call: Call) -> str:
+    source = call.source
+    if source.dag_id is None:
+        return ""
+    index = "" if source.map_index < 0 else f"[{source.map_index}]"
+    return f"{source.dag_id}.{source.task_id}{index} {source.run_id}"
+
+
+def _history(call: Call) -> Iterator[dict[str, Any]]:
+    for event in call_store().calls.history(call.id):
+        yield {
+            "at": event.at.isoformat(),
+            "environment": call.environment,
+            "ref": call.ref,
+            "event": event.kind,
+            "actor": event.actor,
+            "detail": event.detail,
+            "call_id": call.call_id,
+            "state": call.state,
+            "number": mask(call.to_number),
+            "agent_id": call.agent_id,
+            "idempotency_key": call.idempotency_key,
+            "dag_id": call.source.dag_id,
+            "run_id": call.source.run_id,
+            "task_id": call.source.task_id,
+            "map_index": call.source.map_index,
+        }
+
+
+def _say_what_to_do(ref: str) -> None:
+    rivals, completions, elsewhere = call_store().resolutions.candidates(ref)
+    say("  It may have been placed, and is not dialled again. Look for it in VoiceInfra's call log; then:")
+    say(f"    airflow voiceinfra calls resolve {ref} --call-id <its call_id>")
+    say(f"    airflow voiceinfra calls resolve {ref} --not-placed")
+    for call_id in completions:
+        say(f"  A completion that nobody asked for here fits it: {call_id}")
+    if rivals:
+        say(f"  It fits these unsettled calls as well: {', '.join(rivals)}")
+    if elsewhere:
+        say(f"  It fits unsettled calls of other environments as well: {elsewhere}")

@@ -1,0 +1,99 @@
+"""``airflow voiceinfra dnc``: who does not want to be called."""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import getpass
+import sys
+
+from airflow_provider_voiceinfra.cli.number_file import read_lines
+from airflow_provider_voiceinfra.cli.output import say, telling_errors
+from airflow_provider_voiceinfra.config import call_store
+from airflow_provider_voiceinfra.errors import InvalidCallError
+from airflow_provider_voiceinfra.phone_numbers.e164 import mask, to_e164
+from airflow_provider_voiceinfra.spreadsheet import harmless
+from airflow_provider_voiceinfra.store.errors import StoreError
+
+_HOLDS = "The do-not-call list holds in all environments of this call store."
+_ROW = "{:<16} {:<20} {:<16} {}"
+_MOST_SHOWN = 20
+_COLUMNS = ("number", "added_at", "added_by", "why")
+
+
+@telling_errors
+def add(arguments: argparse.Namespace) -> None:
+    """Put a number on the list."""
+    number = _number(arguments.number, arguments.region)
+    added = call_store().do_not_call.add([number], actor=getpass.getuser(), why=arguments.why)
+    say(f"{mask(number)} is {'not called any more' if added else 'on the list already'}. {_HOLDS}")
+
+
+@telling_errors
+def remove(arguments: argparse.Namespace) -> None:
+    """Take a number off the list."""
+    number = _number(arguments.number, arguments.region)
+    if not call_store().do_not_call.remove(number, actor=getpass.getuser(), why=arguments.why):
+        raise StoreError(f"{mask(number)} is not on the list.")
+    say(f"{mask(number)} may be called again. {_HOLDS}")
+
+
+@telling_errors
+def list_numbers(arguments: argparse.Namespace) -> None:
+    """List the numbers, masked; or what happened to one."""
+    do_not_call = call_store().do_not_call
+    say(_HOLDS)
+    if arguments.number:
+        number = _number(arguments.number, arguments.region)
+        say(_ROW.format("", "when (UTC)", "by", "why"))
+        for event in do_not_call.history(number):
+            say(_ROW.format(event.action, f"{event.at:%Y-%m-%d %H:%M:%S}", event.actor, event.why))
+        return
+    say(_ROW.format("number", "since (UTC)", "by", "why"))
+    for each in do_not_call.iterate():
+        shown = mask(each.number) if each.number else "kept as a hash"
+        say(_ROW.format(shown, f"{each.added_at:%Y-%m-%d %H:%M:%S}", each.added_by, each.why))
+
+
+@telling_errors
+def import_numbers(arguments: argparse.Namespace) -> None:
+    """Put the numbers of a file on the list: those that can be read, and say which lines cannot."""
+    try:
+        # As spreadsheets write it, with a mark at its beginning.
+        with open(arguments.file, encoding="utf-8-sig", newline="") as file:  # noqa: PTH123 - the user's own words
+            lines = list(read_lines(file, column=arguments.column, region=arguments.region))
+    except UnicodeDecodeError:
+        raise StoreError(f"{arguments.file} is not UTF-8: save it as such. Nothing was imported.") from None
+    except OSError as error:
+        raise StoreError(f"{arguments.file} cannot be read: {error.strerror}. Nothing was imported.") from None
+    numbers = [line.number for line in lines if line.number is not None]
+    wrong = [line for line in lines if line.number is None]
+    added = call_store().do_not_call.add(numbers, actor=getpass.getuser(), why=arguments.why)
+    say(
+        f"{len(lines)} lines read: {added} numbers are not called any more, {len(numbers) - added} were on the list "
+        f"already, {len(wrong)} cannot be read. {_HOLDS}"
+    )
+    if wrong:
+        shown = [f"line {line.place}: {line.problem}" for line in wrong[:_MOST_SHOWN]]
+        more = [f"… and {len(wrong) - _MOST_SHOWN} lines more."] if len(wrong) > _MOST_SHOWN else []
+        raise StoreError("\n".join([*shown, *more, "Fix these lines and import the file again."]))
+
+
+@telling_errors
+def export(_: argparse.Namespace) -> None:
+    """Write the list as CSV, numbers in full, for other systems that call people."""
+    writer, hashed = csv.writer(sys.stdout), 0
+    writer.writerow(_COLUMNS)
+    for each in call_store().do_not_call.iterate():
+        hashed += each.number is None
+        if each.number is not None:
+            writer.writerow(map(harmless, (each.number, each.added_at.isoformat(), each.added_by, each.why)))
+    if hashed:
+        sys.stderr.write(f"{hashed} numbers are kept as hashes, and cannot be exported.\n")
+
+
+def _number(text: str, region: str | None) -> str:
+    try:
+        return to_e164(text, field="number", region=region)
+    except InvalidCallError as error:
+        raise StoreError(str(error)) from None

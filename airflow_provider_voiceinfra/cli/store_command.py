@@ -1,0 +1,201 @@
+"""``airflow voiceinfra store …``."""
+
+from __future__ import annotations
+
+import argparse
+import getpass
+import re
+import sys
+from datetime import timedelta
+
+from airflow_provider_voiceinfra.calls.hosts import read_host, realm_of
+from airflow_provider_voiceinfra.cli.output import say, telling_errors
+from airflow_provider_voiceinfra.config import call_store, receiver_settings, retention_days
+from airflow_provider_voiceinfra.errors import InvalidCallError
+from airflow_provider_voiceinfra.phone_numbers.e164 import mask, to_e164
+from airflow_provider_voiceinfra.store.call_store import CallStore
+from airflow_provider_voiceinfra.store.errors import StoreError
+from airflow_provider_voiceinfra.store.models import DeliveryResult
+from airflow_provider_voiceinfra.store.operations.retention import Purged
+from airflow_provider_voiceinfra.webhook.settings import SettingError
+from airflow_provider_voiceinfra.webhook.spool import SpoolDepth
+
+_DAYS = re.compile(r"(\d{1,5})d")
+_ROW = "{:>8}  {:<20} {:<24} {:>9}  {}"
+
+
+@telling_errors
+def migrate(_: argparse.Namespace) -> None:
+    """Create the call store, or bring it to this version's schema."""
+    store = call_store()
+    store.migrate()
+    store.check()
+    say(f"The call store at {store.database.shown_url} is ready.")
+
+
+@telling_errors
+def status(arguments: argparse.Namespace) -> None:
+    """Say whether the call store can be used, and what it holds."""
+    store = call_store()
+    say(f"The call store at {store.database.shown_url} can be used.")
+    if arguments.all_environments:
+        for (environment, state), count in store.calls.count_everywhere().items():
+            say(f"  {environment:<24}{state:<12}{count:>10}")
+    else:
+        say(f"Calls of environment {store.environment}:")
+        for state, count in store.calls.count_by_state().items():
+            say(f"  {state:<12}{count:>10}")
+    quarantined, waiting = store.quarantine.count(), store.forwards.waiting()
+    if quarantined:
+        say(f"  {quarantined} webhooks are in quarantine: `airflow voiceinfra store quarantine` lists them.")
+    if waiting:
+        say(f"  {waiting} webhooks wait to be taken by [voiceinfra] forward_to.")
+    _say_receiver(store, everywhere=arguments.all_environments)
+
+
+@telling_errors
+def quarantine(arguments: argparse.Namespace) -> None:
+    """List the signed webhooks that are not understood, write the body of one, or give it to its call."""
+    store = call_store()
+    if (arguments.action or arguments.body is not None) and not arguments.all_environments:
+        raise StoreError(
+            "Nobody knows of which environment's call a webhook in quarantine is, and you would read its words: add "
+            "--all-environments if you may."
+        )
+    if arguments.action == "reprocess":
+        _reprocess(store, arguments.id, arguments.call_id)
+        return
+    if arguments.body is not None:
+        body = store.quarantine.body(arguments.body)
+        if body is None:
+            raise StoreError(f"There is no webhook {arguments.body} in quarantine.")
+        sys.stdout.buffer.write(body)
+        return
+    say(_ROW.format("id", "received (UTC)", "connection", "bytes", "not understood, because"))
+    for each in store.quarantine.newest():
+        received = f"{each.received_at:%Y-%m-%d %H:%M:%S}"
+        say(_ROW.format(each.id, received, each.webhook_conn_id, each.size, each.reason))
+
+
+def _reprocess(store: CallStore, row_id: int | None, call_id: str | None) -> None:
+    if row_id is None or not call_id:
+        raise StoreError("Say which webhook is of which call: store quarantine reprocess ID --call-id CALL_ID.")
+    call = store.calls.get(call_id)
+    if call is None or call.call_id is None:
+        raise StoreError(
+            f"No call {call_id} is known in environment {store.environment!r}. If an unknown call has this call_id, "
+            f"say so first: `airflow voiceinfra calls resolve vc_… --call-id {call_id}`."
+        )
+    kept = store.deliveries.reprocess(row_id, call.call_id)
+    call = store.calls.get(call.ref) or call
+    if kept is DeliveryResult.NEW:
+        outcome = f" ({call.completion.outcome})" if call.completion else ""
+        say(f"Webhook {row_id} is the completion of {call.ref}, which is {call.state}{outcome}.")
+    else:
+        say(f"{call.ref} had a completion already: webhook {row_id} is kept beside it, and changes nothing.")
+
+
+@telling_errors
+def rename_connection(arguments: argparse.Namespace) -> None:
+    """Let the calls of a connection belong to the one that it is called now."""
+    old, new = arguments.old, arguments.new
+    if old == new:
+        raise StoreError(f"{old} and {new} are the same connection: nothing to rename.")
+    store = call_store()
+    moved = store.connections.rename(old, new, actor=getpass.getuser())
+    say(
+        f"{moved.calls} calls of environment {store.environment!r} belong to connection {new} now, not to {old}, "
+        "with their completions, holds and limits. "
+        f"{moved.completed} of them are completed now: their webhooks had come."
+    )
+
+
+@telling_errors
+def rename_host(arguments: argparse.Namespace) -> None:
+    """Let the keys of all calls at an API host belong to another one."""
+    try:
+        old, new = read_host(arguments.old), read_host(arguments.new)
+    except InvalidCallError as error:
+        raise StoreError(str(error)) from None
+    if old == new:
+        raise StoreError(f"{arguments.old} and {arguments.new} are the same host, {new}: nothing to rename.")
+    if realm_of(old) != realm_of(new):
+        raise StoreError(
+            f"{old} and {new} are not both live or both a sandbox, whose calls ring no phone: nothing was renamed."
+        )
+    store = call_store()
+    moved = store.hosts.rename(old, new, realm=realm_of(new), actor=getpass.getuser())
+    say(f"{moved} calls of environment {store.environment!r} belong to {new} now, not to {old}.")
+
+
+@telling_errors
+def purge(arguments: argparse.Namespace) -> None:
+    """Remove numbers and words of old calls."""
+    if arguments.older_than is None:
+        days = retention_days()
+        if days <= 0:
+            say("Nothing is purged: [voiceinfra] retention_days is 0. Set it, or say --older-than 90d.")
+            return
+    else:
+        days = _days(arguments.older_than)
+    store, everywhere = call_store(), arguments.all_environments
+    with store.database.read() as tx:
+        before = store.database.clock.read(tx) - timedelta(days=days)
+    purged = store.retention.purge(before, all_environments=everywhere)
+    _say_purged(purged, f"older than {days} days", everywhere=everywhere)
+
+
+@telling_errors
+def erase(arguments: argparse.Namespace) -> None:
+    """Remove everything that was said with a person."""
+    try:
+        number = to_e164(arguments.number, field="number", region=arguments.region)
+    except InvalidCallError as error:
+        raise StoreError(str(error)) from None
+    store = call_store()
+    if arguments.all_environments:
+        # They are not called again, if that is what they asked for.
+        store.do_not_call.forget(number)
+    purged = store.retention.erase(number, all_environments=arguments.all_environments)
+    _say_purged(purged, f"of {mask(number)}", everywhere=arguments.all_environments)
+
+
+def _say_receiver(store: CallStore, *, everywhere: bool) -> None:
+    """Tell what hinders webhooks: on this machine's spool, as a receiver elsewhere has another one, and in settings."""
+    try:
+        settings = receiver_settings()
+        spool = settings.spool
+        depth, set_aside = (spool.depth(), spool.set_aside()) if spool else (SpoolDepth(0, 0), {})
+    except (SettingError, OSError) as error:
+        say(f"  The receiver's settings or its spool cannot be read: {error}")
+        return
+    if spool and depth.deliveries:
+        say(f"  {depth.deliveries} webhooks are on the spool at {spool.folder}.")
+    for name, why in sorted(set_aside.items()):
+        say(f"  {spool and spool.folder / name} {why}: its webhooks are not in the call store.")
+    for each in store.connections.without_webhook(settings.webhook_conn_ids):
+        if everywhere or each.environment == store.environment:
+            say(f"  {each.describe(settings.webhook_conn_ids)}")
+
+
+def _days(text: str) -> int:
+    match = _DAYS.fullmatch(text)
+    if match is None:
+        raise StoreError(f"{text!r} is no number of days: write it like 90d.")
+    return int(match[1])
+
+
+def _say_purged(purged: Purged, which: str, *, everywhere: bool) -> None:
+    where = "in all environments" if everywhere else f"in environment {call_store().environment}"
+    say(
+        f"Numbers and words {which} are removed {where}: {purged.calls} calls, {purged.completions} completions, "
+        f"{purged.quarantined} webhooks in quarantine. Keys and outcomes stay, so that nobody is called again."
+    )
+    if purged.open_calls:
+        say(f"{purged.open_calls} calls have not ended, and keep theirs until this is run after their end.")
+    if not everywhere:
+        say(
+            "What belongs to no call of this environment stays: calls of other environments, completions of calls "
+            "placed elsewhere, webhooks in quarantine, the do-not-call list. Add --all-environments to include them, "
+            "as when a person asks to be forgotten."
+        )

@@ -1,0 +1,1 @@
+"""Call lists: their rows, dialing, progress, circuit breaker and dry run."""

@@ -1,0 +1,69 @@
+"""While VoiceInfra takes no calls, a whole list waits: one row's refusal counts for all."""
+
+from __future__ import annotations
+
+import logging
+import random
+from datetime import datetime, timedelta
+
+from airflow_provider_voiceinfra.calls.retry import RetryPolicy
+from airflow_provider_voiceinfra.errors import CallNotSentError
+from airflow_provider_voiceinfra.store.call_store import CallStore
+
+log = logging.getLogger(__name__)
+
+_LONGEST_RETRY_AFTER = timedelta(days=1).total_seconds()
+
+
+class ListBackoff:
+    """Until when a list places no calls, because VoiceInfra could not take the last one.
+
+    It is kept in the call store, so that the next try of the task keeps to it too. After a wait one call is placed at
+    a time, until VoiceInfra takes one.
+    """
+
+    def __init__(self, store: CallStore, list_id: str, policy: RetryPolicy) -> None:
+        self._store = store
+        self._list_id = list_id
+        self._policy = policy
+        self.resume_at: datetime | None = store.lists.resume_at(list_id)
+        self._failures = 0 if self.resume_at is None else 1
+
+    @property
+    def is_careful(self) -> bool:
+        """Whether one call at a time is placed."""
+        return self._failures > 0
+
+    def left(self) -> float:
+        """Give the seconds until calls are placed again."""
+        if self.resume_at is None:
+            return 0.0
+        return max(0.0, (self.resume_at - self._store.database.clock.now()).total_seconds())
+
+    def failed(self, error: CallNotSentError) -> None:
+        """Wait, for as long as VoiceInfra asks for, else longer each time."""
+        is_waiting = self.left() > 0
+        if not is_waiting:
+            # Those that were sent together count as one.
+            self._failures += 1
+        policy = self._policy
+        pause = min(policy.longest, policy.base * 2.0 ** min(self._failures - 1, 16)) * random.uniform(0.5, 1.0)  # noqa: S311
+        if error.retry_after is not None:
+            pause = min(error.retry_after, _LONGEST_RETRY_AFTER) + pause / 2
+        resume_at = self._store.database.clock.now() + timedelta(seconds=pause)
+        if self.resume_at is not None and resume_at <= self.resume_at:
+            return
+        self._set(resume_at)
+        if not is_waiting:
+            until = f"{resume_at:%Y-%m-%d %H:%M:%S}"
+            log.warning("%s List %s places no calls until %s UTC.", error, self._list_id, until)
+
+    def succeeded(self) -> None:
+        """Go on at full speed: VoiceInfra has answered."""
+        if self._failures and not self.left():
+            self._failures = 0
+            self._set(None)
+
+    def _set(self, resume_at: datetime | None) -> None:
+        self.resume_at = resume_at
+        self._store.lists.wait_until(self._list_id, resume_at)

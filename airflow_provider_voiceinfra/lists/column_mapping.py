@@ -1,0 +1,95 @@
+"""The columns of a call list's source: which are read, and as what."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from typing import Any
+
+from airflow_provider_voiceinfra.calls.values import plain_value
+from airflow_provider_voiceinfra.errors import InvalidCallError
+
+FIELDS = ("to_number", "agent_id", "from_number", "first_message", "context", "timezone", "not_after")
+"""What a column may be."""
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """Which columns of the source are read, and what they are. Upper and lower case are the same.
+
+    :param column_map: their column by our field, such as ``{"to_number": "phone"}``; a column that is named like a
+        field is that field.
+    :param variable_columns: are sent to the agent as ``variables``.
+    :param metadata_columns: stay with the call here.
+    :param key_column: what names a row, in all lists with the same prefix; None for its number, in this list.
+    :param are_typed: whether the source is a query or a data frame, whose columns may keep numbers as integers.
+    """
+
+    column_map: Mapping[str, str] = field(default_factory=dict)
+    variable_columns: Sequence[str] = ()
+    metadata_columns: Sequence[str] = ()
+    key_column: str | None = None
+    are_typed: bool = False
+
+    def check(self, present: Sequence[str]) -> None:
+        """Make sure that the source has the columns.
+
+        :param present: the names of its columns, see :func:`folded`.
+        :raises InvalidCallError: if one is missing; names it.
+        """
+        wanted = {"to_number": self.column_map.get("to_number", "to_number"), **self.column_map}
+        named = [*wanted.values(), *self.variable_columns, *self.metadata_columns, self.key_column]
+        missing = [name for name in named if name is not None and name.casefold() not in present]
+        if missing:
+            raise InvalidCallError(
+                f"The source has no column {missing[0]!r}; it has {', '.join(present)}. {_nearest(missing[0], present)}"
+                "Name the column in column_map, such as {'to_number': 'phone'}, or in the query."
+            )
+
+    def fields(self, row: Mapping[str, Any]) -> dict[str, Any]:
+        """Pick the fields of the call that have a value."""
+        columns = {name: self.column_map.get(name, name).casefold() for name in FIELDS}
+        values = {name: plain_value(row.get(column)) for name, column in columns.items()}
+        return {name: value for name, value in values.items() if value is not None}
+
+    def variables(self, row: Mapping[str, Any]) -> dict[str, Any]:
+        """Pick what is sent to the agent."""
+        return {name: row[name.casefold()] for name in self.variable_columns}
+
+    def metadata(self, row: Mapping[str, Any]) -> dict[str, Any]:
+        """Pick what stays with the call."""
+        return {name: row[name.casefold()] for name in self.metadata_columns}
+
+
+def check_fields(column_map: Mapping[str, str]) -> None:
+    """Make sure that a column map names fields that exist: one that is misspelt would limit nothing.
+
+    :raises ValueError: if one does not; names the nearest one.
+    """
+    for name in column_map:
+        if name not in FIELDS:
+            raise ValueError(
+                f"column_map has a field {name!r}, which does not exist. {_nearest(name, FIELDS)}The fields are "
+                f"{', '.join(FIELDS)}; write them on the left, such as {{'to_number': 'phone'}}"
+            )
+
+
+def folded(names: Sequence[Any]) -> list[str]:
+    """Give the names of a source's columns in lower case.
+
+    :raises InvalidCallError: if two are the same then: nobody knows which of them is meant.
+    """
+    lower = [str(name).casefold() for name in names]
+    twice = sorted({name for name in lower if lower.count(name) > 1})
+    if twice:
+        raise InvalidCallError(
+            f"The source has more than one column {twice[0]!r}, where upper and lower case are the same: name each "
+            "column once, with AS in a query."
+        )
+    return lower
+
+
+def _nearest(name: str, known: Sequence[str]) -> str:
+    found = get_close_matches(name.casefold(), known, n=1, cutoff=0.5)
+    return f"Did you mean {found[0]!r}? " if found else ""

@@ -1,0 +1,134 @@
+"""Waves: the rows of a call list are dialled while lines are free; then there is a time to come back."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import partial
+
+from airflow_provider_voiceinfra.calls.call_intent import CallIntent
+from airflow_provider_voiceinfra.calls.dialing import Dialer
+from airflow_provider_voiceinfra.calls.stop import StopFlag, stop_at_sigterm
+from airflow_provider_voiceinfra.guard.errors import CallWaitsError
+from airflow_provider_voiceinfra.lists.backoff import ListBackoff
+from airflow_provider_voiceinfra.lists.dial_pipeline import POSTS, Stream
+from airflow_provider_voiceinfra.lists.progress import Progress
+from airflow_provider_voiceinfra.store.call_store import CallStore
+from airflow_provider_voiceinfra.store.lists.list_rows import ListRow
+from airflow_provider_voiceinfra.store.models import Source
+
+_LOOK_INTERVAL = 2.0
+"""Seconds after which it is looked again what became of the other calls, while rows are dialled."""
+_AHEAD = 2.0
+"""Seconds for which send slots are reserved ahead, where there is a rate."""
+_SHORT_WAIT = 10.0
+"""Seconds that are waited in the worker where VoiceInfra takes no calls; a longer wait needs none."""
+_LONGEST_NAP = timedelta(minutes=10)
+_ASK_INTERVAL = 600.0
+"""Seconds after which it is asked again who is still to be called, where rows are dialled for that long."""
+
+
+@dataclass(frozen=True, slots=True)
+class Nap:
+    """Until when a list needs no worker.
+
+    :param until: at the latest.
+    :param lines: how many calls must have ended for it to be worth to come back before; 0 where none is waited for.
+    :param hold_id: the hold that the list has met.
+    """
+
+    until: datetime
+    lines: int
+    hold_id: int | None = None
+
+
+class Waves:
+    """Dials a list, from one task at a time.
+
+    :param intent: gives the call that a row asks for.
+    :param progress: notes what became of the calls.
+    :param still_due: ends the rows that are not to be called any more; is called before each wave.
+    :param max_in_flight: calls of the list that may be going on at a time.
+    :param calls_per_second: at which it can dial at most; None for as fast as may be.
+    :param stop: is set where the task is stopped; so is it by SIGTERM.
+    """
+
+    def __init__(
+        self,
+        store: CallStore,
+        dialer: Dialer,
+        list_id: str,
+        source: Source,
+        intent: Callable[[ListRow], CallIntent],
+        progress: Progress,
+        still_due: Callable[[], object],
+        *,
+        max_in_flight: int,
+        calls_per_second: float | None = None,
+        stop: StopFlag | None = None,
+    ) -> None:
+        self._store = store
+        self._list_id = list_id
+        self._progress = progress
+        self._still_due = still_due
+        self._max_in_flight = max_in_flight
+        ahead = POSTS if calls_per_second is None else int(calls_per_second * _AHEAD)
+        self._posts = max(1, min(POSTS, max_in_flight, ahead))
+        self._stop = stop or StopFlag()
+        self._backoff = ListBackoff(store, list_id, dialer.retry)
+        self._stream = partial(
+            Stream, store, dialer, source, intent, posts=self._posts, stop=self._stop, backoff=self._backoff
+        )
+
+    def run(self) -> Nap | None:
+        """Dial while lines are free and rows are due.
+
+        :return: when to come back; None where every row has its end state.
+        :raises ListStoppedError: if no call of the list can be placed.
+        :raises CallStoppedError: if the task is stopped: what was not sent is due again.
+        """
+        look_at = ask_at = time.monotonic()
+        with stop_at_sigterm(self._stop), self._stream() as stream:
+            while True:
+                self._stop.check()
+                if time.monotonic() >= ask_at:
+                    self._still_due()
+                    ask_at = time.monotonic() + _ASK_INTERVAL
+                idle = stream.is_idle()
+                if idle or time.monotonic() >= look_at:
+                    self._progress.look()
+                    look_at = time.monotonic() + _LOOK_INTERVAL
+                wait, rows = self._backoff.left(), self._due(stream)
+                if rows or not idle:
+                    stream.go_on(rows, _LOOK_INTERVAL)
+                elif 0 < wait <= _SHORT_WAIT:
+                    self._stop.sleep(min(wait, _LOOK_INTERVAL))
+                else:
+                    return self._nap(stream.refusal)
+
+    def _due(self, stream: Stream) -> list[ListRow]:
+        """Give rows that are due, as many as there are free lines, a few at a time."""
+        if not stream.wants_more():
+            return []
+        rows, in_hands = self._store.list_rows, stream.in_hands
+        free = min(stream.lines, self._max_in_flight - len(in_hands) - rows.count_open(self._list_id, in_hands))
+        return rows.due(self._list_id, self._store.database.clock.now(), free) if free > 0 else []
+
+    def _nap(self, refused: CallWaitsError | None) -> Nap | None:
+        rows, now = self._store.list_rows, self._store.database.clock.now()
+        due, busy = rows.next_due(self._list_id), rows.count_open(self._list_id)
+        if due is None and not busy:
+            return None
+        times = [now + _LONGEST_NAP, rows.next_deadline(self._list_id), self._progress.give_up_at]
+        if refused is not None:
+            times.append(refused.until)
+        elif due is not None and busy < self._max_in_flight:
+            times.append(max(filter(None, (due, self._backoff.resume_at))))
+        # Worth a worker: a good part of the lines, or all that is left.
+        lines = min(busy, max(1, self._max_in_flight // 4)) if due is not None else busy
+        if due is not None and self._backoff.left():
+            lines = 0
+        until = min(time for time in times if time is not None)
+        return Nap(until, lines, None if refused is None else refused.hold_id)

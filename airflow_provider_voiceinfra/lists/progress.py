@@ -1,0 +1,137 @@
+"""How far a call list has come: what became of its calls, and whether it should go on."""
+
+from __future__ import annotations
+
+import logging
+import time
+from datetime import datetime, timedelta
+
+from airflow_provider_voiceinfra.calls.redial import Redial
+from airflow_provider_voiceinfra.lists.circuit_breaker import StopWhen
+from airflow_provider_voiceinfra.lists.source_rows import DUE_AGAIN
+from airflow_provider_voiceinfra.store.call_store import CallStore
+from airflow_provider_voiceinfra.store.guard.pauses import Scope
+from airflow_provider_voiceinfra.store.lists.list_rows import RowCall, RowState, RowStep
+from airflow_provider_voiceinfra.store.models import CallState
+
+log = logging.getLogger(__name__)
+
+TELL_INTERVAL = 60.0
+"""Seconds between two lines in the task's log that say how far a list has come."""
+_RATE_OF = timedelta(minutes=10)
+"""The rate that is told is that of the last minutes."""
+
+
+class Progress:
+    """Notes what became of a list's calls, and stops the list where it is broken or its time is over.
+
+    :param redial: who is called again.
+    :param stop_when: when the list puts itself on hold.
+    :param give_up_at: when nobody is dialled any more.
+    """
+
+    def __init__(
+        self,
+        store: CallStore,
+        list_id: str,
+        *,
+        redial: Redial | None = None,
+        stop_when: StopWhen | None = None,
+        give_up_at: datetime | None = None,
+    ) -> None:
+        self._store = store
+        self._list_id = list_id
+        self._redial = redial
+        self._stop_when = stop_when or StopWhen()
+        self.give_up_at = give_up_at
+        self._tell_at = time.monotonic() + TELL_INTERVAL
+
+    def begin(self) -> None:
+        """Look what became of the calls before the task ran, also of those that nobody knew the end of."""
+        self._store.list_rows.reopen(self._list_id)
+        self._settle()
+
+    def look(self) -> None:
+        """Look what became of the calls that were going on."""
+        self._settle()
+        if self.give_up_at is not None and self.give_up_at <= self._store.database.clock.now():
+            self._give_up(self.give_up_at)
+        self._stop_if_broken()
+        if time.monotonic() >= self._tell_at:
+            self._tell_at += TELL_INTERVAL
+            log.info("%s", describe(self._store, self._list_id))
+
+    def _settle(self) -> None:
+        rows = self._store.list_rows
+        over = rows.over(self._list_id)
+        being_placed = [each.ref for each in over if each.state == CallState.CLAIMED]
+        if being_placed:
+            # By a worker that was killed.
+            self._store.claims.settled(being_placed)
+            over = rows.over(self._list_id)
+        steps = [step for each in over if (step := self._step(each)) is not None]
+        if steps:
+            rows.go_on(steps)
+
+    def _step(self, call: RowCall) -> RowStep | None:
+        """Say what becomes of a row whose call is over."""
+        if call.state == CallState.COMPLETED:
+            return self._completed(call)
+        if call.state in {CallState.RELEASED, CallState.NOT_PLACED, CallState.WAITING}:
+            return RowStep(call.row_id, call.reading, self._store.database.clock.now() + DUE_AGAIN, call.attempt)
+        if call.state == CallState.CLAIMED:
+            return None
+        if call.state == CallState.QUEUED and call.call_id is not None:
+            self._store.claims.record_overdue(call.call_id)
+            return RowStep(call.row_id, call.reading, result=CallState.OVERDUE)
+        return RowStep(call.row_id, call.reading, result=call.state)
+
+    def _completed(self, call: RowCall) -> RowStep:
+        redial, outcome = self._redial, str(call.outcome)
+        ended = call.completed_at or self._store.database.clock.now()
+        if redial is None or outcome not in redial.outcomes or call.attempt >= redial.attempts:
+            return RowStep(call.row_id, call.reading, result=outcome, ended_at=ended)
+        return RowStep(call.row_id, call.reading, ended + redial.wait, call.attempt + 1)
+
+    def _give_up(self, at: datetime) -> None:
+        given_up = self._store.list_rows.give_up(self._list_id)
+        if given_up:
+            log.warning(
+                "%d rows of list %s are not dialled any more: give_up_after ended at %s UTC.",
+                *(given_up, self._list_id, f"{at:%Y-%m-%d %H:%M}"),
+            )
+
+    def _stop_if_broken(self) -> None:
+        # Looked at first: whoever releases the hold meanwhile has seen what there is.
+        why = None if self._is_held() else self._stop_when.reason(self._store, self._list_id)
+        if why is None:
+            return
+        self._stop_when.stop(self._store, self._list_id, why)
+        log.error(
+            "List %s is on hold, because %s. See what is wrong; then `airflow voiceinfra release --list %s` lets it go "
+            "on, or cancels it.",
+            *(self._list_id, why, self._list_id),
+        )
+
+    def _is_held(self) -> bool:
+        held = self._store.holds.in_force()
+        return any((each.scope, each.name) == (Scope.LIST, self._list_id) for each in held)
+
+
+def describe(store: CallStore, list_id: str) -> str:
+    """Say how far a list has come: rows left, calls going on, outcomes, the rate and when it may be done."""
+    counts, now = store.lists.counts(list_id), store.database.clock.now()
+    states, results = dict.fromkeys(RowState, 0), {}
+    for (state, result), count in sorted(counts.items()):
+        states[state] += count
+        if state == RowState.DONE:
+            results[result] = count
+    left = states[RowState.PENDING] + states[RowState.OPEN]
+    said = [f"{left} of {left + states[RowState.DONE]} rows left", f"{states[RowState.OPEN]} calls going on"]
+    said += [f"{count} {result}" for result, count in results.items()]
+    since = max(now - _RATE_OF, store.lists.begun_at(list_id))
+    ended, minutes = store.list_rows.count_ended(list_id, since), (now - since).total_seconds() / 60
+    if left and ended and minutes:
+        done_at = now + timedelta(minutes=left * minutes / ended)
+        said.append(f"{ended / minutes:.1f} rows a minute, at which it is done at {done_at:%Y-%m-%d %H:%M} UTC")
+    return f"List {list_id}: {', '.join(said)}."

@@ -1,0 +1,52 @@
+"""What is said of the rows of a list that are set aside, so that somebody finds them."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from itertools import islice
+
+from airflow_provider_voiceinfra.calls.keys import without_number
+from airflow_provider_voiceinfra.phone_numbers.e164 import mask
+from airflow_provider_voiceinfra.store.call_store import CallStore
+from airflow_provider_voiceinfra.store.lists.list_pages import WatchedRow
+from airflow_provider_voiceinfra.store.lists.list_rows import RowState
+
+_NAMED = 10
+# By itself, not within a word or a UUID.
+_MAYBE_A_NUMBER = re.compile(r"(?<![\w-])\d(?:[ ()./-]{0,2}\d){8,14}(?![\w-])", re.ASCII)
+_REMEDIES = {
+    "no_country_code": "Most numbers have no country code: set default_region, such as US, if they are of one country.",
+    "invalid_key": "A key is a string or a whole number: cast its column to one of them in the query.",
+}
+
+
+def describe_set_aside(store: CallStore, list_id: str, reasons: Counter[str], total: int) -> str:
+    """Count the rows by reason, name the first ones, and say where all of them are.
+
+    :param reasons: how many rows are set aside, by reason.
+    :param total: all rows of the list.
+    """
+    aside = reasons.total()
+    counted = ", ".join(f"{count} {reason}" for reason, count in sorted(reasons.items()))
+    said = [f"{aside} of {total} rows of list {list_id} are set aside: {counted}."]
+    if reasons["no_country_code"] * 2 > aside:
+        said.append(_REMEDIES["no_country_code"])
+    if reasons["invalid_key"]:
+        said.append(_REMEDIES["invalid_key"])
+    first = islice(store.list_pages.rows(list_id, RowState.SET_ASIDE), _NAMED)
+    said.append(f"{'They are' if aside <= _NAMED else 'The first ones are'} {', '.join(map(_name, first))}.")
+    said.append(
+        f"All of them are on the list's page (Calls, Lists, {list_id}), there as CSV too, and given by "
+        f"`airflow voiceinfra lists rows {list_id} --state set_aside` and "
+        f"by VoiceInfraHook().iter_list_rows({list_id!r}, state='set_aside')."
+    )
+    return " ".join(said)
+
+
+def _name(row: WatchedRow) -> str:
+    """Name a row by its key and its position. A key may be a phone number."""
+    if row.key is None:
+        return f"row {row.position} ({row.result})"
+    shown = _MAYBE_A_NUMBER.sub(lambda found: mask(found[0]), without_number(row.key, row.to_number))
+    return f"{shown!r} in row {row.position} ({row.result})"

@@ -1,0 +1,206 @@
+"""From a warehouse's row to a row of a call list: only the columns that were named are read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from decimal import Decimal
+from numbers import Integral, Number
+from typing import Any
+from uuid import UUID
+
+from airflow_provider_voiceinfra.calls.account import Account
+from airflow_provider_voiceinfra.calls.call_intent import CallIntent
+from airflow_provider_voiceinfra.calls.keys import nameless_row_key, row_key
+from airflow_provider_voiceinfra.calls.request import CallRequest, check_storable, plain_object
+from airflow_provider_voiceinfra.calls.values import own_type, plain_value
+from airflow_provider_voiceinfra.errors import InvalidCallError, InvalidNumberError
+from airflow_provider_voiceinfra.guard.calling_hours import CallingHours
+from airflow_provider_voiceinfra.guard.constraints import Wishes
+from airflow_provider_voiceinfra.guard.expiry import Place, read_not_after
+from airflow_provider_voiceinfra.lists.column_mapping import FIELDS, Columns
+from airflow_provider_voiceinfra.phone_numbers.e164 import to_e164
+from airflow_provider_voiceinfra.store.lists.list_rows import ListRow, NewRow
+from airflow_provider_voiceinfra.store.models import Source
+
+DUE_AGAIN = timedelta(seconds=60)
+"""After which a row of which nothing was sent is due again."""
+_EXACT = 2**53
+"""From here on a float stands for more than one whole number."""
+_DIGITS = 100
+"""Longer whole numbers are not keys: they take long to write."""
+_TOO_LONG = 10**_DIGITS
+_CAST = "cast its column to a string, or to an integer, alike in sql, suppress_sql and still_due_sql."
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """What all calls of a list have in common; a row's own fields come before it.
+
+    :param key_prefix: before each row's key, so that lists of different kinds do not meet.
+    :param give_up_at: when nobody is dialled any more.
+    """
+
+    account: Account
+    key_prefix: str
+    agent_id: str | None = None
+    from_number: str | None = field(default=None, repr=False)
+    first_message: str | None = field(default=None, repr=False)
+    context: str | None = field(default=None, repr=False)
+    default_region: str | None = None
+    calling_hours: CallingHours | None = None
+    calls_per_second: float | None = None
+    give_up_at: datetime | None = None
+
+    def read(self, position: int, row: Mapping[str, Any], columns: Columns) -> NewRow:
+        """Check a row of the source; an invalid one is set aside, with its reason."""
+        key, fields, step = None, {}, "key"
+        try:
+            if columns.key_column is not None:
+                key = _key(row[columns.key_column.casefold()])
+            step, fields = "to_number", columns.fields(row)
+            wishes = {name: fields.pop(name, None) for name in ("timezone", "not_after")}
+            request = self._request(fields, columns.variables(row), accept_integers=columns.are_typed)
+            step = "timezone"
+            timezone = Wishes.build(None, wishes["timezone"], None).timezone
+            step = "not_after"
+            place = Place(timezone, request.to_number, self._hours_zone())
+            not_after = read_not_after(wishes["not_after"], place)
+            step = "metadata"
+            metadata = plain_object("metadata", columns.metadata(row)) or {}
+        except (InvalidCallError, ArithmeticError, TypeError, ValueError) as error:
+            # Types of drivers may fail in their own ways, and the other rows go on.
+            return NewRow(position, key, "", {}, _metadata(columns, row), wrong=_reason(error, step))
+        kept = {
+            "agent_id": request.agent_id,
+            "from_number": request.from_number,
+            "timezone": timezone,
+            "not_after": None if not_after is None else not_after.isoformat(),
+            **request.words(),
+        }
+        return NewRow(position, key, request.to_number, kept, metadata)
+
+    def intent(self, list_id: str, row: ListRow, source: Source, **options: Any) -> CallIntent:
+        """Say which call a row asks for."""
+        fields = dict(row.fields)
+        wishes = Wishes.build(self.calling_hours, fields.pop("timezone"), fields.pop("not_after"))
+        until = min(filter(None, (wishes.not_after, self.give_up_at)), default=None)
+        wishes = replace(wishes, not_after=until, calls_per_second=self.calls_per_second)
+        request = CallRequest(to_number=row.to_number, **fields)
+        which: dict[str, Any] = {"to_number": row.to_number, "attempt": row.attempt}
+        key = nameless_row_key(list_id, **which) if row.key is None else row_key(self.key_prefix, row.key, **which)
+        links: dict[str, Any] = {"list_id": list_id, "list_row": row.id}
+        return CallIntent(key, request, source, row.metadata, wishes=wishes, **links, **options)
+
+    def name_of(self, key_column: str | None) -> Callable[[object], str | None]:
+        """Give what makes the name of a row out of a value: of its key, else of its number.
+
+        It gives None for no value, and raises :class:`.InvalidCallError` for what cannot be read: nobody knows whom
+        that names.
+        """
+        region = self.default_region or self.account.default_region
+
+        def of_number(value: object) -> str | None:
+            number = plain_value(value)
+            if number is None:
+                return None
+            try:
+                # Rows with decimals are set aside; a decimal that is exact names its callee all the same.
+                exact = _exact("number", number) if isinstance(number, Number) else number
+                return to_e164(exact, field="number", region=region)
+            except InvalidNumberError as error:
+                if error.reason == "premium_rate":
+                    # It is on no list.
+                    return None
+                raise
+
+        def of_key(value: object) -> str | None:
+            return _key_text(value) or None
+
+        return of_number if key_column is None else of_key
+
+    def _hours_zone(self) -> str | None:
+        """Give the time zone of the calling hours, the list's before the connection's."""
+        hours = (self.calling_hours, self.account.limits.calling_hours)
+        return next((each.timezone for each in hours if each and each.timezone), None)
+
+    def _request(
+        self, fields: Mapping[str, Any], variables: Mapping[str, Any], *, accept_integers: bool
+    ) -> CallRequest:
+        common = {
+            "agent_id": self.agent_id,
+            "from_number": self.from_number,
+            "first_message": self.first_message,
+            "context": self.context,
+        }
+        given = {"to_number": None, **common, **fields}
+        return CallRequest.build(
+            self.account,
+            **given,
+            variables=variables or None,
+            default_region=self.default_region,
+            accept_integers=accept_integers,
+        )
+
+
+def _metadata(columns: Columns, row: Mapping[str, Any]) -> dict[str, Any]:
+    """Read what can be read of an invalid row's metadata, by which its owner finds it again."""
+    with suppress(InvalidCallError, ArithmeticError, TypeError, ValueError):
+        return plain_object("metadata", columns.metadata(row)) or {}
+    return {}
+
+
+def _key(value: object) -> str:
+    text = _key_text(value)
+    if not text:
+        raise InvalidCallError("key is empty")
+    check_storable("key", text)
+    return text
+
+
+def _key_text(value: object) -> str:
+    """Write a key: the same whole number in the same way, whatever type a driver or a data frame makes of it.
+
+    :return: empty where there is none.
+    :raises InvalidCallError: if it may be written in more than one way.
+    """
+    own = own_type(value)
+    plain = _exact("key", own) if isinstance(own, Number) else plain_value(own)
+    if plain is None:
+        return ""
+    if isinstance(plain, str | int | UUID):
+        return str(plain).strip()
+    raise InvalidCallError(f"key is a {type(value).__name__}, which is neither a string nor a whole number: {_CAST}")
+
+
+def _exact(name: str, number: object) -> int:
+    whole = _whole(number)
+    if whole is None:
+        raise InvalidCallError(
+            f"{name} is a {type(number).__name__} that is no whole number, or too large to be exact: {_CAST}"
+        )
+    return whole
+
+
+def _whole(value: object) -> int | None:
+    match value:
+        case bool():
+            return None
+        case Integral() if abs(value) < _TOO_LONG:
+            return int(value)
+        case float() if value.is_integer() and abs(value) < _EXACT:
+            return int(value)
+        case Decimal() if value.is_finite() and value.adjusted() < _DIGITS and value == value.to_integral_value():
+            return int(value)
+        case _:
+            return None
+
+
+def _reason(error: Exception, step: str) -> str:
+    """Name what is wrong with a row: why its number is invalid, or the field that is."""
+    name = str(error).split(" ", 1)[0]
+    if isinstance(error, InvalidNumberError) and name == "to_number":
+        return error.reason
+    return f"invalid_{name if name in {*FIELDS, 'variables', 'metadata', 'key'} else step}"

@@ -1,0 +1,89 @@
+"""Whether a string is exactly one number that may be called, and which; or why not."""
+
+from __future__ import annotations
+
+import phonenumbers
+from phonenumbers import NumberParseException
+from phonenumbers import ValidationResult as Length
+
+from airflow_provider_voiceinfra.phone_numbers.number_readings import international_prefixes, readings
+from airflow_provider_voiceinfra.phone_numbers.number_text import NumberText, RejectedError
+
+_MOST_DIGITS = 15
+_MAY_BE_TWO = 14
+"""Digits from which on a string may hold two short numbers: E.164 allows a country 12 or so of its own."""
+_SECOND_NUMBER = 7
+_PARSING = {
+    NumberParseException.INVALID_COUNTRY_CODE: "unknown_country_code",
+    NumberParseException.TOO_LONG: "too_long",
+}
+_LENGTHS = {
+    Length.TOO_SHORT: "too_short",
+    Length.IS_POSSIBLE_LOCAL_ONLY: "too_short",
+    Length.TOO_LONG: "too_long",
+}
+
+
+def read_number(text: NumberText, region: str | None) -> str:
+    """Read a number in the only way in which it can be read.
+
+    :param region: where it is dialled, such as ``US``; None to take none but those with a plus sign.
+    :return: in E.164.
+    :raises RejectedError: if there is no such way, or more than one.
+    """
+    if not text.has_plus and region is None:
+        raise RejectedError("no_country_code")
+    found = readings(text, region)
+    if not found:
+        raise RejectedError(_why(text, region))
+    if len(found) > 1:
+        raise RejectedError("ambiguous_number")
+    (reading,) = found
+    if len(reading.e164) > _MOST_DIGITS + 1:
+        raise RejectedError("too_long")
+    if _is_several(text, region):
+        raise RejectedError("several_numbers")
+    if reading.is_premium_rate:
+        raise RejectedError("premium_rate")
+    return reading.e164
+
+
+def _is_several(text: NumberText, region: str | None) -> bool:
+    """Tell whether it is two numbers: ``030 123456/0171 123456``, ``030 123456/57``, ``089 1234 089 4321``."""
+    if "/" not in text.text and len(text.digits) < _MAY_BE_TWO:
+        return False
+    return any(
+        bool(readings(first, region))
+        if slash
+        else (
+            second.digits.startswith("0")
+            and len(second.digits) >= _SECOND_NUMBER
+            and bool(readings(first, region) and readings(second, region))
+        )
+        for first, second, slash in text.halves()
+    )
+
+
+def _why(text: NumberText, region: str | None) -> str:
+    """Say why digits stand for no number."""
+    digits = text.digits
+    if region and digits.startswith("00") and not text.has_plus and not list(international_prefixes(digits, region)):
+        return "international_prefix"
+    try:
+        number = phonenumbers.parse(f"+{digits}" if text.has_plus else digits, region)
+    except NumberParseException as error:
+        return _PARSING.get(error.error_type, "too_short")
+    return _LENGTHS.get(phonenumbers.is_possible_number_with_reason(number), "invalid_number")
+
+
+def is_region(name: str) -> bool:
+    """Tell whether numbers of a country, such as ``US``, can be read."""
+    return name in phonenumbers.SUPPORTED_REGIONS
+
+
+def has_extension(text: str, region: str | None) -> bool:
+    """Tell whether a string that is not a number is one with an extension, in any of the ways to write it."""
+    try:
+        return bool(phonenumbers.parse(text, region or "US").extension)
+    except NumberParseException:
+        return False

@@ -1,0 +1,1 @@
+"""Claims, conflicts, recovery and resolutions: what decides whether a POST may be sent."""

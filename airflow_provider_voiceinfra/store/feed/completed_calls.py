@@ -1,0 +1,186 @@
+"""Calls that became completed, in one order for all who follow them.
+
+Concurrent receivers on PostgreSQL commit out of sequence: a smaller id may become visible after a greater one. So a row
+is written without a place; whoever reads first gives what is committed its place, after all that have one. A place is
+given once, and nothing comes before what anybody has read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from airflow_provider_voiceinfra.store import schema
+from airflow_provider_voiceinfra.store.clock import time_of
+from airflow_provider_voiceinfra.store.completion_body import stored_completion
+from airflow_provider_voiceinfra.store.engine import Database
+from airflow_provider_voiceinfra.store.locks import lock
+from airflow_provider_voiceinfra.store.models import CallState, Completion
+from airflow_provider_voiceinfra.store.reads.disputes import is_disputed
+from airflow_provider_voiceinfra.store.reads.matching import undecided
+
+_PAGE = 500
+_AT_ONCE = 2_000
+_columns, _call, _completion = schema.completed_call.c, schema.call.c, schema.completion.c
+_NEW = sa.select(_columns.id, _columns.completion).where(_columns.place.is_(None)).order_by(_columns.id)
+_LAST = sa.select(_columns.place).where(_columns.place.is_not(None)).order_by(_columns.place.desc()).limit(1)
+_known = schema.call.alias().c
+_IS_OF_CALL = sa.or_(
+    sa.exists().where(_known.call_id == _completion.call_id, _known.webhook_conn_id == _completion.webhook_conn_id),
+    is_disputed(),
+)
+_ADD_FOREIGN = schema.completed_call.insert().from_select(
+    ["completion", "at"],
+    sa.select(_completion.id, sa.bindparam("at", type_=schema.UtcDateTime)).where(
+        _completion.call_id.in_(sa.bindparam("call_ids", expanding=True)), _completion.first, ~_IS_OF_CALL
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class CompletedCall:
+    """A call that became completed.
+
+    :param place: in the order that is the same for all.
+    :param ref: of a call that was placed here.
+    :param row_id: its ``id``.
+    :param completion: of a call that was not.
+    """
+
+    place: int
+    call_id: str
+    outcome: str
+    agent_id: str | None
+    ref: str | None
+    row_id: int | None
+    completion: Completion | None = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which completed calls somebody wants.
+
+    :param agent_id: of this agent; None for any.
+    :param outcomes: with one of these outcomes; empty for any.
+    :param placed_here: those that were placed from here.
+    :param foreign: those that nobody placed from any environment of this store.
+    """
+
+    agent_id: str | None = None
+    outcomes: Collection[str] = ()
+    placed_here: bool = True
+    foreign: bool = False
+
+    def includes(self, call: CompletedCall) -> bool:
+        """Tell whether a call is among them."""
+        return (
+            (self.foreign if call.ref is None else self.placed_here)
+            and self.agent_id in {None, call.agent_id}
+            and (not self.outcomes or call.outcome in self.outcomes)
+        )
+
+
+class CompletedCalls:
+    """Gives completed calls their places, and reads them in that order.
+
+    :param database: the store's database.
+    :param environment: the calls of others are not seen.
+    :param extracted_field: see :func:`~airflow_provider_voiceinfra.store.completion_body.parse_completion`.
+    """
+
+    def __init__(self, database: Database, environment: str, extracted_field: str) -> None:
+        self._database = database
+        self._environment = environment
+        self._extracted_field = extracted_field
+
+    def last_place(self) -> int:
+        """Give what is new its place.
+
+        What may be a call's, once it is known what became of that, waits for its place until then.
+
+        :return: the last one: nothing will ever come before it that is not there now.
+        """
+        seen = 0
+        while new := self._new(seen):
+            if decided := self._decided(new):
+                self._give_places(decided)
+            seen = new[-1].id
+        with self._database.read() as tx:
+            return tx.scalar(_LAST) or 0
+
+    def place_before(self, time: datetime) -> int:
+        """Give the last place before all calls that became completed at a time or later, as far as they have one."""
+        later = sa.select(sa.func.min(_columns.place)).where(_columns.at >= time)
+        with self._database.read() as tx:
+            first = tx.scalar(later)
+            return (tx.scalar(_LAST) or 0) if first is None else first - 1
+
+    def read(self, after: int, upto: int) -> Iterator[list[CompletedCall]]:
+        """Read the calls between two places in pages; the last place belongs to them."""
+        while page := self._page(after, upto):
+            yield page
+            after = page[-1].place
+
+    def _new(self, after: int) -> Sequence[Any]:
+        with self._database.read() as tx:
+            return tx.execute(_NEW.where(_columns.id > after).limit(_AT_ONCE)).all()
+
+    def _decided(self, new: Sequence[Any]) -> list[int]:
+        foreign = [row.completion for row in new if row.completion is not None]
+        with self._database.read() as tx:
+            waiting = undecided(tx, foreign)
+        return [row.id for row in new if row.completion not in waiting]
+
+    def _give_places(self, ids: Sequence[int]) -> None:
+        give = sa.update(schema.completed_call).where(_columns.id == sa.bindparam("row"))
+        with self._database.write() as tx:
+            # Whoever waited here sees the places that the other one gave.
+            lock(tx, "completed calls")
+            new, last = tx.scalars(_NEW.where(_columns.id.in_(ids))).all(), tx.scalar(_LAST) or 0
+            if new:
+                places = [{"row": row_id, "given": place} for place, row_id in enumerate(new, last + 1)]
+                tx.execute(give.values(place=sa.bindparam("given")), places)
+
+    def _page(self, after: int, upto: int) -> list[CompletedCall]:
+        call_id = sa.func.coalesce(_call.call_id, _completion.call_id).label("call_id")
+        outcome = sa.func.coalesce(_call.outcome, _completion.outcome).label("outcome")
+        # Completed no more: what had settled it was another call's completion.
+        ours = sa.and_(_call.environment == self._environment, _call.state == CallState.COMPLETED)
+        # One that turned out to be a call's comes as that call.
+        others = sa.exists().where(_known.call_id == _completion.call_id, _known.environment != self._environment)
+        foreign = sa.and_(_columns.completion.is_not(None), ~_IS_OF_CALL, ~others)
+        query = (
+            sa.select(
+                _columns.place, call_id, outcome, _call.agent_id, _call.ref, _call.id.label("row_id"), _completion.body
+            )
+            .select_from(schema.completed_call)
+            .outerjoin(schema.call, _columns.call == _call.id)
+            .outerjoin(schema.completion, _columns.completion == _completion.id)
+            .where(_columns.place > after, _columns.place <= upto, sa.or_(ours, foreign))
+            .order_by(_columns.place)
+            .limit(_PAGE)
+        )
+        with self._database.read() as tx:
+            return [self._read(row) for row in tx.execute(query)]
+
+    def _read(self, row: Any) -> CompletedCall:
+        if row.ref is not None:
+            return CompletedCall(row.place, row.call_id, row.outcome, row.agent_id, row.ref, row.row_id, None)
+        said = stored_completion(row.body, row.call_id, row.outcome, extracted_field=self._extracted_field)
+        return CompletedCall(row.place, row.call_id, row.outcome, said.agent_id, None, None, said)
+
+
+def add_completed(tx: sa.Connection, row_ids: Collection[int]) -> None:
+    """Add calls that became completed in this transaction."""
+    now = time_of(tx)
+    tx.execute(schema.completed_call.insert(), [{"call": row_id, "at": now} for row_id in row_ids])
+
+
+def add_foreign(tx: sa.Connection, call_ids: Collection[str]) -> None:
+    """Add those among new completions that are of no call here, as far as is known."""
+    if call_ids:
+        tx.execute(_ADD_FOREIGN, {"call_ids": list(call_ids), "at": time_of(tx)})

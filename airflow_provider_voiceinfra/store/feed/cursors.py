@@ -1,0 +1,127 @@
+"""How far somebody has read completed calls, by a name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from datetime import datetime, timedelta
+from typing import Any, Generic, TypeVar
+
+import sqlalchemy as sa
+
+from airflow_provider_voiceinfra.store import schema
+from airflow_provider_voiceinfra.store.clock import time_of
+from airflow_provider_voiceinfra.store.engine import Database
+from airflow_provider_voiceinfra.store.feed.completed_calls import CompletedCall, CompletedCalls, Wanted
+from airflow_provider_voiceinfra.store.models import Call, Completion
+from airflow_provider_voiceinfra.store.reads.call_reader import Calls
+
+T = TypeVar("T")
+
+NEW_CURSOR = timedelta(days=1)
+"""How long before its first use a cursor begins: what has started its reader is not missed, and last year's calls are
+not followed up."""
+
+_cursor = schema.cursor.c
+
+
+class Reading(Generic[T]):
+    """Gives completed calls, in order.
+
+    :param place: how far all have been given, or passed over.
+    :param load: reads what is given of some of them; none of what is not there any more.
+    """
+
+    def __init__(
+        self,
+        pages: Callable[[int, int], Iterator[list[CompletedCall]]],
+        load: Callable[[Sequence[CompletedCall]], Sequence[T | None]],
+        wanted: Wanted,
+        place: int,
+        upto: int,
+    ) -> None:
+        self.place = place
+        self._pages = pages
+        self._load = load
+        self._wanted = wanted
+        self._upto = upto
+
+    def give(self) -> Iterator[T]:
+        """Give them; what is given counts as done when the next one is asked for, or the block ends."""
+        for page in self._pages(self.place, self._upto):
+            wanted = [call for call in page if self._wanted.includes(call)]
+            for call, loaded in zip(wanted, self._load(wanted), strict=True):
+                self.place = call.place
+                if loaded is not None:
+                    yield loaded
+        self.place = self._upto
+
+
+class Cursors:
+    """Lets completed calls be read by a cursor, which moves when their reader has no error.
+
+    :param database: the store's database.
+    :param environment: each has its own.
+    """
+
+    def __init__(self, database: Database, environment: str, completed: CompletedCalls, calls: Calls) -> None:
+        self._database = database
+        self._environment = environment
+        self._completed = completed
+        self._calls = calls
+
+    def calls(self, name: str, wanted: Wanted, since: datetime) -> AbstractContextManager[Iterator[Call]]:
+        """Give calls that were placed here, see :meth:`_reading`."""
+
+        def load(completed: Sequence[CompletedCall]) -> list[Call | None]:
+            found = {call.id: call for call in self._calls.read([each.row_id for each in completed if each.row_id])}
+            calls = [found.get(each.row_id or 0) for each in completed]
+            return [call if call and call.completion else None for call in calls]
+
+        return self._reading(name, load, wanted, since)
+
+    def completions(self, name: str, wanted: Wanted, since: datetime) -> AbstractContextManager[Iterator[Completion]]:
+        """Give completions of calls that nobody placed here, see :meth:`_reading`."""
+        return self._reading(name, lambda completed: [each.completion for each in completed], wanted, since)
+
+    @contextmanager
+    def _reading(
+        self,
+        name: str,
+        load: Callable[[Sequence[CompletedCall]], Sequence[T | None]],
+        wanted: Wanted,
+        since: datetime,
+    ) -> Iterator[Iterator[T]]:
+        """Give what the cursor has not passed; when the block ends without error, it passes what was given.
+
+        Two who read at once are both given it. Each has been given all from where the cursor stood, and it never goes
+        back: wherever the later one leaves it, nothing before it was given to nobody.
+
+        :param since: where a new cursor begins.
+        """
+        upto = self._completed.last_place()
+        reading = Reading(self._completed.read, load, wanted, self._place(name, since), upto)
+        yield reading.give()
+        self._move(name, reading.place)
+
+    def _place(self, name: str, since: datetime) -> int:
+        key = self._key(name)
+        query = sa.select(_cursor.place).filter_by(**key)
+        with self._database.read() as tx:
+            place: int | None = tx.scalar(query)
+        if place is None:
+            # Kept now: where the first reading breaks off, the next one begins at the same place.
+            row = {**key, "place": self._completed.place_before(since)}
+            with self._database.write() as tx:
+                row["moved_at"] = time_of(tx)
+                tx.execute(schema.insert(tx, schema.cursor).values(row).on_conflict_do_nothing())
+                place = tx.execute(query).scalar_one()
+        return place
+
+    def _move(self, name: str, place: int) -> None:
+        update = sa.update(schema.cursor).filter_by(**self._key(name)).where(_cursor.place < place)
+        with self._database.write() as tx:
+            tx.execute(update.values(place=place, moved_at=time_of(tx)))
+
+    def _key(self, name: str) -> dict[str, Any]:
+        return {"environment": self._environment, "name": name}

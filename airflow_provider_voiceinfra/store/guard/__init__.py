@@ -1,0 +1,1 @@
+"""The guard's state: rules, pauses, do-not-call numbers and rate budgets."""

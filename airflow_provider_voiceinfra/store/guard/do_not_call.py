@@ -1,0 +1,151 @@
+"""Who does not want to be called, and who said so."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from airflow_provider_voiceinfra.store import schema
+from airflow_provider_voiceinfra.store.clock import time_of
+from airflow_provider_voiceinfra.store.engine import Database
+from airflow_provider_voiceinfra.store.locks import lock
+
+HASH = "hash"
+_AT_ONCE = 500
+# It never changes, and is kept with each connection.
+_STORE_ID = "voiceinfra_store_id"
+_listed, _event = schema.do_not_call.c, schema.do_not_call_event.c
+_AMONG = sa.select(_listed.number_hash).where(_listed.number_hash.in_(sa.bindparam("hashes", expanding=True)))
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A number on the list.
+
+    :param number: in E.164; None where only its hash is kept.
+    """
+
+    number_hash: str
+    number: str | None = field(repr=False)
+    added_at: datetime
+    added_by: str
+    why: str
+
+
+class DoNotCall:
+    """The list of numbers that are never dialled, in all environments of a store.
+
+    :param database: the store's database.
+    :param hashed: keep only hashes of the numbers that are added from now on.
+    """
+
+    def __init__(self, database: Database, *, hashed: bool = False) -> None:
+        self._database = database
+        self._hashed = hashed
+
+    def add(self, numbers: Iterable[str], *, actor: str, why: str) -> int:
+        """Add numbers.
+
+        :param numbers: in E.164.
+        :return: how many were not on the list before.
+        """
+        wanted, added = sorted(set(numbers)), 0
+        for start in range(0, len(wanted), _AT_ONCE):
+            with self._database.write() as tx:
+                numbers_now = wanted[start : start + _AT_ONCE]
+                added += _add(tx, numbers_now, hashed=self._hashed, actor=actor, why=why)
+        return added
+
+    def remove(self, number: str, *, actor: str, why: str) -> bool:
+        """Take a number off the list.
+
+        :return: whether it was on it.
+        """
+        with self._database.write() as tx:
+            gone = tx.scalars(
+                sa.delete(schema.do_not_call)
+                .where(_listed.number_hash == hash_number(tx, number))
+                .returning(_listed.number_hash)
+            ).all()
+            _record(tx, gone, "removed", actor, why)
+        return bool(gone)
+
+    def iterate(self) -> Iterator[Listed]:
+        """List the numbers, in no order that tells anything, reading them page by page."""
+        after = ""
+        query = sa.select(schema.do_not_call).order_by(_listed.number_hash).limit(_AT_ONCE)
+        while True:
+            with self._database.read() as tx:
+                rows = tx.execute(query.where(_listed.number_hash > after)).all()
+            yield from (Listed(*row) for row in rows)
+            if len(rows) < _AT_ONCE:
+                return
+            after = rows[-1].number_hash
+
+    def history(self, number: str) -> list[Any]:
+        """Give who added and removed a number, when and why."""
+        columns = (_event.at, _event.action, _event.actor, _event.why)
+        with self._database.read() as tx:
+            query = sa.select(*columns).where(_event.number_hash == hash_number(tx, number)).order_by(_event.id)
+            return list(tx.execute(query))
+
+    def among(self, tx: sa.Connection, numbers: Collection[str]) -> set[str]:
+        """Give those of some numbers that are on the list."""
+        hashes = {hash_number(tx, number): number for number in numbers}
+        return {hashes[each] for each in tx.scalars(_AMONG, {"hashes": list(hashes)})} if hashes else set()
+
+    def forget(self, number: str) -> None:
+        """Keep nothing but the hash of a number that may be on the list."""
+        with self._database.write() as tx:
+            tx.execute(
+                sa.update(schema.do_not_call).where(_listed.number_hash == hash_number(tx, number)).values(number=None)
+            )
+
+
+def add_person(tx: sa.Connection, number: str, kept_as: str, call_id: str) -> None:
+    """Put a person on the list who said so in a call.
+
+    :param number: hers, in E.164.
+    :param kept_as: ``number``, or ``hash`` where only that is to be kept.
+    """
+    _add(tx, [number], hashed=kept_as == HASH, actor="the person", why=f"said so in {call_id}")
+
+
+def _add(tx: sa.Connection, numbers: Collection[str], *, hashed: bool, actor: str, why: str) -> int:
+    lock(tx, "do_not_call")
+    now = time_of(tx)
+    rows = [
+        {
+            "number_hash": hash_number(tx, number),
+            "number": None if hashed else number,
+            "added_at": now,
+            "added_by": actor,
+            "why": why,
+        }
+        for number in numbers
+    ]
+    insert = schema.insert(tx, schema.do_not_call).values(rows).on_conflict_do_nothing()
+    new = tx.scalars(insert.returning(_listed.number_hash)).all()
+    _record(tx, new, "added", actor, why)
+    return len(new)
+
+
+def hash_number(tx: sa.Connection, number: str) -> str:
+    """Stand in for a number: without the store, nobody can try all numbers."""
+    store_id = tx.info.get(_STORE_ID)
+    if store_id is None:
+        store_id = tx.info[_STORE_ID] = tx.execute(sa.select(schema.store.c.id)).scalar_one()
+    return hmac.new(store_id.encode(), number.encode(), hashlib.sha256).hexdigest()
+
+
+def _record(tx: sa.Connection, hashes: Iterable[str], action: str, actor: str, why: str) -> None:
+    now = time_of(tx)
+    rows = [{"number_hash": each, "at": now, "action": action, "actor": actor, "why": why} for each in hashes]
+    if rows:
+        tx.execute(schema.do_not_call_event.insert(), rows)

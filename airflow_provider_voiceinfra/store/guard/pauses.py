@@ -1,0 +1,194 @@
+"""Holds: nothing in their scope is dialled before they are released."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+import sqlalchemy as sa
+
+from airflow_provider_voiceinfra.store import schema
+from airflow_provider_voiceinfra.store.clock import time_of
+from airflow_provider_voiceinfra.store.engine import Database
+from airflow_provider_voiceinfra.store.errors import StoreError
+from airflow_provider_voiceinfra.store.guard.rules import PERMIT_LIFETIME, Rule
+from airflow_provider_voiceinfra.store.history import record_event
+from airflow_provider_voiceinfra.store.locks import lock, lock_shared
+from airflow_provider_voiceinfra.store.models import CallState, NewCall
+
+_LOOK_INTERVAL = 0.05
+
+_hold, _call = schema.hold.c, schema.call.c
+_IN_FORCE = _hold.released_at.is_(None)
+_HELD = (
+    sa.select(_hold.id, _hold.scope, _hold.name, _hold.why, _hold.held_at, _hold.held_by)
+    .where(_hold.environment == sa.bindparam("environment"), _IN_FORCE)
+    .order_by(_hold.id)
+)
+
+
+class Scope(StrEnum):
+    """What a hold stops."""
+
+    ALL = "all"
+    CONNECTION = "connection"
+    AGENT = "agent"
+    DAG = "dag"
+    LIST = "list"
+
+
+_SCOPED = {
+    Scope.CONNECTION: _call.conn_id,
+    Scope.AGENT: _call.agent_id,
+    Scope.DAG: _call.dag_id,
+    Scope.LIST: _call.list_id,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """A hold in force.
+
+    :param name: of the connection, agent, DAG or list; empty where all is held.
+    """
+
+    id: int
+    scope: Scope
+    name: str
+    why: str
+    held_at: datetime
+    held_by: str
+
+    def stops(self, new: NewCall) -> bool:
+        """Tell whether a call is in its scope."""
+        return _names(new).get(self.scope) == self.name
+
+
+class Holds:
+    """Stops dialling, and lets it go on.
+
+    :param database: the store's database.
+    :param environment: others are not stopped.
+    """
+
+    def __init__(self, database: Database, environment: str) -> None:
+        self._database = database
+        self._environment = environment
+
+    def place(self, scope: Scope, name: str, *, why: str, actor: str) -> int:
+        """Hold. Once this returns, no new POST starts; calls that are on the line cannot be hung up.
+
+        :param name: of the connection, agent, DAG or list; empty for all.
+        :return: the hold's id.
+        """
+        row = {
+            "environment": self._environment,
+            "scope": scope,
+            "name": name,
+            "why": why,
+            "held_by": actor,
+        }
+        with self._database.write() as tx:
+            lock(tx, "holds", self._environment)
+            hold_id: int | None = tx.scalar(schema.hold.insert().values(**row, held_at=time_of(tx)).returning(_hold.id))
+            assert hold_id is not None  # noqa: S101 - the insert gives it
+            fenced = self._fenced(tx)
+        self._wait_for(fenced)
+        return hold_id
+
+    def release(self, scope: Scope, name: str, *, actor: str, cancel: bool = False) -> int:
+        """Release the holds of a scope. What waits for them goes on, or is cancelled.
+
+        :return: how many calls were cancelled.
+        :raises StoreError: if there is none.
+        """
+        with self._database.write() as tx:
+            lock(tx, "holds", self._environment)
+            ids = tx.scalars(
+                sa.update(schema.hold)
+                .where(_hold.environment == self._environment, _hold.scope == scope, _hold.name == name, _IN_FORCE)
+                .values(released_at=time_of(tx), released_by=actor, cancelled=cancel)
+                .returning(_hold.id)
+            ).all()
+            if not ids:
+                raise StoreError("There is no such hold: `airflow voiceinfra hold` lists those in force.")
+            return _cancel(tx, self._environment, scope, name, actor) if cancel else 0
+
+    def in_force(self) -> list[Hold]:
+        """List the holds in force, the oldest first."""
+        with self._database.read() as tx:
+            held = tx.execute(_HELD, {"environment": self._environment})
+            return [Hold(row.id, Scope(row.scope), *row[2:]) for row in held]
+
+    def last_release(self, scope: Scope, name: str) -> datetime | None:
+        """Tell when a hold of a scope was released last."""
+        mine = (_hold.environment == self._environment, _hold.scope == scope, _hold.name == name)
+        with self._database.read() as tx:
+            last: datetime | None = tx.scalar(sa.select(sa.func.max(_hold.released_at)).where(*mine))
+        return last
+
+    def released(self, hold_ids: Collection[int]) -> set[int]:
+        """Look which holds are not in force any more."""
+        mine = _hold.environment == self._environment
+        query = sa.select(_hold.id).where(_hold.id.in_(hold_ids), mine, ~_IN_FORCE)
+        with self._database.read() as tx:
+            return set(tx.scalars(query))
+
+    def _fenced(self, tx: sa.Connection) -> dict[int, int]:
+        """Give the claims whose owner may begin to send at any moment, and how often he passed the fence."""
+        query = sa.select(_call.id, _call.fences).where(
+            _call.state == CallState.CLAIMED, _call.environment == self._environment, _call.fences > 0
+        )
+        return {row.id: row.fences for row in tx.execute(query)}
+
+    def _wait_for(self, fenced: dict[int, int]) -> None:
+        """Wait until what had a send permit before is sent, or will not be."""
+        end = time.monotonic() + PERMIT_LIFETIME.total_seconds()
+        while fenced and time.monotonic() < end:
+            time.sleep(_LOOK_INTERVAL)
+            with self._database.read() as tx:
+                now = self._fenced(tx)
+            fenced = {row_id: fences for row_id, fences in fenced.items() if now.get(row_id) == fences}
+
+
+def find_holds(tx: sa.Connection, environment: str) -> list[Hold]:
+    """Find the holds in force, the oldest first. None is placed before the transaction ends."""
+    lock_shared(tx, "holds", environment)
+    return [Hold(row.id, Scope(row.scope), *row[2:]) for row in tx.execute(_HELD, {"environment": environment})]
+
+
+def _names(new: NewCall) -> dict[Scope, str]:
+    """Name what a call belongs to, by scope."""
+    names = {
+        Scope.ALL: "",
+        Scope.CONNECTION: new.conn_id,
+        Scope.AGENT: new.agent_id,
+        Scope.DAG: new.source.dag_id,
+        Scope.LIST: new.list_id,
+    }
+    return {scope: name for scope, name in names.items() if name is not None}
+
+
+def _cancel(tx: sa.Connection, environment: str, scope: Scope, name: str, actor: str) -> int:
+    """End what waits for a hold in a scope, whichever hold it met, and the rows of lists that were not dialled yet."""
+    waiting = [_call.environment == environment, _call.state == CallState.WAITING, _call.rule == Rule.HOLD]
+    if scope is not Scope.ALL:
+        waiting.append(_SCOPED[scope] == name)
+    cancelled = tx.execute(
+        sa.update(schema.call)
+        .where(*waiting)
+        .values(state=CallState.CANCELLED, holds_key=False)
+        .returning(_call.id, _call.list_id)
+    ).all()
+    for row in cancelled:
+        record_event(tx, row.id, "cancelled", actor=actor)
+    rows, lists = schema.call_list_row.c, schema.call_list.c
+    in_scope = {Scope.ALL: sa.true(), Scope.DAG: lists.dag_id == name, Scope.LIST: lists.id == name}
+    met_it = lists.id.in_({row.list_id for row in cancelled if row.list_id})
+    held = sa.select(lists.id).where(lists.environment == environment, sa.or_(in_scope.get(scope, sa.false()), met_it))
+    update = sa.update(schema.call_list_row).where(rows.list_id.in_(held), rows.state == "pending")
+    ended = {"state": "done", "result": CallState.CANCELLED, "ended_at": time_of(tx)}
+    return sum(row.list_id is None for row in cancelled) + int(tx.execute(update.values(**ended)).rowcount)

@@ -1,0 +1,36 @@
+"""The history of a call, for audits."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import sqlalchemy as sa
+
+from airflow_provider_voiceinfra.store import schema
+from airflow_provider_voiceinfra.store.clock import time_of
+
+
+def record_event(tx: sa.Connection, row_id: int, kind: str, *, actor: str | None = None, **detail: str) -> None:
+    """Add to a call's history.
+
+    :param row_id: the call's row.
+    :param kind: what happened, a word such as ``claimed``.
+    :param actor: who did it, where a person did.
+    :param detail: facts, without numbers, context or words of the call.
+    """
+    record_events(tx, kind, {row_id: detail}, actor=actor)
+
+
+def record_events(
+    tx: sa.Connection, kind: str, details: Mapping[int, Mapping[str, str]], *, actor: str | None = None
+) -> None:
+    """Add the same step to the history of several calls.
+
+    :param details: by the call's row; see :func:`record_event`.
+    """
+    if details:
+        now = time_of(tx)
+        rows = [
+            {"call": row_id, "at": now, "kind": kind, "actor": actor, "detail": details[row_id]} for row_id in details
+        ]
+        tx.execute(schema.call_event.insert(), rows)

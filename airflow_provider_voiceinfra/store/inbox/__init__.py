@@ -1,0 +1,1 @@
+"""What webhooks bring: deliveries, completions, quarantine, forwarding."""

@@ -1,0 +1,81 @@
+"""Completions: which calls they end, and which have arrived."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from airflow_provider_voiceinfra.store import schema
+from airflow_provider_voiceinfra.store.engine import Database
+from airflow_provider_voiceinfra.store.reads.disputes import is_disputed
+from airflow_provider_voiceinfra.store.reads.matching import undecided
+
+_IDS_PER_QUERY = 500
+_call, _completion = schema.call.c, schema.completion.c
+
+
+class Completions:
+    """Reads what webhooks have brought.
+
+    :param database: the store's database.
+    :param environment: what webhooks bring of the calls of others is not seen.
+    """
+
+    def __init__(self, database: Database, environment: str) -> None:
+        self._database = database
+        self._environment = environment
+
+    def outcomes(self, call_ids: Collection[str]) -> dict[str, str]:
+        """Look up which calls are completed.
+
+        :param call_ids: of calls placed here, which only their own connection's webhook ends, or of foreign ones.
+        :return: the outcome of each completed one, by ``call_id``.
+        """
+        ids, found, query = list(call_ids), {}, _ending(self._environment)
+        with self._database.read() as tx:
+            for start in range(0, len(ids), _IDS_PER_QUERY):
+                chunk = ids[start : start + _IDS_PER_QUERY]
+                rows = tx.execute(query.where(_completion.call_id.in_(chunk))).all()
+                foreign = [row.id for row in rows if not row.ours]
+                hidden = undecided(tx, foreign, besides=self._environment)
+                found.update({row.call_id: row.outcome for row in rows if row.id not in hidden})
+        return found
+
+    def newest_arrival(self) -> datetime | None:
+        """Tell when a completion arrived last, of whatever environment: whether webhooks come at all."""
+        with self._database.read() as tx:
+            newest: datetime | None = tx.scalar(sa.select(sa.func.max(schema.completion.c.received_at)))
+        return newest
+
+    def newest(self) -> int:
+        """Give the id of the completion that arrived last, or 0."""
+        with self._database.read() as tx:
+            return tx.scalar(sa.select(sa.func.max(schema.completion.c.id))) or 0
+
+    def arrived_since(self, cursor: int) -> list[tuple[int, str]]:
+        """List what has arrived after a completion, in the order of arrival.
+
+        :param cursor: the id of a completion, or 0.
+        :return: id and ``call_id`` of each.
+        """
+        query = (
+            sa.select(schema.completion.c.id, schema.completion.c.call_id)
+            .where(schema.completion.c.id > cursor)
+            .order_by(schema.completion.c.id)
+        )
+        with self._database.read() as tx:
+            return [(row.id, row.call_id) for row in tx.execute(query)]
+
+
+def _ending(environment: str) -> sa.Select[tuple[int, str, str, bool]]:
+    """Completions that end a call: those that have completed one that was placed here.
+
+    A call that was placed from no environment is ended by any.
+    """
+    same = _call.call_id == _completion.call_id
+    ours = sa.exists().where(same, _call.completion_id == _completion.id, _call.environment == environment)
+    nobodys = sa.and_(~sa.exists().where(same), ~is_disputed())
+    columns = (_completion.id, _completion.call_id, _completion.outcome, ours.label("ours"))
+    return sa.select(*columns).where(_completion.first, sa.or_(ours, nobodys))

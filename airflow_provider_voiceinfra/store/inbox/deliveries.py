@@ -1,0 +1,133 @@
+"""What webhooks bring is kept once, whatever is delivered, and many deliveries share one commit."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+
+import sqlalchemy as sa
+
+from airflow_provider_voiceinfra.store import schema
+from airflow_provider_voiceinfra.store.claims.recovery import lock_party, recover_all
+from airflow_provider_voiceinfra.store.claims.settling import Settled, lock_call_id, settle
+from airflow_provider_voiceinfra.store.clock import read_time
+from airflow_provider_voiceinfra.store.engine import Database
+from airflow_provider_voiceinfra.store.errors import StoreError, StoreRefusesError
+from airflow_provider_voiceinfra.store.feed.completed_calls import add_foreign
+from airflow_provider_voiceinfra.store.guard.do_not_call import add_person
+from airflow_provider_voiceinfra.store.inbox.bodies import Bodies
+from airflow_provider_voiceinfra.store.inbox.delivery import Delivery
+from airflow_provider_voiceinfra.store.inbox.forwards import add_forwards
+from airflow_provider_voiceinfra.store.inbox.opt_out import OptOut
+from airflow_provider_voiceinfra.store.inbox.quarantine import add_to_quarantine, take_from_quarantine
+from airflow_provider_voiceinfra.store.models import DeliveryResult, Party
+from airflow_provider_voiceinfra.store.notify import notify
+
+
+class Deliveries:
+    """Keeps what webhooks bring.
+
+    :param database: the store's database.
+    :param forward_to: the other environments that each delivery is sent on to.
+    :param opt_out: hears who asks not to be called again.
+    """
+
+    def __init__(self, database: Database, forward_to: Collection[str], opt_out: OptOut) -> None:
+        self._database = database
+        self._forward_to = forward_to
+        self._opt_out = opt_out
+
+    def keep(self, deliveries: Sequence[Delivery]) -> list[DeliveryResult]:
+        """Keep deliveries in one transaction, and complete the calls that they end.
+
+        A redelivery changes nothing. Another body for the same ``call_id`` is kept beside the first one and
+        never acted upon. What comes before the POST is answered waits here for its call. What is not understood
+        goes to quarantine.
+
+        :param deliveries: in the order of their arrival.
+        :return: what each one brought.
+        :raises StoreError: if the store cannot be used: nothing is kept then.
+        """
+        try:
+            with self._database.write() as tx:
+                strange = iter(add_to_quarantine(tx, [(each, each.reason) for each in deliveries if each.reason]))
+                brought = _complete(tx, _completions(deliveries), self._opt_out)
+                kept = [next(strange if each.reason else brought) for each in deliveries]
+                new = [
+                    each for each, what in zip(deliveries, kept, strict=True) if what is not DeliveryResult.DUPLICATE
+                ]
+                add_forwards(tx, new, self._forward_to)
+        except StoreRefusesError:
+            return self._keep_each(deliveries)
+        return kept
+
+    def reprocess(self, row_id: int, call_id: str) -> DeliveryResult:
+        """Give a webhook in quarantine to the call that it is the completion of, as a person has found out.
+
+        :param row_id: of the webhook.
+        :return: what it brought.
+        :raises StoreError: if there is no such webhook, or it cannot end a call of this ``call_id``.
+        """
+        with self._database.write() as tx:
+            conn_id, received_at, body = take_from_quarantine(tx, row_id)
+            waits_for = tx.scalars(sa.select(schema.call.c.webhook_conn_id).where(schema.call.c.call_id == call_id))
+            if conn_id not in set(waits_for):
+                raise StoreError(
+                    f"Webhook {row_id} came by connection {conn_id!r}, by which no call {call_id} was placed."
+                )
+            delivery = Delivery.read_for(call_id, conn_id, received_at, body)
+            (kept,) = _complete(tx, _completions([delivery]), self._opt_out)
+        return kept
+
+    def _keep_each(self, deliveries: Sequence[Delivery]) -> list[DeliveryResult]:
+        """Keep deliveries of which the database refuses one: it must not keep the others out."""
+        if len(deliveries) > 1:
+            return [kept for each in deliveries for kept in self.keep([each])]
+        with self._database.write() as tx:
+            return add_to_quarantine(tx, [(each, "the database refuses what it holds") for each in deliveries])
+
+
+def _completions(deliveries: Sequence[Delivery]) -> list[tuple[Delivery, Party]]:
+    return [(each, each.party) for each in deliveries if each.party is not None]
+
+
+def _complete(
+    tx: sa.Connection, completions: Sequence[tuple[Delivery, Party]], opt_out: OptOut
+) -> Iterator[DeliveryResult]:
+    """Keep completions, and end the calls that they are of.
+
+    :return: what each one brought.
+    """
+    if not completions:
+        return iter(())
+    call_ids = {each.call_id for each, _ in completions}
+    lock_party(tx, *{party for _, party in completions})
+    lock_call_id(tx, *call_ids)
+    read_time(tx)
+    bodies = Bodies(tx, call_ids, opt_out)
+    brought = [bodies.add(each) for each, _ in completions]
+    bodies.write()
+    for call_id, number, kept_as in bodies.opted_out:
+        add_person(tx, number, kept_as, call_id)
+    news = [each for (each, _), what in zip(completions, brought, strict=True) if what is not DeliveryResult.DUPLICATE]
+    if not news:
+        return iter(brought)
+    notify(tx, [each.call_id for each in news])
+    settled = settle(tx, {each.call_id for each in news})
+    brought = [_after(settled, each, what) for (each, _), what in zip(completions, brought, strict=True)]
+    others = [
+        (each, party)
+        for (each, party), what in zip(completions, brought, strict=True)
+        if what is DeliveryResult.NEW and each.call_id not in settled.call_ids
+    ]
+    recover_all(tx, {party for _, party in others})
+    add_foreign(tx, {each.call_id for each, _ in others})
+    return iter(brought)
+
+
+def _after(settled: Settled, delivery: Delivery, brought: DeliveryResult) -> DeliveryResult:
+    """Say what a delivery has brought, once it is known which calls were completed by which."""
+    if brought is DeliveryResult.DUPLICATE:
+        return brought
+    if delivery.digest in settled.contradicting:
+        return DeliveryResult.CONTRADICTION
+    return DeliveryResult.NEW if delivery.digest in settled.taken else brought

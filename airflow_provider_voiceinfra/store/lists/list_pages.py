@@ -1,0 +1,117 @@
+"""Call lists for those who watch them: which there are, and which rows are how far."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field, fields
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from airflow_provider_voiceinfra.store import schema
+from airflow_provider_voiceinfra.store.engine import Database
+from airflow_provider_voiceinfra.store.lists.list_rows import RowState
+
+LISTS = 50
+"""So many lists are shown."""
+_AT_ONCE = 500
+
+_list, _row = schema.call_list.c, schema.call_list_row.c
+_SHOWN = tuple(_list[name] for name in ("id", "dag_id", "run_id", "task_id", "map_index", "created_at", "read_by"))
+
+
+@dataclass(frozen=True, slots=True)
+class KnownList:
+    """A list.
+
+    :param read_by: the clear that has read its rows to their end; None before.
+    """
+
+    id: str
+    dag_id: str
+    run_id: str
+    task_id: str
+    map_index: int
+    created_at: datetime
+    read_by: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class WatchedRow:
+    """A row of a list.
+
+    :param result: how it ended, or why it is set aside.
+    :param metadata: what the DAG keeps with its call.
+    """
+
+    id: int
+    list_id: str
+    position: int
+    key: str | None = field(repr=False)
+    to_number: str = field(repr=False)
+    state: RowState
+    result: str | None
+    attempt: int
+    due_at: datetime
+    call_ref: str | None
+    ended_at: datetime | None
+    metadata: Mapping[str, Any] = field(repr=False)
+
+
+class ListPages:
+    """Reads lists.
+
+    :param database: the store's database.
+    :param environment: the lists of others are not seen.
+    """
+
+    def __init__(self, database: Database, environment: str) -> None:
+        self._database = database
+        self._environment = environment
+
+    def newest(self, dag_ids: Collection[str] | None = None) -> list[KnownList]:
+        """Give the newest lists.
+
+        :param dag_ids: only those of these DAGs; None for all.
+        """
+        seen = [] if dag_ids is None else [_list.dag_id.in_(dag_ids)]
+        query = sa.select(*_SHOWN).where(_list.environment == self._environment, *seen)
+        with self._database.read() as tx:
+            return [KnownList(*row) for row in tx.execute(query.order_by(_list.created_at.desc()).limit(LISTS))]
+
+    def get(self, list_id: str) -> KnownList | None:
+        """Find a list."""
+        query = sa.select(*_SHOWN).where(_list.id == list_id, _list.environment == self._environment)
+        with self._database.read() as tx:
+            row = tx.execute(query).first()
+        return None if row is None else KnownList(*row)
+
+    def rows(self, list_id: str, *states: RowState, result: str | None = None) -> Iterator[WatchedRow]:
+        """Give the rows that are so far, in the order in which they are or were due, reading them page by page.
+
+        :param result: only those with this result, or reason; None for all.
+        """
+        for state in states or RowState:
+            yield from self._rows(list_id, state, result)
+
+    def _rows(self, list_id: str, state: RowState, result: str | None) -> Iterator[WatchedRow]:
+        columns = [_row[each.name] for each in fields(WatchedRow)]
+        mine = sa.exists().where(_list.id == _row.list_id, _list.environment == self._environment)
+        query = (
+            sa.select(*columns)
+            .where(_row.list_id == list_id, _row.state == state, mine)
+            .where(*([] if result is None else [_row.result == result]))
+            .order_by(_row.due_at, _row.id)
+            .limit(_AT_ONCE)
+        )
+        page = query
+        while True:
+            with self._database.read() as tx:
+                found = tx.execute(page).mappings().all()
+            rows = [WatchedRow(**dict(row) | {"state": RowState(row["state"])}) for row in found]
+            yield from rows
+            if len(rows) < _AT_ONCE:
+                return
+            due_at, row_id = rows[-1].due_at, rows[-1].id
+            page = query.where(_row.due_at >= due_at, sa.or_(_row.due_at > due_at, _row.id > row_id))

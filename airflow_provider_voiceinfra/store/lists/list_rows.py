@@ -1,0 +1,338 @@
+"""The rows of call lists: what is due, what is going on, and how each has ended."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+import sqlalchemy as sa
+
+from airflow_provider_voiceinfra.store import schema
+from airflow_provider_voiceinfra.store.clock import time_of
+from airflow_provider_voiceinfra.store.engine import Database
+from airflow_provider_voiceinfra.store.guard.rules import Refused
+from airflow_provider_voiceinfra.store.hashing import hash_key
+from airflow_provider_voiceinfra.store.models import CallState, NewCall
+
+_row, _call = schema.call_list_row.c, schema.call.c
+_OPEN_CALLS = (CallState.CLAIMED, CallState.QUEUED, CallState.UNKNOWN)
+
+
+class RowState(StrEnum):
+    """How far a row has come."""
+
+    PENDING = "pending"
+    """To be called when it is due."""
+    OPEN = "open"
+    """Its call is going on, or is unknown."""
+    DONE = "done"
+    """It has its end state, see ``result``."""
+    SET_ASIDE = "set_aside"
+    """It is not called, because something is wrong with it."""
+    DROPPED = "dropped"
+    """It was not in the source any more when that was read again."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewRow:
+    """A row as it was read and checked.
+
+    :param position: in the source, from 1.
+    :param key: the user's own, or None.
+    :param fields: of the call, and ``timezone`` and ``not_after``.
+    :param wrong: why it is set aside; None where nothing is wrong.
+    """
+
+    position: int
+    key: str | None = field(repr=False)
+    to_number: str = field(repr=False)
+    fields: Mapping[str, Any] = field(repr=False)
+    metadata: Mapping[str, Any] = field(repr=False)
+    wrong: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ListRow:
+    """A row of a list.
+
+    :param reading: in which it was read: who reads the list again takes it over.
+    :param attempt: that is due next, or is going on.
+    :param call_ref: of its latest call.
+    """
+
+    id: int
+    reading: int
+    position: int
+    key: str | None = field(repr=False)
+    to_number: str = field(repr=False)
+    fields: Mapping[str, Any] = field(repr=False)
+    metadata: Mapping[str, Any] = field(repr=False)
+    attempt: int
+    call_ref: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class RowCall:
+    """The call of a row that is open, as the store knows it now."""
+
+    row_id: int
+    reading: int
+    attempt: int
+    ref: str
+    call_id: str | None
+    state: CallState
+    outcome: str | None
+    completed_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class RowStep:
+    """What becomes of a row.
+
+    :param until: when it is due again; None where it has ended.
+    :param attempt: that is due then.
+    :param result: how it has ended.
+    :param ended_at: None for now.
+    """
+
+    row_id: int
+    reading: int
+    until: datetime | None = None
+    attempt: int = 1
+    result: str | None = None
+    ended_at: datetime | None = None
+
+
+class ListRows:
+    """Knows how far the rows of lists have come.
+
+    :param database: the store's database.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def due(self, list_id: str, now: datetime, count: int) -> list[ListRow]:
+        """List the rows that are due, in the order of the source."""
+        due = self._pending(list_id).where(_row.due_at <= now).order_by(_row.due_at, _row.id).limit(count)
+        with self._database.read() as tx:
+            return [ListRow(*row) for row in tx.execute(due)]
+
+    def pending(self, list_id: str, count: int) -> Iterator[list[ListRow]]:
+        """List all rows that are still to be called, in batches.
+
+        :param count: of rows in a batch.
+        """
+        query, after = self._pending(list_id).order_by(_row.id).limit(count), 0
+        while True:
+            with self._database.read() as tx:
+                rows = [ListRow(*row) for row in tx.execute(query.where(_row.id > after))]
+            if not rows:
+                return
+            yield rows
+            after = rows[-1].id
+
+    def next_due(self, list_id: str) -> datetime | None:
+        """Tell when the next row is due; None where none is pending."""
+        pending = (_row.list_id == list_id, _row.state == RowState.PENDING)
+        with self._database.read() as tx:
+            due: datetime | None = tx.scalar(sa.select(sa.func.min(_row.due_at)).where(*pending))
+        return due
+
+    def count_open(self, list_id: str, besides: Collection[int] = ()) -> int:
+        """Count the rows whose call is going on, as far as was noted: lines that are busy.
+
+        :param besides: rows that are not counted.
+        """
+        mine = (_row.list_id == list_id, _row.state == RowState.OPEN, _row.id.not_in(besides))
+        query = sa.select(sa.func.count()).select_from(schema.call_list_row).where(*mine)
+        with self._database.read() as tx:
+            return tx.scalar(query) or 0
+
+    def over(self, list_id: str) -> list[RowCall]:
+        """Give the calls of open rows that have ended, or that should have by now."""
+        columns = (
+            _row.id,
+            _row.reading,
+            _row.attempt,
+            _call.ref,
+            _call.call_id,
+            _call.state,
+            _call.outcome,
+            _call.completed_at,
+        )
+        with self._database.read() as tx:
+            now = time_of(tx)
+            dead_claim = sa.and_(_call.state == CallState.CLAIMED, _call.claim_expires_at < now)
+            is_over = sa.or_(_call.state.not_in(_OPEN_CALLS), _call.deadline < now, dead_claim)
+            return [RowCall(*row) for row in tx.execute(self._calls_of(list_id, *columns).where(is_over))]
+
+    def next_deadline(self, list_id: str) -> datetime | None:
+        """Tell when the next open call is overdue, or too old for a claim; None where none is going on."""
+        going_on = _call.state.in_(_OPEN_CALLS)
+        over_at = sa.case((_call.state == CallState.CLAIMED, _call.claim_expires_at), else_=_call.deadline)
+        with self._database.read() as tx:
+            deadline: datetime | None = tx.scalar(self._calls_of(list_id, sa.func.min(over_at)).where(going_on))
+        return deadline
+
+    def ended_calls(self, list_id: str) -> int:
+        """Count the rows that are open and whose call has ended: lines that are free."""
+        ended = _call.state.not_in(_OPEN_CALLS)
+        with self._database.read() as tx:
+            return tx.scalar(self._calls_of(list_id, sa.func.count()).where(ended)) or 0
+
+    def called(self, row: ListRow, ref: str) -> None:
+        """Note that a row's call is going on, which was placed before."""
+        self._update(row, state=RowState.OPEN, call_ref=ref)
+
+    def wait(self, row: ListRow, until: datetime) -> None:
+        """Let a row be due later."""
+        self._update(row, state=RowState.PENDING, due_at=until)
+
+    def done(self, row: ListRow, result: str, ref: str) -> None:
+        """Note how a row has ended."""
+        self._update(row, state=RowState.DONE, result=result, ended_at=self._database.clock.now(), call_ref=ref)
+
+    def go_on(self, steps: Sequence[RowStep]) -> None:
+        """Note what becomes of several rows, in one transaction."""
+        ours = (_row.id == sa.bindparam("row"), _row.reading == sa.bindparam("read"))
+        again: dict[str, Any] = {"state": RowState.PENDING, "due_at": sa.bindparam("until")}
+        again["attempt"] = sa.bindparam("next")
+        ended: dict[str, Any] = {"state": RowState.DONE, "result": sa.bindparam("how"), "ended_at": sa.bindparam("at")}
+        waiting, done, now = [], [], self._database.clock.now()
+        for step in steps:
+            row = {"row": step.row_id, "read": step.reading}
+            if step.until is not None:
+                waiting.append(row | {"until": step.until, "next": step.attempt})
+            else:
+                done.append(row | {"how": step.result, "at": step.ended_at or now})
+        with self._database.write() as tx:
+            for values, rows in ((again, waiting), (ended, done)):
+                if rows:
+                    tx.execute(sa.update(schema.call_list_row).where(*ours).values(**values), rows)
+
+    def reopen(self, list_id: str) -> None:
+        """Let rows go on that ended while nobody knew how their calls had, where that is known by now."""
+        unsettled = _row.result.in_([CallState.UNKNOWN, CallState.OVERDUE])
+        is_known = sa.exists().where(_call.ref == _row.call_ref, _call.state != _row.result)
+        ended = (_row.list_id == list_id, _row.state == RowState.DONE, unsettled, is_known)
+        with self._database.write() as tx:
+            reopened = {"state": RowState.OPEN, "result": None, "ended_at": None}
+            tx.execute(sa.update(schema.call_list_row).where(*ended).values(**reopened))
+
+    def give_up(self, list_id: str) -> int:
+        """End all rows that are pending: who was called before, as that call ended; others as given up.
+
+        :return: how many.
+        """
+        last = sa.select(_call.outcome).where(_call.ref == _row.call_ref, _row.attempt > 1).scalar_subquery()
+        result = sa.func.coalesce(last, "given_up")
+        return self._end(_row.list_id == list_id, _row.state == RowState.PENDING, result=result)
+
+    def count_ended(self, list_id: str, since: datetime) -> int:
+        """Count the rows that ended at a time or later."""
+        query = sa.select(sa.func.count()).where(_row.list_id == list_id, _row.ended_at >= since)
+        with self._database.read() as tx:
+            return tx.scalar(query) or 0
+
+    def latest_results(self, list_id: str, since: datetime, count: int) -> list[str]:
+        """Give how the rows ended that ended last, the newest first.
+
+        :param since: only of those that ended at this time or later.
+        """
+        query = (
+            sa.select(_row.result)
+            .where(_row.list_id == list_id, _row.state == RowState.DONE, _row.ended_at >= since)
+            .order_by(_row.ended_at.desc(), _row.id.desc())
+            .limit(count)
+        )
+        with self._database.read() as tx:
+            return list(tx.scalars(query))
+
+    def count_results(self, list_id: str, result: str, since: datetime) -> int:
+        """Count the rows that ended in a way, at this time or later."""
+        ended = (_row.list_id == list_id, _row.state == RowState.DONE, _row.ended_at >= since, _row.result == result)
+        query = sa.select(sa.func.count()).select_from(schema.call_list_row).where(*ended)
+        with self._database.read() as tx:
+            return tx.scalar(query) or 0
+
+    def end_named(self, list_id: str, keys: Collection[str], result: str) -> int:
+        """End the pending rows that have one of these keys; or numbers, where rows have none.
+
+        :return: how many.
+        """
+        named = (_row.list_id == list_id, _row.state == RowState.PENDING, _row.key_hash.in_(map(hash_key, keys)))
+        return self._end(*named, result=result)
+
+    def end_others(self, list_id: str, keys: Iterable[Collection[str]], result: str) -> int:
+        """End the pending rows whose key is not among these; or number, where rows have none.
+
+        :param keys: in batches.
+        :return: how many.
+        """
+        pending = (_row.list_id == list_id, _row.state == RowState.PENDING)
+        look = secrets.token_hex(8)
+        for batch in keys:
+            with self._database.write() as tx:
+                named = _row.key_hash.in_(map(hash_key, batch))
+                tx.execute(sa.update(schema.call_list_row).where(*pending, named).values(seen_by=look))
+        return self._end(*pending, sa.func.coalesce(_row.seen_by, "") != look, result=result)
+
+    def _end(self, *where: sa.ColumnElement[bool], result: Any) -> int:
+        with self._database.write() as tx:
+            ended = {"state": RowState.DONE, "result": result, "ended_at": time_of(tx)}
+            return int(tx.execute(sa.update(schema.call_list_row).where(*where).values(**ended)).rowcount)
+
+    @staticmethod
+    def _pending(list_id: str) -> sa.Select[Any]:
+        columns = (_row.position, _row.key, _row.to_number, _row.fields, _row.metadata, _row.attempt, _row.call_ref)
+        mine = (_row.list_id == list_id, _row.state == RowState.PENDING)
+        return sa.select(_row.id, _row.reading, *columns).where(*mine)
+
+    @staticmethod
+    def _calls_of(list_id: str, *columns: Any) -> sa.Select[Any]:
+        """Select from the calls of the rows that are open."""
+        query = sa.select(*columns).join_from(schema.call_list_row, schema.call, _call.ref == _row.call_ref)
+        return query.where(_row.list_id == list_id, _row.state == RowState.OPEN)
+
+    def _update(self, row: ListRow, **values: Any) -> None:
+        """Note what became of a row, unless the list was read again meanwhile: then it may be another person's."""
+        ours = (_row.id == row.id, _row.reading == row.reading)
+        with self._database.write() as tx:
+            tx.execute(sa.update(schema.call_list_row).where(*ours).values(**values))
+
+
+def open_rows(tx: sa.Connection, refs: Mapping[int, str]) -> None:
+    """Note that rows are being called, in the transaction that claims their calls.
+
+    :param refs: of the calls, by row.
+    """
+    if refs:
+        update = sa.update(schema.call_list_row).where(_row.id == sa.bindparam("row"))
+        update = update.values(state=RowState.OPEN, call_ref=sa.bindparam("its_ref"))
+        tx.execute(update, [{"row": row_id, "its_ref": ref} for row_id, ref in sorted(refs.items())])
+
+
+def make_due(tx: sa.Connection, rows: Sequence[ListRow], due_at: datetime) -> None:
+    """Let rows be due again whose calls were not sent, unless the list was read again meanwhile."""
+    if rows:
+        ours = (_row.id == sa.bindparam("row"), _row.reading == sa.bindparam("read"))
+        update = sa.update(schema.call_list_row).where(*ours).values(state=RowState.PENDING, due_at=due_at)
+        tx.execute(update, [{"row": row.id, "read": row.reading} for row in sorted(rows, key=lambda row: row.id)])
+
+
+def refuse_row(tx: sa.Connection, new: NewCall, refused: Refused) -> None:
+    """Note that the guard does not let the call of a row be dialled, where it is one of a list."""
+    if new.list_row is None:
+        return
+    now = time_of(tx)
+    if refused.state == CallState.WAITING:
+        values = {"state": RowState.PENDING, "due_at": refused.refusal.until or now}
+    else:
+        values = {"state": RowState.DONE, "result": refused.state, "ended_at": now}
+    update = sa.update(schema.call_list_row).where(_row.id == new.list_row)
+    tx.execute(update.values(**values, call_ref=refused.ref))

@@ -1,0 +1,31 @@
+"""Notifying the listeners of a PostgreSQL store of new completions."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+
+import sqlalchemy as sa
+
+CHANNEL = "voiceinfra_completion"
+"""On which PostgreSQL tells what has arrived: the ``call_id`` of each, line by line."""
+_PAYLOAD = 7_000
+_NOTIFY = sa.text("SELECT pg_notify(:channel, :payload)")
+
+
+def notify(tx: sa.Connection, call_ids: Collection[str]) -> None:
+    """Tell all listeners of new completions, once the transaction is committed."""
+    if tx.dialect.name == "postgresql" and call_ids:
+        tx.execute(_NOTIFY, [{"channel": CHANNEL, "payload": payload} for payload in _payloads(call_ids)])
+
+
+def _payloads(call_ids: Collection[str]) -> Iterator[str]:
+    lines: list[str] = []
+    size = 0
+    for call_id in call_ids:
+        length = len(call_id.encode()) + 1
+        if size + length > _PAYLOAD:
+            yield "\n".join(lines)
+            lines, size = [], 0
+        lines.append(call_id)
+        size += length
+    yield "\n".join(lines)

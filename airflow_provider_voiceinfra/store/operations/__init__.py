@@ -1,0 +1,1 @@
+"""What operators do with a call store: retention, renamed connections and hosts."""

@@ -1,0 +1,1 @@
+"""Finding and paging calls, for people."""

@@ -1,0 +1,236 @@
+"""Pages of calls, newest first, which take as long in a store of a million calls as in a small one.
+
+A page is found from its edge, by an index. Where no index knows what is looked for, so many of the newest calls are
+looked through; the page then says how far, and can be continued.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+import sqlalchemy as sa
+
+from airflow_provider_voiceinfra.store import schema
+from airflow_provider_voiceinfra.store.engine import Database
+from airflow_provider_voiceinfra.store.models import CallState
+from airflow_provider_voiceinfra.store.reads.call_filter import CallFilter, Condition, Way, find_way
+
+PAGE = 50
+WINDOW = 10_000
+"""So many calls are looked through for a page at most."""
+
+_call = schema.call.c
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_SHOWN = tuple(
+    _call[name]
+    for name in (
+        "id",
+        "ref",
+        "state",
+        "outcome",
+        "dag_id",
+        "run_id",
+        "task_id",
+        "map_index",
+        "list_id",
+        "attempt",
+        "to_number",
+        "claimed_at",
+        "completed_at",
+        "rule",
+    )
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """Between two calls: where a page ends, and the next one begins."""
+
+    claimed_at: datetime
+    id: int
+
+    def __str__(self) -> str:
+        return f"{(self.claimed_at - _EPOCH) // timedelta(microseconds=1)}-{self.id}"
+
+    @classmethod
+    def parse(cls, text: str) -> Edge | None:
+        """Read it back from an address; None where it is none."""
+        match = re.fullmatch(r"(\d{1,17})-(\d{1,18})", text, re.ASCII)
+        return match and cls(_EPOCH + timedelta(microseconds=int(match[1])), int(match[2]))
+
+    def beyond(self, way: Way, *, back: bool) -> Condition:
+        """Say in SQL what is older, or newer."""
+        by_id = _call.id < self.id if back else _call.id > self.id
+        if way.by_id:
+            return by_id
+        # The first of them is for the index.
+        first = _call.claimed_at <= self.claimed_at if back else _call.claimed_at >= self.claimed_at
+        return sa.and_(first, sa.or_(_call.claimed_at != self.claimed_at, by_id))
+
+
+@dataclass(frozen=True, slots=True)
+class CallRow:
+    """A call as a list shows it."""
+
+    id: int
+    ref: str
+    state: CallState
+    outcome: str | None
+    dag_id: str | None
+    run_id: str | None
+    task_id: str | None
+    map_index: int
+    list_id: str | None
+    attempt: int
+    to_number: str = field(repr=False)
+    claimed_at: datetime
+    completed_at: datetime | None
+    rule: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """A body that webhooks have brought for a call.
+
+    :param first: False for one that says something else than the first: it is kept, and never acted upon.
+    :param redeliveries: how often it came again.
+    """
+
+    received_at: datetime
+    first: bool
+    redeliveries: int
+    last_redelivered_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class CallPage:
+    """A page of calls, the newest first.
+
+    :param newer: the edge to what is newer; None where nothing is.
+    :param older: the edge to what is older; None where nothing is.
+    :param looked_to: how far back calls were looked through, where that was not far enough to fill the page.
+    """
+
+    rows: list[CallRow]
+    newer: Edge | None
+    older: Edge | None
+    looked_to: datetime | None = None
+
+
+class CallPages:
+    """Reads pages of calls.
+
+    :param database: the store's database.
+    :param environment: the calls of others are not seen.
+    """
+
+    def __init__(self, database: Database, environment: str) -> None:
+        self._database = database
+        self._environment = environment
+
+    def older(
+        self, wanted: CallFilter, dag_ids: Collection[str] | None = None, *, than: Edge | None = None
+    ) -> CallPage:
+        """Read a page from its newer edge on.
+
+        :param dag_ids: only calls of these DAGs; None for all calls, also of no DAG.
+        :param than: the edge; by default the newest call of all is the page's first.
+        """
+        return self._page(wanted, dag_ids, than, back=True)
+
+    def newer(
+        self, wanted: CallFilter, dag_ids: Collection[str] | None = None, *, than: Edge | None = None
+    ) -> CallPage:
+        """Read a page from its older edge on.
+
+        :param than: the edge; by default the oldest call of all is the page's last.
+        """
+        return self._page(wanted, dag_ids, than, back=False)
+
+    def dag_ids(self) -> list[str]:
+        """List the DAGs that have called somebody, from one to the next in their index."""
+        mine = _call.environment == self._environment
+        first = sa.select(sa.func.min(_call.dag_id).label("dag_id")).where(mine).cte("dags", recursive=True)
+        following = (
+            sa.select(sa.func.min(_call.dag_id)).where(mine, _call.dag_id > first.c.dag_id).correlate(first)
+        ).scalar_subquery()
+        dags = first.union_all(sa.select(following).where(first.c.dag_id.is_not(None)))
+        with self._database.read() as tx:
+            return list(tx.scalars(sa.select(dags.c.dag_id).where(dags.c.dag_id.is_not(None))))
+
+    def deliveries(self, call_id: str) -> list[Delivered]:
+        """List what webhooks have brought for a call that was placed here, in the order of arrival."""
+        columns = schema.completion.c
+        same = _call.call_id == columns.call_id
+        ours = sa.exists().where(same, _call.environment == self._environment)
+        others = sa.exists().where(same, _call.environment != self._environment)
+        query = sa.select(columns.received_at, columns.first, columns.redeliveries, columns.last_redelivered_at)
+        with self._database.read() as tx:
+            rows = tx.execute(query.where(columns.call_id == call_id, ours, ~others).order_by(columns.id))
+            return [Delivered(*row) for row in rows]
+
+    def ref_of_task(self, dag_id: str, runs: Collection[str], task_id: str, map_index: int) -> str | None:
+        """Find the newest call that a task has asked for.
+
+        :param runs: names of its run, as ``run`` or ``run_id``.
+        """
+        of_task = (_call.dag_id == dag_id, _call.run.in_(runs), _call.task_id == task_id)
+        query = sa.select(_call.ref).where(*of_task, _call.map_index == map_index)
+        query = query.where(_call.environment == self._environment)
+        with self._database.read() as tx:
+            ref: str | None = tx.scalar(query.order_by(_call.id.desc()).limit(1))
+        return ref
+
+    def _page(self, wanted: CallFilter, dag_ids: Collection[str] | None, edge: Edge | None, *, back: bool) -> CallPage:
+        with self._database.read() as tx:
+            way = find_way(tx, self._environment, wanted, dag_ids)
+            times = wanted.times() + ([] if edge is None else [edge.beyond(way, back=back)])
+            found = [key for among in way.among for key in _walk(tx, way, (*among, *times), back=back)]
+            found.sort(key=_place(way), reverse=back)
+            keys, end = found[:PAGE], None
+            if len(found) <= PAGE and way.in_order:
+                end = _end_of_window(tx, way, times, back=back)
+            rows = _read(tx, keys)
+        rows.sort(key=_place(way), reverse=True)
+        far = keys[-1] if len(found) > PAGE else end
+        near = edge and (keys[0] if keys else edge)
+        looked_to = end.claimed_at if end else None
+        return CallPage(rows, near, far, looked_to) if back else CallPage(rows, far, near, looked_to)
+
+
+def _place(way: Way) -> Callable[[Edge | CallRow], tuple[datetime, int] | int]:
+    """Give what calls are sorted by."""
+    return (lambda each: each.id) if way.by_id else lambda each: (each.claimed_at, each.id)
+
+
+def _walk(tx: sa.Connection, way: Way, among: tuple[Condition, ...], *, back: bool) -> Iterator[Edge]:
+    """Find the calls of a page, and one more, walking along an index. What is outside the window is not looked at."""
+    fits = sa.and_(sa.true(), *way.rest).label("fits")
+    window = _window(way, among, back=back).add_columns(fits).limit(WINDOW).subquery()
+    # In the window's order, which sorting would have to read to its end.
+    query = sa.select(window.c.claimed_at, window.c.id).where(window.c.fits).limit(PAGE + 1)
+    return (Edge(*row) for row in tx.execute(query).all())
+
+
+def _window(way: Way, among: tuple[Condition, ...], *, back: bool) -> sa.Select[tuple[datetime, int]]:
+    columns = (_call.id,) if way.by_id else (_call.claimed_at, _call.id)
+    order = [column.desc() if back else column.asc() for column in columns]
+    return sa.select(_call.claimed_at, _call.id).where(*among).order_by(*order)
+
+
+def _end_of_window(tx: sa.Connection, way: Way, times: list[Condition], *, back: bool) -> Edge | None:
+    """Tell where the window ends, where it ends before the calls do."""
+    if len(way.among) != 1:
+        # Of several, each gives a whole page.
+        return None
+    window = _window(way, (*way.among[0], *times), back=back)
+    row = tx.execute(window.offset(WINDOW - 1).limit(1)).first()
+    return None if row is None else Edge(row.claimed_at, row.id)
+
+
+def _read(tx: sa.Connection, keys: list[Edge]) -> list[CallRow]:
+    query = sa.select(*_SHOWN).where(_call.id.in_([key.id for key in keys]))
+    return [CallRow(**row | {"state": CallState(row["state"])}) for row in map(dict, tx.execute(query).mappings())]

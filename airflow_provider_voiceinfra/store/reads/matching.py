@@ -1,0 +1,67 @@
+"""Which completions may be of which calls, where no ``call_id`` tells."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+
+from airflow_provider_voiceinfra.store import schema
+from airflow_provider_voiceinfra.store.completion_body import stored_completion
+from airflow_provider_voiceinfra.store.models import CallState, Completion, Party
+
+TOLERANCE = timedelta(seconds=60)
+"""By how much VoiceInfra's clock may be behind ours."""
+
+_call, _completion = schema.call.c, schema.completion.c
+
+PARTY = tuple(_call[name] for name in ("webhook_conn_id", "agent_id", "from_number", "to_number"))
+IS_OPEN = _call.state.in_([sa.literal_column(f"'{state}'") for state in (CallState.CLAIMED, CallState.UNKNOWN)])
+"""Calls whose ``call_id`` is not known yet, as the index of their numbers has them."""
+_OPEN_CALLS = (
+    sa.select(*PARTY, _call.claimed_at, _call.deadline, _call.environment, _completion.id.label("completion"))
+    .add_columns(*(_completion[name] for name in ("call_id", "outcome", "received_at", "body")))
+    .join_from(
+        schema.completion,
+        schema.call,
+        sa.and_(_call.to_number == _completion.to_number, _call.webhook_conn_id == _completion.webhook_conn_id),
+    )
+    .where(_completion.id.in_(sa.bindparam("ids", expanding=True)), IS_OPEN)
+)
+
+
+class Unmatched:
+    """A completion that no call has.
+
+    :param row: of the completion.
+    """
+
+    def __init__(self, row: Any, said: Completion) -> None:
+        self.row = row
+        self.party = Party(row.webhook_conn_id, said.agent_id or "", said.from_number or "", said.to_number or "")
+        self.start: datetime = said.start_time or row.received_at
+
+
+def fits(call: Any, completion: Unmatched) -> bool:
+    """Tell whether a completion may be this call's, by its time."""
+    claimed_at: datetime = call.claimed_at
+    return bool(claimed_at - TOLERANCE <= completion.start <= call.deadline)
+
+
+def undecided(tx: sa.Connection, completion_ids: Collection[int], *, besides: str | None = None) -> set[int]:
+    """Find those among completions of nobody's calls that may turn out to be of a call.
+
+    That one is being placed, or nobody knows what became of it.
+
+    :param besides: the calls of this environment do not count.
+    """
+    found: set[int] = set()
+    if not completion_ids:
+        return found
+    for row in tx.execute(_OPEN_CALLS, {"ids": list(completion_ids)}):
+        unmatched = Unmatched(row, stored_completion(row.body, row.call_id, row.outcome))
+        if row.environment != besides and unmatched.party == Party.of(row) and fits(row, unmatched):
+            found.add(row.completion)
+    return found

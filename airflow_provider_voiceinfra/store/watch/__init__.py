@@ -1,0 +1,1 @@
+"""Waiting for commits: one watcher in each process serves all waits."""

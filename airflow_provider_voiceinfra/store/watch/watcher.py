@@ -1,0 +1,132 @@
+"""Waiting for calls: one watcher in each process serves all waits."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Collection
+from typing import ClassVar
+
+from airflow_provider_voiceinfra.store.call_store import CallStore
+from airflow_provider_voiceinfra.store.errors import StoreError
+from airflow_provider_voiceinfra.store.watch.subscribers import Waiters
+from airflow_provider_voiceinfra.store.watch.watch_loop import WatchLoop
+
+FULL_INTERVAL = 60.0
+"""Seconds between two checks of everything that is waited for, whatever the other checks found."""
+OVERLAP = 15.0
+"""Seconds of arrivals that are read again: on PostgreSQL a smaller id may become visible after a greater one."""
+# Ids before the newest one that may not be visible yet.
+_IN_FLIGHT = 1_000
+
+
+async def wait_for_completions(store: CallStore, call_ids: Collection[str]) -> dict[str, str]:
+    """Wait until all calls are completed. Costs no query of its own while it waits.
+
+    :param call_ids: of calls placed here or elsewhere.
+    :return: the outcome of each, by ``call_id``.
+    """
+    watcher = CallWatcher.shared(store)
+    return await watcher.wait(watcher.completions, call_ids)
+
+
+async def wait_until_settled(store: CallStore, ref: str) -> None:
+    """Wait until a call is neither being placed nor unknown any more.
+
+    :param ref: of a call placed here.
+    """
+    watcher = CallWatcher.shared(store)
+    await watcher.wait(watcher.settlements, [ref])
+
+
+async def wait_until_released(store: CallStore, hold_id: int) -> None:
+    """Wait until a hold is released."""
+    watcher = CallWatcher.shared(store)
+    await watcher.wait(watcher.releases, [str(hold_id)])
+
+
+class CallWatcher(WatchLoop):
+    """Wakes those who wait for calls, or for a hold to be released."""
+
+    spacing: ClassVar[float] = 0.02
+
+    def __init__(self, store: CallStore) -> None:
+        super().__init__(store)
+        self.completions = Waiters()
+        self.settlements = Waiters()
+        self.releases = Waiters()
+        self._arrivals = Arrivals(store)
+        self._next_full_check = time.monotonic() + FULL_INTERVAL
+
+    async def wait(self, waiters: Waiters, names: Collection[str]) -> dict[str, str]:
+        """Wait for all of these.
+
+        :param waiters: the watcher's own, of what is waited for.
+        """
+        # A name that is given twice is waited for once, because each future that joins must leave.
+        futures = {name: waiters.join(name) for name in dict.fromkeys(names)}
+        try:
+            return {name: await future for name, future in futures.items()}
+        finally:
+            for name, future in futures.items():
+                waiters.leave(name, future)
+
+    def has_subscribers(self) -> bool:
+        """Tell whether anybody waits."""
+        return any((self.completions, self.settlements, self.releases))
+
+    def needs_polling(self) -> bool:
+        """Tell whether anybody waits for what PostgreSQL does not notify of."""
+        return any((self.settlements, self.releases))
+
+    async def check(self, noticed: Collection[str], *, scan: bool) -> None:
+        """Check, and wake those whose wait is over."""
+        try:
+            await self._check_completions(noticed, scan=scan)
+            if refs := self.settlements.to_check(everything=scan):
+                settled = await asyncio.to_thread(self.store.claims.settled, refs)
+                self.settlements.wake(dict.fromkeys(settled, "settled"))
+            if ids := self.releases.to_check(everything=scan):
+                released = await asyncio.to_thread(self.store.holds.released, list(map(int, ids)))
+                self.releases.wake(dict.fromkeys(map(str, released), "released"))
+        except StoreError:
+            self._next_full_check = 0.0
+            raise
+
+    async def _check_completions(self, noticed: Collection[str], *, scan: bool) -> None:
+        now = time.monotonic()
+        is_full = now >= self._next_full_check
+        call_ids = self.completions.to_check(everything=is_full) | self.completions.among(noticed)
+        if scan:
+            call_ids |= self.completions.among(await asyncio.to_thread(self._arrivals.read))
+        if call_ids:
+            self.completions.wake(await asyncio.to_thread(self.store.completions.outcomes, call_ids))
+        if is_full:
+            self._next_full_check = now + FULL_INTERVAL
+
+    def fail(self, error: Exception) -> None:
+        """End all waits with an error."""
+        for waiters in (self.completions, self.settlements, self.releases):
+            waiters.fail(error)
+
+
+class Arrivals:
+    """Reads which completions have arrived since it was asked last."""
+
+    def __init__(self, store: CallStore) -> None:
+        self._store = store
+        # One writer at a time: SQLite's ids become visible in their order.
+        self._overlap = 0.0 if store.database.is_sqlite else OVERLAP
+        self._read: deque[tuple[float, int]] = deque()
+
+    def read(self) -> list[str]:
+        """Give their ``call_id``; some may have been given before."""
+        completions, now = self._store.completions, time.monotonic()
+        if not self._read:
+            self._read.append((now, max(0, completions.newest() - _IN_FLIGHT)))
+        while len(self._read) > 1 and self._read[1][0] <= now - self._overlap:
+            self._read.popleft()
+        arrived = completions.arrived_since(self._read[0][1])
+        self._read.append((now, max(arrived[-1][0] if arrived else 0, self._read[-1][1])))
+        return [call_id for _, call_id in arrived]

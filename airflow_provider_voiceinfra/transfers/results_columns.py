@@ -1,0 +1,131 @@
+"""The columns of the results table: a row is an attempt at a call, or a row of a list that was set aside."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from enum import Enum
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from airflow_provider_voiceinfra.store.lists.list_pages import WatchedRow
+    from airflow_provider_voiceinfra.store.reads.attempts import Attempt
+
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+
+def _nothing(_: object) -> None:
+    return None
+
+
+class Kind(Enum):
+    """What a column holds; its type depends on the database."""
+
+    NAME = "a short text"
+    TEXT = "a text of any length"
+    NUMBER = "a whole number"
+    TIME = "a time, in UTC"
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column, and its value for an attempt and for a row of a list that was set aside."""
+
+    name: str
+    kind: Kind
+    of_attempt: Callable[[Attempt], Any] = _nothing
+    of_row: Callable[[WatchedRow], Any] = _nothing
+
+
+def is_name(text: object) -> bool:
+    """Tell whether every database takes a text as the name of a column or a table, without quotes."""
+    return isinstance(text, str) and _NAME.fullmatch(text) is not None
+
+
+def columns_for(metadata_columns: Collection[str], completion_fields: Collection[str]) -> tuple[Column, ...]:
+    """Give the columns: those of every attempt, then what was asked for.
+
+    :raises ValueError: if one cannot be a column, or there would be two of a name.
+    """
+    columns = (
+        *_COLUMNS,
+        *(_of_metadata(name) for name in metadata_columns),
+        *(Column(name, Kind.TEXT, _said(name)) for name in completion_fields),
+    )
+    seen = set()
+    for column in columns:
+        if not is_name(column.name):
+            raise ValueError(f"{column.name!r} cannot be a column: use letters, digits and _ only")
+        if column.name.lower() in seen:
+            raise ValueError(f"there would be two columns {column.name!r}: name yours otherwise, in its own query")
+        seen.add(column.name.lower())
+    return columns
+
+
+def _of_metadata(name: str) -> Column:
+    return Column(
+        name,
+        Kind.TEXT,
+        lambda attempt: _plain(attempt.call.metadata.get(name)),
+        lambda row: _plain(row.metadata.get(name)),
+    )
+
+
+def _said(name: str) -> Callable[[Attempt], Any]:
+    def value(attempt: Attempt) -> Any:
+        completion = attempt.call.completion
+        return None if completion is None else _plain(completion.field(name))
+
+    return value
+
+
+def _plain(value: Any) -> Any:
+    """Make a value that databases take: JSON where it has parts."""
+    if isinstance(value, dict | list):
+        value = json.dumps(value, ensure_ascii=False)
+    # Not every database can keep the character.
+    return value.replace("\0", "\N{REPLACEMENT CHARACTER}") if isinstance(value, str) else value
+
+
+def row_ref(row: WatchedRow) -> str:
+    """Name a row that was set aside: it has no call."""
+    return f"{row.list_id}/{row.position}"
+
+
+def _of_call(name: str, kind: Kind, path: str = "", of_row: Callable[[WatchedRow], Any] = _nothing) -> Column:
+    return Column(name, kind, attrgetter(f"call.{path or name}"), of_row)
+
+
+def _of_completion(name: str, kind: Kind) -> Column:
+    read = attrgetter(f"call.completion.{name}")
+    return Column(name, kind, lambda attempt: None if attempt.call.completion is None else read(attempt))
+
+
+_COLUMNS = (
+    _of_call("ref", Kind.NAME, of_row=row_ref),
+    Column("intent", Kind.NAME, attrgetter("intent"), row_ref),
+    _of_call("attempt", Kind.NUMBER, of_row=attrgetter("attempt")),
+    _of_call("seq", Kind.NUMBER, "id", of_row=lambda _: 0),
+    _of_call("state", Kind.NAME, "state.value", of_row=attrgetter("state.value")),
+    Column("reason", Kind.NAME, of_row=attrgetter("result")),
+    _of_completion("outcome", Kind.NAME),
+    _of_call("error_code", Kind.NAME),
+    _of_call("call_id", Kind.NAME),
+    _of_call("list_id", Kind.NAME, of_row=attrgetter("list_id")),
+    Column("row_position", Kind.NUMBER, of_row=attrgetter("position")),
+    Column("row_key", Kind.TEXT, of_row=lambda row: _plain(row.key)),
+    _of_call("dag_id", Kind.NAME, "source.dag_id"),
+    _of_call("run_id", Kind.NAME, "source.run_id"),
+    _of_call("task_id", Kind.NAME, "source.task_id"),
+    _of_call("map_index", Kind.NUMBER, "source.map_index"),
+    _of_call("agent_id", Kind.NAME),
+    _of_call("claimed_at", Kind.TIME),
+    _of_call("queued_at", Kind.TIME),
+    _of_call("completed_at", Kind.TIME),
+    _of_completion("start_time", Kind.TIME),
+    _of_completion("end_time", Kind.TIME),
+    _of_completion("duration_seconds", Kind.NUMBER),
+)
