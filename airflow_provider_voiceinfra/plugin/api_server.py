@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -15,7 +14,7 @@ from starlette.routing import Mount
 
 from airflow_provider_voiceinfra.config import call_store, receiver_settings
 from airflow_provider_voiceinfra.extra_fields import webhook_secrets
-from airflow_provider_voiceinfra.plugin.calls_page.app import count_calls, create_calls_page
+from airflow_provider_voiceinfra.plugin.calls_page.app import create_calls_page
 from airflow_provider_voiceinfra.store.call_store import CallStore
 from airflow_provider_voiceinfra.store.errors import StoreError
 from airflow_provider_voiceinfra.webhook.app import Receiver
@@ -38,11 +37,8 @@ def create_api_server_app() -> FastAPI:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         await run_in_threadpool(_prepare, store)
-        counting = asyncio.create_task(count_calls(store))
         async with receiver.running():
             yield
-        counting.cancel()
-        await asyncio.gather(counting, return_exceptions=True)
         store.close()
 
     pages = Mount("/calls", app=create_calls_page(call_store()))

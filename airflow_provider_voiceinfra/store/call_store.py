@@ -24,12 +24,11 @@ from airflow_provider_voiceinfra.store.inbox.rejected_webhooks import Refusals
 from airflow_provider_voiceinfra.store.lists.call_lists import CallLists
 from airflow_provider_voiceinfra.store.lists.list_pages import ListPages
 from airflow_provider_voiceinfra.store.lists.list_rows import ListRows
-from airflow_provider_voiceinfra.store.operations.glance import Glance
+from airflow_provider_voiceinfra.store.operations.overview import Overview
 from airflow_provider_voiceinfra.store.operations.rename_connection import Connections
 from airflow_provider_voiceinfra.store.operations.rename_host import Hosts
 from airflow_provider_voiceinfra.store.operations.retention import Retention
 from airflow_provider_voiceinfra.store.reads.attempts import Attempts
-from airflow_provider_voiceinfra.store.reads.call_hours import CallHours
 from airflow_provider_voiceinfra.store.reads.call_pages import CallPages
 from airflow_provider_voiceinfra.store.reads.call_reader import Calls
 
@@ -63,8 +62,7 @@ class CallStore:
         self.lists = CallLists(self.database, environment)
         self.pages = CallPages(self.database, environment)
         self.list_pages = ListPages(self.database, environment)
-        self.hours = CallHours(self.database)
-        self.glance = Glance(self.database, environment)
+        self.overview = Overview(self.database, environment)
         self.list_rows = ListRows(self.database)
         self.calls = Calls(self.database, environment, extracted_field)
         self.attempts = Attempts(self.database, environment, self.calls)

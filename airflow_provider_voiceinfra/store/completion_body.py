@@ -46,6 +46,16 @@ def outcome_of(payload: dict[str, Any]) -> str:
     return str(outcome) if _is_word(outcome, 64) else UNREADABLE
 
 
+def start_time_of(payload: dict[str, Any]) -> datetime | None:
+    """Read when the conversation began; None where that is not a time."""
+    return _time(payload.get("start_time"))
+
+
+def duration_of(payload: dict[str, Any]) -> int | None:
+    """Read how many seconds the conversation lasted; None where that is not a duration."""
+    return _seconds(payload.get("duration_seconds"))
+
+
 def parse_completion(body: bytes, *, extracted_field: str = "") -> Completion:
     """Understand a webhook's body, as documented by VoiceInfra; unknown fields stay in ``payload``.
 
@@ -77,8 +87,8 @@ def _completion(payload: dict[str, Any], call_id: str, outcome: str, extracted_f
     return Completion(
         call_id=call_id,
         outcome=outcome,
-        duration_seconds=_seconds(payload.get("duration_seconds")),
-        start_time=_time(payload.get("start_time")),
+        duration_seconds=duration_of(payload),
+        start_time=start_time_of(payload),
         end_time=_time(payload.get("end_time")),
         agent_id=text_of(payload, "agent_id"),
         from_number=text_of(payload, "from_number"),

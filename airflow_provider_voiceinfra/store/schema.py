@@ -115,6 +115,9 @@ call = sa.Table(
     sa.Column("completion_id", BigId, sa.ForeignKey("voiceinfra_completion.id")),
     sa.Column("outcome", sa.String(64)),
     sa.Column("completed_at", UtcDateTime),
+    # The hour in which the conversation began, and how long it lasted: what the overview adds up.
+    sa.Column("start_hour", UtcDateTime),
+    sa.Column("duration_seconds", sa.Integer),
     # The rule of the guard that refuses it, or lets it wait; until when, or for which hold.
     sa.Column("rule", sa.String(32)),
     sa.Column("wait_until", UtcDateTime),
@@ -171,6 +174,17 @@ call = sa.Table(
         sqlite_where=sa.text("list_id IS NOT NULL"),
         postgresql_where=sa.text("list_id IS NOT NULL"),
     ),
+    # Holds all that the overview reads, in the order in which it adds it up.
+    sa.Index(
+        "ix_voiceinfra_call_overview",
+        "environment",
+        "start_hour",
+        "outcome",
+        "dag_id",
+        "duration_seconds",
+        sqlite_where=sa.text("start_hour IS NOT NULL"),
+        postgresql_where=sa.text("start_hour IS NOT NULL"),
+    ),
     sa.Index(
         "ix_voiceinfra_call_waiting",
         "environment",
@@ -220,6 +234,9 @@ completion = sa.Table(
     sa.Column("first", sa.Boolean, nullable=False),
     sa.Column("received_at", UtcDateTime, nullable=False),
     sa.Column("outcome", sa.String(64), nullable=False),
+    # As the webhook says, where it does.
+    sa.Column("start_time", UtcDateTime),
+    sa.Column("duration_seconds", sa.Integer),
     # Where the person asked not to be called again: how her number is to be kept, as a number or as a hash.
     sa.Column("opt_out", sa.String(8)),
     # Who called whom, as the webhook says; all else that was said is in the body.
@@ -398,34 +415,6 @@ call_list_row = sa.Table(
     sa.Index(None, "list_id", "ended_at"),
 )
 
-call_hour = sa.Table(
-    "voiceinfra_call_hour",
-    metadata,
-    # How the calls of an hour ended: what a glance at a year of calls reads instead of them.
-    sa.Column("environment", sa.String(64), primary_key=True),
-    sa.Column("hour", UtcDateTime, primary_key=True),
-    # Empty for calls of no DAG.
-    sa.Column("dag_id", sa.String(250), primary_key=True),
-    sa.Column("outcome", sa.String(64), primary_key=True),
-    sa.Column("calls", sa.Integer, nullable=False),
-    sa.Column("talk_seconds", sa.BigInteger, nullable=False),
-)
-
-counted = sa.Table(
-    "voiceinfra_counted",
-    metadata,
-    # Up to which completion the hours are counted; one row, which whoever counts holds.
-    sa.Column("id", sa.Integer, primary_key=True, autoincrement=False),
-    sa.Column("completion", BigId, nullable=False),
-)
-
-unmatched = sa.Table(
-    "voiceinfra_unmatched",
-    metadata,
-    # Completions that were counted when no call had them yet.
-    sa.Column("completion", BigId, primary_key=True, autoincrement=False),
-)
-
 wait = sa.Table(
     "voiceinfra_wait",
     metadata,
@@ -457,6 +446,12 @@ completed_call = sa.Table(
         "id",
         sqlite_where=sa.text("place IS NULL"),
         postgresql_where=sa.text("place IS NULL"),
+    ),
+    sa.Index(
+        "ix_voiceinfra_completed_call_completion",
+        "completion",
+        sqlite_where=sa.text("completion IS NOT NULL"),
+        postgresql_where=sa.text("completion IS NOT NULL"),
     ),
     sa.Index(
         "uq_voiceinfra_completed_call_place",

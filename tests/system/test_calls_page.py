@@ -202,7 +202,7 @@ def test_markup_and_script_in_what_was_said_do_nothing(visit, place, complete, u
         extracted_data={EVIL: EVIL, "items": [EVIL]},
         recording_url=url,
     )
-    for path in (f"/{ref}", f"/?dag={place.dag_id}", "/glance"):
+    for path in (f"/{ref}", f"/?dag={place.dag_id}", "/overview"):
         page = visit(path=path)
         page.wait_for_load_state("networkidle")
         assert page.evaluate("window.pwned") is None
@@ -276,12 +276,12 @@ def brightness(page):
 def test_it_is_dark_where_the_reader_or_airflow_is(visit, place, complete):
     ref, call_id = place("+13105550901")
     complete(call_id, "+13105550901", transcript=TALK, summary="Moved.")
-    assert brightness(visit(path="/glance", color_scheme="light")) > 200
-    page = visit(path="/glance", color_scheme="dark")
+    assert brightness(visit(path="/overview", color_scheme="light")) > 200
+    page = visit(path="/overview", color_scheme="dark")
     assert brightness(page) < 60
     page.wait_for_timeout(300)
-    keep_screenshot(page, "glance_dark")
-    page.goto(re.sub("/glance", f"/{ref}", page.url))
+    keep_screenshot(page, "overview_dark")
+    page.goto(re.sub("/overview", f"/{ref}", page.url))
     keep_screenshot(page, "call_dark")
     page.evaluate("localStorage.setItem('theme', 'light')")
     page.reload()
@@ -294,7 +294,7 @@ def test_a_phone_shows_it_without_scrolling_sideways(visit, place, complete):
     for name, path in {
         "list": "/",
         "lists": "/lists",
-        "glance": "/glance",
+        "overview": "/overview",
         "holds": "/holds",
         "call": f"/{ref}",
     }.items():
@@ -303,17 +303,17 @@ def test_a_phone_shows_it_without_scrolling_sideways(visit, place, complete):
         keep_screenshot(page, f"phone_{name}")
 
 
-def test_a_glance_shows_pictures_and_the_same_as_tables(visit, place, complete):
+def test_the_overview_shows_charts_and_the_same_as_tables(visit, place, complete):
     _, call_id = place("+13105551101")
     complete(call_id, "+13105551101")
-    page = visit(path="/glance", viewport={"width": 1280, "height": 860})
+    page = visit(path="/overview", viewport={"width": 1280, "height": 860})
     expect(page.locator("canvas")).to_have_count(3)
     assert page.evaluate("document.querySelector('canvas').toDataURL().length") > 2_000
     for canvas in page.locator("canvas").all():
         assert page.locator(f"#{canvas.get_attribute('aria-labelledby')}").inner_text()
     page.locator("summary").first.click()
     expect(page.locator("#outcomes-table")).to_contain_text("answered")
-    keep_screenshot(page, "glance")
+    keep_screenshot(page, "overview")
 
 
 def test_task_instances_lead_to_their_calls(airflow, sandbox, visit, call_store):

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 
 from fastapi import Depends, FastAPI
 from fastapi.exceptions import RequestValidationError
-from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
@@ -15,7 +13,7 @@ from starlette.responses import HTMLResponse, Response
 from starlette.staticfiles import StaticFiles
 
 from airflow_provider_voiceinfra.plugin import paths
-from airflow_provider_voiceinfra.plugin.calls_page import acts, calls, glance, lists
+from airflow_provider_voiceinfra.plugin.calls_page import acts, calls, lists, overview
 from airflow_provider_voiceinfra.plugin.calls_page.rendering import STATIC, templates
 from airflow_provider_voiceinfra.plugin.calls_page.shield import Shield
 from airflow_provider_voiceinfra.plugin.calls_page.visitor import get_visitor
@@ -23,10 +21,6 @@ from airflow_provider_voiceinfra.store.call_store import CallStore
 from airflow_provider_voiceinfra.store.errors import StoreError
 
 log = logging.getLogger(__name__)
-
-_COUNT_INTERVAL = 15.0
-_BREATH = 0.2
-"""Seconds between two counts while there is more to be counted: the receiver is in this process too."""
 
 
 def create_calls_page(store: CallStore) -> FastAPI:
@@ -49,20 +43,9 @@ def create_calls_page(store: CallStore) -> FastAPI:
     app.state.store = store
     # Before the routes that take any name.
     app.mount("/static", _Static(directory=STATIC), name="static")
-    for module in (glance, lists, acts, calls):
+    for module in (overview, lists, acts, calls):
         app.include_router(module.router)
     return app
-
-
-async def count_calls(store: CallStore) -> None:
-    """Count how calls ended, behind those who write, until cancelled."""
-    while True:
-        more = False
-        try:
-            more = await run_in_threadpool(store.hours.count)
-        except StoreError as error:
-            log.debug("Calls are not counted: %s", error)
-        await asyncio.sleep(_BREATH if more else _COUNT_INTERVAL)
 
 
 class _Static(StaticFiles):

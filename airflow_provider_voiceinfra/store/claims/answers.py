@@ -19,7 +19,9 @@ from airflow_provider_voiceinfra.store.reads.disputes import add_dispute, known_
 
 log = logging.getLogger(__name__)
 
-UNSETTLED: dict[str, Any] = {"completion_id": None, "outcome": None, "completed_at": None}
+UNSETTLED: dict[str, Any] = dict.fromkeys(
+    ("completion_id", "outcome", "completed_at", "start_hour", "duration_seconds")
+)
 """What a call has no more when its completion turns out to be another call's."""
 
 _call = schema.call.c

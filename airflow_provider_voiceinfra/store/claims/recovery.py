@@ -8,6 +8,7 @@ the other and nothing else: the same agent and numbers, a start between the clai
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
@@ -24,6 +25,8 @@ from airflow_provider_voiceinfra.store.models import CallState, Party
 from airflow_provider_voiceinfra.store.reads.disputes import is_disputed
 from airflow_provider_voiceinfra.store.reads.matching import IS_OPEN, PARTY, TOLERANCE, Unmatched, fits
 
+_LATE = timedelta(days=2)
+"""By how much a webhook's arrival and the start that it names may differ, for the start to be believed."""
 _OPEN = (CallState.CLAIMED, CallState.UNKNOWN)
 _OPEN_PARTIES = (
     sa.select(*PARTY).distinct().where(IS_OPEN, schema.call.c.to_number.in_(sa.bindparam("numbers", expanding=True)))
@@ -38,6 +41,8 @@ _COMPLETE = (
         completion_id=sa.bindparam("its_completion"),
         outcome=sa.bindparam("its_outcome"),
         completed_at=sa.bindparam("at"),
+        start_hour=sa.bindparam("its_hour"),
+        duration_seconds=sa.bindparam("its_duration"),
     )
 )
 _NUMBER = sa.select(schema.call.c.to_number).where(schema.call.c.id == sa.bindparam("row"))
@@ -182,4 +187,14 @@ def _completed(row_id: int, completion: Any) -> dict[str, Any]:
         "its_completion": completion.id,
         "its_outcome": completion.outcome,
         "at": completion.received_at,
+        "its_hour": _start_hour(completion),
+        "its_duration": completion.duration_seconds,
     }
+
+
+def _start_hour(completion: Any) -> datetime:
+    """Give the hour in which a conversation began; that of the webhook's arrival where its start is impossible."""
+    arrived: datetime = completion.received_at
+    start: datetime = completion.start_time or arrived
+    plausible = arrived - _LATE < start < arrived + _LATE
+    return (start if plausible else arrived).replace(minute=0, second=0, microsecond=0)

@@ -30,6 +30,8 @@ _OF_CALLS = (
         _completion.digest,
         _completion.first,
         _completion.received_at,
+        _completion.start_time,
+        _completion.duration_seconds,
         _completion.opt_out,
         *(_completion[name].label(f"said_{name}") for name in ("to_number", "from_number", "agent_id")),
         _call.id.label("row_id"),

@@ -25,6 +25,8 @@ from airflow_provider_voiceinfra.store.reads.matching import undecided
 
 _PAGE = 500
 _AT_ONCE = 2_000
+MAX_FOREIGN = 1_000
+"""The newest completions of no call here that are counted."""
 _columns, _call, _completion = schema.completed_call.c, schema.call.c, schema.completion.c
 _NEW = sa.select(_columns.id, _columns.completion).where(_columns.place.is_(None)).order_by(_columns.id)
 _LAST = sa.select(_columns.place).where(_columns.place.is_not(None)).order_by(_columns.place.desc()).limit(1)
@@ -184,3 +186,12 @@ def add_foreign(tx: sa.Connection, call_ids: Collection[str]) -> None:
     """Add those among new completions that are of no call here, as far as is known."""
     if call_ids:
         tx.execute(_ADD_FOREIGN, {"call_ids": list(call_ids), "at": time_of(tx)})
+
+
+def count_foreign(tx: sa.Connection) -> int:
+    """Count the newest completions that are of no call of any environment, and will not turn out to be of one."""
+    newest = sa.select(_columns.completion).where(_columns.completion.is_not(None))
+    newest = newest.order_by(_columns.completion.desc()).limit(MAX_FOREIGN)
+    foreign = sa.select(_completion.id).where(_completion.id.in_(newest), _completion.first, ~_IS_OF_CALL)
+    ids = tx.scalars(foreign).all()
+    return len(ids) - len(undecided(tx, ids))

@@ -104,6 +104,8 @@ class Bodies:
                 "first": not known,
                 "received_at": of_host(self._tx, delivery.received_at),
                 "outcome": delivery.outcome,
+                "start_time": delivery.start_time,
+                "duration_seconds": delivery.duration_seconds,
                 "agent_id": delivery.party.agent_id[:255] if delivery.party else "",
                 "from_number": delivery.party.from_number[:64] if delivery.party else "",
                 "to_number": delivery.party.to_number[:64] if delivery.party else "",

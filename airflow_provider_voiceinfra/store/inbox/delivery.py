@@ -10,8 +10,10 @@ from typing import Any
 
 from airflow_provider_voiceinfra.store.completion_body import (
     NotUnderstoodError,
+    duration_of,
     outcome_of,
     read_payload,
+    start_time_of,
     stored_completion,
     text_of,
 )
@@ -26,6 +28,8 @@ class Delivery:
     :param body: the bytes as they were signed.
     :param headers: VoiceInfra's own, to be forwarded with it; names in lower case.
     :param call_id: of the call that it completes; empty where the body is not understood.
+    :param start_time: when the conversation began, where the body says so.
+    :param duration_seconds: how long it lasted, where the body says so.
     :param party: who called whom.
     :param reason: why the body is not understood, without its words; else empty.
     """
@@ -37,8 +41,10 @@ class Delivery:
     digest: bytes = field(repr=False)
     call_id: str
     outcome: str
-    party: Party | None = field(repr=False)
     reason: str
+    party: Party | None = field(default=None, repr=False)
+    start_time: datetime | None = None
+    duration_seconds: int | None = None
 
     @classmethod
     def read(
@@ -52,7 +58,7 @@ class Delivery:
             payload = read_payload(body)
         except NotUnderstoodError as error:
             digest = hashlib.sha256(body).digest()
-            return cls(webhook_conn_id, received_at, body, headers or {}, digest, "", "", None, str(error))
+            return cls(webhook_conn_id, received_at, body, headers or {}, digest, "", "", str(error))
         return cls._of(webhook_conn_id, received_at, body, headers or {}, payload["call_id"], payload)
 
     @classmethod
@@ -72,4 +78,16 @@ class Delivery:
     ) -> Delivery:
         named = (text_of(payload, name) or "" for name in ("agent_id", "from_number", "to_number"))
         digest, party = hashlib.sha256(body).digest(), Party(webhook_conn_id, *named)
-        return cls(webhook_conn_id, received_at, body, headers, digest, call_id, outcome_of(payload), party, "")
+        return cls(
+            webhook_conn_id,
+            received_at,
+            body,
+            headers,
+            digest,
+            call_id,
+            outcome=outcome_of(payload),
+            reason="",
+            party=party,
+            start_time=start_time_of(payload),
+            duration_seconds=duration_of(payload),
+        )

@@ -1,8 +1,8 @@
 """How long words and numbers are kept. What is needed to call nobody twice is kept for good.
 
-A purged call keeps its key, state, ``call_id``, outcome and times, and a hash of its number, which nobody can reverse
-without the store. Its numbers, request, metadata and completion's body are removed, and no body of it is stored again.
-Of a webhook in quarantine its digest stays, so that it is not stored again either.
+A purged call keeps its key, state, ``call_id``, outcome, times and duration, and a hash of its number, which nobody can
+reverse without the store. Its numbers, request, metadata and completion's body are removed, and no body of it is
+stored again. Of a webhook in quarantine its digest stays, so that it is not stored again either.
 Rows of call lists go altogether, unless they are to be called still or their call is going on.
 
 An environment removes what belongs to its own calls and lists. What belongs to no call, such as completions of calls

@@ -20,7 +20,8 @@ from urllib.parse import urlencode
 
 from airflow_provider_voiceinfra.store.call_store import CallStore
 from airflow_provider_voiceinfra.store.reads.call_filter import CallFilter
-from tests.benchmarks.calls_page.history import DORMANT, LIST_ID, count, fill
+from tests.benchmarks.calls_page.history import DORMANT, LIST_ID, fill
+from tests.benchmarks.calls_page.overview import MOST, measure
 from tests.benchmarks.findings import found
 from tests.postgres import find_binaries, running
 
@@ -34,24 +35,21 @@ def main() -> int:
     parser.add_argument("--requests", type=int, default=100, help="of each page (default: %(default)s)")
     parser.add_argument("--kind", choices=["sqlite", "postgresql"], help="only this kind of store")
     asked = parser.parse_args()
-    worst = 0.0
+    holds = True
     with _airflow():
         for kind, place in (("sqlite", _sqlite), ("postgresql", _postgresql)):
             if asked.kind in {None, kind}:
                 with place() as url:
-                    worst = max(worst, _measure(kind, CallStore(url), asked.calls, asked.requests))
-    print(f"The slowest of them: p95 {worst:.0f} ms, of {BAR_MS} that it may take.")
-    return 0 if worst <= BAR_MS else 1
+                    holds = _measure(kind, CallStore(url), asked.calls, asked.requests) and holds
+    return 0 if holds else 1
 
 
-def _measure(kind: str, store: CallStore, calls: int, requests: int) -> float:
+def _measure(kind: str, store: CallStore, calls: int, requests: int) -> bool:
     store.migrate()
     begun = time.monotonic()
     fill(store, calls)
-    print(f"\n{kind}: {calls:,} calls in {time.monotonic() - begun:.0f} s", end="", flush=True)
-    begun = time.monotonic()
-    count(store)
-    print(f", counted into their hours in {time.monotonic() - begun:.0f} s\n", flush=True)
+    print(f"\n{kind}: {calls:,} calls in {time.monotonic() - begun:.0f} s\n", flush=True)
+    is_quick = measure(kind, store, calls)
     print(f"| {'page':<44} | who  | p50 ms | p95 ms |\n|---|---|---|---|")
     worst, slowest = 0.0, ""
     client = _client(store)
@@ -61,8 +59,8 @@ def _measure(kind: str, store: CallStore, calls: int, requests: int) -> float:
         worst, slowest = max((worst, slowest), (p95, name))
         print(f"| {name:<44} | {who:<4} | {statistics.median(spent):6.1f} | {p95:6.1f} |", flush=True)
     what = f"the slowest page of {calls:,} calls, {kind}: {slowest}"
-    found(what, worst, "ms, p95", bar=f"≤ {BAR_MS} ms", holds=worst <= BAR_MS)
-    return worst
+    print(f"\nThe slowest page: {slowest}, p95 {worst:.0f} ms, of {BAR_MS} that it may take.", flush=True)
+    return found(what, worst, "ms, p95", bar=f"≤ {BAR_MS} ms", holds=worst <= BAR_MS) and is_quick
 
 
 def _request(client: Any, who: str, path: str) -> float:
@@ -112,8 +110,8 @@ def _pages(store: CallStore, calls: int) -> Iterator[tuple[str, str, str]]:
     yield "last eight digits", "most", f"/?{urlencode({'digits': seal('50000100')})}"
     yield "the live list", "all", "/rows"
     for period in ("day", "week", "month"):
-        yield f"glance, last {period}", "all", f"/glance?period={period}"
-    yield "glance, last month", "most", "/glance?period=month"
+        yield f"overview, last {period}", "all", f"/overview?period={period}"
+    yield "overview, last month", "most", "/overview?period=month"
     yield "a call", "all", f"/{ref}"
     yield "a list's progress, 20,000 rows", "all", f"/lists/{LIST_ID}"
     yield "holds", "all", "/holds"
@@ -138,7 +136,7 @@ def _client(store: CallStore) -> Any:
     from airflow_provider_voiceinfra.plugin.calls_page.app import create_calls_page
     from tests.integration.plugin.conftest import PerDag, rights
 
-    most = " ".join(f"dag_{number}" for number in range(19))
+    most = " ".join(MOST)
     manager = PerDag()
     manager.rights = {
         "all": rights("*", "*", "*"),

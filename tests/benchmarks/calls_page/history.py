@@ -12,8 +12,7 @@ import sqlalchemy as sa
 
 from airflow_provider_voiceinfra.store import schema
 from airflow_provider_voiceinfra.store.call_store import CallStore
-from airflow_provider_voiceinfra.store.reads import call_hours
-from airflow_provider_voiceinfra.store.reads.call_hours import CallHours
+from airflow_provider_voiceinfra.store.claims.answers import UNSETTLED
 from tests.benchmarks.guard.history import CONN_ID, _rows
 
 AT_ONCE = 10_000
@@ -43,25 +42,17 @@ def analyze(store: CallStore) -> None:
         tx.execute(sa.text("ANALYZE"))
 
 
-def count(store: CallStore) -> None:
-    """Count the past into its hours, as the API server does."""
-    clock = [0.0]
-    hours = CallHours(store.database, lambda: clock[0])
-    hours.count()
-    clock[0] = call_hours.SETTLED + 1
-    while hours.count():
-        pass
-
-
 def _told(row: dict[str, Any], number: int, calls: int) -> dict[str, Any]:
     row |= {"list_id": f"vl_{number // 20_000}" if number % 3 else None, "completion_id": None}
+    row |= {"start_hour": None, "duration_seconds": None}
     if number < calls // 10:
         row["dag_id"] = DORMANT
     if row["state"] == "completed":
         outcome = "busy" if number < RARE_CALLS else ("answered", "answered", "voicemail", "failed")[number % 4]
-        row |= {"outcome": outcome, "completion_id": number + 1}
+        hour = row["claimed_at"].replace(minute=0, second=0, microsecond=0)
+        row |= {"outcome": outcome, "completion_id": number + 1, "start_hour": hour, "duration_seconds": number % 300}
     if number % 50_000 == 7:
-        row |= {"state": "unknown", "outcome": None, "completed_at": None, "completion_id": None}
+        row |= UNSETTLED | {"state": "unknown"}
     return row
 
 

@@ -15,10 +15,11 @@ from airflow_provider_voiceinfra.store.call_store import CallStore
 CONN_ID = "voiceinfra_default"
 _AT_ONCE = 10_000
 _PEOPLE = 200_000
+DAYS = 90
 
 
 def fill(store: CallStore, calls: int, numbers: int, *, going_on: int = 500) -> None:
-    """Write the past: calls over the last 90 days, the newest of which are going on."""
+    """Write the past: calls over the last :data:`DAYS` days, the newest of which are going on."""
     for start in range(0, calls, _AT_ONCE):
         with store.database.write() as tx:
             tx.execute(schema.call.insert(), list(_rows(start, min(calls, start + _AT_ONCE), calls, going_on)))
@@ -30,7 +31,7 @@ def fill(store: CallStore, calls: int, numbers: int, *, going_on: int = 500) -> 
 def _rows(start: int, end: int, calls: int, going_on: int) -> Iterator[dict[str, Any]]:
     now = datetime.now(UTC)
     for number in range(start, end):
-        claimed_at = now - timedelta(days=90) * (1 - number / calls)
+        claimed_at = now - timedelta(days=DAYS) * (1 - number / calls)
         is_open = number >= calls - going_on
         key = secrets.token_hex(32)
         yield {

@@ -8,10 +8,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from airflow_provider_voiceinfra.store.call_store import CallStore
-from airflow_provider_voiceinfra.store.operations import glance
+from airflow_provider_voiceinfra.store.operations import overview
 from airflow_provider_voiceinfra.store.reads import call_pages
 from airflow_provider_voiceinfra.store.reads.call_filter import CallFilter
-from tests.benchmarks.calls_page.history import DORMANT, analyze, count, fill
+from tests.benchmarks.calls_page.history import DORMANT, fill
 from tests.integration.cost.steps import steps
 
 CALLS = 8_000
@@ -19,13 +19,11 @@ CALLS = 8_000
 
 @pytest.fixture(scope="module")
 def full(migrated_sqlite, tmp_path_factory):
-    """A store with many calls, counted into their hours."""
+    """A store with many calls."""
     path = tmp_path_factory.mktemp("full") / "voiceinfra.db"
     shutil.copy(migrated_sqlite, path)
     store = CallStore(f"sqlite:///{path}")
     fill(store, CALLS)
-    count(store)
-    analyze(store)
     yield store
     store.close()
 
@@ -71,12 +69,19 @@ def test_what_no_index_knows_is_looked_for_no_further_than_the_window(full, monk
     assert steps(full, lambda: full.pages.older(CallFilter(outcome=outcome))) < 25_000
 
 
-def test_a_glance_reads_hours_and_no_past_calls(full, monkeypatch):
-    monkeypatch.setattr(glance, "MOST", 50)
+@pytest.mark.parametrize("dag_ids", [None, {DORMANT}, {f"dag_{number}" for number in range(19)}])
+def test_the_overview_reads_only_the_calls_of_its_period_and_those_by_one_index(full, dag_ids):
+    in_period = CALLS // 90
+    # Reading a call itself, or sorting, would take several times as many.
+    assert steps(full, lambda: full.overview.hours(NOW - timedelta(days=1), dag_ids)) < 40 * in_period
+    assert steps(full, lambda: full.overview.hours(NOW - timedelta(days=1), dag_ids)) == 0
+
+
+def test_other_parts_of_the_page_read_no_past_calls(full, monkeypatch):
+    monkeypatch.setattr(overview, "MAX_COUNTED", 50)
     reads = (
-        lambda: full.glance.hours(NOW - timedelta(days=1)),
-        lambda: full.glance.count({"dag_1"}),
-        full.glance.webhooks,
+        lambda: full.overview.count({"dag_1"}),
+        full.overview.webhooks,
         full.pages.dag_ids,
         lambda: full.calls.get("vc_000000000017"),
         lambda: full.calls.get("call_000000000017"),

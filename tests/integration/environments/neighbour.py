@@ -16,12 +16,11 @@ from airflow_provider_voiceinfra.store.guard.pauses import Scope
 from airflow_provider_voiceinfra.store.guard.rules import Refused, Rules
 from airflow_provider_voiceinfra.store.lists.list_rows import NewRow, RowState
 from airflow_provider_voiceinfra.store.models import CallState, Source
-from airflow_provider_voiceinfra.store.reads.call_hours import SETTLED, CallHours
 from airflow_provider_voiceinfra.store.watch.deadlines import Deadlines
 from tests.unit.store.samples import claim, deliver, delivery, new_call, queued
 
 RULES = Rules(max_calls_per_day=1_000)
-SHARED = {"store", "do_not_call", "do_not_call_event", "counted", "unmatched", "completed_call", "disputed_call_id"}
+SHARED = {"store", "do_not_call", "do_not_call_event", "completed_call", "disputed_call_id"}
 """Tables that belong to no environment, whose rows any reader may change: they hold no words but the list's own."""
 OF_RECEIVER = {"quarantine", "refusal", "forward"}
 """Tables of what came by a webhook, and is of nobody's call as far as is known."""
@@ -151,7 +150,6 @@ def fill(store: CallStore, mark: str, last_digits: str) -> Neighbour:
     with store.cursors.calls(f"{mark}_cursor", Wanted(), datetime.now(UTC) - timedelta(days=1)) as calls:
         assert {call.state for call in calls} == {CallState.COMPLETED}
     Deadlines(store).of_task(fields["source"], timedelta(hours=2))
-    _count_hours(store)
     store.deliveries.keep([delivery(f"{{broken {mark}".encode())])
     store.refusals.add("voiceinfra_default", 3)
     return Neighbour(store.environment, mark, dag, number, list_id, hold_id, refs)
@@ -181,11 +179,3 @@ def _make_list(store: CallStore, mark: str, fields: dict[str, Any], last_digits:
     states = {state for state, _ in store.lists.counts(list_id)}
     assert states == {RowState.OPEN, RowState.DONE, RowState.PENDING, RowState.SET_ASIDE}
     return list_id
-
-
-def _count_hours(store: CallStore) -> None:
-    now = 0.0
-    hours = CallHours(store.database, lambda: now)
-    hours.count()
-    now = SETTLED + 1
-    hours.count()

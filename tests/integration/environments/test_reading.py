@@ -176,15 +176,15 @@ def test_many_calls_of_another_environment_do_not_crowd_out_what_is_counted(
     staging_store, production_store, monkeypatch
 ):
     from airflow_provider_voiceinfra.store.models import CallState
-    from airflow_provider_voiceinfra.store.operations import glance
+    from airflow_provider_voiceinfra.store.operations import overview
     from airflow_provider_voiceinfra.store.reads import call_pages
     from airflow_provider_voiceinfra.store.reads.call_filter import CallFilter
 
-    monkeypatch.setattr(glance, "MOST", 3)
+    monkeypatch.setattr(overview, "MAX_COUNTED", 3)
     monkeypatch.setattr(call_pages, "WINDOW", 3)
     queued(staging_store, "ours")
     for number in range(5):
         queued(production_store, f"theirs-{number}", to_number=f"+1212555010{number}")
-    assert staging_store.glance.count()["going_on"] == 1
+    assert staging_store.overview.count()["in_flight"] == 1
     [row] = staging_store.pages.older(CallFilter(state=CallState.QUEUED)).rows
     assert row.ref == staging_store.calls.get("ours").ref

@@ -232,21 +232,21 @@ def test_a_lists_rows_come_as_csv_that_no_spreadsheet_calculates(visit, called_l
     assert {row["number"] for row in masked if row["position"] == "1"} == {"+1415•••0101"}
 
 
-def test_a_glance_shows_pictures_whose_numbers_are_beside_them(visit, store):
+def test_the_overview_shows_charts_with_their_numbers_beside_them(visit, store):
     for number, outcome in enumerate(["answered", "answered", "voicemail", "strange"]):
         queued(store, f"call-{number}", source=SOURCE)
-        deliver(store, f"call-{number}", call_outcome=outcome)
+        deliver(store, f"call-{number}", call_outcome=outcome, duration_seconds=60)
     deliver(store, "of nobody")
     client = visit()
-    shown = get(client, "/glance")
-    assert "2 answered 1 voicemail 0 failed 1 other" in text(shown)
+    shown = get(client, "/overview")
+    assert "2 answered 1 voicemail 0 failed 1 other 4:00 talk time 2:00 per answered call" in text(shown)
     for chart in ("outcomes", "talk", "clock"):
         assert f'<canvas id="{chart}" data-chart="{chart}-table" role="img"' in shown.text
     for period, bars in (("day", 24), ("week", 7), ("month", 30), ("nonsense", 7)):
-        table = re.search(r'id="outcomes-table">(.*?)</table>', get(client, "/glance", period=period).text, re.DOTALL)
+        table = re.search(r'id="outcomes-table">(.*?)</table>', get(client, "/overview", period=period).text, re.DOTALL)
         assert table[1].count("<tr>") in {bars + 1, bars + 2}
         assert sum(map(int, re.findall(r"<td>(\d+)</td>", table[1]))) == 4
-    assert "0 answered" in text(get(visit("ada", rights(read="two")), "/glance"))
+    assert "0 answered" in text(get(visit("ada", rights(read="two")), "/overview"))
 
 
 @pytest.mark.parametrize(("seconds", "shown"), [(0, "0:00"), (65, "1:05"), (3_700, "1 h 01"), (None, "")])

@@ -144,7 +144,7 @@ def test_what_a_user_may_not_see_is_not_told_from_what_is_not_there(visit, busy)
 
 def test_numbers_and_words_are_for_those_who_may_read_xcoms(visit, busy):
     paths = ["/", "/rows", f"/{busy['ref']}", f"/{busy['unknown']}", f"/lists/{busy['list_id']}"]
-    paths += [f"/lists/{busy['list_id']}/rows.csv", f"/{busy['ref']}/now", "/glance"]
+    paths += [f"/lists/{busy['list_id']}/rows.csv", f"/{busy['ref']}/now", "/overview"]
     for path in paths:
         shown = get(visit("ada", rights(read="one", edit="one")), path).text
         assert SECRET not in shown, path
@@ -277,6 +277,6 @@ def test_a_store_that_is_away_is_told_without_words_of_it(visit, busy, store, tm
 def test_the_names_of_an_attacker_are_shown_as_text(visit, store):
     evil = "<script>alert(1)</script>"
     ours = claim(store, "evil", source=Source(evil, evil, evil, evil), agent_id=evil, key_label=evil)
-    for path in ("/", f"/{ours.ref}", "/glance", "/holds/place"):
+    for path in ("/", f"/{ours.ref}", "/overview", "/holds/place"):
         assert evil not in get(visit(), path).text
     assert evil not in get(visit(), "/", dag=evil, run=evil, list=evil, outcome=evil).text

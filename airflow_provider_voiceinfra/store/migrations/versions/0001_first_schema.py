@@ -24,6 +24,8 @@ def upgrade() -> None:
         sa.Column("first", sa.Boolean, nullable=False),
         sa.Column("received_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("outcome", sa.String(length=64), nullable=False),
+        sa.Column("start_time", sa.DateTime(timezone=True)),
+        sa.Column("duration_seconds", sa.Integer),
         sa.Column("opt_out", sa.String(length=8)),
         sa.Column("agent_id", sa.String(length=255)),
         sa.Column("from_number", sa.String(length=64)),
@@ -84,27 +86,6 @@ def upgrade() -> None:
         sa.Column("id", sa.String(length=32), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_voiceinfra_store"),
-    )
-    op.create_table(
-        "voiceinfra_call_hour",
-        sa.Column("environment", sa.String(length=64), nullable=False),
-        sa.Column("hour", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("dag_id", sa.String(length=250), nullable=False),
-        sa.Column("outcome", sa.String(length=64), nullable=False),
-        sa.Column("calls", sa.Integer, nullable=False),
-        sa.Column("talk_seconds", sa.BigInteger, nullable=False),
-        sa.PrimaryKeyConstraint("environment", "hour", "dag_id", "outcome", name="pk_voiceinfra_call_hour"),
-    )
-    op.create_table(
-        "voiceinfra_counted",
-        sa.Column("id", sa.Integer, autoincrement=False, nullable=False),
-        sa.Column("completion", _BIG_ID, nullable=False),
-        sa.PrimaryKeyConstraint("id", name="pk_voiceinfra_counted"),
-    )
-    op.create_table(
-        "voiceinfra_unmatched",
-        sa.Column("completion", _BIG_ID, autoincrement=False, nullable=False),
-        sa.PrimaryKeyConstraint("completion", name="pk_voiceinfra_unmatched"),
     )
     op.create_table(
         "voiceinfra_wait",
@@ -284,6 +265,8 @@ def upgrade() -> None:
         sa.Column("completion_id", _BIG_ID),
         sa.Column("outcome", sa.String(length=64)),
         sa.Column("completed_at", sa.DateTime(timezone=True)),
+        sa.Column("start_hour", sa.DateTime(timezone=True)),
+        sa.Column("duration_seconds", sa.Integer),
         sa.Column("rule", sa.String(length=32)),
         sa.Column("wait_until", sa.DateTime(timezone=True)),
         sa.Column("hold_id", _BIG_ID),
@@ -313,6 +296,14 @@ def upgrade() -> None:
         unique=False,
         sqlite_where=sa.text("state IN ('claimed', 'unknown')"),
         postgresql_where=sa.text("state IN ('claimed', 'unknown')"),
+    )
+    op.create_index(
+        "ix_voiceinfra_call_overview",
+        "voiceinfra_call",
+        ["environment", "start_hour", "outcome", "dag_id", "duration_seconds"],
+        unique=False,
+        sqlite_where=sa.text("start_hour IS NOT NULL"),
+        postgresql_where=sa.text("start_hour IS NOT NULL"),
     )
     op.create_index(
         "ix_voiceinfra_call_in_flight",
@@ -426,6 +417,14 @@ def upgrade() -> None:
         unique=False,
         sqlite_where=sa.text("place IS NULL"),
         postgresql_where=sa.text("place IS NULL"),
+    )
+    op.create_index(
+        "ix_voiceinfra_completed_call_completion",
+        "voiceinfra_completed_call",
+        ["completion"],
+        unique=False,
+        sqlite_where=sa.text("completion IS NOT NULL"),
+        postgresql_where=sa.text("completion IS NOT NULL"),
     )
     op.create_index(
         "uq_voiceinfra_completed_call_place",

@@ -1,0 +1,167 @@
+"""The overview of calling: what is going on now, how calls have ended, and whether webhooks arrive."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+import sqlalchemy as sa
+
+from airflow_provider_voiceinfra.store import schema
+from airflow_provider_voiceinfra.store.clock import time_of
+from airflow_provider_voiceinfra.store.engine import Database
+from airflow_provider_voiceinfra.store.feed.completed_calls import count_foreign
+from airflow_provider_voiceinfra.store.inbox.completions import Completions
+from airflow_provider_voiceinfra.store.inbox.quarantine import Quarantine
+from airflow_provider_voiceinfra.store.inbox.rejected_webhooks import Refusals
+from airflow_provider_voiceinfra.store.models import CallState
+
+MAX_COUNTED = 5_000
+"""Calls of a state that are counted; the page shows more than that as "5,000+"."""
+CACHED_FOR = 60.0
+"""Seconds for which the counts of completed calls are shown before they are read again."""
+MAX_CACHED = 100
+"""Results that are cached at a time: each set of visible DAGs and each period has its own."""
+
+_call = schema.call.c
+_IN_FLIGHT = (CallState.CLAIMED, CallState.QUEUED)
+_Key = tuple[datetime, frozenset[str] | None]
+
+
+@dataclass(frozen=True, slots=True)
+class HourCount:
+    """The completed calls that began in one hour and had one outcome.
+
+    :param talk_seconds: the sum of their durations.
+    """
+
+    hour: datetime
+    outcome: str
+    calls: int
+    talk_seconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class Hours:
+    """How calls have ended, hour by hour.
+
+    :param counted_at: when they were counted; a result is cached for a minute.
+    """
+
+    counts: list[HourCount]
+    counted_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Webhooks:
+    """Whether webhooks arrive, for all environments: they share one receiver.
+
+    :param newest: when the newest completion arrived.
+    :param refused: in the last day, because their signature was not valid.
+    :param unmatched: completions of calls that were not placed from any environment.
+    """
+
+    newest: datetime | None
+    refused: int
+    quarantined: int
+    unmatched: int
+
+
+@dataclass(slots=True)
+class _Cached:
+    """A result, or the promise of one: whoever holds the lock reads it."""
+
+    expires_at: float
+    hours: Hours | None = None
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+
+class Overview:
+    """Reads the figures of the overview.
+
+    :param database: the store's database.
+    :param environment: calls of other environments are not counted.
+    :param monotonic: a clock for the cache, in seconds.
+    """
+
+    def __init__(self, database: Database, environment: str, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._database = database
+        self._environment = environment
+        self._monotonic = monotonic
+        self._cached: dict[_Key, _Cached] = {}
+        self._lock = threading.Lock()
+
+    def hours(self, since: datetime, dag_ids: Collection[str] | None = None) -> Hours:
+        """Count how the calls that began since a time have ended; the result is cached for a minute.
+
+        :param since: the beginning of an hour, at most 31 days ago.
+        :param dag_ids: only calls of these DAGs; None for all calls, including those without a DAG.
+        """
+        key = since, None if dag_ids is None else frozenset(dag_ids)
+        cached = self._find(key)
+        # Visitors who look at the same figures at the same time wait for one query.
+        with cached.lock:
+            if cached.hours is None:
+                cached.hours = self._count_hours(*key)
+            return cached.hours
+
+    def count(self, dag_ids: Collection[str] | None = None) -> dict[str, int]:
+        """Count the calls that are in flight, waiting, unknown and overdue, each up to :data:`MAX_COUNTED`."""
+        with self._database.read() as tx:
+            now = time_of(tx)
+            return {
+                "in_flight": sum(self._count(tx, state, dag_ids, _call.deadline > now) for state in _IN_FLIGHT),
+                **{
+                    state.value: self._count(tx, state, dag_ids)
+                    for state in (CallState.WAITING, CallState.UNKNOWN, CallState.OVERDUE)
+                },
+            }
+
+    def webhooks(self) -> Webhooks:
+        """Read whether webhooks arrive."""
+        with self._database.read() as tx:
+            unmatched = count_foreign(tx)
+        return Webhooks(
+            newest=Completions(self._database, self._environment).newest_arrival(),
+            refused=Refusals(self._database).since(self._database.clock.now() - timedelta(days=1)),
+            quarantined=Quarantine(self._database).count(),
+            unmatched=unmatched,
+        )
+
+    def _find(self, key: _Key) -> _Cached:
+        now = self._monotonic()
+        with self._lock:
+            self._cached = {each: cached for each, cached in self._cached.items() if cached.expires_at > now}
+            if key not in self._cached:
+                if len(self._cached) == MAX_CACHED:
+                    del self._cached[next(iter(self._cached))]
+                self._cached[key] = _Cached(now + CACHED_FOR)
+            return self._cached[key]
+
+    def _count_hours(self, since: datetime, dag_ids: frozenset[str] | None) -> Hours:
+        """Count by an index that holds all that is read here, in the order of the groups."""
+        talk_seconds = sa.func.coalesce(sa.func.sum(_call.duration_seconds), 0)
+        query = (
+            sa.select(_call.start_hour, _call.outcome, sa.func.count(), talk_seconds)
+            .where(_call.environment == self._environment, _call.start_hour >= since, *_visible(dag_ids))
+            .group_by(_call.start_hour, _call.outcome)
+            .order_by(_call.start_hour, _call.outcome)
+        )
+        with self._database.read() as tx:
+            return Hours([HourCount(*row) for row in tx.execute(query)], time_of(tx))
+
+    def _count(
+        self, tx: sa.Connection, state: CallState, dag_ids: Collection[str] | None, *more: sa.ColumnElement[bool]
+    ) -> int:
+        """Count calls of a state among the newest of them."""
+        fits = sa.and_(sa.true(), *_visible(dag_ids), *more).label("fits")
+        mine = (_call.state == state, _call.environment == self._environment)
+        newest = sa.select(fits).where(*mine).order_by(_call.claimed_at.desc()).limit(MAX_COUNTED).subquery()
+        return tx.scalar(sa.select(sa.func.count()).select_from(newest).where(newest.c.fits)) or 0
+
+
+def _visible(dag_ids: Collection[str] | None) -> list[sa.ColumnElement[bool]]:
+    return [] if dag_ids is None else [_call.dag_id.in_(dag_ids)]
