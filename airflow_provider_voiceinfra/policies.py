@@ -4,6 +4,6 @@ from __future__ import annotations
 
 from airflow_provider_voiceinfra.calls.redial import Redial
 from airflow_provider_voiceinfra.guard.calling_hours import CallingHours
-from airflow_provider_voiceinfra.lists.circuit_breaker import StopWhen
+from airflow_provider_voiceinfra.lists.circuit_breaker import CircuitBreaker
 
-__all__ = ["CallingHours", "Redial", "StopWhen"]
+__all__ = ["CallingHours", "CircuitBreaker", "Redial"]

@@ -11,12 +11,12 @@ from airflow_provider_voiceinfra.arguments import whole_number
 if TYPE_CHECKING:
     from airflow_provider_voiceinfra.store.call_store import CallStore
 
-_ACTOR = "stop_when"
+_ACTOR = "circuit_breaker"
 _EVER = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
-class StopWhen:
+class CircuitBreaker:
     """After which rows a list is put on hold, until a person releases it; 0 for never.
 
     :param consecutive_failed: so many that ended one after the other as ``failed`` or ``rejected``.

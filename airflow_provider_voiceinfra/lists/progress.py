@@ -7,7 +7,7 @@ import time
 from datetime import datetime, timedelta
 
 from airflow_provider_voiceinfra.calls.redial import Redial
-from airflow_provider_voiceinfra.lists.circuit_breaker import StopWhen
+from airflow_provider_voiceinfra.lists.circuit_breaker import CircuitBreaker
 from airflow_provider_voiceinfra.lists.source_rows import DUE_AGAIN
 from airflow_provider_voiceinfra.store.call_store import CallStore
 from airflow_provider_voiceinfra.store.guard.pauses import Scope
@@ -26,7 +26,7 @@ class Progress:
     """Notes what became of a list's calls, and stops the list where it is broken or its time is over.
 
     :param redial: who is called again.
-    :param stop_when: when the list puts itself on hold.
+    :param circuit_breaker: when the list puts itself on hold.
     :param give_up_at: when nobody is dialled any more.
     """
 
@@ -36,13 +36,13 @@ class Progress:
         list_id: str,
         *,
         redial: Redial | None = None,
-        stop_when: StopWhen | None = None,
+        circuit_breaker: CircuitBreaker | None = None,
         give_up_at: datetime | None = None,
     ) -> None:
         self._store = store
         self._list_id = list_id
         self._redial = redial
-        self._stop_when = stop_when or StopWhen()
+        self._stop_when = circuit_breaker or CircuitBreaker()
         self.give_up_at = give_up_at
         self._tell_at = time.monotonic() + TELL_INTERVAL
 

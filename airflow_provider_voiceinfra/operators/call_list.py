@@ -12,7 +12,7 @@ from airflow_provider_voiceinfra import arguments
 from airflow_provider_voiceinfra.calls.redial import Redial
 from airflow_provider_voiceinfra.guard.calling_hours import CallingHours
 from airflow_provider_voiceinfra.lineage import CallLineage
-from airflow_provider_voiceinfra.lists.circuit_breaker import StopWhen
+from airflow_provider_voiceinfra.lists.circuit_breaker import CircuitBreaker
 from airflow_provider_voiceinfra.lists.column_mapping import check_fields
 from airflow_provider_voiceinfra.operators.private_fields import PrivateFieldsOperator, hidden
 from airflow_provider_voiceinfra.operators.stopping import StoppableOperator
@@ -61,7 +61,7 @@ class OutboundCallListOperator(StoppableOperator, PrivateFieldsOperator, CallLin
     :param suppress_sql: a query, asked again before each wave, whose first column names rows that are not to be called
         any more: by ``key_column``, else by number. An error there calls nobody. (templated)
     :param still_due_sql: the same, of rows that are still to be called; all others are not any more. (templated)
-    :param stop_when: when the list puts itself on hold; default: ``StopWhen()``.
+    :param circuit_breaker: when the list puts itself on hold; default: ``CircuitBreaker()``.
     :param plan_only: call nobody, and return what would become of the rows, and when.
     """
 
@@ -107,7 +107,7 @@ class OutboundCallListOperator(StoppableOperator, PrivateFieldsOperator, CallLin
         max_failed_fraction: float | None = None,
         suppress_sql: str | None = None,
         still_due_sql: str | None = None,
-        stop_when: StopWhen | None = None,
+        circuit_breaker: CircuitBreaker | None = None,
         plan_only: bool = False,
         **kwargs: Any,
     ) -> None:
@@ -158,7 +158,9 @@ class OutboundCallListOperator(StoppableOperator, PrivateFieldsOperator, CallLin
         self.max_failed_fraction = arguments.optional_number("max_failed_fraction", max_failed_fraction, 0, 1)
         self.suppress_sql = suppress_sql
         self.still_due_sql = still_due_sql
-        self.stop_when = arguments.instance("stop_when", stop_when, StopWhen, "StopWhen(consecutive_failed=20)")
+        self.circuit_breaker = arguments.instance(
+            "circuit_breaker", circuit_breaker, CircuitBreaker, "CircuitBreaker(consecutive_failed=20)"
+        )
         self.plan_only = plan_only
 
     def execute(self, context: Context) -> dict[str, Any]:

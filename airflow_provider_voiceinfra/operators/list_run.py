@@ -177,7 +177,7 @@ class ListRun:
             self._store,
             self.list_id,
             redial=task.redial,
-            stop_when=task.stop_when,
+            circuit_breaker=task.circuit_breaker,
             give_up_at=self._template.give_up_at,
         )
 

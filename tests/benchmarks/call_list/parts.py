@@ -13,7 +13,7 @@ from typing import Any
 
 from airflow_provider_voiceinfra.calls.account import Account
 from airflow_provider_voiceinfra.calls.dialing import Dialer
-from airflow_provider_voiceinfra.lists.circuit_breaker import StopWhen
+from airflow_provider_voiceinfra.lists.circuit_breaker import CircuitBreaker
 from airflow_provider_voiceinfra.lists.column_mapping import Columns
 from airflow_provider_voiceinfra.lists.list_dialer import Waves
 from airflow_provider_voiceinfra.lists.progress import Progress
@@ -115,7 +115,7 @@ def work(url: str, store_url: str, rows: int, calls_per_second: float | None, *,
         list_id,
         TASK,
         lambda row: template.intent(list_id, row, TASK, patience=PATIENCE),
-        Progress(store, list_id, stop_when=StopWhen(unknown=0, overdue=0)),
+        Progress(store, list_id, circuit_breaker=CircuitBreaker(unknown=0, overdue=0)),
         lambda: None,
         max_in_flight=rows,
         calls_per_second=calls_per_second,

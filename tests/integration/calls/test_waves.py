@@ -18,7 +18,7 @@ from airflow_provider_voiceinfra.calls.dialing import Dialer
 from airflow_provider_voiceinfra.calls.retry import RetryPolicy
 from airflow_provider_voiceinfra.errors import InvalidCallError
 from airflow_provider_voiceinfra.lists import progress
-from airflow_provider_voiceinfra.lists.circuit_breaker import StopWhen
+from airflow_provider_voiceinfra.lists.circuit_breaker import CircuitBreaker
 from airflow_provider_voiceinfra.lists.column_mapping import Columns
 from airflow_provider_voiceinfra.lists.list_dialer import Waves
 from airflow_provider_voiceinfra.lists.progress import Progress
@@ -77,7 +77,7 @@ def waves(store, sandbox_url, still_due=lambda: None, **options):
         list_id,
         TASK,
         lambda row: template.intent(list_id, row, TASK, patience=PATIENCE),
-        Progress(store, list_id, stop_when=StopWhen(unknown=0)),
+        Progress(store, list_id, circuit_breaker=CircuitBreaker(unknown=0)),
         still_due,
         max_in_flight=LINES,
     )

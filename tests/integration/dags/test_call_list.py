@@ -18,7 +18,7 @@ from airflow_provider_voiceinfra.calls.redial import Redial
 from airflow_provider_voiceinfra.guard.calling_hours import WEEKDAYS, CallingHours
 from airflow_provider_voiceinfra.hooks import voiceinfra as hook
 from airflow_provider_voiceinfra.lists import progress
-from airflow_provider_voiceinfra.lists.circuit_breaker import StopWhen
+from airflow_provider_voiceinfra.lists.circuit_breaker import CircuitBreaker
 from airflow_provider_voiceinfra.operators import list_run
 from airflow_provider_voiceinfra.sandbox import placing
 from airflow_provider_voiceinfra.sandbox.scenarios import ANSWERED
@@ -388,14 +388,14 @@ def test_a_list_whose_calls_all_fail_puts_itself_on_hold_until_a_person_says_so(
 
     def look_and_release():
         [hold] = held()
-        assert (hold.scope, hold.held_by, hold.why) == ("list", "stop_when", "the last 5 calls failed")
+        assert (hold.scope, hold.held_by, hold.why) == ("list", "circuit_breaker", "the last 5 calls failed")
         assert 5 <= len(voiceinfra.dials) <= 7
         for each in rows:
             voiceinfra.outcome(each["to_number"], "answered")
         store.holds.release(hold.scope, hold.name, actor="bob")
 
     meanwhile(held, look_and_release)
-    run = run_list(calls=rows, max_in_flight=2, stop_when=StopWhen(consecutive_failed=5))
+    run = run_list(calls=rows, max_in_flight=2, circuit_breaker=CircuitBreaker(consecutive_failed=5))
     assert run.xcom("call")["rows"] == 30
     assert run.xcom("call")["answered"] >= 23
     assert "is on hold, because the last 5 calls failed" in caplog.text
@@ -413,7 +413,7 @@ def test_so_does_one_of_which_nobody_knows_what_becomes_of_its_calls(run_list, v
         calls=rows,
         max_in_flight=2,
         completion_timeout=timedelta(seconds=1),
-        stop_when=StopWhen(**{result: 2}),
+        circuit_breaker=CircuitBreaker(**{result: 2}),
     )
     assert run.state == {"unknown": "failed", "overdue": "success"}[result]
     list_id = store.lists.open(source_of(run), Realm.SANDBOX)

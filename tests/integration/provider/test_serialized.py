@@ -12,7 +12,7 @@ from airflow.sdk import DAG
 from airflow.serialization.serialized_objects import DagSerialization
 from airflow_provider_voiceinfra.operators.call_list import OutboundCallListOperator
 from airflow_provider_voiceinfra.operators.outbound_call import OutboundCallOperator
-from airflow_provider_voiceinfra.policies import CallingHours, Redial, StopWhen
+from airflow_provider_voiceinfra.policies import CallingHours, Redial, CircuitBreaker
 from airflow_provider_voiceinfra.sensors.call_completion import CallCompletionSensor
 from airflow_provider_voiceinfra.transfers.calls_to_sql import CallsToSqlOperator
 
@@ -32,7 +32,7 @@ with DAG("sets", schedule=None) as dag:
     CallCompletionSensor(task_id="wait", call_id=call.output, completion_fields=fields)
     OutboundCallListOperator(task_id="list", calls=[], variable_columns=fields, metadata_columns=fields, **policies)
     OutboundCallListOperator.partial(
-        task_id="lists", variable_columns=fields, metadata_columns=fields, stop_when=StopWhen(), **policies
+        task_id="lists", variable_columns=fields, metadata_columns=fields, circuit_breaker=CircuitBreaker(), **policies
     ).expand(calls=[[]])
     CallsToSqlOperator(task_id="write", since="2026-01-01", sql_conn_id="x", table="x", completion_fields=fields)
 serialized = DagSerialization.to_dict(dag)

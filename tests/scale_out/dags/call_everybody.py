@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from airflow.sdk import dag
 
-from airflow_provider_voiceinfra.lists.circuit_breaker import StopWhen
+from airflow_provider_voiceinfra.lists.circuit_breaker import CircuitBreaker
 from airflow_provider_voiceinfra.operators.call_list import OutboundCallListOperator
 
 
@@ -22,7 +22,7 @@ def call_everybody():
         key_column="id",
         max_in_flight=int(os.environ["SCALE_OUT_LINES"]),
         # Whoever is unknown is looked up by a person, as in life; nothing else is to stop the list.
-        stop_when=StopWhen(consecutive_failed=0, unknown=0, overdue=0),
+        circuit_breaker=CircuitBreaker(consecutive_failed=0, unknown=0, overdue=0),
         completion_timeout=timedelta(minutes=20),
         retries=20,
         retry_delay=timedelta(seconds=1),

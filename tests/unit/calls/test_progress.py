@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from airflow_provider_voiceinfra.lists.circuit_breaker import StopWhen
+from airflow_provider_voiceinfra.lists.circuit_breaker import CircuitBreaker
 from airflow_provider_voiceinfra.lists.progress import Progress
 from airflow_provider_voiceinfra.store.guard.pauses import Scope
 from airflow_provider_voiceinfra.store.lists.list_rows import NewRow
@@ -29,7 +29,7 @@ def list_id(store):
 
 @pytest.fixture
 def progress(store, list_id):
-    return Progress(store, list_id, stop_when=StopWhen(consecutive_failed=LIMIT))
+    return Progress(store, list_id, circuit_breaker=CircuitBreaker(consecutive_failed=LIMIT))
 
 
 def fail(store, list_id, count):

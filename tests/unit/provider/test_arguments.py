@@ -13,7 +13,7 @@ from airflow_provider_voiceinfra.decorators.outbound_call import outbound_call_t
 from airflow_provider_voiceinfra.notifications.voiceinfra import VoiceInfraNotifier
 from airflow_provider_voiceinfra.operators.call_list import OutboundCallListOperator
 from airflow_provider_voiceinfra.operators.outbound_call import OutboundCallOperator
-from airflow_provider_voiceinfra.policies import CallingHours, Redial, StopWhen
+from airflow_provider_voiceinfra.policies import CallingHours, CircuitBreaker, Redial
 from airflow_provider_voiceinfra.sensors.call_completion import CallCompletionSensor
 from airflow_provider_voiceinfra.transfers.calls_to_sql import CallsToSqlOperator
 from airflow_provider_voiceinfra.triggers.call_completed_event import CallCompletedEventTrigger
@@ -27,7 +27,7 @@ NOT_OUTCOMES = ["voicemail", ["busy"], [None], 3, True, None, {"failed": 1}, [["
 NOT_COUNTS = [0, -1, True, "10", 1.5, None]
 NOT_FRACTIONS = [-0.1, 1.1, 5, True, "0.1", float("nan")]
 NOT_HOURS = [9, (9, 19), True, time(9), "9-19", "", "mon-fri 09:00-19:00 EST"]
-NOT_REDIALS = [3, True, "3", {"attempts": 3}, StopWhen()]
+NOT_REDIALS = [3, True, "3", {"attempts": 3}, CircuitBreaker()]
 
 
 def call(**fields):
@@ -100,7 +100,7 @@ WRONG = [
     *each(call_list, "give_up_after", NOT_DURATIONS),
     *each(call_list, "max_invalid_fraction", [*NOT_FRACTIONS, None]),
     *each(call_list, "max_failed_fraction", NOT_FRACTIONS),
-    *each(call_list, "stop_when", [20, True, {"unknown": 3}, Redial()]),
+    *each(call_list, "circuit_breaker", [20, True, {"unknown": 3}, Redial()]),
     *each(call_list, "plan_only", NOT_FLAGS),
     *each(sensor, "call_id", [7, True, None, b"x", {"call_1"}, {"a": 1}, [7], ["call_1", 7]]),
     *each(sensor, "timeout", [*NOT_DURATIONS, None]),
@@ -133,7 +133,7 @@ WRONG = [
     *(
         case
         for name in ("consecutive_failed", "unknown", "overdue")
-        for case in each(StopWhen, name, [-1, True, "3", 1.5, None])
+        for case in each(CircuitBreaker, name, [-1, True, "3", 1.5, None])
     ),
 ]
 

@@ -189,7 +189,7 @@ def reject(store, row):
 
 
 def cancel(store, scope, name):
-    store.holds.place(scope, name, why="wrong list", actor="stop_when")
+    store.holds.place(scope, name, why="wrong list", actor="circuit_breaker")
     store.holds.release(scope, name, actor="ada", cancel=True)
 
 
