@@ -62,7 +62,7 @@ class OutboundCallListOperator(StoppableOperator, PrivateFieldsOperator, CallLin
         any more: by ``key_column``, else by number. An error there calls nobody. (templated)
     :param still_due_sql: the same, of rows that are still to be called; all others are not any more. (templated)
     :param circuit_breaker: when the list puts itself on hold; default: ``CircuitBreaker()``.
-    :param plan_only: call nobody, and return what would become of the rows, and when.
+    :param dry_run: call nobody, and return what would become of the rows, and when.
     """
 
     number_fields: ClassVar[Sequence[str]] = ("from_number",)
@@ -108,7 +108,7 @@ class OutboundCallListOperator(StoppableOperator, PrivateFieldsOperator, CallLin
         suppress_sql: str | None = None,
         still_due_sql: str | None = None,
         circuit_breaker: CircuitBreaker | None = None,
-        plan_only: bool = False,
+        dry_run: bool = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -131,7 +131,7 @@ class OutboundCallListOperator(StoppableOperator, PrivateFieldsOperator, CallLin
         )
         arguments.rows("calls", calls)
         arguments.region("default_region", default_region)
-        arguments.flags(plan_only=plan_only)
+        arguments.flags(dry_run=dry_run)
         self.sql = sql
         self.sql_conn_id = sql_conn_id
         self.calls = calls
@@ -161,7 +161,7 @@ class OutboundCallListOperator(StoppableOperator, PrivateFieldsOperator, CallLin
         self.circuit_breaker = arguments.instance(
             "circuit_breaker", circuit_breaker, CircuitBreaker, "CircuitBreaker(consecutive_failed=20)"
         )
-        self.plan_only = plan_only
+        self.is_dry_run = dry_run
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Read the rows, if they are not read yet, and dial; or say what would happen."""
@@ -171,7 +171,7 @@ class OutboundCallListOperator(StoppableOperator, PrivateFieldsOperator, CallLin
         try:
             run = ListRun(self, context, self.asked(), self._voiceinfra_stop)
             context["ti"].xcom_push(key="list_id", value=run.list_id)
-            if self.plan_only:
+            if self.is_dry_run:
                 return run.plan()
             run.read()
         except InvalidCallError as error:

@@ -95,7 +95,7 @@ class ListRun:
             if not lists.counts(self.list_id):
                 lists.discard(self.list_id)
         planned = summary | {"list_id": self.list_id} | found.summary()
-        log.info("Nobody was called (plan_only). If the list were called now: %s", planned)
+        log.info("Nobody was called (dry_run). If the list were called now: %s", planned)
         return planned
 
     def dial(self) -> Nap | None:

@@ -193,7 +193,7 @@ with DAG(
         max_in_flight=100,
     )
     planned = OutboundCallListOperator(
-        task_id="plan", sql="SELECT * FROM people", sql_conn_id="warehouse", plan_only=True, max_invalid_fraction=1.0
+        task_id="plan", sql="SELECT * FROM people", sql_conn_id="warehouse", dry_run=True, max_invalid_fraction=1.0
     )
     refused_rows = OutboundCallListOperator(
         task_id="rows_refused", sql="SELECT to_number::int AS to_number FROM people", sql_conn_id="warehouse"

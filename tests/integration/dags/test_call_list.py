@@ -457,7 +457,7 @@ def test_a_plan_calls_nobody_and_says_what_would_happen_and_when(run_list, voice
         **OF_WAREHOUSE,
         calling_hours=hours,
         suppress_sql="SELECT id FROM people WHERE id = 1",
-        plan_only=True,
+        dry_run=True,
         max_invalid_fraction=0.5,
     ).xcom("call")
     assert planned | {"list_id": "", "when": 0} == {
@@ -467,16 +467,16 @@ def test_a_plan_calls_nobody_and_says_what_would_happen_and_when(run_list, voice
     assert list(planned["when"].values()) == [3]
     assert datetime.fromisoformat(next(iter(planned["when"]))).astimezone(now.tzinfo).hour == opens
     assert len(voiceinfra.dials) == 1
-    # Nothing is left of it: whoever clears the task without plan_only begins anew.
+    # Nothing is left of it: whoever clears the task without dry_run begins anew.
     assert set(voiceinfra.store.lists.counts(planned["list_id"])) == set()
     assert planned["list_id"] not in {known.id for known in voiceinfra.store.list_pages.newest()}
-    again = run_list(**OF_WAREHOUSE, plan_only=True, max_invalid_fraction=0.5).xcom("call")
+    again = run_list(**OF_WAREHOUSE, dry_run=True, max_invalid_fraction=0.5).xcom("call")
     assert again["when"] == {"now": 4}
 
 
 def test_and_what_a_hold_would_stop(run_list, voiceinfra):
     voiceinfra.store.holds.place(Scope.ALL, "", why="holiday", actor="ada")
-    assert run_list(calls=people(2), plan_only=True).xcom("call")["when"] == {"after release": 2}
+    assert run_list(calls=people(2), dry_run=True).xcom("call")["when"] == {"after release": 2}
 
 
 def source_of(run):

@@ -100,7 +100,7 @@ def test_a_list_stops_at_a_row_that_was_called_at_another_host_and_goes_on_after
     wanted = {"key_column": "id", "key_prefix": "reminder", "max_in_flight": 1}
     run_list(calls=rows[:1], **wanted)
     voiceinfra.store.hosts.rename("localhost", OLD, realm=Realm.SANDBOX, actor="test")
-    assert run_list(calls=rows, **wanted, plan_only=True).xcom("call")["conflict"] == 1
+    assert run_list(calls=rows, **wanted, dry_run=True).xcom("call")["conflict"] == 1
     run = run_list(when=DAY, calls=rows, **wanted)
     assert (run.state, len(voiceinfra.dials)) == ("failed", 1)
     output = "".join(capfd.readouterr()) + caplog.text

@@ -101,7 +101,7 @@ WRONG = [
     *each(call_list, "max_invalid_fraction", [*NOT_FRACTIONS, None]),
     *each(call_list, "max_failed_fraction", NOT_FRACTIONS),
     *each(call_list, "circuit_breaker", [20, True, {"unknown": 3}, Redial()]),
-    *each(call_list, "plan_only", NOT_FLAGS),
+    *each(call_list, "dry_run", NOT_FLAGS),
     *each(sensor, "call_id", [7, True, None, b"x", {"call_1"}, {"a": 1}, [7], ["call_1", 7]]),
     *each(sensor, "timeout", [*NOT_DURATIONS, None]),
     *each(sensor, "fail_on_outcomes", NOT_OUTCOMES),
