@@ -49,7 +49,7 @@ class Waves:
 
     :param intent: gives the call that a row asks for.
     :param progress: notes what became of the calls.
-    :param still_due: ends the rows that are not to be called any more; is called before each wave.
+    :param end_ineligible: ends the rows that are not to be called any more; is called before each wave.
     :param max_in_flight: calls of the list that may be going on at a time.
     :param calls_per_second: at which it can dial at most; None for as fast as may be.
     :param stop: is set where the task is stopped; so is it by SIGTERM.
@@ -63,7 +63,7 @@ class Waves:
         source: Source,
         intent: Callable[[ListRow], CallIntent],
         progress: Progress,
-        still_due: Callable[[], object],
+        end_ineligible: Callable[[], object],
         *,
         max_in_flight: int,
         calls_per_second: float | None = None,
@@ -72,7 +72,7 @@ class Waves:
         self._store = store
         self._list_id = list_id
         self._progress = progress
-        self._still_due = still_due
+        self._end_ineligible = end_ineligible
         self._max_in_flight = max_in_flight
         ahead = POSTS if calls_per_second is None else int(calls_per_second * _AHEAD)
         self._posts = max(1, min(POSTS, max_in_flight, ahead))
@@ -94,7 +94,7 @@ class Waves:
             while True:
                 self._stop.check()
                 if time.monotonic() >= ask_at:
-                    self._still_due()
+                    self._end_ineligible()
                     ask_at = time.monotonic() + _ASK_INTERVAL
                 idle = stream.is_idle()
                 if idle or time.monotonic() >= look_at:

@@ -32,7 +32,7 @@ _EXACT = 2**53
 _DIGITS = 100
 """Longer whole numbers are not keys: they take long to write."""
 _TOO_LONG = 10**_DIGITS
-_CAST = "cast its column to a string, or to an integer, alike in sql, suppress_sql and still_due_sql."
+_CAST = "cast its column to a string, or to an integer, alike in sql, suppress_sql and eligible_sql."
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,13 +60,13 @@ class OutboundCallListOperator(StoppableOperator, PrivateFieldsOperator, CallLin
         end.
     :param suppress_sql: a query, asked again before each wave, whose first column names rows that are not to be called
         any more: by ``key_column``, else by number. An error there calls nobody. (templated)
-    :param still_due_sql: the same, of rows that are still to be called; all others are not any more. (templated)
+    :param eligible_sql: the same, of rows that are still to be called; all others are not any more. (templated)
     :param circuit_breaker: when the list puts itself on hold; default: ``CircuitBreaker()``.
     :param dry_run: call nobody, and return what would become of the rows, and when.
     """
 
     number_fields: ClassVar[Sequence[str]] = ("from_number",)
-    file_fields: ClassVar[Sequence[str]] = ("sql", "suppress_sql", "still_due_sql")
+    file_fields: ClassVar[Sequence[str]] = ("sql", "suppress_sql", "eligible_sql")
     text_fields: ClassVar[Sequence[str]] = (
         *file_fields,
         "sql_conn_id",
@@ -106,7 +106,7 @@ class OutboundCallListOperator(StoppableOperator, PrivateFieldsOperator, CallLin
         max_invalid_fraction: float = 0.05,
         max_failed_fraction: float | None = None,
         suppress_sql: str | None = None,
-        still_due_sql: str | None = None,
+        eligible_sql: str | None = None,
         circuit_breaker: CircuitBreaker | None = None,
         dry_run: bool = False,
         **kwargs: Any,
@@ -114,8 +114,8 @@ class OutboundCallListOperator(StoppableOperator, PrivateFieldsOperator, CallLin
         super().__init__(**kwargs)
         if (sql is None) == (calls is None) or (sql is not None and sql_conn_id is None):
             raise ValueError("give either sql and sql_conn_id, or calls")
-        if (suppress_sql or still_due_sql) and sql_conn_id is None:
-            raise ValueError("suppress_sql and still_due_sql need an sql_conn_id")
+        if (suppress_sql or eligible_sql) and sql_conn_id is None:
+            raise ValueError("suppress_sql and eligible_sql need an sql_conn_id")
         arguments.texts(
             sql=sql,
             sql_conn_id=sql_conn_id,
@@ -127,7 +127,7 @@ class OutboundCallListOperator(StoppableOperator, PrivateFieldsOperator, CallLin
             context=context,
             voiceinfra_conn_id=voiceinfra_conn_id,
             suppress_sql=suppress_sql,
-            still_due_sql=still_due_sql,
+            eligible_sql=eligible_sql,
         )
         arguments.rows("calls", calls)
         arguments.region("default_region", default_region)
@@ -157,7 +157,7 @@ class OutboundCallListOperator(StoppableOperator, PrivateFieldsOperator, CallLin
         self.max_invalid_fraction = arguments.number("max_invalid_fraction", max_invalid_fraction, 0, 1)
         self.max_failed_fraction = arguments.optional_number("max_failed_fraction", max_failed_fraction, 0, 1)
         self.suppress_sql = suppress_sql
-        self.still_due_sql = still_due_sql
+        self.eligible_sql = eligible_sql
         self.circuit_breaker = arguments.instance(
             "circuit_breaker", circuit_breaker, CircuitBreaker, "CircuitBreaker(consecutive_failed=20)"
         )

@@ -81,7 +81,7 @@ class ListRun:
         plan_id = lists.open(aside, self._hook.account.realm)
         try:
             self._read_into(plan_id)
-            self._drop_what_is_not_due(plan_id)
+            self._end_ineligible(plan_id)
             summary = self._summary(plan_id)
             summary.pop("pending", None)
             found = plan(
@@ -111,7 +111,7 @@ class ListRun:
             self._source,
             self._intent,
             self._progress,
-            lambda: self._drop_what_is_not_due(self.list_id),
+            lambda: self._end_ineligible(self.list_id),
             max_in_flight=task.max_in_flight,
             calls_per_second=min(filter(None, (task.calls_per_second, limits.calls_per_second)), default=None),
             stop=self._stop,
@@ -219,16 +219,16 @@ class ListRun:
             )
         log.warning("%s", said)
 
-    def _drop_what_is_not_due(self, list_id: str) -> None:
+    def _end_ineligible(self, list_id: str) -> None:
         """Ask again who is to be called: people cancel between the query and the call."""
         task, rows = self._task, self._store.list_rows
         name_of, conn_id = self._template.name_of(task.key_column), str(task.sql_conn_id)
         if task.suppress_sql is not None:
             named = first_column(conn_id, "suppress_sql", task.suppress_sql, name_of)
             log.info("%d rows are suppressed.", sum(rows.end_named(list_id, batch, "suppressed") for batch in named))
-        if task.still_due_sql is not None:
-            named = first_column(conn_id, "still_due_sql", task.still_due_sql, name_of)
-            log.info("%d rows are not due any more.", rows.end_others(list_id, named, "not_due"))
+        if task.eligible_sql is not None:
+            named = first_column(conn_id, "eligible_sql", task.eligible_sql, name_of)
+            log.info("%d rows are not due any more.", rows.end_others(list_id, named, "not_eligible"))
 
     def _summary(self, list_id: str) -> dict[str, Any]:
         """Count the rows by their result, else by their state."""

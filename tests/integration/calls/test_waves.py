@@ -57,7 +57,7 @@ def read(store, account):
     return list_id
 
 
-def waves(store, sandbox_url, still_due=lambda: None, **options):
+def waves(store, sandbox_url, end_ineligible=lambda: None, **options):
     """Give a worker's waves, and the id of the list.
 
     :param options: of the dialer.
@@ -78,7 +78,7 @@ def waves(store, sandbox_url, still_due=lambda: None, **options):
         TASK,
         lambda row: template.intent(list_id, row, TASK, patience=PATIENCE),
         Progress(store, list_id, circuit_breaker=CircuitBreaker(unknown=0)),
-        still_due,
+        end_ineligible,
         max_in_flight=LINES,
     )
     return ours, list_id
@@ -138,13 +138,13 @@ def test_who_is_still_to_be_called_is_asked_again_while_rows_are_dialled(voicein
     monkeypatch.setattr("airflow_provider_voiceinfra.lists.list_dialer._ASK_INTERVAL", 0.0)
     store, asked = voiceinfra.store, []
 
-    def still_due():
+    def end_ineligible():
         asked.append(len(voiceinfra.dials))
         if len(asked) == 3:
             # Who is in hands already is called.
-            store.list_rows.end_others(list_id, [], "not_due")
+            store.list_rows.end_others(list_id, [], "not_eligible")
 
-    ours, list_id = waves(store, voiceinfra.sandbox.url, still_due)
+    ours, list_id = waves(store, voiceinfra.sandbox.url, end_ineligible)
     ours.run()
     assert asked[0] == 0
     assert len(asked) >= 3

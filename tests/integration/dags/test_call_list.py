@@ -333,10 +333,10 @@ def test_who_has_cancelled_meanwhile_is_not_called(run_list, voiceinfra, warehou
     run = run_list(
         **OF_WAREHOUSE,
         suppress_sql=f"SELECT {key} FROM people WHERE id = 1",
-        still_due_sql=f"SELECT {key} FROM people WHERE id <> 2",
+        eligible_sql=f"SELECT {key} FROM people WHERE id <> 2",
     )
     assert run.xcom("call") | {"list_id": ""} == {
-        "list_id": "", "rows": 5, "answered": 3, "suppressed": 1, "not_due": 1
+        "list_id": "", "rows": 5, "answered": 3, "suppressed": 1, "not_eligible": 1
     }  # fmt: skip
     assert len(voiceinfra.dials) == 3
 
@@ -356,7 +356,7 @@ def test_where_that_cannot_be_asked_nobody_is_called(run_list, voiceinfra, wareh
     assert not voiceinfra.dials
 
 
-@pytest.mark.parametrize("field", ["suppress_sql", "still_due_sql"])
+@pytest.mark.parametrize("field", ["suppress_sql", "eligible_sql"])
 def test_where_its_keys_cannot_be_read_nobody_is_called(run_list, voiceinfra, warehouse, capfd, field):
     warehouse([(1, "2125550101", "Ada", None)])
     run = run_list(**OF_WAREHOUSE, **{field: "SELECT id + 0.5 FROM people"})

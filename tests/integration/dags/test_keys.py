@@ -147,6 +147,6 @@ def test_a_key_is_the_same_in_either_of_unicodes_forms_in_rows_and_in_the_querie
     assert (first["suppressed"], first["answered"]) == (1, 1)
     decomposed = [row | {"id": unicodedata.normalize("NFD", row["id"])} for row in rows]
     wanted["key_prefix"] = unicodedata.normalize("NFD", "café")
-    second = run_list(calls=decomposed, still_due_sql="SELECT 'Ağustos'", **wanted).xcom("call")
-    assert (second["not_due"], second["already_called"]) == (1, 1)
+    second = run_list(calls=decomposed, eligible_sql="SELECT 'Ağustos'", **wanted).xcom("call")
+    assert (second["not_eligible"], second["already_called"]) == (1, 1)
     assert [dial.to_number for dial in voiceinfra.dials] == [OTHER]

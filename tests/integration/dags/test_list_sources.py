@@ -61,7 +61,7 @@ def numbers(voiceinfra):
     return sorted(dial.to_number for dial in voiceinfra.dials)
 
 
-@pytest.mark.parametrize("field", ["suppress_sql", "still_due_sql"])
+@pytest.mark.parametrize("field", ["suppress_sql", "eligible_sql"])
 @pytest.mark.parametrize(("key", "value"), [(None, "12"), (None, "+12125550103 x5"), (None, b"\x01"), ("id", b"\x01")])
 def test_a_suppression_that_cannot_be_read_calls_nobody_and_says_where(
     run_list, voiceinfra, warehouse, capfd, field, key, value
