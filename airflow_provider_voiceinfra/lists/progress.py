@@ -78,20 +78,20 @@ class Progress:
         if call.state == CallState.COMPLETED:
             return self._completed(call)
         if call.state in {CallState.RELEASED, CallState.NOT_PLACED, CallState.WAITING}:
-            return RowStep(call.row_id, call.reading, self._store.database.clock.now() + DUE_AGAIN, call.attempt)
+            return RowStep(call.row_id, call.import_version, self._store.database.clock.now() + DUE_AGAIN, call.attempt)
         if call.state == CallState.CLAIMED:
             return None
         if call.state == CallState.QUEUED and call.call_id is not None:
             self._store.claims.record_overdue(call.call_id)
-            return RowStep(call.row_id, call.reading, result=CallState.OVERDUE)
-        return RowStep(call.row_id, call.reading, result=call.state)
+            return RowStep(call.row_id, call.import_version, result=CallState.OVERDUE)
+        return RowStep(call.row_id, call.import_version, result=call.state)
 
     def _completed(self, call: RowCall) -> RowStep:
         redial, outcome = self._redial, str(call.outcome)
         ended = call.completed_at or self._store.database.clock.now()
         if redial is None or outcome not in redial.outcomes or call.attempt >= redial.attempts:
-            return RowStep(call.row_id, call.reading, result=outcome, ended_at=ended)
-        return RowStep(call.row_id, call.reading, ended + redial.wait, call.attempt + 1)
+            return RowStep(call.row_id, call.import_version, result=outcome, ended_at=ended)
+        return RowStep(call.row_id, call.import_version, ended + redial.wait, call.attempt + 1)
 
     def _give_up(self, at: datetime) -> None:
         given_up = self._store.list_rows.give_up(self._list_id)

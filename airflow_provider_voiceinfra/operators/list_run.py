@@ -69,7 +69,7 @@ class ListRun:
         """Read the rows, if they are not read yet, and see that there are not too many bad ones."""
         # First, because who was not called after all is as good as new: the source says whether she still is to be.
         self._progress.begin()
-        if not self._store.lists.is_read(self.list_id, self._clear):
+        if not self._store.lists.is_imported(self.list_id, self._clear):
             self._read_into(self.list_id)
         self._check_set_aside(self.list_id)
 
@@ -197,12 +197,12 @@ class ListRun:
 
     def _read_into(self, list_id: str) -> None:
         lists, rows, count = self._store.lists, self._rows(), 0
-        reading = lists.begin_reading(list_id)
+        import_version = lists.begin_import(list_id)
         while batch := list(islice(rows, _AT_ONCE)):
             self._stop.check()
-            lists.add(list_id, batch, reading)
+            lists.add(list_id, batch, import_version)
             count += len(batch)
-        lists.finish_reading(list_id, reading, self._clear)
+        lists.finish_import(list_id, import_version, self._clear)
         log.info("%d rows are read into list %s.", count, list_id)
 
     def _check_set_aside(self, list_id: str) -> None:

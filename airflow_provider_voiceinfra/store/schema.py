@@ -367,9 +367,9 @@ call_list = sa.Table(
     sa.Column("task_id", sa.String(250), nullable=False),
     sa.Column("map_index", sa.Integer, nullable=False),
     sa.Column("created_at", UtcDateTime, nullable=False),
-    # How often reading the rows was begun, and the clear that has read them to their end; none before.
-    sa.Column("readings", sa.Integer, nullable=False),
-    sa.Column("read_by", sa.Integer),
+    # How often an import of the rows has begun, and the generation that has imported all of them; none before.
+    sa.Column("import_version", sa.Integer, nullable=False),
+    sa.Column("imported_generation", sa.Integer),
     # Until when VoiceInfra is sent no calls of it, because it has asked to wait or could not be reached.
     sa.Column("resume_at", UtcDateTime),
     sa.Index(None, "environment", "created_at"),
@@ -399,8 +399,8 @@ call_list_row = sa.Table(
     sa.Column("ended_at", UtcDateTime),
     # The look at what is still due that has seen it last.
     sa.Column("seen_by", sa.String(16)),
-    # The reading that has seen it last.
-    sa.Column("reading", sa.Integer, nullable=False),
+    # The import that has seen it last.
+    sa.Column("import_version", sa.Integer, nullable=False),
     sa.UniqueConstraint("list_id", "key_hash"),
     sa.Index(
         "uq_voiceinfra_call_list_row_number",

@@ -38,7 +38,7 @@ _UNDIALLED = sa.and_(
     ),
 )
 # What a row that was not dialled takes over when it is read again.
-_READ_AGAIN = (
+_UPDATED = (
     "position",
     "to_number",
     "fields",
@@ -48,11 +48,11 @@ _READ_AGAIN = (
     "ended_at",
     "call_ref",
     "due_at",
-    "reading",
+    "import_version",
 )
 
 
-class ReadingError(StoreError):
+class SupersededImportError(StoreError):
     """Another try of the task has begun to read the list since."""
 
     def __init__(self, list_id: str) -> None:
@@ -89,7 +89,7 @@ class CallLists:
             "run_id": source.run_id or "",
             "task_id": source.task_id or "",
             "map_index": source.map_index,
-            "readings": 0,
+            "import_version": 0,
         }
         with self._database.write() as tx:
             row["created_at"] = time_of(tx)
@@ -113,48 +113,48 @@ class CallLists:
         with self._database.write() as tx:
             tx.execute(sa.update(schema.call_list).where(_list.id == list_id).values(resume_at=resume_at))
 
-    def is_read(self, list_id: str, clear: int) -> bool:
+    def is_imported(self, list_id: str, clear: int) -> bool:
         """Tell whether the rows were read to their end, since the task was cleared last."""
         with self._database.read() as tx:
-            read_by: int | None = tx.scalar(sa.select(_list.read_by).where(_list.id == list_id))
-        return read_by is not None and read_by >= clear
+            imported_generation: int | None = tx.scalar(sa.select(_list.imported_generation).where(_list.id == list_id))
+        return imported_generation is not None and imported_generation >= clear
 
-    def begin_reading(self, list_id: str) -> int:
+    def begin_import(self, list_id: str) -> int:
         """Begin to read the rows, for the first time or again.
 
-        :return: the number of this reading.
+        :return: the version of this import.
         """
-        update = sa.update(schema.call_list).where(_list.id == list_id).values(readings=_list.readings + 1)
+        update = sa.update(schema.call_list).where(_list.id == list_id).values(import_version=_list.import_version + 1)
         with self._database.write() as tx:
-            reading: int = tx.execute(update.returning(_list.readings)).scalar_one()
-        return reading
+            import_version: int = tx.execute(update.returning(_list.import_version)).scalar_one()
+        return import_version
 
-    def add(self, list_id: str, rows: Sequence[NewRow], reading: int) -> None:
+    def add(self, list_id: str, rows: Sequence[NewRow], import_version: int) -> None:
         """Keep rows that were read.
 
-        A key or a number that has come before in the same reading is set aside, and so is the number of a row that was
+        A key or a number that has come before in the same import is set aside, and so is the number of a row that was
         dialled under another key.
 
-        :raises ReadingError: if another reading was begun since.
+        :raises SupersededImportError: if another import has begun since.
         """
         with self._database.write() as tx:
-            _hold_reading(tx, list_id, reading)
-            batch = _Batch(tx, list_id, rows, reading)
+            _lock_import(tx, list_id, import_version)
+            batch = _Batch(tx, list_id, rows, import_version)
             for row in rows:
                 batch.add(row)
             batch.write()
 
-    def finish_reading(self, list_id: str, reading: int, clear: int) -> None:
+    def finish_import(self, list_id: str, import_version: int, clear: int) -> None:
         """Note that all rows were read; what was there before, was not dialled and is gone now, is dropped.
 
-        :raises ReadingError: if another reading was begun since.
+        :raises SupersededImportError: if another import has begun since.
         """
-        before = (_row.list_id == list_id, _row.reading < reading)
+        before = (_row.list_id == list_id, _row.import_version < import_version)
         with self._database.write() as tx:
-            _hold_reading(tx, list_id, reading)
+            _lock_import(tx, list_id, import_version)
             tx.execute(sa.update(schema.call_list_row).where(*before, _UNDIALLED).values(state=RowState.DROPPED))
             tx.execute(sa.delete(schema.call_list_row).where(*before, _row.state == RowState.SET_ASIDE))
-            tx.execute(sa.update(schema.call_list).where(_list.id == list_id).values(read_by=clear))
+            tx.execute(sa.update(schema.call_list).where(_list.id == list_id).values(imported_generation=clear))
 
     def discard(self, list_id: str) -> None:
         """Forget a list of which nobody was called."""
@@ -182,12 +182,12 @@ class CallLists:
 class _Batch:
     """Rows that are read together, beside those that were read before."""
 
-    def __init__(self, tx: sa.Connection, list_id: str, rows: Sequence[NewRow], reading: int) -> None:
+    def __init__(self, tx: sa.Connection, list_id: str, rows: Sequence[NewRow], import_version: int) -> None:
         self._tx = tx
         self._list_id = list_id
-        self._reading = reading
+        self._import_version = import_version
         self._new: list[dict[str, Any]] = []
-        self._read_again: dict[int, dict[str, Any]] = {}
+        self._updates: dict[int, dict[str, Any]] = {}
         self._known = self._known_by_key({_name(row) for row in rows})
         self._numbers = self._taken({row.to_number for row in rows})
 
@@ -197,10 +197,10 @@ class _Batch:
         known = self._known.get(key_hash)
         if new.wrong is not None:
             self._set_aside(values, new.wrong)
-        elif key_hash in self._known and (known is None or known.reading == self._reading):
+        elif key_hash in self._known and (known is None or known.import_version == self._import_version):
             self._set_aside(values, "duplicate_key")
         elif known is not None and not known.is_undialled and known.state != RowState.DROPPED:
-            self._read_again[known.id] = {"reading": self._reading}
+            self._updates[known.id] = {"import_version": self._import_version}
             self._known[key_hash] = None
         elif new.to_number in self._numbers:
             self._set_aside(values, "duplicate_number")
@@ -213,7 +213,7 @@ class _Batch:
             self._tx.execute(schema.call_list_row.insert(), self._new)
         # Those that only come again, and those that take over what the source says now: a statement for each kind.
         kinds: defaultdict[frozenset[str], list[dict[str, Any]]] = defaultdict(list)
-        for row_id, changes in sorted(self._read_again.items()):
+        for row_id, changes in sorted(self._updates.items()):
             kinds[frozenset(changes)].append({"row": row_id, **{f"new_{name}": changes[name] for name in changes}})
         for names, rows in kinds.items():
             values = {name: sa.bindparam(f"new_{name}", type_=_row[name].type) for name in sorted(names)}
@@ -227,12 +227,12 @@ class _Batch:
         return {row.key_hash: row for row in self._tx.execute(known)}
 
     def _taken(self, numbers: Collection[str]) -> set[str]:
-        """Give the numbers of this reading, and of rows that stay; the others give theirs up first.
+        """Give the numbers of this import, and of rows that stay; the others give theirs up first.
 
         They may be gone from the source by now, or have another number. One that comes again is taken again.
         """
         theirs = (_row.list_id == self._list_id, _row.to_number.in_(numbers), sa.text(schema.HAS_NUMBER))
-        others = (*theirs, _row.reading < self._reading, _UNDIALLED)
+        others = (*theirs, _row.import_version < self._import_version, _UNDIALLED)
         self._tx.execute(sa.update(schema.call_list_row).where(*others).values(state=RowState.DROPPED))
         return set(self._tx.scalars(sa.select(_row.to_number).where(*theirs)))
 
@@ -242,7 +242,7 @@ class _Batch:
         if known is None:
             self._new.append(values)
         else:
-            self._read_again[known.id] = {name: values[name] for name in _READ_AGAIN}
+            self._updates[known.id] = {name: values[name] for name in _UPDATED}
 
     def _values(self, new: NewRow) -> dict[str, Any]:
         return {
@@ -259,19 +259,19 @@ class _Batch:
             "call_ref": None,
             "attempt": 1,
             "due_at": time_of(self._tx),
-            "reading": self._reading,
+            "import_version": self._import_version,
         }
 
     def _set_aside(self, values: dict[str, Any], why: str) -> None:
         # Under a name of its own: the key is another row's, or is not known.
-        own = f"{values['key_hash']}/{values['position']}/{values['reading']}"
+        own = f"{values['key_hash']}/{values['position']}/{values['import_version']}"
         self._new.append(values | {"key_hash": hash_key(own), "state": RowState.SET_ASIDE, "result": why})
 
 
-def _hold_reading(tx: sa.Connection, list_id: str, reading: int) -> None:
-    """Let nobody begin another reading before the transaction ends; one that was begun is an error."""
-    if tx.scalar(sa.select(_list.readings).where(_list.id == list_id).with_for_update()) != reading:
-        raise ReadingError(list_id)
+def _lock_import(tx: sa.Connection, list_id: str, import_version: int) -> None:
+    """Let nobody begin another import before the transaction ends; one that was begun is an error."""
+    if tx.scalar(sa.select(_list.import_version).where(_list.id == list_id).with_for_update()) != import_version:
+        raise SupersededImportError(list_id)
 
 
 def _name(row: NewRow) -> str:

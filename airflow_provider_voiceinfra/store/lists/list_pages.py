@@ -18,14 +18,16 @@ LISTS = 50
 _AT_ONCE = 500
 
 _list, _row = schema.call_list.c, schema.call_list_row.c
-_SHOWN = tuple(_list[name] for name in ("id", "dag_id", "run_id", "task_id", "map_index", "created_at", "read_by"))
+_SHOWN = tuple(
+    _list[name] for name in ("id", "dag_id", "run_id", "task_id", "map_index", "created_at", "imported_generation")
+)
 
 
 @dataclass(frozen=True, slots=True)
 class KnownList:
     """A list.
 
-    :param read_by: the clear that has read its rows to their end; None before.
+    :param imported_generation: the clear that has imported all its rows; None before.
     """
 
     id: str
@@ -34,7 +36,7 @@ class KnownList:
     task_id: str
     map_index: int
     created_at: datetime
-    read_by: int | None
+    imported_generation: int | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,13 +59,13 @@ class NewRow:
 class ListRow:
     """A row of a list.
 
-    :param reading: in which it was read: who reads the list again takes it over.
+    :param import_version: of the import that it was read by last; a later import takes it over.
     :param attempt: that is due next, or is going on.
     :param call_ref: of its latest call.
     """
 
     id: int
-    reading: int
+    import_version: int
     position: int
     key: str | None = field(repr=False)
     to_number: str = field(repr=False)
@@ -80,7 +80,7 @@ class RowCall:
     """The call of a row that is open, as the store knows it now."""
 
     row_id: int
-    reading: int
+    import_version: int
     attempt: int
     ref: str
     call_id: str | None
@@ -100,7 +100,7 @@ class RowStep:
     """
 
     row_id: int
-    reading: int
+    import_version: int
     until: datetime | None = None
     attempt: int = 1
     result: str | None = None
@@ -157,7 +157,7 @@ class ListRows:
         """Give the calls of open rows that have ended, or that should have by now."""
         columns = (
             _row.id,
-            _row.reading,
+            _row.import_version,
             _row.attempt,
             _call.ref,
             _call.call_id,
@@ -199,13 +199,13 @@ class ListRows:
 
     def go_on(self, steps: Sequence[RowStep]) -> None:
         """Note what becomes of several rows, in one transaction."""
-        ours = (_row.id == sa.bindparam("row"), _row.reading == sa.bindparam("read"))
+        ours = (_row.id == sa.bindparam("row"), _row.import_version == sa.bindparam("read"))
         again: dict[str, Any] = {"state": RowState.PENDING, "due_at": sa.bindparam("until")}
         again["attempt"] = sa.bindparam("next")
         ended: dict[str, Any] = {"state": RowState.DONE, "result": sa.bindparam("how"), "ended_at": sa.bindparam("at")}
         waiting, done, now = [], [], self._database.clock.now()
         for step in steps:
-            row = {"row": step.row_id, "read": step.reading}
+            row = {"row": step.row_id, "read": step.import_version}
             if step.until is not None:
                 waiting.append(row | {"until": step.until, "next": step.attempt})
             else:
@@ -291,7 +291,7 @@ class ListRows:
     def _pending(list_id: str) -> sa.Select[Any]:
         columns = (_row.position, _row.key, _row.to_number, _row.fields, _row.metadata, _row.attempt, _row.call_ref)
         mine = (_row.list_id == list_id, _row.state == RowState.PENDING)
-        return sa.select(_row.id, _row.reading, *columns).where(*mine)
+        return sa.select(_row.id, _row.import_version, *columns).where(*mine)
 
     @staticmethod
     def _calls_of(list_id: str, *columns: Any) -> sa.Select[Any]:
@@ -301,7 +301,7 @@ class ListRows:
 
     def _update(self, row: ListRow, **values: Any) -> None:
         """Note what became of a row, unless the list was read again meanwhile: then it may be another person's."""
-        ours = (_row.id == row.id, _row.reading == row.reading)
+        ours = (_row.id == row.id, _row.import_version == row.import_version)
         with self._database.write() as tx:
             tx.execute(sa.update(schema.call_list_row).where(*ours).values(**values))
 
@@ -320,9 +320,11 @@ def open_rows(tx: sa.Connection, refs: Mapping[int, str]) -> None:
 def make_due(tx: sa.Connection, rows: Sequence[ListRow], due_at: datetime) -> None:
     """Let rows be due again whose calls were not sent, unless the list was read again meanwhile."""
     if rows:
-        ours = (_row.id == sa.bindparam("row"), _row.reading == sa.bindparam("read"))
+        ours = (_row.id == sa.bindparam("row"), _row.import_version == sa.bindparam("read"))
         update = sa.update(schema.call_list_row).where(*ours).values(state=RowState.PENDING, due_at=due_at)
-        tx.execute(update, [{"row": row.id, "read": row.reading} for row in sorted(rows, key=lambda row: row.id)])
+        tx.execute(
+            update, [{"row": row.id, "read": row.import_version} for row in sorted(rows, key=lambda row: row.id)]
+        )
 
 
 def refuse_row(tx: sa.Connection, new: NewCall, refused: Refused) -> None:

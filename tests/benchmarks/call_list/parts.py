@@ -90,14 +90,14 @@ def account(url: str) -> Account:
 def read(store: CallStore, template: Template, rows: int) -> str:
     """Read the list into the store, if it is not read yet; gives its id."""
     list_id, columns = store.lists.open(TASK), Columns(variable_columns=("name",))
-    if store.lists.is_read(list_id, 0):
+    if store.lists.is_imported(list_id, 0):
         return list_id
     people = ({"to_number": number_of(row), "name": f"Person {row}"} for row in range(rows))
     numbered = (template.read(position, row, columns) for position, row in enumerate(people, 1))
-    reading = store.lists.begin_reading(list_id)
+    import_version = store.lists.begin_import(list_id)
     while batch := list(islice(numbered, 500)):
-        store.lists.add(list_id, batch, reading)
-    store.lists.finish_reading(list_id, reading, 0)
+        store.lists.add(list_id, batch, import_version)
+    store.lists.finish_import(list_id, import_version, 0)
     return list_id
 
 

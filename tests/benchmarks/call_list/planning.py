@@ -38,14 +38,14 @@ def _plan(folder: str) -> None:
     store.migrate()
     template, columns = Template(account("http://127.0.0.1:1"), "benchmark"), Columns({}, ["name"], ["id"], "id")
     list_id = store.lists.open(TASK)
-    reading = store.lists.begin_reading(list_id)
+    import_version = store.lists.begin_import(list_id)
     with closing(sqlite3.connect(f"{folder}/warehouse.db")) as warehouse:
         cursor = warehouse.execute("SELECT id, to_number, name FROM people")
         rows = (dict(zip(("id", "to_number", "name"), row, strict=True)) for row in cursor)
         read = (template.read(position, row, columns) for position, row in enumerate(rows, 1))
         while batch := list(islice(read, 500)):
-            store.lists.add(list_id, batch, reading)
-    store.lists.finish_reading(list_id, reading, 0)
+            store.lists.add(list_id, batch, import_version)
+    store.lists.finish_import(list_id, import_version, 0)
     found = plan(
         store,
         Dialer(store, template.account),

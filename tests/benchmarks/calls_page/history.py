@@ -89,7 +89,10 @@ def _fill_list(store: CallStore) -> None:
     with store.database.write() as tx:
         now = tx.scalar(sa.select(sa.func.max(schema.call.c.claimed_at)))
         row = {"id": LIST_ID, "environment": "default", "dag_id": "dag_1", "run_id": "run_1", "task_id": "call"}
-        tx.execute(schema.call_list.insert(), row | {"map_index": -1, "created_at": now, "readings": 1, "read_by": 0})
+        tx.execute(
+            schema.call_list.insert(),
+            row | {"map_index": -1, "created_at": now, "import_version": 1, "imported_generation": 0},
+        )
         tx.execute(schema.call_list_row.insert(), [_list_row(number, now) for number in range(LIST_ROWS)])
 
 
@@ -108,5 +111,5 @@ def _list_row(number: int, now: Any) -> dict[str, Any]:
         "result": result,
         "attempt": 1,
         "due_at": now,
-        "reading": 1,
+        "import_version": 1,
     }

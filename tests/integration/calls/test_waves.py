@@ -49,11 +49,11 @@ def hurry():
 def read(store, account):
     """Read the list, if it is not read yet; gives its id."""
     template, list_id = Template(account, "test"), store.lists.open(TASK)
-    if not store.lists.is_read(list_id, 0):
+    if not store.lists.is_imported(list_id, 0):
         people = ({"to_number": number_of(row)} for row in range(ROWS))
-        rows, reading = enumerate(people, 1), store.lists.begin_reading(list_id)
-        store.lists.add(list_id, [template.read(position, row, Columns()) for position, row in rows], reading)
-        store.lists.finish_reading(list_id, reading, 0)
+        rows, import_version = enumerate(people, 1), store.lists.begin_import(list_id)
+        store.lists.add(list_id, [template.read(position, row, Columns()) for position, row in rows], import_version)
+        store.lists.finish_import(list_id, import_version, 0)
     return list_id
 
 
@@ -169,7 +169,7 @@ def test_the_rate_and_the_end_are_told_once_rows_have_ended(voiceinfra):
     to_the_end(ours)
     with store.database.read() as tx:
         row = tx.execute(sa.select(schema.call_list_row).limit(1)).one()
-    store.list_rows.go_on([RowStep(row.id, row.reading, datetime.now(UTC))])
+    store.list_rows.go_on([RowStep(row.id, row.import_version, datetime.now(UTC))])
     told = progress.describe(store, list_id)
     assert re.search(r"1 of 60 rows left, .*59 answered, \d+\.\d rows a minute, at which it is done at 20", told)
 

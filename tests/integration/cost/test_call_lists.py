@@ -34,7 +34,7 @@ def plan_of(store, read):
 
 def test_the_next_few_are_read_without_looking_at_all_that_are_due(store):
     list_id = store.lists.open(TASK)
-    store.lists.add(list_id, [row(number) for number in range(1, 2_001)], store.lists.begin_reading(list_id))
+    store.lists.add(list_id, [row(number) for number in range(1, 2_001)], store.lists.begin_import(list_id))
     with store.database.write() as tx:
         tx.execute(sa.update(schema.call_list_row).values(due_at=datetime.now(UTC)))
     analyze(store)

@@ -363,9 +363,9 @@ def test_rows_that_were_corrected_since_are_written_as_set_aside_no_more(store, 
 def read(store, *rows, run="run"):
     """Make a list, or read it again."""
     list_id = store.lists.open(Source("dag", run, run, "task", -1, 0))
-    reading = store.lists.begin_reading(list_id)
-    store.lists.add(list_id, rows, reading)
-    store.lists.finish_reading(list_id, reading, 0)
+    import_version = store.lists.begin_import(list_id)
+    store.lists.add(list_id, rows, import_version)
+    store.lists.finish_import(list_id, import_version, 0)
     return list_id
 
 

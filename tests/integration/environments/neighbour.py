@@ -163,15 +163,15 @@ def _listed(store: CallStore, last_digits: str) -> str:
 
 def _make_list(store: CallStore, mark: str, fields: dict[str, Any], last_digits: str) -> str:
     list_id = store.lists.open(Source(f"{mark}_dag", f"{mark}_run", f"{mark}_run", f"{mark}_list"))
-    reading = store.lists.begin_reading(list_id)
+    import_version = store.lists.begin_import(list_id)
     numbers = [f"+1{area}5550{last_digits[1:]}" for area in (212, 310, 646)]
     rows = [
         NewRow(at, f"{mark}-row-{at}", each, {"context": f"{mark} row"}, {"why": f"{mark} row"})
         for at, each in enumerate(numbers, 1)
     ]
     rows.append(NewRow(9, f"{mark}-row-1", numbers[0], {"context": f"{mark} row"}, {}))
-    store.lists.add(list_id, rows, reading)
-    store.lists.finish_reading(list_id, reading, 0)
+    store.lists.add(list_id, rows, import_version)
+    store.lists.finish_import(list_id, import_version, 0)
     opened, ended, _ = store.list_rows.due(list_id, datetime.now(UTC) + timedelta(days=1), 9)
     ours = queued(store, f"{mark}-of-list", **fields | {"to_number": numbers[0], "list_id": list_id})
     store.list_rows.called(opened, ours.ref)

@@ -185,8 +185,8 @@ def called_list(store):
     list_id = store.lists.open(Source("one", "run", "run", "list"))
     rows = [NewRow(number, f"=key-{number}", f"+1415555010{number}", {}, {}) for number in range(1, 7)]
     aside = [NewRow(7, None, "", {}, {}, "invalid_number"), NewRow(8, "-x", NUMBER, {}, {}, "invalid_timezone")]
-    store.lists.add(list_id, [*rows, *aside], store.lists.begin_reading(list_id))
-    store.lists.finish_reading(list_id, 1, 0)
+    store.lists.add(list_id, [*rows, *aside], store.lists.begin_import(list_id))
+    store.lists.finish_import(list_id, 1, 0)
     due = store.list_rows.due(list_id, datetime.now(UTC), 10)
     for row, result in zip(due, ["answered", "answered", "voicemail"], strict=False):
         store.list_rows.done(row, result, "vc_1")

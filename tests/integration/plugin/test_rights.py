@@ -30,7 +30,7 @@ def busy(store):
     store.claims.record_unknown(unknown, "no answer")
     list_id = store.lists.open(Source("one", "run", "run", "list"))
     new = [NewRow(1, "her key", NUMBER, {}, {}), NewRow(2, None, NUMBER, {}, {}, "invalid")]
-    store.lists.add(list_id, new, store.lists.begin_reading(list_id))
+    store.lists.add(list_id, new, store.lists.begin_import(list_id))
     store.holds.place(Scope.DAG, "one", why="it says the wrong date", actor="ada")
     return {"ref": ours.ref, "unknown": unknown.ref, "list_id": list_id}
 

@@ -54,7 +54,7 @@ def read_list(url):
     """Be the worker that reads a list, and looks at it."""
     store = CallStore(url)
     list_id = store.lists.open(TASK)
-    store.lists.add(list_id, [NewRow(1, "one", NUMBER, {}, {})], store.lists.begin_reading(list_id))
+    store.lists.add(list_id, [NewRow(1, "one", NUMBER, {}, {})], store.lists.begin_import(list_id))
     store.close()
     return list_id
 

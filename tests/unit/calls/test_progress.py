@@ -20,10 +20,10 @@ ROWS, LIMIT = 9, 3
 def list_id(store):
     """A list that is read and of which nobody was called."""
     list_id = store.lists.open(Source("dag", "run", "run", "call"))
-    reading = store.lists.begin_reading(list_id)
+    import_version = store.lists.begin_import(list_id)
     rows = [NewRow(number, None, f"+1415555010{number}", {}, {}) for number in range(1, ROWS + 1)]
-    store.lists.add(list_id, rows, reading)
-    store.lists.finish_reading(list_id, reading, 0)
+    store.lists.add(list_id, rows, import_version)
+    store.lists.finish_import(list_id, import_version, 0)
     return list_id
 
 

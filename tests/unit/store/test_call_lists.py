@@ -8,7 +8,7 @@ import pytest
 
 from airflow_provider_voiceinfra.store import schema
 from airflow_provider_voiceinfra.store.guard.pauses import Scope
-from airflow_provider_voiceinfra.store.lists.call_lists import ReadingError
+from airflow_provider_voiceinfra.store.lists.call_lists import SupersededImportError
 from airflow_provider_voiceinfra.store.lists.list_rows import NewRow, RowState, RowStep
 from airflow_provider_voiceinfra.store.models import Realm, Source
 from tests.unit.store.samples import claim, deliver, queued, rows, state
@@ -28,10 +28,10 @@ def read(store):
 
     def read_rows(*new, clear=0, at_once=100):
         list_id = store.lists.open(TASK)
-        reading = store.lists.begin_reading(list_id)
+        import_version = store.lists.begin_import(list_id)
         for first in range(0, len(new), at_once):
-            store.lists.add(list_id, new[first : first + at_once], reading)
-        store.lists.finish_reading(list_id, reading, clear)
+            store.lists.add(list_id, new[first : first + at_once], import_version)
+        store.lists.finish_import(list_id, import_version, clear)
         return list_id
 
     return read_rows
@@ -56,8 +56,8 @@ def test_a_task_has_one_list_whatever_is_retried_or_cleared(store, open_store):
 def test_rows_are_due_in_the_order_of_the_source(store, read):
     list_id = read(*[row(position) for position in range(1, 8)])
     assert [each.position for each in due(store, list_id, 3)] == [1, 2, 3]
-    assert store.lists.is_read(list_id, 0)
-    assert not store.lists.is_read(list_id, 1)
+    assert store.lists.is_imported(list_id, 0)
+    assert not store.lists.is_imported(list_id, 1)
 
 
 def test_what_comes_twice_is_set_aside_with_the_reason(store, read):
@@ -74,8 +74,8 @@ def test_what_comes_twice_is_set_aside_with_the_reason(store, read):
 
 def test_a_reading_that_was_cut_off_sets_nobody_aside_when_it_is_begun_again(store, read):
     list_id = store.lists.open(TASK)
-    store.lists.add(list_id, [row(1, "a"), row(2, "b")], store.lists.begin_reading(list_id))
-    assert not store.lists.is_read(list_id, 0)
+    store.lists.add(list_id, [row(1, "a"), row(2, "b")], store.lists.begin_import(list_id))
+    assert not store.lists.is_imported(list_id, 0)
     read(row(1, "a"), row(2, "b"), row(3, "c"))
     assert counts(store, list_id) == {("pending", ""): 3}
 
@@ -83,17 +83,17 @@ def test_a_reading_that_was_cut_off_sets_nobody_aside_when_it_is_begun_again(sto
 def test_a_try_that_wakes_while_another_one_reads_ends_and_no_row_is_lost(store):
     lists, source = store.lists, [row(position) for position in range(1, 7)]
     list_id = lists.open(TASK)
-    stalled = lists.begin_reading(list_id)
+    stalled = lists.begin_import(list_id)
     lists.add(list_id, source[:2], stalled)
-    newer = lists.begin_reading(list_id)
+    newer = lists.begin_import(list_id)
     lists.add(list_id, source[:4], newer)
-    with pytest.raises(ReadingError, match="Another try of this task reads the list vl_"):
+    with pytest.raises(SupersededImportError, match="Another try of this task reads the list vl_"):
         lists.add(list_id, source[2:4], stalled)
-    with pytest.raises(ReadingError):
-        lists.finish_reading(list_id, stalled, 0)
-    assert not lists.is_read(list_id, 0)
+    with pytest.raises(SupersededImportError):
+        lists.finish_import(list_id, stalled, 0)
+    assert not lists.is_imported(list_id, 0)
     lists.add(list_id, source[4:], newer)
-    lists.finish_reading(list_id, newer, 0)
+    lists.finish_import(list_id, newer, 0)
     assert counts(store, list_id) == {("pending", ""): 6}
 
 
@@ -162,7 +162,7 @@ def test_a_row_that_is_no_good_any_more_is_not_called_and_leaves_its_number(stor
 
 def test_what_a_reading_took_that_was_cut_off_keeps_nobody_from_being_called(store, read):
     list_id = store.lists.open(TASK)
-    store.lists.add(list_id, [row(1, "a", ADA), row(2, "b", BOB)], store.lists.begin_reading(list_id))
+    store.lists.add(list_id, [row(1, "a", ADA), row(2, "b", BOB)], store.lists.begin_import(list_id))
     read(row(1, "c", ADA), row(2, "a", BOB), at_once=1)
     assert numbers(store, list_id) == {"c": ADA, "a": BOB}
 
@@ -250,7 +250,7 @@ def test_a_try_that_wakes_when_the_list_was_read_again_changes_nothing(store, re
         "done": lambda: store.list_rows.done(ours, "rejected", ref),
         "wait": lambda: store.list_rows.wait(ours, datetime.now(UTC)),
         "called": lambda: store.list_rows.called(ours, ref),
-        "go_on": lambda: store.list_rows.go_on([RowStep(ours.id, ours.reading, result="rejected")]),
+        "go_on": lambda: store.list_rows.go_on([RowStep(ours.id, ours.import_version, result="rejected")]),
     }[late]()
     assert rows(store, schema.call_list_row) == before
 
@@ -258,7 +258,7 @@ def test_a_try_that_wakes_when_the_list_was_read_again_changes_nothing(store, re
 def test_so_does_one_that_is_to_be_called_again(store, read):
     list_id = read(row(1, "a", ADA))
     [called] = due(store, list_id)
-    store.list_rows.go_on([RowStep(called.id, called.reading, datetime.now(UTC), attempt=2)])
+    store.list_rows.go_on([RowStep(called.id, called.import_version, datetime.now(UTC), attempt=2)])
     read(row(1, "a", BOB), row(2, "b", ADA), clear=1)
     assert numbers(store, list_id) == {"a": ADA}
 
@@ -300,7 +300,7 @@ def test_purging_leaves_only_rows_that_are_to_be_called_or_whose_call_goes_on(st
     ended, going_on, again, *_ = due(store, list_id)
     store.list_rows.done(ended, "answered", queued(store, "call-1").ref)
     store.list_rows.called(going_on, queued(store, "call-2").ref)
-    store.list_rows.go_on([RowStep(again.id, again.reading, datetime.now(UTC), attempt=2)])
+    store.list_rows.go_on([RowStep(again.id, again.import_version, datetime.now(UTC), attempt=2)])
     read(*[row(position) for position in range(1, 5)], clear=1)
     store.retention.purge(datetime.now(UTC) + LATER)
     left = [(each.position, each.state) for each in rows(store, schema.call_list_row)]
