@@ -28,7 +28,7 @@ from airflow_provider_voiceinfra.guard.constraints import Wishes
 from airflow_provider_voiceinfra.guard.errors import GuardError
 from airflow_provider_voiceinfra.guard.limits import read_limits
 from airflow_provider_voiceinfra.store.call_store import CallStore
-from airflow_provider_voiceinfra.store.feed.completed_calls import Wanted
+from airflow_provider_voiceinfra.store.feed.completed_calls import CompletionFilter
 from airflow_provider_voiceinfra.store.feed.cursors import NEW_CURSOR
 from airflow_provider_voiceinfra.store.lists.list_pages import WatchedRow
 from airflow_provider_voiceinfra.store.lists.list_rows import RowState
@@ -190,7 +190,7 @@ class VoiceInfraHook(BaseHook):
         :param since: where a cursor begins when it is used for the first time; by default a day before.
         :return: in the order in which they became completed, the same for all cursors.
         """
-        wanted = Wanted(agent_id, choices("outcomes", outcomes, OUTCOMES))
+        wanted = CompletionFilter(agent_id, choices("outcomes", outcomes, OUTCOMES))
         return self.store.cursors.calls(cursor, wanted, since or self.store.database.clock.now() - NEW_CURSOR)
 
     def foreign_completions(
@@ -205,7 +205,7 @@ class VoiceInfraHook(BaseHook):
 
         Webhooks bring them too: an account has one URL for all its calls. Let the cursor be another one.
         """
-        wanted = Wanted(agent_id, choices("outcomes", outcomes, OUTCOMES), placed_here=False, foreign=True)
+        wanted = CompletionFilter(agent_id, choices("outcomes", outcomes, OUTCOMES), placed_here=False, foreign=True)
         return self.store.cursors.completions(cursor, wanted, since or self.store.database.clock.now() - NEW_CURSOR)
 
     def test_connection(self) -> tuple[bool, str]:

@@ -47,10 +47,10 @@ class CallCompletedEventTrigger(BaseEventTrigger):
         Nothing of what was said: Airflow logs it, and keeps it with the asset's event.
         """
         from airflow_provider_voiceinfra.config import call_store
-        from airflow_provider_voiceinfra.store.feed.completed_calls import Wanted
+        from airflow_provider_voiceinfra.store.feed.completed_calls import CompletionFilter
         from airflow_provider_voiceinfra.store.watch.completion_feed import subscribed
 
-        wanted = Wanted(self.agent_id, self.outcomes, foreign=self.include_foreign)
+        wanted = CompletionFilter(self.agent_id, self.outcomes, foreign=self.include_foreign)
         async with subscribed(call_store(), wanted) as calls:
             while True:
                 call = await calls.next()

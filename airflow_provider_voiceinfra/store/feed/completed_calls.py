@@ -63,7 +63,7 @@ class CompletedCall:
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class CompletionFilter:
     """Which completed calls somebody wants.
 
     :param agent_id: of this agent; None for any.

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from airflow_provider_voiceinfra.store import schema
 from airflow_provider_voiceinfra.store.clock import time_of
 from airflow_provider_voiceinfra.store.engine import Database
-from airflow_provider_voiceinfra.store.feed.completed_calls import CompletedCall, CompletedCalls, Wanted
+from airflow_provider_voiceinfra.store.feed.completed_calls import CompletedCall, CompletedCalls, CompletionFilter
 from airflow_provider_voiceinfra.store.models import Call, Completion
 from airflow_provider_voiceinfra.store.reads.call_reader import Calls
 
@@ -36,7 +36,7 @@ class Reading(Generic[T]):
         self,
         pages: Callable[[int, int], Iterator[list[CompletedCall]]],
         load: Callable[[Sequence[CompletedCall]], Sequence[T | None]],
-        wanted: Wanted,
+        wanted: CompletionFilter,
         place: int,
         upto: int,
     ) -> None:
@@ -70,7 +70,7 @@ class Cursors:
         self._completed = completed
         self._calls = calls
 
-    def calls(self, name: str, wanted: Wanted, since: datetime) -> AbstractContextManager[Iterator[Call]]:
+    def calls(self, name: str, wanted: CompletionFilter, since: datetime) -> AbstractContextManager[Iterator[Call]]:
         """Give calls that were placed here, see :meth:`_reading`."""
 
         def load(completed: Sequence[CompletedCall]) -> list[Call | None]:
@@ -80,7 +80,9 @@ class Cursors:
 
         return self._reading(name, load, wanted, since)
 
-    def completions(self, name: str, wanted: Wanted, since: datetime) -> AbstractContextManager[Iterator[Completion]]:
+    def completions(
+        self, name: str, wanted: CompletionFilter, since: datetime
+    ) -> AbstractContextManager[Iterator[Completion]]:
         """Give completions of calls that nobody placed here, see :meth:`_reading`."""
         return self._reading(name, lambda completed: [each.completion for each in completed], wanted, since)
 
@@ -89,7 +91,7 @@ class Cursors:
         self,
         name: str,
         load: Callable[[Sequence[CompletedCall]], Sequence[T | None]],
-        wanted: Wanted,
+        wanted: CompletionFilter,
         since: datetime,
     ) -> Iterator[Iterator[T]]:
         """Give what the cursor has not passed; when the block ends without error, it passes what was given.

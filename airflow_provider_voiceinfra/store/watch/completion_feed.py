@@ -8,13 +8,13 @@ from contextlib import asynccontextmanager
 from typing import ClassVar
 
 from airflow_provider_voiceinfra.store.call_store import CallStore
-from airflow_provider_voiceinfra.store.feed.completed_calls import CompletedCall, Wanted
+from airflow_provider_voiceinfra.store.feed.completed_calls import CompletedCall, CompletionFilter
 from airflow_provider_voiceinfra.store.feed.cursors import NEW_CURSOR
 from airflow_provider_voiceinfra.store.watch.watch_loop import WatchLoop
 
 
 @asynccontextmanager
-async def subscribed(store: CallStore, wanted: Wanted) -> AsyncIterator[Subscriber]:
+async def subscribed(store: CallStore, wanted: CompletionFilter) -> AsyncIterator[Subscriber]:
     """Subscribe to the calls that become completed from now on. Costs no query of its own.
 
     The newest one of the last day comes first: it may have become completed while nobody was subscribed.
@@ -35,7 +35,7 @@ class Subscriber:
     :param wanted: which calls are to come.
     """
 
-    def __init__(self, wanted: Wanted) -> None:
+    def __init__(self, wanted: CompletionFilter) -> None:
         self.queue: asyncio.Queue[CompletedCall | Exception] = asyncio.Queue()
         self.is_new = True
         self._wanted = wanted

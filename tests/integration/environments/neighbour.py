@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from airflow_provider_voiceinfra.store import schema
 from airflow_provider_voiceinfra.store.call_store import CallStore
-from airflow_provider_voiceinfra.store.feed.completed_calls import Wanted
+from airflow_provider_voiceinfra.store.feed.completed_calls import CompletionFilter
 from airflow_provider_voiceinfra.store.guard.pauses import Scope
 from airflow_provider_voiceinfra.store.guard.rules import Refused, Rules
 from airflow_provider_voiceinfra.store.lists.list_rows import NewRow, RowState
@@ -147,7 +147,7 @@ def fill(store: CallStore, mark: str, last_digits: str) -> Neighbour:
     placed("opted_out")
     told("opted_out", extracted={"do_not_call": True})
     list_id = _make_list(store, mark, fields, last_digits)
-    with store.cursors.calls(f"{mark}_cursor", Wanted(), datetime.now(UTC) - timedelta(days=1)) as calls:
+    with store.cursors.calls(f"{mark}_cursor", CompletionFilter(), datetime.now(UTC) - timedelta(days=1)) as calls:
         assert {call.state for call in calls} == {CallState.COMPLETED}
     Deadlines(store).of_task(fields["source"], timedelta(hours=2))
     store.deliveries.keep([delivery(f"{{broken {mark}".encode())])

@@ -7,13 +7,13 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from airflow_provider_voiceinfra.store.claims.resolutions import ResolutionError
-from airflow_provider_voiceinfra.store.feed.completed_calls import Wanted
+from airflow_provider_voiceinfra.store.feed.completed_calls import CompletionFilter
 from tests.unit.store.samples import SECRET, claim, deliver, queued, state
 from tests.unit.store.test_recovery import started, unknown
 
 
 def read_foreign(store, cursor="foreign"):
-    wanted = Wanted(placed_here=False, foreign=True)
+    wanted = CompletionFilter(placed_here=False, foreign=True)
     with store.cursors.completions(cursor, wanted, datetime.now(UTC) - timedelta(days=1)) as completions:
         return [each.call_id for each in completions]
 

@@ -10,7 +10,7 @@ import time
 from datetime import UTC, datetime, timedelta
 
 from airflow_provider_voiceinfra.store.call_store import CallStore
-from airflow_provider_voiceinfra.store.feed.completed_calls import Wanted
+from airflow_provider_voiceinfra.store.feed.completed_calls import CompletionFilter
 from tests.unit.store.race import PATIENCE
 from tests.unit.store.samples import body, delivery, queued
 
@@ -34,7 +34,7 @@ def follow(url, journal):
     since = datetime.now(UTC) - timedelta(days=1)
     with journal.open("a") as done:
         while True:
-            with store.cursors.calls("follow_up", Wanted(), since) as calls:
+            with store.cursors.calls("follow_up", CompletionFilter(), since) as calls:
                 for call in calls:
                     done.write(f"{call.call_id}\n")
                     done.flush()
@@ -67,7 +67,7 @@ def test_a_thousand_in_a_burst(store, store_url, tmp_path):
     for reader in readers:
         reader.kill()
         reader.join()
-    with store.cursors.calls("follow_up", Wanted(), datetime.now(UTC) - timedelta(days=1)) as calls:
+    with store.cursors.calls("follow_up", CompletionFilter(), datetime.now(UTC) - timedelta(days=1)) as calls:
         left = [call.call_id for call in calls]
     done = [line for path in tmp_path.iterdir() if path.name.isdigit() for line in path.read_text().split()]
     assert {*done, *left} == {f"call-{number}" for number in range(CALLS)}

@@ -10,7 +10,7 @@ import pytest
 
 from airflow_provider_voiceinfra.guard.errors import CallOnHoldError
 from airflow_provider_voiceinfra.store.call_store import CallStore
-from airflow_provider_voiceinfra.store.feed.completed_calls import Wanted
+from airflow_provider_voiceinfra.store.feed.completed_calls import CompletionFilter
 from airflow_provider_voiceinfra.store.guard.pauses import Scope
 from tests.unit.calls.samples import dialer, intent
 from tests.unit.calls.wire import queued, wire
@@ -44,6 +44,6 @@ def test_what_was_placed_since_the_backup_is_forgotten_and_a_hold_keeps_it_from_
                 dialer(store, server.url).place(intent())
             assert len(server.requests) == 1
             deliver(store, "call-1")
-            wanted = Wanted(placed_here=False, foreign=True)
+            wanted = CompletionFilter(placed_here=False, foreign=True)
             with store.cursors.completions("meanwhile", wanted, LONG_AGO) as completions:
                 assert [said.call_id for said in completions] == ["call-1"]

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from airflow_provider_voiceinfra.store import schema
 from airflow_provider_voiceinfra.store.feed import completed_calls
-from airflow_provider_voiceinfra.store.feed.completed_calls import Wanted
+from airflow_provider_voiceinfra.store.feed.completed_calls import CompletionFilter
 from airflow_provider_voiceinfra.store.inbox import deliveries
 from airflow_provider_voiceinfra.store.inbox.opt_out import OptOut
 from airflow_provider_voiceinfra.store.locks import lock
@@ -30,19 +30,19 @@ def a_day_ago():
 
 
 def read(store, cursor="follow_up", *, since=None, **wanted):
-    with store.cursors.calls(cursor, Wanted(**wanted), since or a_day_ago()) as calls:
+    with store.cursors.calls(cursor, CompletionFilter(**wanted), since or a_day_ago()) as calls:
         return [call.call_id for call in calls]
 
 
 def break_off(store, take):
     """Read, and have an error then."""
-    with pytest.raises(BrokenError), store.cursors.calls("follow_up", Wanted(), a_day_ago()) as calls:  # noqa: PT012
+    with pytest.raises(BrokenError), store.cursors.calls("follow_up", CompletionFilter(), a_day_ago()) as calls:  # noqa: PT012
         take(calls)
         raise BrokenError
 
 
 def read_foreign(store, cursor="foreign", **wanted):
-    wanted = Wanted(placed_here=False, foreign=True, **wanted)
+    wanted = CompletionFilter(placed_here=False, foreign=True, **wanted)
     with store.cursors.completions(cursor, wanted, a_day_ago()) as completions:
         return [completion.call_id for completion in completions]
 
@@ -67,7 +67,7 @@ def test_each_comes_once_in_the_order_in_which_they_became_completed(store):
 
 def test_it_gives_what_was_said_and_what_belongs_to_the_call(store):
     complete(store, "a", summary="yes")
-    with store.cursors.calls("follow_up", Wanted(), a_day_ago()) as calls:
+    with store.cursors.calls("follow_up", CompletionFilter(), a_day_ago()) as calls:
         [call] = calls
     assert (call.completion.summary, call.metadata, call.state) == ("yes", {"appointment": 7}, "completed")
 
@@ -80,14 +80,14 @@ def test_it_does_not_move_when_its_block_has_an_error(store):
 
 def test_a_block_that_takes_some_passes_these(store):
     complete(store, "a", "b", "c")
-    with store.cursors.calls("follow_up", Wanted(), a_day_ago()) as calls:
+    with store.cursors.calls("follow_up", CompletionFilter(), a_day_ago()) as calls:
         assert [call.call_id for call in islice(calls, 2)] == ["a", "b"]
     assert read(store) == ["c"]
 
 
 def test_a_block_that_takes_none_passes_none(store):
     complete(store, "a")
-    with store.cursors.calls("follow_up", Wanted(), a_day_ago()):
+    with store.cursors.calls("follow_up", CompletionFilter(), a_day_ago()):
         pass
     assert read(store) == ["a"]
 
@@ -145,7 +145,7 @@ class TestWhenACallBecomesCompleted:
         assert state(store, unknown.ref) == "completed"
         store.claims.record_queued(claim(store, "two"), "a")
         assert state(store, unknown.ref) == "unknown"
-        with store.cursors.calls("follow_up", Wanted(), a_day_ago()) as calls:
+        with store.cursors.calls("follow_up", CompletionFilter(), a_day_ago()) as calls:
             assert [call.idempotency_key for call in calls] == ["two"]
 
 
@@ -184,7 +184,7 @@ class TestWhatIsWanted:
         complete(store, "ours", summary="secret")
         deliver(store, "foreign", summary="secret")
         store.retention.purge(datetime.now(UTC) + DAY)
-        with store.cursors.calls("a", Wanted(), a_day_ago()) as calls:
+        with store.cursors.calls("a", CompletionFilter(), a_day_ago()) as calls:
             [call] = calls
         assert (call.completion.outcome, call.completion.summary) == ("answered", None)
         assert read_foreign(store) == ["foreign"]
@@ -220,7 +220,7 @@ class TestWhereANewCursorBegins:
 class TestAtOnce:
     def test_who_reads_at_once_skips_nothing_wherever_the_cursor_is_left(self, store):
         complete(store, "a", "b")
-        with store.cursors.calls("follow_up", Wanted(), a_day_ago()) as slow:
+        with store.cursors.calls("follow_up", CompletionFilter(), a_day_ago()) as slow:
             assert next(slow).call_id == "a"
             assert read(store) == ["a", "b"]
             complete(store, "c")
@@ -231,7 +231,7 @@ class TestAtOnce:
 
     def test_one_that_breaks_off_takes_nothing_from_another(self, store):
         complete(store, "a")
-        with store.cursors.calls("follow_up", Wanted(), a_day_ago()) as first:
+        with store.cursors.calls("follow_up", CompletionFilter(), a_day_ago()) as first:
             list(first)
             complete(store, "b")
             break_off(store, list)

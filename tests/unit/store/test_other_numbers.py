@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from airflow_provider_voiceinfra.store import schema
-from airflow_provider_voiceinfra.store.feed.completed_calls import Wanted
+from airflow_provider_voiceinfra.store.feed.completed_calls import CompletionFilter
 from airflow_provider_voiceinfra.store.models import DeliveryResult
 from tests.unit.store.samples import CALLER, NUMBER, body, claim, deliver, delivery, events, queued, rows, state
 
@@ -15,7 +15,9 @@ OTHER = "+14155550123"
 def followed(store, wanted=None):
     calls = store.completed_calls
     pages = calls.read(0, calls.last_place())
-    return [call.call_id for page in pages for call in page if (wanted or Wanted(foreign=True)).includes(call)]
+    return [
+        call.call_id for page in pages for call in page if (wanted or CompletionFilter(foreign=True)).includes(call)
+    ]
 
 
 def test_it_does_not_complete_the_call_and_is_reported(store, caplog):

@@ -9,12 +9,12 @@ import pytest
 import sqlalchemy as sa
 
 from airflow_provider_voiceinfra.store.errors import StoreUnavailableError
-from airflow_provider_voiceinfra.store.feed.completed_calls import Wanted
+from airflow_provider_voiceinfra.store.feed.completed_calls import CompletionFilter
 from airflow_provider_voiceinfra.store.watch import watch_loop
 from airflow_provider_voiceinfra.store.watch.completion_feed import CompletionFeed, subscribed
 from tests.unit.store.samples import claim, deliver, queued
 
-ANY = Wanted()
+ANY = CompletionFilter()
 
 
 @pytest.fixture(autouse=True)
@@ -93,10 +93,10 @@ def test_only_what_is_wanted_comes(store, open_store):
     async def main():
         async with AsyncExitStack() as stack:
             wishes = [
-                Wanted(outcomes=["voicemail"]),
-                Wanted(agent_id="other"),
-                Wanted(foreign=True),
-                Wanted(foreign=True, placed_here=False),
+                CompletionFilter(outcomes=["voicemail"]),
+                CompletionFilter(agent_id="other"),
+                CompletionFilter(foreign=True),
+                CompletionFilter(foreign=True, placed_here=False),
             ]
             subscribers = [await stack.enter_async_context(subscribed(store, wanted)) for wanted in wishes]
             await joined(store)
@@ -121,8 +121,8 @@ def test_the_newest_that_ended_while_nobody_was_subscribed_comes_first(store):
     async def main():
         async with (
             subscribed(store, ANY) as calls,
-            subscribed(store, Wanted(outcomes=["voicemail"])) as voicemails,
-            subscribed(store, Wanted(outcomes=["failed"])) as failed,
+            subscribed(store, CompletionFilter(outcomes=["voicemail"])) as voicemails,
+            subscribed(store, CompletionFilter(outcomes=["failed"])) as failed,
         ):
             await joined(store)
             return await next_of(calls), await next_of(voicemails), failed.queue.empty()
@@ -179,7 +179,7 @@ def test_a_store_that_is_away_for_a_while_ends_nothing(store, open_store, monkey
 def test_subscribing_again_after_nobody_was_subscribed_works(store, open_store):
     async def main():
         for number in range(3):
-            async with subscribed(store, Wanted(agent_id=f"agent-{number}")) as calls:
+            async with subscribed(store, CompletionFilter(agent_id=f"agent-{number}")) as calls:
                 await joined(store)
                 await asyncio.to_thread(complete, open_store(), f"call-{number}", agent_id=f"agent-{number}")
                 assert await next_of(calls) == f"call-{number}"
