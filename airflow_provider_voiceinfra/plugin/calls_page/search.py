@@ -18,7 +18,7 @@ from airflow_provider_voiceinfra.plugin.calls_page.visitor import Visitor
 from airflow_provider_voiceinfra.plugin.runs import names_of_run
 from airflow_provider_voiceinfra.store.models import CallState
 from airflow_provider_voiceinfra.store.reads.call_filter import END_LENGTH, CallFilter
-from airflow_provider_voiceinfra.store.reads.call_pages import CallPage, CallPages, Edge
+from airflow_provider_voiceinfra.store.reads.call_pages import CallPage, CallPages, PageCursor
 
 FIELDS = ("state", "outcome", "dag", "run", "list", "digits", "since", "until")
 _PLACES = ("before", "after", "last")
@@ -58,12 +58,12 @@ class Search:
         if self.wanted.digits and len(self.wanted.digits) > END_LENGTH:
             dag_ids = _whose_numbers_are_seen(visitor, calling)
         if "after" in self.place:
-            page = pages.newer(self.wanted, dag_ids, than=_edge(self.place["after"]))
+            page = pages.newer(self.wanted, dag_ids, than=_cursor(self.place["after"]))
             # The newest are a whole page.
             return page if page.newer or page.looked_to else pages.older(self.wanted, dag_ids)
         if "last" in self.place:
             return pages.newer(self.wanted, dag_ids)
-        return pages.older(self.wanted, dag_ids, than=_edge(self.place.get("before")))
+        return pages.older(self.wanted, dag_ids, than=_cursor(self.place.get("before")))
 
 
 def _whose_numbers_are_seen(visitor: Visitor, calling: Collection[str]) -> frozenset[str] | None:
@@ -135,13 +135,13 @@ def _time(text: str | None, zone: ZoneInfo) -> datetime | None:
         raise HTTPException(400, "Write a time like 2026-11-23T15:00.") from None
 
 
-def _edge(text: str | None) -> Edge | None:
+def _cursor(text: str | None) -> PageCursor | None:
     if text is None:
         return None
-    edge = Edge.parse(text)
-    if edge is None:
+    cursor = PageCursor.parse(text)
+    if cursor is None:
         raise HTTPException(400, "There is no such page.")
-    return edge
+    return cursor
 
 
 def _runs(dag_id: str | None, run_id: str | None) -> tuple[str, ...]:

@@ -64,8 +64,8 @@ class CallFilter:
 
 
 @dataclass(frozen=True, slots=True)
-class Way:
-    """A way to the calls.
+class AccessPath:
+    """A path to the calls.
 
     :param among: each of these gives calls in the order of an index; those of one page are merged.
     :param rest: must be true of them too.
@@ -79,7 +79,9 @@ class Way:
     by_id: bool = False
 
 
-def find_way(tx: sa.Connection, environment: str, wanted: CallFilter, dag_ids: Collection[str] | None) -> Way:
+def find_access_path(
+    tx: sa.Connection, environment: str, wanted: CallFilter, dag_ids: Collection[str] | None
+) -> AccessPath:
     """Choose the index that leaves least to be looked through.
 
     :param dag_ids: only calls of these; None for all calls, also of no DAG.
@@ -87,15 +89,15 @@ def find_way(tx: sa.Connection, environment: str, wanted: CallFilter, dag_ids: C
     mine = _call.environment == environment
     wishes = wanted.conditions()
     if dag_ids is not None and not wishes and len(dag_ids) <= _FEW_DAGS:
-        return Way(tuple((mine, _call.dag_id == dag_id) for dag_id in sorted(dag_ids)), ())
+        return AccessPath(tuple((mine, _call.dag_id == dag_id) for dag_id in sorted(dag_ids)), ())
     rest = (mine, *wishes, *([] if dag_ids is None else [_call.dag_id.in_(dag_ids)]))
     if wanted.dag_id is not None and wanted.runs and not wanted.digits:
         of_run = (_call.dag_id == wanted.dag_id, _call.run.in_(wanted.runs))
         if _are_few(tx, *of_run):
-            return Way((of_run,), rest, in_order=False)
+            return AccessPath((of_run,), rest, in_order=False)
     if wanted.list_id is not None and not wanted.digits:
-        return Way(((_call.list_id == wanted.list_id,),), rest, by_id=True)
-    return Way((_index(mine, wanted),), rest)
+        return AccessPath(((_call.list_id == wanted.list_id,),), rest, by_id=True)
+    return AccessPath((_index(mine, wanted),), rest)
 
 
 def _index(mine: Condition, wanted: CallFilter) -> tuple[Condition, ...]:

@@ -1,6 +1,6 @@
 """Pages of calls, newest first, which take as long in a store of a million calls as in a small one.
 
-A page is found from its edge, by an index. Where no index knows what is looked for, so many of the newest calls are
+A page is found from its cursor, by an index. Where no index knows what is looked for, so many of the newest calls are
 looked through; the page then says how far, and can be continued.
 """
 
@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from airflow_provider_voiceinfra.store import schema
 from airflow_provider_voiceinfra.store.engine import Database
 from airflow_provider_voiceinfra.store.models import CallState
-from airflow_provider_voiceinfra.store.reads.call_filter import CallFilter, Condition, Way, find_way
+from airflow_provider_voiceinfra.store.reads.call_filter import AccessPath, CallFilter, Condition, find_access_path
 
 PAGE = 50
 WINDOW = 10_000
@@ -46,7 +46,7 @@ _SHOWN = tuple(
 
 
 @dataclass(frozen=True, slots=True)
-class Edge:
+class PageCursor:
     """Between two calls: where a page ends, and the next one begins."""
 
     claimed_at: datetime
@@ -56,15 +56,15 @@ class Edge:
         return f"{(self.claimed_at - _EPOCH) // timedelta(microseconds=1)}-{self.id}"
 
     @classmethod
-    def parse(cls, text: str) -> Edge | None:
+    def parse(cls, text: str) -> PageCursor | None:
         """Read it back from an address; None where it is none."""
         match = re.fullmatch(r"(\d{1,17})-(\d{1,18})", text, re.ASCII)
         return match and cls(_EPOCH + timedelta(microseconds=int(match[1])), int(match[2]))
 
-    def beyond(self, way: Way, *, back: bool) -> Condition:
+    def beyond(self, path: AccessPath, *, back: bool) -> Condition:
         """Say in SQL what is older, or newer."""
         by_id = _call.id < self.id if back else _call.id > self.id
-        if way.by_id:
+        if path.by_id:
             return by_id
         # The first of them is for the index.
         first = _call.claimed_at <= self.claimed_at if back else _call.claimed_at >= self.claimed_at
@@ -109,14 +109,14 @@ class Delivered:
 class CallPage:
     """A page of calls, the newest first.
 
-    :param newer: the edge to what is newer; None where nothing is.
-    :param older: the edge to what is older; None where nothing is.
+    :param newer: the cursor of newer calls; None if there are none.
+    :param older: the cursor of older calls; None if there are none.
     :param looked_to: how far back calls were looked through, where that was not far enough to fill the page.
     """
 
     rows: list[CallRow]
-    newer: Edge | None
-    older: Edge | None
+    newer: PageCursor | None
+    older: PageCursor | None
     looked_to: datetime | None = None
 
 
@@ -132,21 +132,21 @@ class CallPages:
         self._environment = environment
 
     def older(
-        self, wanted: CallFilter, dag_ids: Collection[str] | None = None, *, than: Edge | None = None
+        self, wanted: CallFilter, dag_ids: Collection[str] | None = None, *, than: PageCursor | None = None
     ) -> CallPage:
-        """Read a page from its newer edge on.
+        """Read the calls that are older than a cursor.
 
         :param dag_ids: only calls of these DAGs; None for all calls, also of no DAG.
-        :param than: the edge; by default the newest call of all is the page's first.
+        :param than: the cursor; by default the newest call of all is the page's first.
         """
         return self._page(wanted, dag_ids, than, back=True)
 
     def newer(
-        self, wanted: CallFilter, dag_ids: Collection[str] | None = None, *, than: Edge | None = None
+        self, wanted: CallFilter, dag_ids: Collection[str] | None = None, *, than: PageCursor | None = None
     ) -> CallPage:
-        """Read a page from its older edge on.
+        """Read the calls that are newer than a cursor.
 
-        :param than: the edge; by default the oldest call of all is the page's last.
+        :param than: the cursor; by default the oldest call of all is the page's last.
         """
         return self._page(wanted, dag_ids, than, back=False)
 
@@ -184,53 +184,55 @@ class CallPages:
             ref: str | None = tx.scalar(query.order_by(_call.id.desc()).limit(1))
         return ref
 
-    def _page(self, wanted: CallFilter, dag_ids: Collection[str] | None, edge: Edge | None, *, back: bool) -> CallPage:
+    def _page(
+        self, wanted: CallFilter, dag_ids: Collection[str] | None, cursor: PageCursor | None, *, back: bool
+    ) -> CallPage:
         with self._database.read() as tx:
-            way = find_way(tx, self._environment, wanted, dag_ids)
-            times = wanted.times() + ([] if edge is None else [edge.beyond(way, back=back)])
-            found = [key for among in way.among for key in _walk(tx, way, (*among, *times), back=back)]
-            found.sort(key=_place(way), reverse=back)
+            path = find_access_path(tx, self._environment, wanted, dag_ids)
+            times = wanted.times() + ([] if cursor is None else [cursor.beyond(path, back=back)])
+            found = [key for among in path.among for key in _walk(tx, path, (*among, *times), back=back)]
+            found.sort(key=_position(path), reverse=back)
             keys, end = found[:PAGE], None
-            if len(found) <= PAGE and way.in_order:
-                end = _end_of_window(tx, way, times, back=back)
+            if len(found) <= PAGE and path.in_order:
+                end = _end_of_window(tx, path, times, back=back)
             rows = _read(tx, keys)
-        rows.sort(key=_place(way), reverse=True)
+        rows.sort(key=_position(path), reverse=True)
         far = keys[-1] if len(found) > PAGE else end
-        near = edge and (keys[0] if keys else edge)
+        near = cursor and (keys[0] if keys else cursor)
         looked_to = end.claimed_at if end else None
         return CallPage(rows, near, far, looked_to) if back else CallPage(rows, far, near, looked_to)
 
 
-def _place(way: Way) -> Callable[[Edge | CallRow], tuple[datetime, int] | int]:
+def _position(path: AccessPath) -> Callable[[PageCursor | CallRow], tuple[datetime, int] | int]:
     """Give what calls are sorted by."""
-    return (lambda each: each.id) if way.by_id else lambda each: (each.claimed_at, each.id)
+    return (lambda each: each.id) if path.by_id else lambda each: (each.claimed_at, each.id)
 
 
-def _walk(tx: sa.Connection, way: Way, among: tuple[Condition, ...], *, back: bool) -> Iterator[Edge]:
+def _walk(tx: sa.Connection, path: AccessPath, among: tuple[Condition, ...], *, back: bool) -> Iterator[PageCursor]:
     """Find the calls of a page, and one more, walking along an index. What is outside the window is not looked at."""
-    fits = sa.and_(sa.true(), *way.rest).label("fits")
-    window = _window(way, among, back=back).add_columns(fits).limit(WINDOW).subquery()
+    fits = sa.and_(sa.true(), *path.rest).label("fits")
+    window = _window(path, among, back=back).add_columns(fits).limit(WINDOW).subquery()
     # In the window's order, which sorting would have to read to its end.
     query = sa.select(window.c.claimed_at, window.c.id).where(window.c.fits).limit(PAGE + 1)
-    return (Edge(*row) for row in tx.execute(query).all())
+    return (PageCursor(*row) for row in tx.execute(query).all())
 
 
-def _window(way: Way, among: tuple[Condition, ...], *, back: bool) -> sa.Select[tuple[datetime, int]]:
-    columns = (_call.id,) if way.by_id else (_call.claimed_at, _call.id)
+def _window(path: AccessPath, among: tuple[Condition, ...], *, back: bool) -> sa.Select[tuple[datetime, int]]:
+    columns = (_call.id,) if path.by_id else (_call.claimed_at, _call.id)
     order = [column.desc() if back else column.asc() for column in columns]
     return sa.select(_call.claimed_at, _call.id).where(*among).order_by(*order)
 
 
-def _end_of_window(tx: sa.Connection, way: Way, times: list[Condition], *, back: bool) -> Edge | None:
+def _end_of_window(tx: sa.Connection, path: AccessPath, times: list[Condition], *, back: bool) -> PageCursor | None:
     """Tell where the window ends, where it ends before the calls do."""
-    if len(way.among) != 1:
+    if len(path.among) != 1:
         # Of several, each gives a whole page.
         return None
-    window = _window(way, (*way.among[0], *times), back=back)
+    window = _window(path, (*path.among[0], *times), back=back)
     row = tx.execute(window.offset(WINDOW - 1).limit(1)).first()
-    return None if row is None else Edge(row.claimed_at, row.id)
+    return None if row is None else PageCursor(row.claimed_at, row.id)
 
 
-def _read(tx: sa.Connection, keys: list[Edge]) -> list[CallRow]:
+def _read(tx: sa.Connection, keys: list[PageCursor]) -> list[CallRow]:
     query = sa.select(*_SHOWN).where(_call.id.in_([key.id for key in keys]))
     return [CallRow(**row | {"state": CallState(row["state"])}) for row in map(dict, tx.execute(query).mappings())]

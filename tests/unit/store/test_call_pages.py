@@ -11,7 +11,7 @@ from airflow_provider_voiceinfra.store import schema
 from airflow_provider_voiceinfra.store.models import Source
 from airflow_provider_voiceinfra.store.reads import call_filter, call_pages
 from airflow_provider_voiceinfra.store.reads.call_filter import CallFilter
-from airflow_provider_voiceinfra.store.reads.call_pages import Edge
+from airflow_provider_voiceinfra.store.reads.call_pages import PageCursor
 from tests.unit.store.samples import NUMBER, claim, deliver, queued
 
 START = datetime(2026, 11, 1, tzinfo=UTC)
@@ -48,25 +48,25 @@ def refs(page):
 
 def all_pages(read):
     """Follow the pages to their end."""
-    edge, pages = None, []
+    cursor, pages = None, []
     while True:
-        page = read(edge)
+        page = read(cursor)
         pages.append(page)
-        edge = page.older
-        if edge is None:
+        cursor = page.older
+        if cursor is None:
             return pages
 
 
 def test_the_newest_come_first_and_each_is_on_one_page(store):
     placed = [place(store) for _ in range(8)]
-    pages = all_pages(lambda edge: store.pages.older(CallFilter(), than=edge))
+    pages = all_pages(lambda cursor: store.pages.older(CallFilter(), than=cursor))
     assert [refs(page) for page in pages] == [placed[7:4:-1], placed[4:1:-1], placed[1::-1]]
     assert [page.newer is None for page in pages] == [True, False, False]
 
 
 def test_of_calls_of_one_moment_each_is_on_one_page(store):
     placed = [place(store, at=START) for _ in range(8)]
-    pages = all_pages(lambda edge: store.pages.older(CallFilter(), than=edge))
+    pages = all_pages(lambda cursor: store.pages.older(CallFilter(), than=cursor))
     assert [ref for page in pages for ref in refs(page)] == placed[::-1]
     back = store.pages.newer(CallFilter(), than=pages[2].newer)
     assert refs(back) == placed[4:1:-1]
@@ -87,7 +87,7 @@ def test_pages_go_back_the_way_they_came_and_the_last_is_found_at_once(store):
 
 def test_calls_of_a_list_are_in_the_order_in_which_they_were_asked_for(store):
     placed = [place(store, list_id="vl_1", at=START - timedelta(hours=number)) for number in range(8)]
-    pages = all_pages(lambda edge: store.pages.older(CallFilter(list_id="vl_1"), than=edge))
+    pages = all_pages(lambda cursor: store.pages.older(CallFilter(list_id="vl_1"), than=cursor))
     assert [refs(page) for page in pages] == [placed[7:4:-1], placed[4:1:-1], placed[1::-1]]
     last = store.pages.newer(CallFilter(list_id="vl_1"))
     assert refs(last) == placed[2::-1]
@@ -97,17 +97,17 @@ def test_calls_of_a_list_are_in_the_order_in_which_they_were_asked_for(store):
 def test_what_comes_meanwhile_moves_no_page(store):
     for _ in range(5):
         place(store)
-    edge = store.pages.older(CallFilter()).older
-    before = refs(store.pages.older(CallFilter(), than=edge))
+    cursor = store.pages.older(CallFilter()).older
+    before = refs(store.pages.older(CallFilter(), than=cursor))
     place(store)
-    assert refs(store.pages.older(CallFilter(), than=edge)) == before
+    assert refs(store.pages.older(CallFilter(), than=cursor)) == before
 
 
 def test_an_edge_is_read_back_from_an_address():
-    edge = Edge(datetime(2026, 11, 24, 1, 2, 3, 456_789, UTC), 17)
-    assert Edge.parse(str(edge)) == edge
+    cursor = PageCursor(datetime(2026, 11, 24, 1, 2, 3, 456_789, UTC), 17)
+    assert PageCursor.parse(str(cursor)) == cursor
     for other in ("", "1", "1-", "x-1", "1-1-1", "-1-1", "9" * 30 + "-1", "\u0661-\u0661"):
-        assert Edge.parse(other) is None
+        assert PageCursor.parse(other) is None
 
 
 @pytest.fixture
