@@ -30,7 +30,7 @@ from airflow_provider_voiceinfra.guard.limits import read_limits
 from airflow_provider_voiceinfra.store.call_store import CallStore
 from airflow_provider_voiceinfra.store.feed.completed_calls import CompletionFilter
 from airflow_provider_voiceinfra.store.feed.cursors import NEW_CURSOR
-from airflow_provider_voiceinfra.store.lists.list_pages import WatchedRow
+from airflow_provider_voiceinfra.store.lists.list_pages import ListRow
 from airflow_provider_voiceinfra.store.lists.list_rows import RowState
 from airflow_provider_voiceinfra.store.models import OUTCOMES, Call, CallState, Completion, Source
 
@@ -160,7 +160,7 @@ class VoiceInfraHook(BaseHook):
 
     def iter_list_rows(
         self, list_id: str, *, state: RowState | str | None = None, result: str | None = None
-    ) -> Iterator[WatchedRow]:
+    ) -> Iterator[ListRow]:
         """List the rows of a call list, without holding them all in memory.
 
         :param list_id: of the list.

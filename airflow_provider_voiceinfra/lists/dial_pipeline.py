@@ -23,7 +23,7 @@ from airflow_provider_voiceinfra.store.call_store import CallStore
 from airflow_provider_voiceinfra.store.claims.claims import AtFence
 from airflow_provider_voiceinfra.store.errors import StoreError
 from airflow_provider_voiceinfra.store.guard.rules import Fence, Refused, Rule
-from airflow_provider_voiceinfra.store.lists.list_rows import ListRow
+from airflow_provider_voiceinfra.store.lists.list_rows import DueRow
 from airflow_provider_voiceinfra.store.models import Call, CallState, Claim, Held, Source
 
 log = logging.getLogger(__name__)
@@ -44,7 +44,7 @@ class ListStoppedError(errors.VoiceInfraError):
 class _Claimed:
     """A row whose call we hold the claim on."""
 
-    row: ListRow
+    row: DueRow
     dial: Dial
 
 
@@ -74,7 +74,7 @@ class Stream:
         store: CallStore,
         dialer: Dialer,
         source: Source,
-        intent: Callable[[ListRow], CallIntent],
+        intent: Callable[[DueRow], CallIntent],
         *,
         posts: int,
         stop: StopFlag,
@@ -126,7 +126,7 @@ class Stream:
         """Tell whether rows should be claimed ahead."""
         return not self._is_over and not self._backoff.left() and len(self._ready) < self.lines // 2 + 1
 
-    def go_on(self, rows: Sequence[ListRow], wait: float) -> None:
+    def go_on(self, rows: Sequence[DueRow], wait: float) -> None:
         """Claim rows, and do what there is to do.
 
         :param wait: seconds to wait for an answer, where there is nothing else to do.
@@ -156,7 +156,7 @@ class Stream:
             if self._sending.pop(each.claimed.dial.claim.id, None) is not None:
                 self._answers.append((each.claimed, answer))
 
-    def _claim(self, rows: Sequence[ListRow]) -> None:
+    def _claim(self, rows: Sequence[DueRow]) -> None:
         intents = [self._intent(row) for row in rows]
         asked = [self._dialer.ask(intent) for intent in intents]
         self.in_hands.update(row.id for row in rows)
@@ -169,7 +169,7 @@ class Stream:
             else:
                 self._met(row, intent, met)
 
-    def _met(self, row: ListRow, intent: CallIntent, held: Held) -> None:
+    def _met(self, row: DueRow, intent: CallIntent, held: Held) -> None:
         """Note whose call it is that the row's key has placed before."""
         try:
             self._found(row, self._dialer.earlier(intent, held, 0, self._stop))
@@ -261,7 +261,7 @@ class Stream:
         else:
             self.in_hands.discard(each.row.id)
 
-    def _found(self, row: ListRow, call: Call | None) -> None:
+    def _found(self, row: DueRow, call: Call | None) -> None:
         self.in_hands.discard(row.id)
         if call is None:
             # Its key is free by now: it is due still.
@@ -275,7 +275,7 @@ class Stream:
         else:
             self._store.list_rows.done(row, "already_called", call.ref)
 
-    def _ended(self, row: ListRow, error: BaseException) -> None:
+    def _ended(self, row: DueRow, error: BaseException) -> None:
         """Note what has become of a row that VoiceInfra has not taken; what the guard says, the store has noted."""
         self.in_hands.discard(row.id)
         rows, now = self._store.list_rows, self._store.database.clock.now()

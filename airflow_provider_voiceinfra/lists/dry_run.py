@@ -12,7 +12,7 @@ from airflow_provider_voiceinfra.calls.call_intent import CallIntent
 from airflow_provider_voiceinfra.calls.dialing import Dialer
 from airflow_provider_voiceinfra.store.call_store import CallStore
 from airflow_provider_voiceinfra.store.guard.rules import Asked, Refusal, Refused, Rule
-from airflow_provider_voiceinfra.store.lists.list_rows import ListRow
+from airflow_provider_voiceinfra.store.lists.list_rows import DueRow
 from airflow_provider_voiceinfra.store.models import Held, HeldBy
 
 _WAITS = frozenset({Rule.HOLD, Rule.CALLING_HOURS})
@@ -38,7 +38,7 @@ class Plan:
 
 
 def plan(
-    store: CallStore, dialer: Dialer, batches: Iterable[Sequence[ListRow]], intent: Callable[[ListRow], CallIntent]
+    store: CallStore, dialer: Dialer, batches: Iterable[Sequence[DueRow]], intent: Callable[[DueRow], CallIntent]
 ) -> Plan:
     """Ask what stands in the way of each row now.
 

@@ -16,7 +16,7 @@ from airflow_provider_voiceinfra.lists.backoff import ListBackoff
 from airflow_provider_voiceinfra.lists.dial_pipeline import POSTS, Stream
 from airflow_provider_voiceinfra.lists.progress import Progress
 from airflow_provider_voiceinfra.store.call_store import CallStore
-from airflow_provider_voiceinfra.store.lists.list_rows import ListRow
+from airflow_provider_voiceinfra.store.lists.list_rows import DueRow
 from airflow_provider_voiceinfra.store.models import Source
 
 _LOOK_INTERVAL = 2.0
@@ -61,7 +61,7 @@ class Waves:
         dialer: Dialer,
         list_id: str,
         source: Source,
-        intent: Callable[[ListRow], CallIntent],
+        intent: Callable[[DueRow], CallIntent],
         progress: Progress,
         end_ineligible: Callable[[], object],
         *,
@@ -108,7 +108,7 @@ class Waves:
                 else:
                     return self._nap(stream.refusal)
 
-    def _due(self, stream: Stream) -> list[ListRow]:
+    def _due(self, stream: Stream) -> list[DueRow]:
         """Give rows that are due, as many as there are free lines, a few at a time."""
         if not stream.wants_more():
             return []

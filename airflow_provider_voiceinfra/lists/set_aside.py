@@ -9,7 +9,7 @@ from itertools import islice
 from airflow_provider_voiceinfra.calls.keys import without_number
 from airflow_provider_voiceinfra.phone_numbers.e164 import mask
 from airflow_provider_voiceinfra.store.call_store import CallStore
-from airflow_provider_voiceinfra.store.lists.list_pages import WatchedRow
+from airflow_provider_voiceinfra.store.lists.list_pages import ListRow
 from airflow_provider_voiceinfra.store.lists.list_rows import RowState
 
 _NAMED = 10
@@ -44,7 +44,7 @@ def describe_set_aside(store: CallStore, list_id: str, reasons: Counter[str], to
     return " ".join(said)
 
 
-def _name(row: WatchedRow) -> str:
+def _name(row: ListRow) -> str:
     """Name a row by its key and its position. A key may be a phone number."""
     if row.key is None:
         return f"row {row.position} ({row.result})"

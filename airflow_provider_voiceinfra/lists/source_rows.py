@@ -22,7 +22,7 @@ from airflow_provider_voiceinfra.guard.constraints import Wishes
 from airflow_provider_voiceinfra.guard.expiry import Place, read_not_after
 from airflow_provider_voiceinfra.lists.column_mapping import FIELDS, Columns
 from airflow_provider_voiceinfra.phone_numbers.e164 import to_e164
-from airflow_provider_voiceinfra.store.lists.list_rows import ListRow, NewRow
+from airflow_provider_voiceinfra.store.lists.list_rows import DueRow, NewRow
 from airflow_provider_voiceinfra.store.models import Source
 
 DUE_AGAIN = timedelta(seconds=60)
@@ -82,7 +82,7 @@ class Template:
         }
         return NewRow(position, key, request.to_number, kept, metadata)
 
-    def intent(self, list_id: str, row: ListRow, source: Source, **options: Any) -> CallIntent:
+    def intent(self, list_id: str, row: DueRow, source: Source, **options: Any) -> CallIntent:
         """Say which call a row asks for."""
         fields = dict(row.fields)
         wishes = Wishes.build(self.calling_hours, fields.pop("timezone"), fields.pop("not_after"))

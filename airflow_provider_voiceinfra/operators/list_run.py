@@ -25,7 +25,7 @@ from airflow_provider_voiceinfra.lists.set_aside import describe_set_aside
 from airflow_provider_voiceinfra.lists.source_rows import Template
 from airflow_provider_voiceinfra.operators.list_source import first_column, is_data_frame, query_rows, rows_of
 from airflow_provider_voiceinfra.store.hashing import join_parts
-from airflow_provider_voiceinfra.store.lists.list_rows import ListRow, NewRow
+from airflow_provider_voiceinfra.store.lists.list_rows import DueRow, NewRow
 from airflow_provider_voiceinfra.store.watch.deadlines import Deadlines
 
 if TYPE_CHECKING:
@@ -167,7 +167,7 @@ class ListRun:
             give_up_at=give_up_at,
         )
 
-    def _intent(self, row: ListRow) -> CallIntent:
+    def _intent(self, row: DueRow) -> CallIntent:
         return self._template.intent(self.list_id, row, self._source, patience=self._task.completion_timeout)
 
     @cached_property

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from airflow.providers.openlineage.extractors import OperatorLineage
     from airflow.sdk import Context
 
-    from airflow_provider_voiceinfra.store.lists.list_pages import WatchedRow
+    from airflow_provider_voiceinfra.store.lists.list_pages import ListRow
     from airflow_provider_voiceinfra.store.reads.attempts import Attempt
 
 # Rows that are written together: databases limit the parameters of a statement.
@@ -103,7 +103,7 @@ class CallsToSqlOperator(TemplatedOperator):
 
         return lineage_of_results(BaseHook.get_hook(self.sql_conn_id), self.sql_conn_id, self.table)
 
-    def _set_aside(self) -> Iterator[WatchedRow]:
+    def _set_aside(self) -> Iterator[ListRow]:
         from airflow_provider_voiceinfra.config import call_store
         from airflow_provider_voiceinfra.store.lists.list_rows import RowState
 

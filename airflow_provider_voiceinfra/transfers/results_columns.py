@@ -11,7 +11,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from airflow_provider_voiceinfra.store.lists.list_pages import WatchedRow
+    from airflow_provider_voiceinfra.store.lists.list_pages import ListRow
     from airflow_provider_voiceinfra.store.reads.attempts import Attempt
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -37,7 +37,7 @@ class Column:
     name: str
     kind: Kind
     of_attempt: Callable[[Attempt], Any] = _nothing
-    of_row: Callable[[WatchedRow], Any] = _nothing
+    of_row: Callable[[ListRow], Any] = _nothing
 
 
 def is_name(text: object) -> bool:
@@ -90,12 +90,12 @@ def _plain(value: Any) -> Any:
     return value.replace("\0", "\N{REPLACEMENT CHARACTER}") if isinstance(value, str) else value
 
 
-def row_ref(row: WatchedRow) -> str:
+def row_ref(row: ListRow) -> str:
     """Name a row that was set aside: it has no call."""
     return f"{row.list_id}/{row.position}"
 
 
-def _of_call(name: str, kind: Kind, path: str = "", of_row: Callable[[WatchedRow], Any] = _nothing) -> Column:
+def _of_call(name: str, kind: Kind, path: str = "", of_row: Callable[[ListRow], Any] = _nothing) -> Column:
     return Column(name, kind, attrgetter(f"call.{path or name}"), of_row)
 
 

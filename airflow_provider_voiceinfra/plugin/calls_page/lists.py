@@ -19,7 +19,7 @@ from airflow_provider_voiceinfra.plugin.calls_page.store import StoreDep
 from airflow_provider_voiceinfra.plugin.calls_page.visitor import Visitor, VisitorDep
 from airflow_provider_voiceinfra.spreadsheet import harmless
 from airflow_provider_voiceinfra.store.call_store import CallStore
-from airflow_provider_voiceinfra.store.lists.list_pages import KnownList, WatchedRow
+from airflow_provider_voiceinfra.store.lists.list_pages import CallList, ListRow
 from airflow_provider_voiceinfra.store.lists.list_rows import RowState
 
 SET_ASIDE_SHOWN = 200
@@ -63,7 +63,7 @@ def download_rows(store: StoreDep, visitor: VisitorDep, list_id: str, state: Row
     )
 
 
-def find_list(store: CallStore, visitor: Visitor, list_id: str) -> KnownList:
+def find_list(store: CallStore, visitor: Visitor, list_id: str) -> CallList:
     """Find a list that they may see.
 
     :raises HTTPException: 404, if there is none.
@@ -98,7 +98,7 @@ def _shown(store: CallStore, visitor: Visitor, list_id: str) -> dict[str, Any]:
     }
 
 
-def _csv(rows: Iterator[WatchedRow], visitor: Visitor, dag_id: str) -> Iterator[str]:
+def _csv(rows: Iterator[ListRow], visitor: Visitor, dag_id: str) -> Iterator[str]:
     yield _line(_CSV_COLUMNS)
     hears = visitor.may_hear(dag_id or None)
     for row in rows:

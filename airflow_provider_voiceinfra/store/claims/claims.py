@@ -30,7 +30,7 @@ from airflow_provider_voiceinfra.store.guard.rules import PERMIT_LIFETIME, Asked
 from airflow_provider_voiceinfra.store.guard.session import Guard, Look
 from airflow_provider_voiceinfra.store.hashing import hash_key
 from airflow_provider_voiceinfra.store.history import record_event, record_events
-from airflow_provider_voiceinfra.store.lists.list_rows import ListRow, make_due, refuse_row
+from airflow_provider_voiceinfra.store.lists.list_rows import DueRow, make_due, refuse_row
 from airflow_provider_voiceinfra.store.models import CallState, Claim, Held, HeldBy, NewCall, Party
 
 CLAIM_LIFETIME = timedelta(seconds=60)
@@ -262,7 +262,7 @@ class Claims:
         return bool(self.release_all([(claim, None)], why))
 
     def release_all(
-        self, claims: Sequence[tuple[Claim, ListRow | None]], why: str, due_at: datetime | None = None
+        self, claims: Sequence[tuple[Claim, DueRow | None]], why: str, due_at: datetime | None = None
     ) -> set[int]:
         """Let several keys go in one transaction; see :meth:`release`.
 

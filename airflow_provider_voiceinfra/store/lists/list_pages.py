@@ -24,7 +24,7 @@ _SHOWN = tuple(
 
 
 @dataclass(frozen=True, slots=True)
-class KnownList:
+class CallList:
     """A list.
 
     :param imported_generation: the clear that has imported all its rows; None before.
@@ -40,7 +40,7 @@ class KnownList:
 
 
 @dataclass(frozen=True, slots=True)
-class WatchedRow:
+class ListRow:
     """A row of a list.
 
     :param result: how it ended, or why it is set aside.
@@ -72,7 +72,7 @@ class ListPages:
         self._database = database
         self._environment = environment
 
-    def newest(self, dag_ids: Collection[str] | None = None) -> list[KnownList]:
+    def newest(self, dag_ids: Collection[str] | None = None) -> list[CallList]:
         """Give the newest lists.
 
         :param dag_ids: only those of these DAGs; None for all.
@@ -80,16 +80,16 @@ class ListPages:
         seen = [] if dag_ids is None else [_list.dag_id.in_(dag_ids)]
         query = sa.select(*_SHOWN).where(_list.environment == self._environment, *seen)
         with self._database.read() as tx:
-            return [KnownList(*row) for row in tx.execute(query.order_by(_list.created_at.desc()).limit(LISTS))]
+            return [CallList(*row) for row in tx.execute(query.order_by(_list.created_at.desc()).limit(LISTS))]
 
-    def get(self, list_id: str) -> KnownList | None:
+    def get(self, list_id: str) -> CallList | None:
         """Find a list."""
         query = sa.select(*_SHOWN).where(_list.id == list_id, _list.environment == self._environment)
         with self._database.read() as tx:
             row = tx.execute(query).first()
-        return None if row is None else KnownList(*row)
+        return None if row is None else CallList(*row)
 
-    def rows(self, list_id: str, *states: RowState, result: str | None = None) -> Iterator[WatchedRow]:
+    def rows(self, list_id: str, *states: RowState, result: str | None = None) -> Iterator[ListRow]:
         """Give the rows that are so far, in the order in which they are or were due, reading them page by page.
 
         :param result: only those with this result, or reason; None for all.
@@ -97,8 +97,8 @@ class ListPages:
         for state in states or RowState:
             yield from self._rows(list_id, state, result)
 
-    def _rows(self, list_id: str, state: RowState, result: str | None) -> Iterator[WatchedRow]:
-        columns = [_row[each.name] for each in fields(WatchedRow)]
+    def _rows(self, list_id: str, state: RowState, result: str | None) -> Iterator[ListRow]:
+        columns = [_row[each.name] for each in fields(ListRow)]
         mine = sa.exists().where(_list.id == _row.list_id, _list.environment == self._environment)
         query = (
             sa.select(*columns)
@@ -111,7 +111,7 @@ class ListPages:
         while True:
             with self._database.read() as tx:
                 found = tx.execute(page).mappings().all()
-            rows = [WatchedRow(**dict(row) | {"state": RowState(row["state"])}) for row in found]
+            rows = [ListRow(**dict(row) | {"state": RowState(row["state"])}) for row in found]
             yield from rows
             if len(rows) < _AT_ONCE:
                 return

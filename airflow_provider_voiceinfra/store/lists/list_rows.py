@@ -56,7 +56,7 @@ class NewRow:
 
 
 @dataclass(frozen=True, slots=True)
-class ListRow:
+class DueRow:
     """A row of a list.
 
     :param import_version: of the import that it was read by last; a later import takes it over.
@@ -116,13 +116,13 @@ class ListRows:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def due(self, list_id: str, now: datetime, count: int) -> list[ListRow]:
+    def due(self, list_id: str, now: datetime, count: int) -> list[DueRow]:
         """List the rows that are due, in the order of the source."""
         due = self._pending(list_id).where(_row.due_at <= now).order_by(_row.due_at, _row.id).limit(count)
         with self._database.read() as tx:
-            return [ListRow(*row) for row in tx.execute(due)]
+            return [DueRow(*row) for row in tx.execute(due)]
 
-    def pending(self, list_id: str, count: int) -> Iterator[list[ListRow]]:
+    def pending(self, list_id: str, count: int) -> Iterator[list[DueRow]]:
         """List all rows that are still to be called, in batches.
 
         :param count: of rows in a batch.
@@ -130,7 +130,7 @@ class ListRows:
         query, after = self._pending(list_id).order_by(_row.id).limit(count), 0
         while True:
             with self._database.read() as tx:
-                rows = [ListRow(*row) for row in tx.execute(query.where(_row.id > after))]
+                rows = [DueRow(*row) for row in tx.execute(query.where(_row.id > after))]
             if not rows:
                 return
             yield rows
@@ -185,15 +185,15 @@ class ListRows:
         with self._database.read() as tx:
             return tx.scalar(self._calls_of(list_id, sa.func.count()).where(ended)) or 0
 
-    def called(self, row: ListRow, ref: str) -> None:
+    def called(self, row: DueRow, ref: str) -> None:
         """Note that a row's call is going on, which was placed before."""
         self._update(row, state=RowState.OPEN, call_ref=ref)
 
-    def wait(self, row: ListRow, until: datetime) -> None:
+    def wait(self, row: DueRow, until: datetime) -> None:
         """Let a row be due later."""
         self._update(row, state=RowState.PENDING, due_at=until)
 
-    def done(self, row: ListRow, result: str, ref: str) -> None:
+    def done(self, row: DueRow, result: str, ref: str) -> None:
         """Note how a row has ended."""
         self._update(row, state=RowState.DONE, result=result, ended_at=self._database.clock.now(), call_ref=ref)
 
@@ -299,7 +299,7 @@ class ListRows:
         query = sa.select(*columns).join_from(schema.call_list_row, schema.call, _call.ref == _row.call_ref)
         return query.where(_row.list_id == list_id, _row.state == RowState.OPEN)
 
-    def _update(self, row: ListRow, **values: Any) -> None:
+    def _update(self, row: DueRow, **values: Any) -> None:
         """Note what became of a row, unless the list was read again meanwhile: then it may be another person's."""
         ours = (_row.id == row.id, _row.import_version == row.import_version)
         with self._database.write() as tx:
@@ -317,7 +317,7 @@ def open_rows(tx: sa.Connection, refs: Mapping[int, str]) -> None:
         tx.execute(update, [{"row": row_id, "its_ref": ref} for row_id, ref in sorted(refs.items())])
 
 
-def make_due(tx: sa.Connection, rows: Sequence[ListRow], due_at: datetime) -> None:
+def make_due(tx: sa.Connection, rows: Sequence[DueRow], due_at: datetime) -> None:
     """Let rows be due again whose calls were not sent, unless the list was read again meanwhile."""
     if rows:
         ours = (_row.id == sa.bindparam("row"), _row.import_version == sa.bindparam("read"))
