@@ -15,7 +15,7 @@ FIELDS = ("to_number", "agent_id", "from_number", "first_message", "context", "t
 
 
 @dataclass(frozen=True, slots=True)
-class Columns:
+class ColumnMapping:
     """Which columns of the source are read, and what they are. Upper and lower case are the same.
 
     :param column_map: their column by our field, such as ``{"to_number": "phone"}``; a column that is named like a

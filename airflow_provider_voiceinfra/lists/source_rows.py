@@ -20,7 +20,7 @@ from airflow_provider_voiceinfra.errors import InvalidCallError, InvalidNumberEr
 from airflow_provider_voiceinfra.guard.calling_hours import CallingHours
 from airflow_provider_voiceinfra.guard.constraints import Wishes
 from airflow_provider_voiceinfra.guard.expiry import Place, read_not_after
-from airflow_provider_voiceinfra.lists.column_mapping import FIELDS, Columns
+from airflow_provider_voiceinfra.lists.column_mapping import FIELDS, ColumnMapping
 from airflow_provider_voiceinfra.phone_numbers.e164 import to_e164
 from airflow_provider_voiceinfra.store.lists.list_rows import DueRow, NewRow
 from airflow_provider_voiceinfra.store.models import Source
@@ -36,7 +36,7 @@ _CAST = "cast its column to a string, or to an integer, alike in sql, suppress_s
 
 
 @dataclass(frozen=True, slots=True)
-class Template:
+class CallDefaults:
     """What all calls of a list have in common; a row's own fields come before it.
 
     :param key_prefix: before each row's key, so that lists of different kinds do not meet.
@@ -54,7 +54,7 @@ class Template:
     calls_per_second: float | None = None
     give_up_at: datetime | None = None
 
-    def read(self, position: int, row: Mapping[str, Any], columns: Columns) -> NewRow:
+    def read(self, position: int, row: Mapping[str, Any], columns: ColumnMapping) -> NewRow:
         """Check a row of the source; an invalid one is set aside, with its reason."""
         key, fields, step = None, {}, "key"
         try:
@@ -145,7 +145,7 @@ class Template:
         )
 
 
-def _metadata(columns: Columns, row: Mapping[str, Any]) -> dict[str, Any]:
+def _metadata(columns: ColumnMapping, row: Mapping[str, Any]) -> dict[str, Any]:
     """Read what can be read of an invalid row's metadata, by which its owner finds it again."""
     with suppress(InvalidCallError, ArithmeticError, TypeError, ValueError):
         return plain_object("metadata", columns.metadata(row)) or {}

@@ -16,13 +16,13 @@ from airflow_provider_voiceinfra.calls.call_intent import CallIntent
 from airflow_provider_voiceinfra.calls.stop import StopFlag
 from airflow_provider_voiceinfra.context import clear_count, task_source
 from airflow_provider_voiceinfra.hooks.voiceinfra import VoiceInfraHook
-from airflow_provider_voiceinfra.lists.column_mapping import Columns
+from airflow_provider_voiceinfra.lists.column_mapping import ColumnMapping
 from airflow_provider_voiceinfra.lists.dial_pipeline import ListStoppedError
 from airflow_provider_voiceinfra.lists.dry_run import plan
 from airflow_provider_voiceinfra.lists.list_dialer import Nap, Waves
 from airflow_provider_voiceinfra.lists.progress import Progress, describe
 from airflow_provider_voiceinfra.lists.set_aside import describe_set_aside
-from airflow_provider_voiceinfra.lists.source_rows import Template
+from airflow_provider_voiceinfra.lists.source_rows import CallDefaults
 from airflow_provider_voiceinfra.operators.list_source import first_column, is_data_frame, query_rows, rows_of
 from airflow_provider_voiceinfra.store.hashing import join_parts
 from airflow_provider_voiceinfra.store.lists.list_rows import DueRow, NewRow
@@ -60,7 +60,7 @@ class ListRun:
         self._clear = clear_count(context)
         self._hook = VoiceInfraHook(task.voiceinfra_conn_id)
         self._store = self._hook.store
-        self._template = self._make_template()
+        self._template = self._call_defaults()
         # Before anything is written: it knows whether this is the call store of earlier tries.
         self._dialer = self._hook.dialer
         self.list_id = self._store.lists.open(self._source, self._hook.account.realm)
@@ -150,11 +150,11 @@ class ListRun:
             )
         return summary
 
-    def _make_template(self) -> Template:
+    def _call_defaults(self) -> CallDefaults:
         task, give_up_at = self._task, None
         if task.give_up_after is not None:
             give_up_at = Deadlines(self._store).of_task(self._source, task.give_up_after)
-        return Template(
+        return CallDefaults(
             self._hook.account,
             task.key_prefix or join_parts(self._source.dag_id, self._source.task_id),
             agent_id=task.agent_id,
@@ -182,10 +182,10 @@ class ListRun:
         )
 
     @cached_property
-    def _columns(self) -> Columns:
+    def _columns(self) -> ColumnMapping:
         task = self._task
         are_typed = task.sql is not None or is_data_frame(self._private["calls"])
-        return Columns(task.column_map, task.variable_columns, task.metadata_columns, task.key_column, are_typed)
+        return ColumnMapping(task.column_map, task.variable_columns, task.metadata_columns, task.key_column, are_typed)
 
     def _rows(self) -> Iterator[NewRow]:
         task = self._task

@@ -15,7 +15,7 @@ from airflow_provider_voiceinfra.lists.odd_times import read_odd_times_as_text
 from airflow_provider_voiceinfra.sql_errors import reason
 
 if TYPE_CHECKING:
-    from airflow_provider_voiceinfra.lists.column_mapping import Columns
+    from airflow_provider_voiceinfra.lists.column_mapping import ColumnMapping
 
 _AT_ONCE = 500
 T = TypeVar("T")
@@ -25,7 +25,7 @@ class ListSourceError(Exception):
     """The rows cannot be read; a retry may. Says which error it was, and no row."""
 
 
-def rows_of(calls: Any, columns: Columns) -> Iterator[Mapping[str, Any]]:
+def rows_of(calls: Any, columns: ColumnMapping) -> Iterator[Mapping[str, Any]]:
     """Give the rows of a small list, or of a data frame, by the names of their columns in lower case.
 
     :raises InvalidCallError: if it is not a list of objects, or a column that is named is missing in one of them.
@@ -50,7 +50,7 @@ def is_data_frame(calls: object) -> bool:
     return hasattr(calls, "to_dict") and hasattr(calls, "columns")
 
 
-def query_rows(sql_conn_id: str, sql: str, columns: Columns) -> Iterator[Mapping[str, Any]]:
+def query_rows(sql_conn_id: str, sql: str, columns: ColumnMapping) -> Iterator[Mapping[str, Any]]:
     """Read a query, a few hundred rows at a time where its driver streams, by the names of its columns in lower case.
 
     :param sql_conn_id: a connection to any database of Airflow's common-sql.

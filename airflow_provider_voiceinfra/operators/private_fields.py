@@ -1,4 +1,4 @@
-"""Template fields that are rendered for the task and hidden from Airflow, which stores and shows them."""
+"""CallDefaults fields that are rendered for the task and hidden from Airflow, which stores and shows them."""
 
 from __future__ import annotations
 

@@ -14,10 +14,10 @@ from typing import Any
 from airflow_provider_voiceinfra.calls.account import Account
 from airflow_provider_voiceinfra.calls.dialing import Dialer
 from airflow_provider_voiceinfra.lists.circuit_breaker import CircuitBreaker
-from airflow_provider_voiceinfra.lists.column_mapping import Columns
+from airflow_provider_voiceinfra.lists.column_mapping import ColumnMapping
 from airflow_provider_voiceinfra.lists.list_dialer import Waves
 from airflow_provider_voiceinfra.lists.progress import Progress
-from airflow_provider_voiceinfra.lists.source_rows import Template
+from airflow_provider_voiceinfra.lists.source_rows import CallDefaults
 from airflow_provider_voiceinfra.sandbox import Sandbox
 from airflow_provider_voiceinfra.store.call_store import CallStore
 from airflow_provider_voiceinfra.store.models import Source
@@ -87,9 +87,9 @@ def account(url: str) -> Account:
     return Account(CONN_ID, url, "sandbox-key", CONN_ID, agent_id="agent_sandbox", from_number="+14155550199")
 
 
-def read(store: CallStore, template: Template, rows: int) -> str:
+def read(store: CallStore, template: CallDefaults, rows: int) -> str:
     """Read the list into the store, if it is not read yet; gives its id."""
-    list_id, columns = store.lists.open(TASK), Columns(variable_columns=("name",))
+    list_id, columns = store.lists.open(TASK), ColumnMapping(variable_columns=("name",))
     if store.lists.is_imported(list_id, 0):
         return list_id
     people = ({"to_number": number_of(row), "name": f"Person {row}"} for row in range(rows))
@@ -107,7 +107,7 @@ def work(url: str, store_url: str, rows: int, calls_per_second: float | None, *,
     :param to_the_end: go on until each row has its end state; else until each is dialled.
     """
     store = CallStore(store_url)
-    template = Template(account(url), "benchmark", calls_per_second=calls_per_second)
+    template = CallDefaults(account(url), "benchmark", calls_per_second=calls_per_second)
     list_id = read(store, template, rows)
     waves = Waves(
         store,

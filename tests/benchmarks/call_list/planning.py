@@ -12,9 +12,9 @@ from contextlib import closing
 from itertools import islice
 
 from airflow_provider_voiceinfra.calls.dialing import Dialer
-from airflow_provider_voiceinfra.lists.column_mapping import Columns
+from airflow_provider_voiceinfra.lists.column_mapping import ColumnMapping
 from airflow_provider_voiceinfra.lists.dry_run import plan
-from airflow_provider_voiceinfra.lists.source_rows import Template
+from airflow_provider_voiceinfra.lists.source_rows import CallDefaults
 from airflow_provider_voiceinfra.store.call_store import CallStore
 from tests.benchmarks.call_list.parts import TASK, account, number_of
 
@@ -36,7 +36,10 @@ def peak_of(rows: int) -> int:
 def _plan(folder: str) -> None:
     store = CallStore(f"sqlite:///{folder}/voiceinfra.db")
     store.migrate()
-    template, columns = Template(account("http://127.0.0.1:1"), "benchmark"), Columns({}, ["name"], ["id"], "id")
+    template, columns = (
+        CallDefaults(account("http://127.0.0.1:1"), "benchmark"),
+        ColumnMapping({}, ["name"], ["id"], "id"),
+    )
     list_id = store.lists.open(TASK)
     import_version = store.lists.begin_import(list_id)
     with closing(sqlite3.connect(f"{folder}/warehouse.db")) as warehouse:

@@ -19,10 +19,10 @@ from airflow_provider_voiceinfra.calls.retry import RetryPolicy
 from airflow_provider_voiceinfra.errors import InvalidCallError
 from airflow_provider_voiceinfra.lists import progress
 from airflow_provider_voiceinfra.lists.circuit_breaker import CircuitBreaker
-from airflow_provider_voiceinfra.lists.column_mapping import Columns
+from airflow_provider_voiceinfra.lists.column_mapping import ColumnMapping
 from airflow_provider_voiceinfra.lists.list_dialer import Waves
 from airflow_provider_voiceinfra.lists.progress import Progress
-from airflow_provider_voiceinfra.lists.source_rows import Template
+from airflow_provider_voiceinfra.lists.source_rows import CallDefaults
 from airflow_provider_voiceinfra.phone_numbers.e164 import to_e164
 from airflow_provider_voiceinfra.sandbox import Sandbox
 from airflow_provider_voiceinfra.store import schema
@@ -48,11 +48,13 @@ def hurry():
 
 def read(store, account):
     """Read the list, if it is not read yet; gives its id."""
-    template, list_id = Template(account, "test"), store.lists.open(TASK)
+    template, list_id = CallDefaults(account, "test"), store.lists.open(TASK)
     if not store.lists.is_imported(list_id, 0):
         people = ({"to_number": number_of(row)} for row in range(ROWS))
         rows, import_version = enumerate(people, 1), store.lists.begin_import(list_id)
-        store.lists.add(list_id, [template.read(position, row, Columns()) for position, row in rows], import_version)
+        store.lists.add(
+            list_id, [template.read(position, row, ColumnMapping()) for position, row in rows], import_version
+        )
         store.lists.finish_import(list_id, import_version, 0)
     return list_id
 
@@ -70,7 +72,7 @@ def waves(store, sandbox_url, end_ineligible=lambda: None, **options):
         agent_id="agent_sandbox",
         from_number="+14155550199",
     )
-    template, list_id = Template(account, "test"), read(store, account)
+    template, list_id = CallDefaults(account, "test"), read(store, account)
     ours = Waves(
         store,
         Dialer(store, account, **options),

@@ -178,9 +178,9 @@ def test_a_data_frames_own_values_are_plain_and_two_columns_of_one_name_an_error
 
 
 def call_lists_columns():
-    from airflow_provider_voiceinfra.lists.column_mapping import Columns
+    from airflow_provider_voiceinfra.lists.column_mapping import ColumnMapping
 
-    return Columns({"to_number": "phone"}, key_column="id", are_typed=True)
+    return ColumnMapping({"to_number": "phone"}, key_column="id", are_typed=True)
 
 
 SET_ASIDE = [

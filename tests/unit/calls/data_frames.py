@@ -74,7 +74,7 @@ class Timestamp(datetime):
 
 
 class DataFrame:
-    """Columns and rows."""
+    """ColumnMapping and rows."""
 
     def __init__(self, columns: list[str], *rows: tuple[Any, ...]) -> None:
         self.columns = columns

@@ -10,20 +10,20 @@ from uuid import UUID
 import pytest
 
 from airflow_provider_voiceinfra.errors import InvalidCallError
-from airflow_provider_voiceinfra.lists.column_mapping import FIELDS, Columns, check_fields, folded
-from airflow_provider_voiceinfra.lists.source_rows import Template
+from airflow_provider_voiceinfra.lists.column_mapping import FIELDS, ColumnMapping, check_fields, folded
+from airflow_provider_voiceinfra.lists.source_rows import CallDefaults
 from tests.unit.calls.data_frames import NA, NaTType
 from tests.unit.calls.samples import NUMBER, account
 
 UNUSABLE = [b"42", bytearray(b"42"), memoryview(b"42"), object(), [42], {"a": 42}, (42,), True, timedelta(1)]
-TEMPLATE = Template(account(), "reminders")
-TEMPLATE_US = Template(account(), "reminders", default_region="US")
+TEMPLATE = CallDefaults(account(), "reminders")
+TEMPLATE_US = CallDefaults(account(), "reminders", default_region="US")
 NAME = TEMPLATE.name_of("id")
 UUID_KEY = UUID("8f14e45f-ceea-467f-a8ac-3b1f0c5d8a11")
 
 
 def read(key):
-    return TEMPLATE.read(1, {"to_number": NUMBER, "id": key}, Columns(key_column="id"))
+    return TEMPLATE.read(1, {"to_number": NUMBER, "id": key}, ColumnMapping(key_column="id"))
 
 
 @pytest.mark.parametrize("key", [42, 42.0, Decimal(42), Decimal("42.00"), Decimal("4.2E+1"), "42", " 42 "])
@@ -81,8 +81,8 @@ def test_a_row_without_a_key_is_set_aside_and_nobody_is_named_by_none(key):
 @pytest.mark.parametrize("number", [14155550147, Decimal(14155550147)])
 def test_a_number_may_be_an_integer_in_a_column_of_a_table_and_nowhere_else(number):
     row = {"to_number": number}
-    assert TEMPLATE_US.read(1, row, Columns(are_typed=True)).to_number == NUMBER
-    assert TEMPLATE_US.read(1, row, Columns()).wrong == "not_text"
+    assert TEMPLATE_US.read(1, row, ColumnMapping(are_typed=True)).to_number == NUMBER
+    assert TEMPLATE_US.read(1, row, ColumnMapping()).wrong == "not_text"
 
 
 @pytest.mark.parametrize("number", [14155550147, 14155550147.0, Decimal("14155550147.00"), NUMBER])
@@ -112,19 +112,19 @@ def test_a_key_of_an_unusable_type_is_set_aside_and_names_nobody_known(key):
 @pytest.mark.parametrize("field", [name for name in FIELDS if name != "to_number"])
 def test_a_field_of_an_unusable_type_is_set_aside_with_its_reason(field, value):
     row = {"to_number": NUMBER, "id": "7", field: value}
-    assert TEMPLATE.read(1, row, Columns(key_column="id", are_typed=True)).wrong == f"invalid_{field}"
+    assert TEMPLATE.read(1, row, ColumnMapping(key_column="id", are_typed=True)).wrong == f"invalid_{field}"
 
 
 @pytest.mark.parametrize("value", UNUSABLE)
 def test_so_is_a_number_of_an_unusable_type(value):
-    assert TEMPLATE_US.read(1, {"to_number": value}, Columns(are_typed=True)).wrong == "not_a_number"
+    assert TEMPLATE_US.read(1, {"to_number": value}, ColumnMapping(are_typed=True)).wrong == "not_a_number"
 
 
 @pytest.mark.parametrize("value", [None, "", " \t", float("nan"), Decimal("NaN"), Decimal("sNaN"), NA(), NaTType()])
 @pytest.mark.parametrize("field", FIELDS)
 def test_every_way_to_write_no_value_is_none_for_every_field(field, value):
-    row = TEMPLATE.read(1, {"to_number": NUMBER, field: value}, Columns(are_typed=True))
-    without = TEMPLATE.read(1, {} if field == "to_number" else {"to_number": NUMBER}, Columns(are_typed=True))
+    row = TEMPLATE.read(1, {"to_number": NUMBER, field: value}, ColumnMapping(are_typed=True))
+    without = TEMPLATE.read(1, {} if field == "to_number" else {"to_number": NUMBER}, ColumnMapping(are_typed=True))
     assert row == without
     assert row.wrong == ("missing" if field == "to_number" else None)
 
@@ -141,12 +141,12 @@ def test_every_way_to_write_no_value_is_none_for_every_field(field, value):
     ],
 )
 def test_a_number_that_cannot_be_called_says_precisely_why(number, reason):
-    new = TEMPLATE.read(3, {"to_number": number, "id": 7}, Columns(key_column="id"))
+    new = TEMPLATE.read(3, {"to_number": number, "id": 7}, ColumnMapping(key_column="id"))
     assert (new.position, new.key, new.wrong) == (3, "7", reason)
 
 
 def test_the_number_of_the_caller_is_not_taken_for_the_callees():
-    assert TEMPLATE.read(1, {"to_number": NUMBER, "from_number": "12"}, Columns()).wrong == "invalid_from_number"
+    assert TEMPLATE.read(1, {"to_number": NUMBER, "from_number": "12"}, ColumnMapping()).wrong == "invalid_from_number"
 
 
 def test_a_field_that_does_not_exist_is_named_with_the_nearest_one():
@@ -155,7 +155,7 @@ def test_a_field_that_does_not_exist_is_named_with_the_nearest_one():
 
 
 def test_upper_and_lower_case_are_the_same_and_two_columns_of_one_name_an_error():
-    columns = Columns({"to_number": "phone"}, ["Name"], ["Day"], "ID")
+    columns = ColumnMapping({"to_number": "phone"}, ["Name"], ["Day"], "ID")
     names = folded(["PHONE", "NAME", "DAY", "Id"])
     columns.check(names)
     new = TEMPLATE.read(1, dict(zip(names, (NUMBER, "Ada", "Mon", 7), strict=True)), columns)

@@ -9,8 +9,8 @@ import pytest
 
 from airflow_provider_voiceinfra.guard.calling_hours import CallingHours
 from airflow_provider_voiceinfra.guard.limits import Limits
-from airflow_provider_voiceinfra.lists.column_mapping import Columns
-from airflow_provider_voiceinfra.lists.source_rows import Template
+from airflow_provider_voiceinfra.lists.column_mapping import ColumnMapping
+from airflow_provider_voiceinfra.lists.source_rows import CallDefaults
 from tests.unit.calls.data_frames import Scalar, Timestamp
 from tests.unit.calls.samples import account
 
@@ -26,8 +26,8 @@ EAST = timezone(timedelta(hours=14))
 
 def read(not_after, to_number=CHICAGO, *, hours=None, connection_hours=None, **row):
     limits = Limits(calling_hours=connection_hours and CallingHours.of(connection_hours))
-    template = Template(account(limits=limits), "reminders", calling_hours=CallingHours.of(hours))
-    new = template.read(1, {"to_number": to_number, "not_after": not_after, **row}, Columns(are_typed=True))
+    template = CallDefaults(account(limits=limits), "reminders", calling_hours=CallingHours.of(hours))
+    new = template.read(1, {"to_number": to_number, "not_after": not_after, **row}, ColumnMapping(are_typed=True))
     until = new.fields.get("not_after")
     return new.wrong if new.wrong else until and datetime.fromisoformat(until)
 
