@@ -69,14 +69,14 @@ class OutboundCallDecoratedOperator(DecoratedOperator, OutboundCallOperator):
 
     def place(self, context: Context, attempt: int) -> str:
         """Ask the function for the call, and place it."""
-        asked = self.asked()
-        self.hide(asked | self._ask(asked["op_args"], asked["op_kwargs"], context))
+        rendered = self.rendered_fields()
+        self.hide(rendered | self._ask(rendered["op_args"], rendered["op_kwargs"], context))
         return super().place(context, attempt)
 
-    def masked(self, asked: Mapping[str, Any]) -> dict[str, Any]:
+    def masked(self, rendered: Mapping[str, Any]) -> dict[str, Any]:
         """Mask the arguments too: they tell who is called."""
-        args = [HIDDEN for _ in asked["op_args"]]
-        return super().masked(asked) | {"op_args": args, "op_kwargs": hidden(asked["op_kwargs"])}
+        args = [HIDDEN for _ in rendered["op_args"]]
+        return super().masked(rendered) | {"op_args": args, "op_kwargs": hidden(rendered["op_kwargs"])}
 
     def _ask(self, args: Collection[Any], kwargs: Mapping[str, Any], context: Context) -> dict[str, Any]:
         known = {**context, **kwargs}

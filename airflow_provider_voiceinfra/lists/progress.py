@@ -71,7 +71,7 @@ class Progress:
             over = rows.over(self._list_id)
         steps = [step for each in over if (step := self._step(each)) is not None]
         if steps:
-            rows.go_on(steps)
+            rows.record_steps(steps)
 
     def _step(self, call: RowCall) -> RowStep | None:
         """Say what becomes of a row whose call is over."""

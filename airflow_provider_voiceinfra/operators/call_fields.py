@@ -35,26 +35,26 @@ class CallFieldsOperator(PrivateFieldsOperator):
     variables: Mapping[str, Any] | None
     metadata: Mapping[str, Any] | None
 
-    def hide(self, asked: dict[str, Any]) -> None:
+    def hide(self, rendered: dict[str, Any]) -> None:
         """Mask the fields in logs too, where others may write them."""
         from airflow.sdk.log import mask_secret
 
-        for text in _texts([asked[name] for name in ("to_number", *WORDS)]):
+        for text in _texts([rendered[name] for name in ("to_number", *WORDS)]):
             if len(text) >= _SHORTEST:
                 mask_secret(text)
-        super().hide(asked)
+        super().hide(rendered)
 
-    def masked(self, asked: Mapping[str, Any]) -> dict[str, Any]:
+    def masked(self, rendered: Mapping[str, Any]) -> dict[str, Any]:
         """Mask numbers and words; of objects, show the names."""
         from airflow_provider_voiceinfra.calls.keys import without_number
         from airflow_provider_voiceinfra.phone_numbers.e164 import mask
 
-        number, key = str(asked["to_number"]), asked["idempotency_key"]
+        number, key = str(rendered["to_number"]), rendered["idempotency_key"]
         return {
             "to_number": mask(number),
-            "from_number": asked["from_number"] and mask(str(asked["from_number"])),
+            "from_number": rendered["from_number"] and mask(str(rendered["from_number"])),
             "idempotency_key": without_number(key, number) if isinstance(key, str) else hidden(key),
-            **{name: hidden(asked[name]) for name in (*WORDS, "metadata")},
+            **{name: hidden(rendered[name]) for name in (*WORDS, "metadata")},
         }
 
 

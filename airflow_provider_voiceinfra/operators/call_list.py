@@ -58,7 +58,7 @@ class OutboundCallListOperator(StoppableOperator, PrivateFieldsOperator, CallLin
     :param max_invalid_fraction: of the rows that may be set aside; with more, nobody is called.
     :param max_failed_fraction: of the rows that may end without reaching anybody; with more, the task fails at its
         end.
-    :param suppress_sql: a query, asked again before each wave, whose first column names rows that are not to be called
+    :param suppress_sql: a query, run again before each wave, whose first column names rows that are not to be called
         any more: by ``key_column``, else by number. An error there calls nobody. (templated)
     :param eligible_sql: the same, of rows that are still to be called; all others are not any more. (templated)
     :param circuit_breaker: when the list puts itself on hold; default: ``CircuitBreaker()``.
@@ -169,7 +169,7 @@ class OutboundCallListOperator(StoppableOperator, PrivateFieldsOperator, CallLin
         from airflow_provider_voiceinfra.operators.list_run import ListRun
 
         try:
-            run = ListRun(self, context, self.asked(), self._voiceinfra_stop)
+            run = ListRun(self, context, self.rendered_fields(), self._voiceinfra_stop)
             context["ti"].xcom_push(key="list_id", value=run.list_id)
             if self.is_dry_run:
                 return run.plan()
@@ -182,7 +182,7 @@ class OutboundCallListOperator(StoppableOperator, PrivateFieldsOperator, CallLin
         """Dial on: lines are free, or it is time."""
         from airflow_provider_voiceinfra.operators.list_run import ListRun
 
-        return self._dial(ListRun(self, context, self.asked(), self._voiceinfra_stop))
+        return self._dial(ListRun(self, context, self.rendered_fields(), self._voiceinfra_stop))
 
     def _dial(self, run: ListRun) -> dict[str, Any]:
         from airflow_provider_voiceinfra.triggers.call_list import CallListTrigger
@@ -196,8 +196,8 @@ class OutboundCallListOperator(StoppableOperator, PrivateFieldsOperator, CallLin
             )
         return run.finish()
 
-    def masked(self, asked: Mapping[str, Any]) -> dict[str, Any]:
+    def masked(self, rendered: Mapping[str, Any]) -> dict[str, Any]:
         """Show how many rows there are, and which of the other fields are set."""
-        calls = asked["calls"]
+        calls = rendered["calls"]
         rows = f"{len(calls)} rows" if isinstance(calls, Sized) and not isinstance(calls, str) else hidden(calls)
-        return {name: hidden(asked[name]) for name in ("from_number", "first_message", "context")} | {"calls": rows}
+        return {name: hidden(rendered[name]) for name in ("from_number", "first_message", "context")} | {"calls": rows}

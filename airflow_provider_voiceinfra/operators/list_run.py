@@ -44,7 +44,7 @@ _NOT_REACHED = ("failed", "rejected", "overdue", "unknown")
 class ListRun:
     """A list in the hands of its task.
 
-    :param task: what is asked for.
+    :param task: the operator.
     :param private: its fields that are not shown: rows, numbers and words.
     :param stop: is set where the task is stopped.
     :raises InvalidCallError: if the connection will not do.

@@ -139,20 +139,20 @@ class OutboundCallOperator(PlacingOperator):
 
     def execute_complete(self, context: Context, event: dict[str, Any]) -> str:  # noqa: ARG002 - a wake-up only
         """Go on when the call has ended, or the time is over."""
-        return self._end(context, self.known(self._placed(context)))
+        return self._end(context, self.get_call(self._placed(context)))
 
     def execute_redial(self, context: Context, event: dict[str, Any]) -> str:
         """Call again: it is time."""
-        return self.execute_attempt(context, self.known(event["ref"]).attempt + 1)
+        return self.execute_attempt(context, self.get_call(event["ref"]).attempt + 1)
 
-    def go_on(self, context: Context, call: Call) -> str:
-        """Wait for the call's end if asked to."""
+    def after_placed(self, context: Context, call: Call) -> str:
+        """Wait for the call to end, if the task is to."""
         call_id = _id_of(call)
         if not self.wait_for_completion:
             return call_id
         self._wait_for_completion(context, call_id, call.attempt)
         # Read again: it has ended.
-        return self._end(context, self.known(call.ref))
+        return self._end(context, self.get_call(call.ref))
 
     def give_up(self, context: Context, error: Exception) -> str:
         """End with the call before, where a redial is refused."""

@@ -39,7 +39,7 @@ class PlacingOperator(StoppableOperator, CallFieldsOperator, CallLineage):
 
     _attempt = 1
 
-    def go_on(self, context: Context, call: Call) -> str:
+    def after_placed(self, context: Context, call: Call) -> str:
         """Go on with a call that VoiceInfra has taken."""
         raise NotImplementedError
 
@@ -74,11 +74,11 @@ class PlacingOperator(StoppableOperator, CallFieldsOperator, CallLineage):
         if call.attempt < attempt:
             # Of another map index, which calls the same number and has not redialled it, or will not.
             return self.give_up(context, CallNotSentError(f"{call.ref} is redialled by another map index."))
-        return self.go_on(context, call)
+        return self.after_placed(context, call)
 
     def execute_waited(self, context: Context, event: dict[str, Any]) -> str:
         """Ask the guard again."""
-        return self.execute_attempt(context, self.known(event["ref"]).attempt)
+        return self.execute_attempt(context, self.get_call(event["ref"]).attempt)
 
     def execute_settled(self, context: Context, event: dict[str, Any]) -> str:
         """Go on when it is known what became of the call, or will not be."""
@@ -87,15 +87,15 @@ class PlacingOperator(StoppableOperator, CallFieldsOperator, CallLineage):
 
         # Once more at the deadline: a claim may have grown too old, or a completion come, since the last look.
         call_store().claims.settled([event["ref"]])
-        call = self.known(event["ref"])
+        call = self.get_call(event["ref"])
         if call.state in KEY_IS_FREE:
             return self.execute_attempt(context, call.attempt)
         if call.call_id is None:
             raise unknown_for_good(call_store(), call)
         context["ti"].xcom_push(key="call_id", value=call.call_id)
-        return self.go_on(context, call)
+        return self.after_placed(context, call)
 
-    def known(self, ref: str) -> Call:
+    def get_call(self, ref: str) -> Call:
         """Find a call that was claimed, or waited to be.
 
         :raises StoreError: if it is not in the store.
@@ -118,7 +118,7 @@ class PlacingOperator(StoppableOperator, CallFieldsOperator, CallLineage):
         def push(call_id: str) -> None:
             context["ti"].xcom_push(key="call_id", value=call_id)
 
-        hook = VoiceInfraHook(self.asked()["voiceinfra_conn_id"])
+        hook = VoiceInfraHook(self.rendered_fields()["voiceinfra_conn_id"])
         intent = self._intent(hook.account, context, attempt)
         return hook.place(intent, on_call_id=push, settle_wait=_SETTLE_SECONDS, stop=self._voiceinfra_stop)
 
@@ -129,16 +129,16 @@ class PlacingOperator(StoppableOperator, CallFieldsOperator, CallLineage):
         from airflow_provider_voiceinfra.context import clear_count, task_source
         from airflow_provider_voiceinfra.guard.constraints import Wishes
 
-        asked, source = self.asked(), task_source(context)
+        rendered, source = self.rendered_fields(), task_source(context)
         fields = ("to_number", "agent_id", "from_number", "default_region", *WORDS)
-        request = CallRequest.build(account, **{name: asked[name] for name in fields})
+        request = CallRequest.build(account, **{name: rendered[name] for name in fields})
         which = {"clear": clear_count(context) if self.redial_on_clear else 0, "attempt": attempt}
-        if asked["idempotency_key"] is not None:
-            key = own_key(asked["idempotency_key"], to_number=request.to_number, **which)
+        if rendered["idempotency_key"] is not None:
+            key = own_key(rendered["idempotency_key"], to_number=request.to_number, **which)
         else:
             key = task_key(source, to_number=request.to_number, **which)
-        metadata = plain_object("metadata", asked["metadata"]) or {}
-        wishes = Wishes.build(self.calling_hours, asked["timezone"], asked["not_after"])
+        metadata = plain_object("metadata", rendered["metadata"]) or {}
+        wishes = Wishes.build(self.calling_hours, rendered["timezone"], rendered["not_after"])
         return CallIntent(key, request, source, metadata, patience=self.completion_timeout, wishes=wishes)
 
     def _wait_for_guard(self, error: CallWaitsError) -> NoReturn:
@@ -160,7 +160,7 @@ class PlacingOperator(StoppableOperator, CallFieldsOperator, CallLineage):
         from airflow_provider_voiceinfra.config import call_store
         from airflow_provider_voiceinfra.triggers.call_settled import CallSettledTrigger
 
-        call = self.known(ref)
+        call = self.get_call(ref)
         if call.call_id is None:
             # Somebody who is placing it at this moment is always waited for.
             deadline = max(call.deadline, call.claim_expires_at + timedelta(seconds=_SETTLE_SECONDS))

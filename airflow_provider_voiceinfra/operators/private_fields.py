@@ -1,4 +1,4 @@
-"""CallDefaults fields that are rendered for the task and hidden from Airflow, which stores and shows them."""
+"""Template fields that are rendered for the task and hidden from Airflow, which stores and shows them."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Private(Generic[T]):
 class PrivateFieldsOperator(TemplatedOperator):
     """Keeps private fields out of Airflow's database: once they are rendered, the task's attributes are masked.
 
-    A subclass that reads its fields while it runs does so by :meth:`asked`; one that sets them just does.
+    A subclass that reads its fields while it runs does so by :meth:`rendered_fields`; one that sets them just does.
     """
 
     _rendered: Private[dict[str, Any]] | None = None
@@ -53,31 +53,31 @@ class PrivateFieldsOperator(TemplatedOperator):
             )
         super().__init__(**kwargs)
 
-    def masked(self, asked: Mapping[str, Any]) -> dict[str, Any]:
+    def masked(self, rendered: Mapping[str, Any]) -> dict[str, Any]:
         """Give what is shown instead of the private fields, of values that may not have been rendered."""
         raise NotImplementedError
 
-    def asked(self) -> dict[str, Any]:
+    def rendered_fields(self) -> dict[str, Any]:
         """Give all template fields as they were rendered, or as ``pre_execute`` or a subclass has set them since."""
         if self._rendered is None:
             return {name: getattr(self, name) for name in self.template_fields}
-        asked = self._rendered.reveal()
-        shown = asked | self.masked(asked)
+        rendered = self._rendered.reveal()
+        shown = rendered | self.masked(rendered)
         changed = {name: getattr(self, name) for name in shown if not _same(getattr(self, name), shown[name])}
         for name, value in changed.items():
             if HIDDEN in str(value):
                 raise AirflowFailException(
                     f"{name} was made of a masked value. While a task runs its fields are masked: read them by "
-                    "self.asked(), and set them as attributes. Nothing was dialled."
+                    "self.rendered_fields(), and set them as attributes. Nothing was dialled."
                 )
         if changed:
-            self.hide(asked | changed)
-        return asked | changed
+            self.hide(rendered | changed)
+        return rendered | changed
 
-    def hide(self, asked: dict[str, Any]) -> None:
+    def hide(self, rendered: dict[str, Any]) -> None:
         """Keep the fields, and show as little of them as tells calls apart."""
-        self._rendered = Private(asked)
-        for name, value in (asked | self.masked(asked)).items():
+        self._rendered = Private(rendered)
+        for name, value in (rendered | self.masked(rendered)).items():
             setattr(self, name, value)
         forget_arguments(self)
 
@@ -89,7 +89,7 @@ class PrivateFieldsOperator(TemplatedOperator):
             super().render_fields(names, context)
         finally:
             # What was rendered before a template failed is shown to callbacks and listeners too.
-            self.hide(self.asked())
+            self.hide(self.rendered_fields())
 
 
 def hidden(value: object) -> object:

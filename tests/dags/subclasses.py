@@ -24,7 +24,7 @@ class AddsField(OutboundCallOperator):
         self.greeting = greeting
 
     def execute(self, context: Any) -> str:
-        self.first_message = f"{self.greeting}, {self.asked()['context']}"
+        self.first_message = f"{self.greeting}, {self.rendered_fields()['context']}"
         return super().execute(context)
 
 

@@ -197,7 +197,7 @@ class ListRows:
         """Note how a row has ended."""
         self._update(row, state=RowState.DONE, result=result, ended_at=self._database.clock.now(), call_ref=ref)
 
-    def go_on(self, steps: Sequence[RowStep]) -> None:
+    def record_steps(self, steps: Sequence[RowStep]) -> None:
         """Note what becomes of several rows, in one transaction."""
         ours = (_row.id == sa.bindparam("row"), _row.import_version == sa.bindparam("read"))
         again: dict[str, Any] = {"state": RowState.PENDING, "due_at": sa.bindparam("until")}

@@ -171,7 +171,7 @@ def test_the_rate_and_the_end_are_told_once_rows_have_ended(voiceinfra):
     to_the_end(ours)
     with store.database.read() as tx:
         row = tx.execute(sa.select(schema.call_list_row).limit(1)).one()
-    store.list_rows.go_on([RowStep(row.id, row.import_version, datetime.now(UTC))])
+    store.list_rows.record_steps([RowStep(row.id, row.import_version, datetime.now(UTC))])
     told = progress.describe(store, list_id)
     assert re.search(r"1 of 60 rows left, .*59 answered, \d+\.\d rows a minute, at which it is done at 20", told)
 

@@ -250,7 +250,7 @@ def test_a_try_that_wakes_when_the_list_was_read_again_changes_nothing(store, re
         "done": lambda: store.list_rows.done(ours, "rejected", ref),
         "wait": lambda: store.list_rows.wait(ours, datetime.now(UTC)),
         "called": lambda: store.list_rows.called(ours, ref),
-        "go_on": lambda: store.list_rows.go_on([RowStep(ours.id, ours.import_version, result="rejected")]),
+        "go_on": lambda: store.list_rows.record_steps([RowStep(ours.id, ours.import_version, result="rejected")]),
     }[late]()
     assert rows(store, schema.call_list_row) == before
 
@@ -258,7 +258,7 @@ def test_a_try_that_wakes_when_the_list_was_read_again_changes_nothing(store, re
 def test_so_does_one_that_is_to_be_called_again(store, read):
     list_id = read(row(1, "a", ADA))
     [called] = due(store, list_id)
-    store.list_rows.go_on([RowStep(called.id, called.import_version, datetime.now(UTC), attempt=2)])
+    store.list_rows.record_steps([RowStep(called.id, called.import_version, datetime.now(UTC), attempt=2)])
     read(row(1, "a", BOB), row(2, "b", ADA), clear=1)
     assert numbers(store, list_id) == {"a": ADA}
 
@@ -300,7 +300,7 @@ def test_purging_leaves_only_rows_that_are_to_be_called_or_whose_call_goes_on(st
     ended, going_on, again, *_ = due(store, list_id)
     store.list_rows.done(ended, "answered", queued(store, "call-1").ref)
     store.list_rows.called(going_on, queued(store, "call-2").ref)
-    store.list_rows.go_on([RowStep(again.id, again.import_version, datetime.now(UTC), attempt=2)])
+    store.list_rows.record_steps([RowStep(again.id, again.import_version, datetime.now(UTC), attempt=2)])
     read(*[row(position) for position in range(1, 5)], clear=1)
     store.retention.purge(datetime.now(UTC) + LATER)
     left = [(each.position, each.state) for each in rows(store, schema.call_list_row)]
