@@ -11,6 +11,7 @@ import pytest
 import sqlalchemy as sa
 
 from airflow_provider_voiceinfra.store import schema
+from airflow_provider_voiceinfra.store.errors import StoreUnavailableError
 from airflow_provider_voiceinfra.store.notify import CHANNEL, _payloads, notify
 from airflow_provider_voiceinfra.store.watch import commit_listener, watch_loop, watcher
 from airflow_provider_voiceinfra.store.watch.watcher import CallWatcher, wait_for_completions, wait_until_settled
@@ -216,8 +217,6 @@ def test_a_connection_that_is_cut_is_made_again(store, open_store, monkeypatch):
 @pytest.mark.parametrize("kind", ["sqlite"])
 def test_a_store_that_is_away_for_a_while_fails_nobody_and_is_told_once(store, open_store, monkeypatch, caplog):
     monkeypatch.setattr(watch_loop, "POLL_INTERVAL", 0.02)
-    from airflow_provider_voiceinfra.store.errors import StoreUnavailableError
-
     outcomes, away = store.completions.outcomes, [True]
 
     def sometimes(call_ids):
@@ -237,6 +236,24 @@ def test_a_store_that_is_away_for_a_while_fails_nobody_and_is_told_once(store, o
 
     assert len(run(main())) == 50
     assert caplog.text.count("The call store is unavailable") == 1
+
+
+@pytest.mark.parametrize("kind", ["sqlite"])
+def test_what_came_before_a_wait_that_began_while_the_store_was_unavailable_is_found(store, deaf, monkeypatch):
+    monkeypatch.setattr(watch_loop, "POLL_INTERVAL", 0.02)
+    monkeypatch.setattr(watcher, "_IN_FLIGHT", 0)
+    deliver(store, "call-1")
+    outcomes, failed = store.completions.outcomes, []
+
+    def once_unavailable(call_ids):
+        if not failed:
+            failed.append(call_ids)
+            raise StoreUnavailableError("url", "gone")
+        return outcomes(call_ids)
+
+    monkeypatch.setattr(store.completions, "outcomes", once_unavailable)
+    assert run(wait_for_completions(store, ["call-1"])) == {"call-1": "answered"}
+    assert failed
 
 
 def test_thousands_who_wait_ask_nothing_while_nothing_happens(store):
