@@ -14,24 +14,24 @@ from airflow_provider_voiceinfra.get_provider_info import get_provider_info
 
 log = logging.getLogger(__name__)
 
-KNOWN = frozenset(get_provider_info()["connection-types"][0]["conn-fields"])
-"""Names of the fields that this package reads: those of the connection's form."""
+KNOWN_FIELDS = frozenset(get_provider_info()["connection-types"][0]["conn-fields"])
+"""The names of the fields in the connection form."""
 
 _ALIKE = 0.75
 _LONGEST_NAME = 64
-# As older versions of Airflow name the fields of a form.
+# The prefix that older versions of Airflow give to form fields.
 _PREFIX = re.compile("^extra__[a-z]+__")
 
 
 class ExtraFieldsError(ValueError):
-    """The extra fields cannot be used; says which, and what to do. Repeats no value."""
+    """The extra fields are invalid. The message names the field and the fix, and contains no value."""
 
 
 def read_fields(extra: object, *, conn_id: str) -> dict[str, Any]:
-    """Read the extra fields, text stripped of surrounding white space.
+    """Read the extra fields, with strings stripped of surrounding white space.
 
-    :param extra: as the connection has it: JSON, or an object already.
-    :raises ExtraFieldsError: if it is not an object: a limit that is lost must not pass for no limit.
+    :param extra: the connection's: JSON, or an object.
+    :raises ExtraFieldsError: if it is not an object, because a lost limit must not pass for no limit.
     """
     if isinstance(extra, str):
         try:
@@ -52,13 +52,13 @@ def read_fields(extra: object, *, conn_id: str) -> dict[str, Any]:
 
 
 def check_names(fields: Mapping[str, Any], *, conn_id: str) -> None:
-    """Make sure that no field is misspelt: it would be ignored, whatever it limits.
+    """Check that no field is misspelt, because its limit would be ignored.
 
-    One that resembles none is reported once.
+    An unknown field that resembles no known one is logged once.
 
-    :raises ExtraFieldsError: names the field, and the one that it resembles.
+    :raises ExtraFieldsError: if an unknown field resembles a known one.
     """
-    for name in sorted(fields.keys() - KNOWN):
+    for name in sorted(fields.keys() - KNOWN_FIELDS):
         resembled, shown = _resembled(name), ascii(name[:_LONGEST_NAME])
         if resembled is not None:
             raise ExtraFieldsError(
@@ -69,9 +69,9 @@ def check_names(fields: Mapping[str, Any], *, conn_id: str) -> None:
 
 
 def webhook_secrets(extra: object, *, conn_id: str) -> list[str]:
-    """Read a webhook's secrets, the present one first.
+    """Read a webhook's secrets, the current one first.
 
-    A misspelt field is only reported: completions come whether or not calls may be placed.
+    A misspelt field is only logged, so that completions are still accepted.
 
     :raises ExtraFieldsError: if the extra fields cannot be read at all.
     """
@@ -91,14 +91,14 @@ def warn_once(message: str) -> None:
 
 
 def _resembled(name: str) -> str | None:
-    words, joined = _words(name), {"".join(known.split("_")): known for known in sorted(KNOWN)}
+    words, joined = _words(name), {"".join(known.split("_")): known for known in sorted(KNOWN_FIELDS)}
     found = difflib.get_close_matches("".join(words), joined, n=1, cutoff=_ALIKE)
-    # calls_per_minute has no letter in it that is wrong, and limits nothing all the same.
+    # calls_per_minute, for example, has no wrong letter, but limits nothing.
     shared = (known for known in joined.values() if len(set(words) & set(known.split("_"))) > 1)
     return joined[found[0]] if found else next(shared, None)
 
 
 def _words(name: str) -> list[str]:
-    """Split a name, however its words are joined: by underscores, hyphens, spaces or capitals."""
+    """Split a name into words, joined by underscores, hyphens, spaces or capitals."""
     parts = re.split(r"[^A-Za-z0-9]+|(?<=[a-z0-9])(?=[A-Z])", _PREFIX.sub("", name.strip()))
     return [part.lower() for part in parts if part]

@@ -1,6 +1,6 @@
-"""What OpenLineage is told: how many calls a task has placed and how they ended, and where that was written.
+"""Lineage for OpenLineage: how many calls a task placed, how they ended, and where the results were written.
 
-Nobody's number and no words. Asked for only where ``apache-airflow-providers-openlineage`` is.
+It contains neither numbers nor words. Used only if ``apache-airflow-providers-openlineage`` is installed.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ PLACED = ("voiceinfra://calls", "placed")
 COMPLETED = ("voiceinfra://calls", "completed")
 
 
-class CallLineage:
-    """Gives an operator that places calls its lineage.
+class OpenLineageMixin:
+    """Adds lineage to an operator that places calls.
 
-    To be named after the operator's own base: Airflow cannot map an operator whose first base is another class.
+    Must not be the first base class: Airflow cannot map such an operator.
     """
 
     def get_openlineage_facets_on_complete(self, task_instance: Any) -> OperatorLineage[Any, Any]:
-        """Name the calls that the task has placed so far, in this run."""
+        """Count the calls that the task placed so far, in this run."""
         import attr
         from airflow.providers.openlineage.extractors import OperatorLineage
         from openlineage.client.event_v2 import Dataset
@@ -33,7 +33,7 @@ class CallLineage:
 
         @attr.define
         class VoiceInfraCallsRunFacet(RunFacet):
-            """How many calls are in each state, those that have ended by their outcome."""
+            """The number of calls by outcome, or by state for those that have not ended."""
 
             calls: dict[str, int]
 
@@ -43,11 +43,11 @@ class CallLineage:
         )
 
 
-def lineage_of_results(hook: DbApiHook, conn_id: str, table: str) -> OperatorLineage[Any, Any]:
-    """Name a table that results were written to, as other operators name it, as far as its database can be named.
+def table_lineage(hook: DbApiHook, conn_id: str, table: str) -> OperatorLineage[Any, Any]:
+    """Give the lineage of a table that results were written to, under the name that other operators use.
 
     :param hook: of the connection.
-    :param table: with its schema, if it was given one.
+    :param table: with its schema, if it has one.
     """
     from airflow.providers.openlineage.extractors import OperatorLineage
     from airflow.providers.openlineage.sqlparser import get_openlineage_facets_with_sql
@@ -59,6 +59,6 @@ def lineage_of_results(hook: DbApiHook, conn_id: str, table: str) -> OperatorLin
             hook, f"INSERT INTO {table} SELECT 1", conn_id, database, use_connection=False
         )
     except NotImplementedError:
-        # Such as SQLite's hook, which has no name for its database.
+        # SQLite's hook, for example, has no name for its database.
         written = None
     return OperatorLineage(inputs=[Dataset(*COMPLETED)], outputs=written.outputs if written else [])

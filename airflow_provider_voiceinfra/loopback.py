@@ -1,4 +1,4 @@
-"""What stays on this machine may go unencrypted."""
+"""Detects loopback hosts, the only ones that may be reached without encryption."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import ipaddress
 
 
 def is_loopback(host: str) -> bool:
-    """Tell whether a host, by name or address, is this machine itself."""
+    """Tell whether a host name or IP address is a loopback one."""
     if host.lower().removesuffix(".") == "localhost":
         return True
     try:
         address = ipaddress.ip_address(host)
     except ValueError:
         return False
-    # Python tells it of ::ffff:127.0.0.1 from 3.13 on only.
+    # Before Python 3.13, ::ffff:127.0.0.1 itself is not loopback.
     return (getattr(address, "ipv4_mapped", None) or address).is_loopback

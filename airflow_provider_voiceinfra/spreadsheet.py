@@ -1,15 +1,15 @@
-"""Cells of CSV files that people open in a spreadsheet, which calculates what looks like a formula."""
+"""Makes CSV cells safe to open in a spreadsheet, which would run what looks like a formula."""
 
 from __future__ import annotations
 
 import re
 
 _FORMULA = re.compile(r"[=+\-@\t\r\n]")
-# A phone number is just a number.
+# A phone number is not a formula.
 _NUMBER = re.compile(r"\+[\d•]+", re.ASCII)
 
 
-def harmless(cell: object) -> str:
-    """Write a cell so that no spreadsheet takes it for a formula."""
+def escape_csv_cell(cell: object) -> str:
+    """Escape a cell that a spreadsheet would take for a formula."""
     text = str(cell)
     return f"'{text}" if _FORMULA.match(text) and not _NUMBER.fullmatch(text) else text

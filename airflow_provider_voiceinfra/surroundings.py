@@ -1,4 +1,4 @@
-"""The machine's proxies and certificates, read the same way by all that sends requests."""
+"""The machine's proxies and certificates, read in one way for all requests."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import Any
 import requests
 
 
-def surroundings(url: str) -> Mapping[str, Any]:
-    """Give the proxies and certificates for a URL, as ``requests`` takes them.
+def environment_settings(url: str) -> Mapping[str, Any]:
+    """Give the proxies and certificates for a URL, as arguments of ``requests``.
 
-    No proxy sees plain http: it is for this machine only, and a proxy is another one.
+    Plain http goes through no proxy, because it is for this machine only.
     """
     found = requests.Session().merge_environment_settings(url, {"http": ""}, None, None, None)
     return {name: found[name] for name in ("proxies", "verify", "cert")}

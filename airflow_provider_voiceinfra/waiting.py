@@ -1,4 +1,4 @@
-"""What waiting for completions means, for the sensor and the operator alike."""
+"""Waiting for completions, shared by the sensor and the operators."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ DEFAULT_TIMEOUT = timedelta(hours=2)
 
 _XCOM_BACKEND = "airflow.sdk.execution_time.xcom.BaseXCom"
 
-GRACE = timedelta(minutes=2)
-"""By how much Airflow's own timeout of a deferred task comes after ours, which reads the store once more."""
+DEFERRAL_GRACE = timedelta(minutes=2)
+"""How long after our deadline Airflow times out a deferred task: at the deadline we check the store once more."""
 
 
 @dataclass(frozen=True, slots=True)
 class CompletionWait:
-    """A wait for the completions of some calls, and what is made of them.
+    """A wait for the completions of some calls.
 
-    :param call_ids: as they were given; one may come twice.
+    :param call_ids: in the order given; one may appear twice.
     :param fail_on_outcomes: outcomes that fail the task, without a retry.
-    :param completion_fields: what is returned of each completion besides the usual.
+    :param completion_fields: additional fields of each completion to return.
     """
 
     store: CallStore
@@ -38,13 +38,13 @@ class CompletionWait:
     fail_on_outcomes: Collection[str]
     completion_fields: Collection[str]
 
-    def is_over(self) -> bool:
-        """Look whether every call is completed."""
+    def is_complete(self) -> bool:
+        """Tell whether every call is completed."""
         wanted = set(self.call_ids)
         return wanted <= self.store.completions.outcomes(wanted).keys()
 
     def results(self) -> list[dict[str, Any]]:
-        """Give the completions, one for each id given.
+        """Give the results, one for each id given.
 
         :raises AirflowFailException: if an outcome is among ``fail_on_outcomes``.
         """
@@ -58,8 +58,8 @@ class CompletionWait:
             )
         return [self._result(each) for each in completions]
 
-    def overdue(self, timeout: timedelta) -> str:
-        """Mark what is not completed as overdue, and say so."""
+    def record_overdue(self, timeout: timedelta) -> str:
+        """Mark the calls that are not completed as overdue, and describe them."""
         open_ids = sorted(set(self.call_ids) - self.store.completions.outcomes(self.call_ids).keys())
         for call_id in open_ids:
             self.store.claims.record_overdue(call_id)
@@ -132,17 +132,17 @@ class Ending:
         return {"return_value": results[0] if self.shape == "one" else results}
 
 
-def ending_of(
+def ending_from_trigger(
     task: BaseOperator, shape: str, fail_on_outcomes: Collection[str], completion_fields: Collection[str]
 ) -> dict[str, Any] | None:
-    """Say how a trigger is to end a task, as plain JSON; None where a worker is needed. See :class:`Ending`."""
+    """Describe how a trigger ends a task, as plain JSON; None if a worker is needed. See :class:`Ending`."""
     if _needs_worker(task):
         return None
     return asdict(Ending(shape, list(fail_on_outcomes), list(completion_fields)))
 
 
 def _needs_worker(task: BaseOperator) -> bool:
-    """Tell whether a task's end has to do with more than its state and its XComs, which is all a trigger can set."""
+    """Tell whether ending a task takes more than a trigger can do, which is to set its state and XComs."""
     own_backend = conf.get("core", "xcom_backend") != _XCOM_BACKEND
     mapped_over = next(iter(task.iter_mapped_dependants()), None)
     return bool(
@@ -155,8 +155,8 @@ def _needs_worker(task: BaseOperator) -> bool:
     )
 
 
-def unknown_for_good(store: CallStore, call: Call) -> AirflowFailException:
-    """Say that nobody will find out by itself what became of a call, and what a person can do."""
+def unresolved_call_error(store: CallStore, call: Call) -> AirflowFailException:
+    """Make the error for a call that stays unknown, which says how to resolve it."""
     rivals, completions, elsewhere = store.resolutions.candidates(call.ref)
     fits = ""
     if completions:
@@ -174,10 +174,10 @@ def unknown_for_good(store: CallStore, call: Call) -> AirflowFailException:
     )
 
 
-def left(deadline: datetime) -> timedelta:
-    """Give the time until a deadline by the store's clock, never less than nothing.
+def time_left(deadline: datetime) -> timedelta:
+    """Give the time until a deadline by the store's clock, at least zero.
 
-    Where that was not read for a minute, it is read: not to be called in an event loop.
+    May query the store, so do not call it in an event loop.
     """
     from airflow_provider_voiceinfra.config import call_store
 

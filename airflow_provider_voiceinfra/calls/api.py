@@ -34,7 +34,7 @@ from airflow_provider_voiceinfra.errors import (
     RequestInvalidError,
 )
 from airflow_provider_voiceinfra.phone_numbers.e164 import mask_numbers
-from airflow_provider_voiceinfra.phone_numbers.same_number import Named, compare
+from airflow_provider_voiceinfra.phone_numbers.same_number import NumberMatch, compare_numbers
 
 log = logging.getLogger(__name__)
 
@@ -69,7 +69,7 @@ _OTHER = "Mend the request, or ask VoiceInfra what the code means."
 
 
 # A number that cannot be read may be anybody's.
-_OF_ANOTHER_CALL = frozenset({Named.ANOTHER, Named.UNREADABLE})
+_OF_ANOTHER_CALL = frozenset({NumberMatch.DIFFERENT, NumberMatch.UNREADABLE})
 _MOVED = frozenset(
     {
         HTTPStatus.MOVED_PERMANENTLY,
@@ -139,7 +139,7 @@ class VoiceInfraApi:
         :raises AnswerUnknownError: if it names another number than was sent.
         """
         numbers = {"to_number": request.to_number, "from_number": request.from_number}
-        others = [name for name, sent in numbers.items() if compare(said.get(name), sent) in _OF_ANOTHER_CALL]
+        others = [name for name, sent in numbers.items() if compare_numbers(said.get(name), sent) in _OF_ANOTHER_CALL]
         if others:
             # The answers that follow would be other calls' too.
             self._transport.drop()

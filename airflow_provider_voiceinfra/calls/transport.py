@@ -15,7 +15,7 @@ from requests.adapters import HTTPAdapter
 from urllib3.exceptions import HTTPError
 
 from airflow_provider_voiceinfra.calls.http_response import FinalResponse, is_quiet
-from airflow_provider_voiceinfra.surroundings import surroundings
+from airflow_provider_voiceinfra.surroundings import environment_settings
 
 MAX_ANSWER_BYTES = 1 << 16
 
@@ -126,11 +126,11 @@ class Transport:
 
 
 class _Line:
-    """A connection, and what the surroundings say of how to connect. It follows no redirect and keeps no cookie."""
+    """A connection with its proxies and certificates. It follows no redirects and keeps no cookies."""
 
     def __init__(self) -> None:
         self._adapter = _WitnessAdapter()
-        self._surroundings: Mapping[str, Any] = {}
+        self._environment_settings: Mapping[str, Any] = {}
         self.reusable = False
 
     def exchange(self, url: str, headers: Mapping[str, str], body: bytes, timeouts: Timeouts, gate: Gate) -> Answer:
@@ -140,9 +140,9 @@ class _Line:
         try:
             # Prepared without a session, which would add the user's ~/.netrc.
             request = requests.Request("POST", url, headers=dict(headers), data=body).prepare()
-            self._surroundings = self._surroundings or surroundings(url)
+            self._environment_settings = self._environment_settings or environment_settings(url)
             timeout = (timeouts.connect, timeouts.read)
-            response = self._adapter.send(request, stream=True, timeout=timeout, **self._surroundings)
+            response = self._adapter.send(request, stream=True, timeout=timeout, **self._environment_settings)
         except ServerSpokeError:
             raise
         except Exception as error:  # noqa: BLE001 - whatever it is, the witness knows

@@ -14,7 +14,7 @@ from typing import Any
 from airflow_provider_voiceinfra.cli.output import say, telling_errors
 from airflow_provider_voiceinfra.config import call_store
 from airflow_provider_voiceinfra.phone_numbers.e164 import mask
-from airflow_provider_voiceinfra.spreadsheet import harmless
+from airflow_provider_voiceinfra.spreadsheet import escape_csv_cell
 from airflow_provider_voiceinfra.store.claims.resolutions import ResolutionError
 from airflow_provider_voiceinfra.store.errors import StoreError
 from airflow_provider_voiceinfra.store.models import Call, CallState
@@ -97,7 +97,8 @@ def export(arguments: argparse.Namespace) -> None:
             writer = csv.DictWriter(sys.stdout, row.keys())
             writer.writeheader()
         cells = row | {"detail": json.dumps(row["detail"])}
-        writer.writerow({name: harmless(cell) if isinstance(cell, str) else cell for name, cell in cells.items()})
+        escaped = {name: escape_csv_cell(cell) if isinstance(cell, str) else cell for name, cell in cells.items()}
+        writer.writerow(escaped)
 
 
 def _resolve_not_placed(refs: list[str]) -> None:

@@ -12,7 +12,7 @@ from airflow_provider_voiceinfra.cli.output import say, telling_errors
 from airflow_provider_voiceinfra.config import call_store
 from airflow_provider_voiceinfra.errors import InvalidCallError
 from airflow_provider_voiceinfra.phone_numbers.e164 import mask, to_e164
-from airflow_provider_voiceinfra.spreadsheet import harmless
+from airflow_provider_voiceinfra.spreadsheet import escape_csv_cell
 from airflow_provider_voiceinfra.store.errors import StoreError
 
 _HOLDS = "The do-not-call list holds in all environments of this call store."
@@ -87,7 +87,7 @@ def export(_: argparse.Namespace) -> None:
     for each in call_store().do_not_call.iterate():
         hashed += each.number is None
         if each.number is not None:
-            writer.writerow(map(harmless, (each.number, each.added_at.isoformat(), each.added_by, each.why)))
+            writer.writerow(map(escape_csv_cell, (each.number, each.added_at.isoformat(), each.added_by, each.why)))
     if hashed:
         sys.stderr.write(f"{hashed} numbers are kept as hashes, and cannot be exported.\n")
 

@@ -11,12 +11,12 @@ from airflow.sdk.exceptions import AirflowFailException
 from airflow_provider_voiceinfra import arguments
 from airflow_provider_voiceinfra.calls.redial import Redial
 from airflow_provider_voiceinfra.guard.calling_hours import CallingHours
-from airflow_provider_voiceinfra.lineage import CallLineage
+from airflow_provider_voiceinfra.lineage import OpenLineageMixin
 from airflow_provider_voiceinfra.lists.circuit_breaker import CircuitBreaker
 from airflow_provider_voiceinfra.lists.column_mapping import check_fields
 from airflow_provider_voiceinfra.operators.private_fields import PrivateFieldsOperator, hidden
 from airflow_provider_voiceinfra.operators.stopping import StoppableOperator
-from airflow_provider_voiceinfra.waiting import DEFAULT_TIMEOUT, GRACE, left
+from airflow_provider_voiceinfra.waiting import DEFAULT_TIMEOUT, DEFERRAL_GRACE, time_left
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from airflow_provider_voiceinfra.operators.list_run import ListRun
 
 
-class OutboundCallListOperator(StoppableOperator, PrivateFieldsOperator, CallLineage):
+class OutboundCallListOperator(StoppableOperator, PrivateFieldsOperator, OpenLineageMixin):
     """Calls everybody on a list, each at most once, and succeeds when every row has its end state.
 
     The rows are read once and kept in the call store. While lines are free a worker dials; while people talk the task
@@ -192,7 +192,7 @@ class OutboundCallListOperator(StoppableOperator, PrivateFieldsOperator, CallLin
             self.defer(
                 trigger=CallListTrigger(run.list_id, nap.until.isoformat(), nap.lines, nap.hold_id),
                 method_name="execute_wave",
-                timeout=left(nap.until) + GRACE,
+                timeout=time_left(nap.until) + DEFERRAL_GRACE,
             )
         return run.finish()
 

@@ -12,7 +12,7 @@ from airflow.sdk import BaseHook
 from airflow_provider_voiceinfra.errors import InvalidCallError
 from airflow_provider_voiceinfra.lists.column_mapping import folded
 from airflow_provider_voiceinfra.lists.odd_times import read_odd_times_as_text
-from airflow_provider_voiceinfra.sql_errors import reason
+from airflow_provider_voiceinfra.sql_errors import safe_error_message
 
 if TYPE_CHECKING:
     from airflow_provider_voiceinfra.lists.column_mapping import ColumnMapping
@@ -138,4 +138,4 @@ def _telling_no_row(sql_conn_id: str, ask: Callable[[], T]) -> T:
     try:
         return ask()
     except Exception as error:  # noqa: BLE001 - each driver has errors of its own
-        raise ListSourceError(f"The query on {sql_conn_id!r} failed: {reason(error)}.") from None
+        raise ListSourceError(f"The query on {sql_conn_id!r} failed: {safe_error_message(error)}.") from None

@@ -17,10 +17,10 @@ from airflow_provider_voiceinfra.operators.placing import PlacingOperator
 from airflow_provider_voiceinfra.store.models import OUTCOMES
 from airflow_provider_voiceinfra.waiting import (
     DEFAULT_TIMEOUT,
-    GRACE,
+    DEFERRAL_GRACE,
     CompletionWait,
-    ending_of,
-    left,
+    ending_from_trigger,
+    time_left,
 )
 
 if TYPE_CHECKING:
@@ -185,20 +185,20 @@ class OutboundCallOperator(PlacingOperator):
 
         wait = self._wait(call_id)
         deadline = Deadlines(call_store()).of_task(task_source(context), self.completion_timeout, attempt=attempt)
-        if self.deferrable and not wait.is_over() and left(deadline):
+        if self.deferrable and not wait.is_complete() and time_left(deadline):
             from airflow_provider_voiceinfra.triggers.call_completion import CallCompletionTrigger
 
             ending = None
             if self.end_from_trigger:
                 worker_needed = (*self.fail_on_outcomes, *(self.redial.outcomes if self.redial else ()))
-                ending = ending_of(self, "call", worker_needed, self.completion_fields)
+                ending = ending_from_trigger(self, "call", worker_needed, self.completion_fields)
             self.defer(
                 trigger=CallCompletionTrigger(call_ids=[call_id], deadline=deadline.isoformat(), ending=ending),
                 method_name="execute_complete",
-                timeout=left(deadline) + GRACE,
+                timeout=time_left(deadline) + DEFERRAL_GRACE,
             )
-        while not wait.is_over() and left(deadline):
-            self._voiceinfra_stop.sleep(min(_POLL_SECONDS, left(deadline).total_seconds()))
+        while not wait.is_complete() and time_left(deadline):
+            self._voiceinfra_stop.sleep(min(_POLL_SECONDS, time_left(deadline).total_seconds()))
 
     def _end(self, context: Context, call: Call) -> str:
         """End with a call, or call again."""
@@ -216,20 +216,20 @@ class OutboundCallOperator(PlacingOperator):
         return call.completed_at + redial.wait if completion.outcome in redial.outcomes else None
 
     def _redial(self, context: Context, call: Call, due: datetime) -> str:
-        if left(due):
+        if time_left(due):
             from airflow_provider_voiceinfra.triggers.call_allowed import CallAllowedTrigger
 
             self.log.info("Call %s was not answered: the person is called again at %s.", call.ref, due)
             self.defer(
                 trigger=CallAllowedTrigger(ref=call.ref, until=due.isoformat()),
                 method_name="execute_redial",
-                timeout=left(due) + GRACE,
+                timeout=time_left(due) + DEFERRAL_GRACE,
             )
         return self.execute_attempt(context, call.attempt + 1)
 
     def _push_completion(self, context: Context, wait: CompletionWait) -> None:
-        if not wait.is_over():
-            raise AirflowFailException(wait.overdue(self.completion_timeout))
+        if not wait.is_complete():
+            raise AirflowFailException(wait.record_overdue(self.completion_timeout))
         context["ti"].xcom_push(key="completion", value=wait.results()[0])
 
     def _wait(self, call_id: str) -> CompletionWait:

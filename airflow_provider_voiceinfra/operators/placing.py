@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
-from airflow_provider_voiceinfra.lineage import CallLineage
+from airflow_provider_voiceinfra.lineage import OpenLineageMixin
 from airflow_provider_voiceinfra.operators.call_fields import WORDS, CallFieldsOperator
 from airflow_provider_voiceinfra.operators.stopping import StoppableOperator
-from airflow_provider_voiceinfra.waiting import GRACE, left, unknown_for_good
+from airflow_provider_voiceinfra.waiting import DEFERRAL_GRACE, time_left, unresolved_call_error
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -27,7 +27,7 @@ _SETTLE_SECONDS = 5.0
 _LONGEST_WAIT = timedelta(days=1)
 
 
-class PlacingOperator(StoppableOperator, CallFieldsOperator, CallLineage):
+class PlacingOperator(StoppableOperator, CallFieldsOperator, OpenLineageMixin):
     """Places one call, and waits in the triggerer for the guard, or for what became of a call that is unknown.
 
     A subclass says what to do with the call, in :meth:`go_on`.
@@ -91,7 +91,7 @@ class PlacingOperator(StoppableOperator, CallFieldsOperator, CallLineage):
         if call.state in KEY_IS_FREE:
             return self.execute_attempt(context, call.attempt)
         if call.call_id is None:
-            raise unknown_for_good(call_store(), call)
+            raise unresolved_call_error(call_store(), call)
         context["ti"].xcom_push(key="call_id", value=call.call_id)
         return self.after_placed(context, call)
 
@@ -152,7 +152,7 @@ class PlacingOperator(StoppableOperator, CallFieldsOperator, CallLineage):
         self.defer(
             trigger=CallAllowedTrigger(ref=str(error.ref), until=until.isoformat(), hold_id=error.hold_id),
             method_name="execute_waited",
-            timeout=left(until) + GRACE,
+            timeout=time_left(until) + DEFERRAL_GRACE,
         )
 
     def _wait_until_settled(self, context: Context, ref: str) -> Call:
@@ -164,13 +164,13 @@ class PlacingOperator(StoppableOperator, CallFieldsOperator, CallLineage):
         if call.call_id is None:
             # Somebody who is placing it at this moment is always waited for.
             deadline = max(call.deadline, call.claim_expires_at + timedelta(seconds=_SETTLE_SECONDS))
-            if not left(deadline):
-                raise unknown_for_good(call_store(), call)
+            if not time_left(deadline):
+                raise unresolved_call_error(call_store(), call)
             self.log.info("Waiting until %s for the webhook of call %s to tell.", deadline, ref)
             self.defer(
                 trigger=CallSettledTrigger(ref=ref, deadline=deadline.isoformat()),
                 method_name="execute_settled",
-                timeout=left(deadline) + GRACE,
+                timeout=time_left(deadline) + DEFERRAL_GRACE,
             )
         # Settled in this very moment.
         context["ti"].xcom_push(key="call_id", value=call.call_id)

@@ -14,10 +14,10 @@ from airflow_provider_voiceinfra.store.models import OUTCOMES
 from airflow_provider_voiceinfra.templates import TemplatedOperator
 from airflow_provider_voiceinfra.waiting import (
     DEFAULT_TIMEOUT,
-    GRACE,
+    DEFERRAL_GRACE,
     CompletionWait,
-    ending_of,
-    left,
+    ending_from_trigger,
+    time_left,
 )
 
 if TYPE_CHECKING:
@@ -68,18 +68,18 @@ class CallCompletionSensor(TemplatedOperator, BaseSensorOperator):
         if not self.deferrable:
             return super().execute(context)
         wait, deadline = self._wait(), self._deadline(context)
-        if left(deadline) and not wait.is_over():
+        if time_left(deadline) and not wait.is_complete():
             from airflow_provider_voiceinfra.triggers.call_completion import CallCompletionTrigger
 
             self.log.info("Waiting for %d calls until %s.", len(wait.call_ids), deadline)
             ending = None
             if self.end_from_trigger:
                 shape = "one" if isinstance(self.call_id, str) else "many"
-                ending = ending_of(self, shape, self.fail_on_outcomes, self.completion_fields)
+                ending = ending_from_trigger(self, shape, self.fail_on_outcomes, self.completion_fields)
             self.defer(
                 trigger=CallCompletionTrigger(call_ids=wait.call_ids, deadline=deadline.isoformat(), ending=ending),
                 method_name="execute_complete",
-                timeout=left(deadline) + GRACE,
+                timeout=time_left(deadline) + DEFERRAL_GRACE,
             )
         # Through the same door as after a deferral, where soft_fail and never_fail are seen to.
         return self.resume_execution("execute_complete", {"event": {}}, context)
@@ -91,15 +91,15 @@ class CallCompletionSensor(TemplatedOperator, BaseSensorOperator):
     def poke(self, context: Context) -> PokeReturnValue | bool:
         """Look once."""
         wait = self._wait()
-        if wait.is_over():
+        if wait.is_complete():
             return PokeReturnValue(is_done=True, xcom_value=self._results(wait))
-        if not left(self._deadline(context)):
+        if not time_left(self._deadline(context)):
             self._results(wait)
         return False
 
     def _results(self, wait: CompletionWait) -> Any:
-        if not wait.is_over():
-            raise AirflowSensorTimeout(wait.overdue(timedelta(seconds=self.timeout)))
+        if not wait.is_complete():
+            raise AirflowSensorTimeout(wait.record_overdue(timedelta(seconds=self.timeout)))
         results = wait.results()
         return results[0] if isinstance(self.call_id, str) else results
 

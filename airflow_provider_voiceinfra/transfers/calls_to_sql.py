@@ -99,9 +99,9 @@ class CallsToSqlOperator(TemplatedOperator):
 
     def get_openlineage_facets_on_complete(self, task_instance: Any) -> OperatorLineage[Any, Any]:  # noqa: ARG002
         """Name the table that was written."""
-        from airflow_provider_voiceinfra.lineage import lineage_of_results
+        from airflow_provider_voiceinfra.lineage import table_lineage
 
-        return lineage_of_results(BaseHook.get_hook(self.sql_conn_id), self.sql_conn_id, self.table)
+        return table_lineage(BaseHook.get_hook(self.sql_conn_id), self.sql_conn_id, self.table)
 
     def _set_aside(self) -> Iterator[ListRow]:
         from airflow_provider_voiceinfra.config import call_store

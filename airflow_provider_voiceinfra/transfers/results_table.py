@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 from sqlalchemy.sql.elements import quoted_name
 
-from airflow_provider_voiceinfra.sql_errors import kind
+from airflow_provider_voiceinfra.sql_errors import safe_error_name
 from airflow_provider_voiceinfra.store.lists.list_rows import RowState
 from airflow_provider_voiceinfra.transfers.results_columns import Column, Kind, is_name
 
@@ -162,8 +162,8 @@ class ResultsTable:
             yield
         except Exception as error:  # noqa: BLE001 - each driver has errors of its own
             raise ResultsTableError(
-                f"The database refuses to write {self._name}: {kind(error)}. Its message is not repeated, because it "
-                "may hold what people said. Nothing was changed, and a retry may write everything."
+                f"The database refuses to write {self._name}: {safe_error_name(error)}. Its message is not "
+                "shown, because it may contain what people said. Nothing was changed, and a retry may write everything."
             ) from None
 
 

@@ -11,7 +11,7 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from airflow_provider_voiceinfra.config import call_store
 from airflow_provider_voiceinfra.store.watch.watcher import wait_until_released
-from airflow_provider_voiceinfra.waiting import left
+from airflow_provider_voiceinfra.waiting import time_left
 
 
 class CallAllowedTrigger(BaseTrigger):
@@ -35,7 +35,7 @@ class CallAllowedTrigger(BaseTrigger):
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Wait; yields ``{"ref": …}``."""
-        seconds = (await asyncio.to_thread(left, datetime.fromisoformat(self.until))).total_seconds()
+        seconds = (await asyncio.to_thread(time_left, datetime.fromisoformat(self.until))).total_seconds()
         if self.hold_id is None:
             await asyncio.sleep(seconds)
         else:

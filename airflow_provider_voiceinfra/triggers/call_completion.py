@@ -15,7 +15,7 @@ from airflow_provider_voiceinfra.compat import push_xcoms
 from airflow_provider_voiceinfra.config import call_store
 from airflow_provider_voiceinfra.store.errors import StoreError
 from airflow_provider_voiceinfra.store.watch.watcher import wait_for_completions
-from airflow_provider_voiceinfra.waiting import Ending, left
+from airflow_provider_voiceinfra.waiting import Ending, time_left
 
 
 class CallCompletionTrigger(BaseTrigger):
@@ -42,7 +42,7 @@ class CallCompletionTrigger(BaseTrigger):
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Wait; yields ``{"status": "completed" | "timeout", "call_ids": […], "outcomes": {…}}``, or ends the task."""
-        remaining = await asyncio.to_thread(left, datetime.fromisoformat(self.deadline))
+        remaining = await asyncio.to_thread(time_left, datetime.fromisoformat(self.deadline))
         try:
             async with asyncio.timeout(remaining.total_seconds()):
                 outcomes = await wait_for_completions(call_store(), self.call_ids)

@@ -14,7 +14,7 @@ from airflow_provider_voiceinfra.config import call_store
 from airflow_provider_voiceinfra.lists.progress import TELL_INTERVAL, describe
 from airflow_provider_voiceinfra.store.errors import StoreError
 from airflow_provider_voiceinfra.store.watch.watcher import wait_until_released
-from airflow_provider_voiceinfra.waiting import left
+from airflow_provider_voiceinfra.waiting import time_left
 
 LOOK_INTERVAL = 2.0
 """Seconds between two looks at the lines of a list: one query each."""
@@ -43,7 +43,7 @@ class CallListTrigger(BaseTrigger):
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Wait; yields ``{"list_id": …}``."""
-        seconds = (await asyncio.to_thread(left, datetime.fromisoformat(self.until))).total_seconds()
+        seconds = (await asyncio.to_thread(time_left, datetime.fromisoformat(self.until))).total_seconds()
         telling = asyncio.create_task(self._tell())
         waits = [asyncio.create_task(self._lines_free())] if self.lines else []
         if self.hold_id is not None:

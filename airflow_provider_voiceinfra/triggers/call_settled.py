@@ -11,7 +11,7 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from airflow_provider_voiceinfra.config import call_store
 from airflow_provider_voiceinfra.store.watch.watcher import wait_until_settled
-from airflow_provider_voiceinfra.waiting import left
+from airflow_provider_voiceinfra.waiting import time_left
 
 
 class CallSettledTrigger(BaseTrigger):
@@ -32,7 +32,7 @@ class CallSettledTrigger(BaseTrigger):
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Wait; yields ``{"status": "settled" | "timeout", "ref": …}``."""
-        remaining = await asyncio.to_thread(left, datetime.fromisoformat(self.deadline))
+        remaining = await asyncio.to_thread(time_left, datetime.fromisoformat(self.deadline))
         try:
             async with asyncio.timeout(remaining.total_seconds()):
                 await wait_until_settled(call_store(), self.ref)

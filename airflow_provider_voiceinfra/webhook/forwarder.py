@@ -12,7 +12,7 @@ import requests
 
 from airflow_provider_voiceinfra.store.errors import StoreError
 from airflow_provider_voiceinfra.store.inbox.forwards import Forwards
-from airflow_provider_voiceinfra.surroundings import surroundings
+from airflow_provider_voiceinfra.surroundings import environment_settings
 
 log = logging.getLogger(__name__)
 
@@ -85,7 +85,7 @@ class Forwarder:
                 headers=dict(forward.headers),
                 timeout=TIMEOUT,
                 allow_redirects=False,
-                **surroundings(url),
+                **environment_settings(url),
             )
         except Exception as error:  # noqa: BLE001 - whatever it is, it is tried again
             why, rest = type(error).__name__, REST

@@ -17,7 +17,7 @@ from starlette.responses import Response, StreamingResponse
 from airflow_provider_voiceinfra.plugin.calls_page.rendering import render, shown_number
 from airflow_provider_voiceinfra.plugin.calls_page.store import StoreDep
 from airflow_provider_voiceinfra.plugin.calls_page.visitor import Visitor, VisitorDep
-from airflow_provider_voiceinfra.spreadsheet import harmless
+from airflow_provider_voiceinfra.spreadsheet import escape_csv_cell
 from airflow_provider_voiceinfra.store.call_store import CallStore
 from airflow_provider_voiceinfra.store.lists.list_pages import CallList, ListRow
 from airflow_provider_voiceinfra.store.lists.list_rows import RowState
@@ -114,7 +114,7 @@ def _csv(rows: Iterator[ListRow], visitor: Visitor, dag_id: str) -> Iterator[str
             row.call_ref or "",
             row.ended_at.isoformat() if row.ended_at else "",
         )
-        yield _line(tuple(map(harmless, cells)))
+        yield _line(tuple(map(escape_csv_cell, cells)))
 
 
 def _line(cells: tuple[str, ...]) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from airflow_provider_voiceinfra.phone_numbers.same_number import Named, compare
+from airflow_provider_voiceinfra.phone_numbers.same_number import NumberMatch, compare_numbers
 from airflow_provider_voiceinfra.store import schema
 from airflow_provider_voiceinfra.store.claims.recovery import Candidates, candidates, lock_party, recover
 from airflow_provider_voiceinfra.store.claims.settling import lock_call_id, settle
@@ -98,5 +98,5 @@ def _check_party(tx: sa.Connection, row: Any, call_id: str) -> None:
         columns.call_id == call_id, columns.webhook_conn_id == row.webhook_conn_id
     )
     called = tx.scalars(query).all()
-    if called and all(compare(number, row.to_number) is Named.ANOTHER for number in called):
+    if called and all(compare_numbers(number, row.to_number) is NumberMatch.DIFFERENT for number in called):
         raise ResolutionError(f"{call_id} called another number than {row.ref}: it is another call.")

@@ -9,7 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from airflow_provider_voiceinfra.phone_numbers.same_number import Named, compare
+from airflow_provider_voiceinfra.phone_numbers.same_number import NumberMatch, compare_numbers
 from airflow_provider_voiceinfra.store import schema
 from airflow_provider_voiceinfra.store.claims.recovery import complete_all
 from airflow_provider_voiceinfra.store.history import record_events
@@ -88,7 +88,7 @@ def settle(tx: sa.Connection, call_ids: Collection[str]) -> Settled:
     for row in tx.execute(_OF_CALLS, {"call_ids": list(call_ids)}):
         if row.state not in {CallState.QUEUED, CallState.OVERDUE} or row.row_id in ended:
             continue
-        if compare(row.said_to_number, row.to_number) is not Named.ANOTHER:
+        if compare_numbers(row.said_to_number, row.to_number) is not NumberMatch.DIFFERENT:
             ended[row.row_id] = row
         elif row.first:
             contradicting.append(row)
@@ -130,5 +130,6 @@ def _take(tx: sa.Connection, ended: Mapping[int, Any]) -> None:
 
 
 def _differing(row: Any) -> list[str]:
+    from_number = compare_numbers(row.said_from_number, row.from_number)
     agent = ["agent_id"] if row.said_agent_id and row.said_agent_id != row.agent_id else []
-    return agent + (["from_number"] if compare(row.said_from_number, row.from_number) is Named.ANOTHER else [])
+    return agent + (["from_number"] if from_number is NumberMatch.DIFFERENT else [])

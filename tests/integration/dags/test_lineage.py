@@ -9,7 +9,7 @@ from airflow.providers.openlineage.utils.utils import TaskInfoComplete, translat
 from airflow.sdk import Asset
 from openlineage.client.serde import Serde
 
-from airflow_provider_voiceinfra.lineage import CallLineage
+from airflow_provider_voiceinfra.lineage import OpenLineageMixin
 from airflow_provider_voiceinfra.operators.call_list import OutboundCallListOperator
 from airflow_provider_voiceinfra.operators.private_fields import PrivateFieldsOperator
 from tests.dags import call_lists, decorated, one_call
@@ -90,7 +90,7 @@ def test_nor_where_it_is_told_all_of_a_task_whether_or_not_its_templates_fail(
 
 
 def test_lists_have_it_too():
-    assert issubclass(OutboundCallListOperator, CallLineage)
+    assert issubclass(OutboundCallListOperator, OpenLineageMixin)
 
 
 def test_an_asset_is_named_as_openlineage_does():

@@ -8,7 +8,7 @@ import pytest
 
 from airflow_provider_voiceinfra import extra_fields
 from airflow_provider_voiceinfra.errors import InvalidCallError
-from airflow_provider_voiceinfra.extra_fields import KNOWN, check_names, warn_once
+from airflow_provider_voiceinfra.extra_fields import KNOWN_FIELDS, check_names, warn_once
 from airflow_provider_voiceinfra.get_provider_info import get_provider_info
 from airflow_provider_voiceinfra.hooks.voiceinfra import VoiceInfraHook
 from airflow_provider_voiceinfra.plugin import api_server
@@ -62,8 +62,8 @@ def warnings(caplog):
 
 def test_what_is_known_is_what_the_form_has():
     [form] = get_provider_info()["connection-types"]
-    assert form["conn-fields"].keys() == KNOWN
-    check_names(dict.fromkeys(KNOWN, ""), conn_id="mine")
+    assert form["conn-fields"].keys() == KNOWN_FIELDS
+    check_names(dict.fromkeys(KNOWN_FIELDS, ""), conn_id="mine")
 
 
 @pytest.mark.parametrize(("name", "resembled"), MISSPELT.items())

@@ -8,7 +8,7 @@ import psycopg
 import psycopg2
 import pytest
 
-from airflow_provider_voiceinfra.sql_errors import kind, reason
+from airflow_provider_voiceinfra.sql_errors import safe_error_message, safe_error_name
 
 WORDS = "owes us 4711 dollars"
 
@@ -36,8 +36,8 @@ def error_of(connection, sql):
 
 @pytest.mark.parametrize("driver", ["sqlite", "psycopg", "psycopg2"])
 def test_what_is_wrong_with_the_statement_is_told(connect, driver):
-    assert "nowhere" in reason(error_of(connect(driver), "SELECT * FROM nowhere"))
-    assert "syntax error" in reason(error_of(connect(driver), "SELECT 1 FORM nowhere WHERE"))
+    assert "nowhere" in safe_error_message(error_of(connect(driver), "SELECT * FROM nowhere"))
+    assert "syntax error" in safe_error_message(error_of(connect(driver), "SELECT 1 FORM nowhere WHERE"))
 
 
 @pytest.mark.parametrize(
@@ -51,11 +51,11 @@ def test_what_is_wrong_with_the_statement_is_told(connect, driver):
 def test_what_is_wrong_with_a_row_is_not(connect, driver, sql, name):
     error = error_of(connect(driver), sql)
     assert WORDS in str(error)
-    assert WORDS not in reason(error)
-    assert kind(error) == name
-    assert name in reason(error)
+    assert WORDS not in safe_error_message(error)
+    assert safe_error_name(error) == name
+    assert name in safe_error_message(error)
 
 
 def test_of_an_error_that_no_database_made_its_class_is_told():
-    assert kind(ValueError(WORDS)) == "ValueError"
-    assert kind(OSError(5, WORDS)) == "OSError (5)"
+    assert safe_error_name(ValueError(WORDS)) == "ValueError"
+    assert safe_error_name(OSError(5, WORDS)) == "OSError (5)"

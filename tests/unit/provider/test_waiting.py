@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from airflow_provider_voiceinfra.store.inbox.delivery import Delivery
-from airflow_provider_voiceinfra.waiting import CompletionWait, unknown_for_good
+from airflow_provider_voiceinfra.waiting import CompletionWait, unresolved_call_error
 from tests.unit.store.samples import NUMBER, body, deliver, queued, state
 from tests.unit.store.test_recovery import started, unknown
 
@@ -13,7 +13,7 @@ from tests.unit.store.test_recovery import started, unknown
 def test_an_unknown_call_is_reported_with_what_fits_it_and_the_exact_commands(store):
     one, two = unknown(store, "one"), unknown(store, "two")
     deliver(store, "call-1", **started())
-    message = str(unknown_for_good(store, store.calls.get(one.ref)))
+    message = str(unresolved_call_error(store, store.calls.get(one.ref)))
     for word in (
         f"`airflow voiceinfra calls resolve {one.ref} --call-id",
         f"`airflow voiceinfra calls resolve {one.ref} --not-placed`",
@@ -28,19 +28,19 @@ def test_calls_that_did_not_end_in_time_are_overdue_and_named(store):
     ours, _ = queued(store, "call-1"), queued(store, "call-2")
     deliver(store, "call-2")
     wait = CompletionWait(store, ("call-1", "call-2"), (), ())
-    assert not wait.is_over()
-    message = wait.overdue(timedelta(hours=2))
+    assert not wait.is_complete()
+    message = wait.record_overdue(timedelta(hours=2))
     assert "1 of 2 calls were not completed within 2:00:00" in message
     assert f"{ours.ref} (call-1)" in message
     assert (state(store, "call-1"), state(store, "call-2")) == ("overdue", "completed")
     deliver(store, "call-1")
-    assert wait.is_over()
+    assert wait.is_complete()
     assert [result["call_id"] for result in wait.results()] == ["call-1", "call-2"]
 
 
 def overdue(store):
     queued(store, "call-1")
-    return CompletionWait(store, ("call-1",), (), ()).overdue(timedelta(hours=2))
+    return CompletionWait(store, ("call-1",), (), ()).record_overdue(timedelta(hours=2))
 
 
 def test_where_no_webhook_ever_came_the_url_is_suspected(store):
