@@ -7,7 +7,9 @@ from collections.abc import Collection, Iterator
 import sqlalchemy as sa
 
 CHANNEL = "voiceinfra_completion"
-"""On which PostgreSQL tells what has arrived: the ``call_id`` of each, line by line."""
+"""The channel of PostgreSQL's notifications: the ``call_id`` of each new completion, one a line."""
+
+# Bytes: PostgreSQL takes less than 8,000.
 _PAYLOAD = 7_000
 _NOTIFY = sa.text("SELECT pg_notify(:channel, :payload)")
 

@@ -16,10 +16,10 @@ from starlette.responses import Response
 from airflow_provider_voiceinfra.plugin.calls_page.rendering import render, zone_of
 from airflow_provider_voiceinfra.plugin.calls_page.store import StoreDep
 from airflow_provider_voiceinfra.plugin.calls_page.visitor import VisitorDep
+from airflow_provider_voiceinfra.store.models import OUTCOMES
 from airflow_provider_voiceinfra.store.operations.overview import MAX_COUNTED, HourCount
 
 PERIODS = {"day": timedelta(days=1), "week": timedelta(days=7), "month": timedelta(days=30)}
-_DOCUMENTED = ("answered", "voicemail", "failed")
 OTHER = "other"
 
 router = APIRouter()
@@ -62,7 +62,7 @@ def _render(request: Request, store: StoreDep, visitor: VisitorDep, template: st
         visitor,
         period=period,
         periods=list(PERIODS),
-        outcomes=[each for each in (*_DOCUMENTED, OTHER) if totals[each] or each != OTHER],
+        outcomes=[each for each in (*OUTCOMES, OTHER) if totals[each] or each != OTHER],
         totals=totals,
         talk_seconds=_talk_seconds(hours.counts),
         counted_at=hours.counted_at,
@@ -116,7 +116,7 @@ def _by_outcome(counts: Iterable[HourCount]) -> Counter[str]:
     """Count calls by outcome; one that VoiceInfra does not document is among the others."""
     calls = Counter[str]()
     for each in counts:
-        calls[each.outcome if each.outcome in _DOCUMENTED else OTHER] += each.calls
+        calls[each.outcome if each.outcome in OUTCOMES else OTHER] += each.calls
     return calls
 
 

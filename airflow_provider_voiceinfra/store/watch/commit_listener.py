@@ -24,14 +24,13 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 LOOK_INTERVAL = 0.05
-"""Seconds between two looks at SQLite's counter of commits."""
+"""Seconds between two reads of SQLite's commit counter."""
 RECONNECT_INTERVAL = 5.0
 
-# Bytes: PostgreSQL takes less than 8,000.
 _ECHO_TIMEOUT = 3.0
 
 Noticed = Callable[[Collection[str] | None], None]
-"""Takes the ``call_id`` of completions that have arrived; None where it is not known which."""
+"""Called with the ``call_id`` of new completions, or with None if anything may have been committed."""
 
 
 class CommitListener(Protocol):
@@ -50,7 +49,7 @@ def listener_for(database: Database) -> CommitListener:
 
 
 class SqliteListener:
-    """Looks at SQLite's counter of commits by other connections, which takes microseconds."""
+    """Reads SQLite's counter of commits by other connections, which takes microseconds."""
 
     def __init__(self, database: Database) -> None:
         self.listening = False
@@ -60,11 +59,11 @@ class SqliteListener:
         """Notice commits, until cancelled."""
         while True:
             with contextlib.suppress(sqlite3.Error), contextlib.closing(sqlite3.connect(self._file, uri=True)) as file:
-                await self._look(file, noticed)
+                await self._read_counter(file, noticed)
             self.listening = False
             await asyncio.sleep(RECONNECT_INTERVAL)
 
-    async def _look(self, file: sqlite3.Connection, noticed: Noticed) -> None:
+    async def _read_counter(self, file: sqlite3.Connection, noticed: Noticed) -> None:
         seen = None
         while True:
             version = file.execute("PRAGMA data_version").fetchone()
@@ -75,54 +74,54 @@ class SqliteListener:
 
 
 class PostgresListener:
-    """Listens on a connection of its own."""
+    """Listens for PostgreSQL's notifications, on a connection of its own."""
 
     def __init__(self, database: Database) -> None:
         self.listening = False
         self._database = database
 
     async def run(self, noticed: Noticed) -> None:
-        """Notice commits, until cancelled or found to be behind a pooler that swallows notifications."""
+        """Notice commits, until cancelled, or until it finds that a pooler swallows notifications."""
         import psycopg
 
         while True:
             try:
                 async with await psycopg.AsyncConnection.connect(**self._arguments()) as connection:
                     await connection.execute(f"LISTEN {CHANNEL}".encode())
-                    if not await self._hears_others(connection):
+                    if not await self._receives_notifications(connection):
                         log.warning(
-                            "PostgreSQL's notifications do not come through, as behind a pooler in transaction mode: "
-                            "completions are asked for once a second."
+                            "PostgreSQL's notifications do not arrive, as behind a pooler in transaction mode, so "
+                            "the store is polled for completions once a second."
                         )
                         return
                     self.listening = True
-                    # Whatever came before we listened.
+                    # Completions may have arrived before we listened.
                     noticed(None)
                     async for notice in connection.notifies():
                         noticed(notice.payload.split("\n"))
             except (psycopg.Error, OSError, StoreError):
-                # Whoever asks instead says that the store is away.
+                # Those who poll instead report that the store is unavailable.
                 pass
             finally:
                 self.listening = False
             await asyncio.sleep(RECONNECT_INTERVAL)
 
-    async def _hears_others(self, connection: psycopg.AsyncConnection[Any]) -> bool:
-        # Its own notifications come even through a pooler, with the answer to the statement that sent them.
+    async def _receives_notifications(self, connection: psycopg.AsyncConnection[Any]) -> bool:
+        # Its own notifications pass even a pooler, with the response to the statement that sent them.
         echo = secrets.token_hex(8)
-        await asyncio.to_thread(self._tell, echo)
+        await asyncio.to_thread(self._notify, echo)
         async for notice in connection.notifies(timeout=_ECHO_TIMEOUT):
             if notice.payload == echo:
                 return True
         return False
 
-    def _tell(self, payload: str) -> None:
+    def _notify(self, payload: str) -> None:
         with self._database.write() as tx:
             notify(tx, [payload])
 
     def _arguments(self) -> dict[str, Any]:
         url = self._database.url
         _, arguments = url.get_dialect()().create_connect_args(url)
-        # A connection that has died silently is noticed in a minute.
+        # Notices within a minute that a connection died silently.
         keepalive = {"keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3}
         return {**arguments, **ARGUMENTS, **keepalive, "autocommit": True}

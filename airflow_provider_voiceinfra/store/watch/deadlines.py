@@ -22,10 +22,10 @@ class Deadlines:
         self._store = store
 
     def of_task(self, source: Source, timeout: timedelta, *, attempt: int = 1) -> datetime:
-        """Say until when a task waits: from its first try, so that a retry waits no longer.
+        """Give the time until which a task waits, counted from its first try, so that a retry waits no longer.
 
         :param source: the task; a clear is a new generation, and starts a new deadline.
-        :param timeout: counted from the first time that this is asked.
+        :param timeout: counted from the first call.
         :param attempt: a redial has a deadline of its own.
         """
         key = {

@@ -1,4 +1,4 @@
-"""Who waits for what."""
+"""The waits of one process, by the name of what is waited for."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 
 
 class Waiters:
-    """Futures by the name of what is waited for."""
+    """Futures by name, such as a ``call_id``."""
 
     def __init__(self) -> None:
         self._futures: dict[str, list[asyncio.Future[str]]] = {}
@@ -17,36 +17,36 @@ class Waiters:
         return bool(self._futures)
 
     def among(self, names: Collection[str]) -> set[str]:
-        """Give those that somebody waits for."""
+        """Give those of these names that are waited for."""
         return {name for name in names if name in self._futures}
 
     def join(self, name: str) -> asyncio.Future[str]:
-        """Begin to wait."""
+        """Start to wait for a name."""
         future: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._futures.setdefault(name, []).append(future)
         self._joined.add(name)
         return future
 
     def leave(self, name: str, future: asyncio.Future[str]) -> None:
-        """Wait no more."""
+        """Stop waiting."""
         self._futures[name].remove(future)
         if not self._futures[name]:
             del self._futures[name]
 
     def to_check(self, *, everything: bool) -> set[str]:
-        """Give what is waited for: everything, or what somebody began to wait for since the last time."""
+        """Give the names that are waited for: all of them, or those that were joined since the last call."""
         joined, self._joined = self._joined, set()
         return set(self._futures) if everything else joined & self._futures.keys()
 
     def wake(self, results: Mapping[str, str]) -> None:
-        """Give those who wait what they wait for."""
+        """End waits with their results."""
         for name, result in results.items():
             for future in self._futures.get(name, ()):
                 if not future.done():
                     future.set_result(result)
 
     def fail(self, error: Exception) -> None:
-        """Let nobody wait for what will not come."""
+        """End all waits with an error."""
         for futures in self._futures.values():
             for future in futures:
                 if not future.done():

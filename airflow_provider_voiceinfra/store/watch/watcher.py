@@ -16,7 +16,7 @@ from airflow_provider_voiceinfra.store.watch.watch_loop import WatchLoop
 FULL_INTERVAL = 60.0
 """Seconds between two checks of everything that is waited for, whatever the other checks found."""
 OVERLAP = 15.0
-"""Seconds of arrivals that are read again: on PostgreSQL a smaller id may become visible after a greater one."""
+"""Seconds of arrivals that are read again: on PostgreSQL, a smaller id may become visible after a greater one."""
 # Ids before the newest one that may not be visible yet.
 _IN_FLIGHT = 1_000
 
@@ -112,16 +112,16 @@ class CallWatcher(WatchLoop):
 
 
 class Arrivals:
-    """Reads which completions have arrived since it was asked last."""
+    """Reads which completions arrived since the last time."""
 
     def __init__(self, store: CallStore) -> None:
         self._store = store
-        # One writer at a time: SQLite's ids become visible in their order.
+        # SQLite has one writer at a time, so ids become visible in order.
         self._overlap = 0.0 if store.database.is_sqlite else OVERLAP
         self._read: deque[tuple[float, int]] = deque()
 
     def read(self) -> list[str]:
-        """Give their ``call_id``; some may have been given before."""
+        """Give their ``call_id``; some may be given twice."""
         completions, now = self._store.completions, time.monotonic()
         if not self._read:
             self._read.append((now, max(0, completions.newest() - _IN_FLIGHT)))
