@@ -12,8 +12,8 @@ from airflow_provider_voiceinfra.arguments import choices, instance, wrong
 from airflow_provider_voiceinfra.guard.time_zones import zone_of
 
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+# Days in which hours that ever open have opened: a week, and the date line.
 _HORIZON = 9
-"""Days in which hours that ever open have opened: a week, and the date line."""
 _EXAMPLE = "CallingHours(time(9), time(19)), or 'mon-fri 09:00-19:00'"
 _TEXT = re.compile(r"(?P<days>[a-z,-]+)\s+(?P<start>\d\d?:\d\d)\s*-\s*(?P<end>\d\d?:\d\d)(?:\s+(?P<zone>\S+))?", re.I)
 

@@ -268,8 +268,10 @@ class Stream:
             return
         theirs, ours = call.source, self._source
         if (theirs.dag_id, theirs.run, theirs.task_id, theirs.map_index) == (
-            *(ours.dag_id, ours.run),
-            *(ours.task_id, ours.map_index),
+            ours.dag_id,
+            ours.run,
+            ours.task_id,
+            ours.map_index,
         ):
             self._store.list_rows.called(row, call.ref)
         else:

@@ -19,15 +19,15 @@ from airflow_provider_voiceinfra.store.call_store import CallStore
 from airflow_provider_voiceinfra.store.lists.list_rows import DueRow
 from airflow_provider_voiceinfra.store.models import Source
 
+# Seconds after which it is looked again what became of the other calls, while rows are dialled.
 _LOOK_INTERVAL = 2.0
-"""Seconds after which it is looked again what became of the other calls, while rows are dialled."""
+# Seconds for which send slots are reserved ahead, where there is a rate.
 _AHEAD = 2.0
-"""Seconds for which send slots are reserved ahead, where there is a rate."""
+# Seconds that are waited in the worker where VoiceInfra takes no calls; a longer wait needs none.
 _SHORT_WAIT = 10.0
-"""Seconds that are waited in the worker where VoiceInfra takes no calls; a longer wait needs none."""
 _LONGEST_NAP = timedelta(minutes=10)
+# Seconds after which it is asked again who is still to be called, where rows are dialled for that long.
 _ASK_INTERVAL = 600.0
-"""Seconds after which it is asked again who is still to be called, where rows are dialled for that long."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,8 +18,8 @@ log = logging.getLogger(__name__)
 
 TELL_INTERVAL = 60.0
 """Seconds between two lines in the task's log that say how far a list has come."""
+# The rate that is told is that of the last minutes.
 _RATE_OF = timedelta(minutes=10)
-"""The rate that is told is that of the last minutes."""
 
 
 class Progress:
@@ -98,7 +98,9 @@ class Progress:
         if given_up:
             log.warning(
                 "%d rows of list %s are not dialled any more: give_up_after ended at %s UTC.",
-                *(given_up, self._list_id, f"{at:%Y-%m-%d %H:%M}"),
+                given_up,
+                self._list_id,
+                f"{at:%Y-%m-%d %H:%M}",
             )
 
     def _stop_if_broken(self) -> None:
@@ -110,7 +112,9 @@ class Progress:
         log.error(
             "List %s is on hold, because %s. See what is wrong; then `airflow voiceinfra release --list %s` lets it go "
             "on, or cancels it.",
-            *(self._list_id, why, self._list_id),
+            self._list_id,
+            why,
+            self._list_id,
         )
 
     def _is_held(self) -> bool:

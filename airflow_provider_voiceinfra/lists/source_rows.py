@@ -27,10 +27,10 @@ from airflow_provider_voiceinfra.store.models import Source
 
 DUE_AGAIN = timedelta(seconds=60)
 """After which a row of which nothing was sent is due again."""
+# From here on a float stands for more than one whole number.
 _EXACT = 2**53
-"""From here on a float stands for more than one whole number."""
+# Longer whole numbers are not keys: they take long to write.
 _DIGITS = 100
-"""Longer whole numbers are not keys: they take long to write."""
 _TOO_LONG = 10**_DIGITS
 _CAST = "cast its column to a string, or to an integer, alike in sql, suppress_sql and eligible_sql."
 

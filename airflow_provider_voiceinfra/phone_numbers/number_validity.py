@@ -10,8 +10,8 @@ from airflow_provider_voiceinfra.phone_numbers.number_readings import internatio
 from airflow_provider_voiceinfra.phone_numbers.number_text import NumberText, RejectedError
 
 _MOST_DIGITS = 15
+# Digits from which on a string may hold two short numbers: E.164 allows a country 12 or so of its own.
 _MAY_BE_TWO = 14
-"""Digits from which on a string may hold two short numbers: E.164 allows a country 12 or so of its own."""
 _SECOND_NUMBER = 7
 _PARSING = {
     NumberParseException.INVALID_COUNTRY_CODE: "unknown_country_code",
