@@ -21,19 +21,21 @@ from airflow_provider_voiceinfra.phone_numbers.e164 import mask
 from airflow_provider_voiceinfra.store.call_store import CallStore
 from airflow_provider_voiceinfra.store.claims.claims import CLAIM_LIFETIME
 from airflow_provider_voiceinfra.store.guard.rules import Asked, Refused
-from airflow_provider_voiceinfra.store.models import REFUSED, Call, CallState, Claim, Held, HeldBy
+from airflow_provider_voiceinfra.store.models import BLOCKED_STATES, Call, CallState, Claim, Conflict, ConflictReason
 
 log = logging.getLogger(__name__)
 
 RECORD_DEADLINE = 60.0
 """Seconds for which an answer is tried to be recorded while the store does not answer."""
 
-KEY_IS_FREE = REFUSED | {CallState.RELEASED, CallState.REJECTED, CallState.NOT_PLACED, CallState.WAITING}
+KEY_IS_FREE = BLOCKED_STATES | {CallState.RELEASED, CallState.REJECTED, CallState.NOT_PLACED, CallState.WAITING}
 """States of calls that were not placed, and may be claimed anew."""
 
 _ELSEWHERE = {
-    HeldBy.MAP_INDEX: "another map index of this task and run calls the same number with another request",
-    HeldBy.RETRY: "an earlier try of this task called another number, and a retry must not call a second person",
+    ConflictReason.MAP_INDEX: "another map index of this task and run calls the same number with another request",
+    ConflictReason.RETRY: (
+        "an earlier try of this task called another number, and a retry must not call a second person"
+    ),
 }
 
 
@@ -117,7 +119,7 @@ class Dialer:
         self._on_refused(error)
         return error
 
-    def earlier(self, intent: CallIntent, held: Held, settle_wait: float, stop: StopFlag) -> Call | None:
+    def earlier(self, intent: CallIntent, conflict: Conflict, settle_wait: float, stop: StopFlag) -> Call | None:
         """Give the call that stands in the way of another.
 
         :param settle_wait: seconds to wait for its answer.
@@ -125,14 +127,14 @@ class Dialer:
         :raises CallUnknownError: it may have been placed.
         :raises KeyConflictError: it asked for something else.
         """
-        call = self._settled(held.ref, settle_wait, stop)
-        is_elsewhere = held.reason == HeldBy.HOST
+        call = self._settled(conflict.ref, settle_wait, stop)
+        is_elsewhere = conflict.reason == ConflictReason.HOST
         if call.state in KEY_IS_FREE and not (is_elsewhere and call.state == CallState.WAITING):
             return None
         if is_elsewhere:
-            self._store.claims.record_refused(call.ref, held.reason, host=self._account.host)
+            self._store.claims.record_conflict(call.ref, conflict.reason, host=self._account.host)
             raise HostConflictError(call.ref, host=call.host, our_host=self._account.host)
-        self._check_same(call, intent, held.reason)
+        self._check_same(call, intent, conflict.reason)
         return _placed(call)
 
     def _dial(self, dial: Dial, on_call_id: Callable[[str], None], stop: StopFlag) -> Call:
@@ -180,19 +182,19 @@ class Dialer:
             log.info("Call %s is being placed by another task or try; waiting for its answer.", ref)
             stop.sleep(min(left + 0.1, 2.0))
 
-    def _check_same(self, call: Call, intent: CallIntent, reason: HeldBy) -> None:
+    def _check_same(self, call: Call, intent: CallIntent, reason: ConflictReason) -> None:
         now, before = intent.request.fingerprint(), call.fingerprint
         if not before:
             # Purged: of what it asked for, the store can tell the number only.
-            before = now | ({"to_number": ""} if reason in {HeldBy.RETRY, HeldBy.NUMBER} else {})
+            before = now | ({"to_number": ""} if reason in {ConflictReason.RETRY, ConflictReason.NUMBER} else {})
         fields = sorted(name for name in {*before, *now} if before.get(name) != now.get(name))
         if not fields:
             return
         names = ", ".join(fields)
-        if reason == HeldBy.KEY and not intent.key.own:
+        if reason == ConflictReason.KEY and not intent.key.own:
             log.warning("Call %s was asked for with other values of %s; it stays as it was.", call.ref, names)
             return
-        self._store.claims.record_refused(call.ref, reason, fields=names)
+        self._store.claims.record_conflict(call.ref, reason, fields=names)
         raise KeyConflictError(call.ref, fields, why=_ELSEWHERE.get(reason, ""))
 
     def _get(self, ref: str) -> Call:

@@ -24,7 +24,7 @@ from airflow_provider_voiceinfra.store.claims.claims import AtFence
 from airflow_provider_voiceinfra.store.errors import StoreError
 from airflow_provider_voiceinfra.store.guard.rules import Fence, Refused, Rule
 from airflow_provider_voiceinfra.store.lists.list_rows import DueRow
-from airflow_provider_voiceinfra.store.models import Call, CallState, Claim, Held, Source
+from airflow_provider_voiceinfra.store.models import Call, CallState, Claim, Conflict, Source
 
 log = logging.getLogger(__name__)
 
@@ -169,10 +169,10 @@ class Stream:
             else:
                 self._met(row, intent, met)
 
-    def _met(self, row: DueRow, intent: CallIntent, held: Held) -> None:
+    def _met(self, row: DueRow, intent: CallIntent, conflict: Conflict) -> None:
         """Note whose call it is that the row's key has placed before."""
         try:
-            self._found(row, self._dialer.earlier(intent, held, 0, self._stop))
+            self._found(row, self._dialer.earlier(intent, conflict, 0, self._stop))
         except errors.VoiceInfraError as error:
             self._ended(row, error)
 

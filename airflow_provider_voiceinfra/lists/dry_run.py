@@ -13,7 +13,7 @@ from airflow_provider_voiceinfra.calls.dialing import Dialer
 from airflow_provider_voiceinfra.store.call_store import CallStore
 from airflow_provider_voiceinfra.store.guard.rules import Asked, Refusal, Refused, Rule
 from airflow_provider_voiceinfra.store.lists.list_rows import DueRow
-from airflow_provider_voiceinfra.store.models import Held, HeldBy
+from airflow_provider_voiceinfra.store.models import Conflict, ConflictReason
 
 _WAITS = frozenset({Rule.HOLD, Rule.CALLING_HOURS})
 
@@ -50,8 +50,8 @@ def plan(
     for rows in batches:
         asked = [_without_limits(dialer.ask(intent(row))) for row in rows]
         for met in store.claims.foresee(asked):
-            if isinstance(met, Held):
-                found.results["conflict" if met.reason == HeldBy.HOST else "already_called"] += 1
+            if isinstance(met, Conflict):
+                found.results["conflict" if met.reason == ConflictReason.HOST else "already_called"] += 1
             elif isinstance(met, Refused):
                 found.results[met.state] += 1
             elif met is not None and met.rule not in _WAITS:

@@ -57,7 +57,7 @@ class Realm(StrEnum):
     """Placed at a sandbox, on this machine."""
 
 
-REFUSED = frozenset(
+BLOCKED_STATES = frozenset(
     {
         CallState.DO_NOT_CALL,
         CallState.NOT_ALLOWED,
@@ -67,10 +67,12 @@ REFUSED = frozenset(
         CallState.CANCELLED,
     }
 )
-"""States of calls that the guard has refused for good: nothing was sent. A clear of their task asks anew."""
+"""States of calls that the guard has blocked: nothing was sent. A clear of their task asks again."""
 
-RANG = frozenset({CallState.CLAIMED, CallState.QUEUED, CallState.UNKNOWN, CallState.OVERDUE, CallState.COMPLETED})
-"""States of calls for which a phone rings, has rung or may have."""
+MAY_HAVE_RUNG = frozenset(
+    {CallState.CLAIMED, CallState.QUEUED, CallState.UNKNOWN, CallState.OVERDUE, CallState.COMPLETED}
+)
+"""States of calls for which a phone rings, has rung or may have rung."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,27 +155,27 @@ class Claim:
     party: Party = field(repr=False)
 
 
-class HeldBy(StrEnum):
-    """Why another call stands in the way."""
+class ConflictReason(StrEnum):
+    """Why another call conflicts with a new one."""
 
     KEY = "key"
-    """It has the key, or the key had it before a clear and it has not ended."""
+    """It has the same key, or had it before a clear and has not ended."""
     MAP_INDEX = "map_index"
     """Another map index of the same task and run calls the same number."""
     RETRY = "retry"
     """An earlier try of the same task called another number."""
     NUMBER = "number"
-    """It has the key, and calls another number."""
+    """It has the same key, and calls another number."""
     HOST = "host"
     """It was placed at another host, or waits to be."""
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
-    """Another call stands in the way, named by its ref."""
+class Conflict:
+    """Another call that a new one must not be placed beside, named by its ref."""
 
     ref: str
-    reason: HeldBy
+    reason: ConflictReason
 
 
 @dataclass(frozen=True, slots=True)

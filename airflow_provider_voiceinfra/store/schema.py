@@ -79,9 +79,9 @@ call = sa.Table(
     sa.Column("key_label", sa.Text, nullable=False),
     # Whether the user chose the key, so that it says nothing of a task.
     sa.Column("own_key", sa.Boolean, nullable=False),
-    # One key, at most one call that was or may have been placed. A released, rejected or not-placed call
-    # lets its key go and stays for the record.
-    sa.Column("holds_key", sa.Boolean, nullable=False),
+    # One key, at most one call that was or may have been placed: of each key, one row is active at most. A released,
+    # rejected or not-placed call gives its key up and stays for the record.
+    sa.Column("key_active", sa.Boolean, nullable=False),
     sa.Column("conn_id", sa.String(250), nullable=False),
     sa.Column("webhook_conn_id", sa.String(250), nullable=False),
     sa.Column("dag_id", sa.String(250)),
@@ -133,8 +133,8 @@ call = sa.Table(
         "realm",
         "key_hash",
         unique=True,
-        sqlite_where=sa.text("holds_key"),
-        postgresql_where=sa.text("holds_key"),
+        sqlite_where=sa.text("key_active"),
+        postgresql_where=sa.text("key_active"),
     ),
     sa.Index(None, "call_id"),
     sa.Index(None, "environment", "realm", "base_key_hash"),

@@ -14,7 +14,7 @@ from airflow_provider_voiceinfra.store.claims.requesters import record_requester
 from airflow_provider_voiceinfra.store.guard.rules import Refusal, Refused
 from airflow_provider_voiceinfra.store.history import record_event, record_events
 from airflow_provider_voiceinfra.store.lists.list_rows import open_rows, refuse_row
-from airflow_provider_voiceinfra.store.models import CallState, Claim, Held, NewCall, Party
+from airflow_provider_voiceinfra.store.models import CallState, Claim, Conflict, NewCall, Party
 
 _BY_REF = sa.select(schema.call.c.ref, schema.call.c.id).where(
     schema.call.c.ref.in_(sa.bindparam("refs", expanding=True))
@@ -30,13 +30,13 @@ class Claiming:
     def __init__(self, tx: sa.Connection, owner: str) -> None:
         self._tx = tx
         self._owner = owner
-        self._taken: list[Claim | Held | Refused | tuple[str, Party]] = []
+        self._taken: list[Claim | Conflict | Refused | tuple[str, Party]] = []
         # By ref: what is claimed anew is written together.
         self._new: dict[str, dict[str, Any]] = {}
         self._of_lists: dict[int, str] = {}
         self._claimed: dict[str, int] = {}
 
-    def leave(self, new: NewCall, met: Held | Refused) -> None:
+    def leave(self, new: NewCall, met: Conflict | Refused) -> None:
         """Claim nothing: something stands in the way."""
         if isinstance(met, Refused):
             refuse_row(self._tx, new, met)
@@ -68,7 +68,7 @@ class Claiming:
         record_events(self._tx, "claimed", {row_id: {} for row_id in self._claimed.values()})
         open_rows(self._tx, self._of_lists)
 
-    def taken(self) -> list[Claim | Held | Refused]:
+    def taken(self) -> list[Claim | Conflict | Refused]:
         """Give what became of each, in the order in which they were asked for."""
         return [
             Claim(self._claimed[each[0]], each[0], self._owner, each[1]) if isinstance(each, tuple) else each
@@ -98,7 +98,7 @@ def refused_by(refusal: Refusal) -> dict[str, Any]:
     state = refusal.rule.state
     return {
         "state": state,
-        "holds_key": state == CallState.WAITING,
+        "key_active": state == CallState.WAITING,
         "rule": refusal.rule,
         "wait_until": refusal.until,
         "hold_id": refusal.hold_id,

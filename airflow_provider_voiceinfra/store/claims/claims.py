@@ -15,7 +15,7 @@ from airflow_provider_voiceinfra.store.claims.answers import UNSETTLED, record_a
 from airflow_provider_voiceinfra.store.claims.claim_batch import Claiming, refused_by
 from airflow_provider_voiceinfra.store.claims.conflicts import (
     asker,
-    find_holder,
+    find_conflict,
     find_undialled,
     keys_in_use,
     lock_intents,
@@ -31,7 +31,7 @@ from airflow_provider_voiceinfra.store.guard.session import Guard, Look
 from airflow_provider_voiceinfra.store.hashing import hash_key
 from airflow_provider_voiceinfra.store.history import record_event, record_events
 from airflow_provider_voiceinfra.store.lists.list_rows import DueRow, make_due, refuse_row
-from airflow_provider_voiceinfra.store.models import CallState, Claim, Held, HeldBy, NewCall, Party
+from airflow_provider_voiceinfra.store.models import CallState, Claim, Conflict, ConflictReason, NewCall, Party
 
 CLAIM_LIFETIME = timedelta(seconds=60)
 """How long after its last fence a claim may still lead to a POST or to its answer: longer than beginning to send,
@@ -76,7 +76,7 @@ class Claims:
         self._is_mine = _call.environment == environment
         self._guard = guard
 
-    def take(self, new: NewCall, rules: Rules = _NO_RULES) -> Claim | Held | Refused:
+    def take(self, new: NewCall, rules: Rules = _NO_RULES) -> Claim | Conflict | Refused:
         """Claim a call, or find what stands in its way.
 
         :param rules: that the guard checks it against.
@@ -84,7 +84,7 @@ class Claims:
         """
         return self.take_all([Asked(new, rules)])[0]
 
-    def take_all(self, asked: Sequence[Asked]) -> list[Claim | Held | Refused]:
+    def take_all(self, asked: Sequence[Asked]) -> list[Claim | Conflict | Refused]:
         """Claim several calls in one transaction; see :meth:`take`.
 
         :param asked: no two of one key, one task without keys of its own, or one number.
@@ -93,7 +93,7 @@ class Claims:
         with self._database.write() as tx:
             look, claiming = self._look(tx, asked), Claiming(tx, owner)
             for each, earlier in self._earlier_calls(tx, asked):
-                if isinstance(earlier, Held | Refused):
+                if isinstance(earlier, Conflict | Refused):
                     claiming.leave(each.new, earlier)
                     continue
                 checked = look.check(each.new, each.rules)
@@ -106,12 +106,12 @@ class Claims:
             look.write()
         return claiming.taken()
 
-    def foresee(self, asked: Sequence[Asked]) -> list[Held | Refused | Refusal | None]:
+    def foresee(self, asked: Sequence[Asked]) -> list[Conflict | Refused | Refusal | None]:
         """Say what stands in the way of several calls now, and claim none; see :meth:`take_all`."""
         with self._database.write() as tx:
             look, met = self._look(tx, asked), []
             for each, earlier in self._earlier_calls(tx, asked):
-                checked = earlier if isinstance(earlier, Held | Refused) else look.check(each.new, each.rules)
+                checked = earlier if isinstance(earlier, Conflict | Refused) else look.check(each.new, each.rules)
                 met.append(None if isinstance(checked, str) else checked)
             tx.rollback()
         return met
@@ -132,14 +132,14 @@ class Claims:
 
     def _earlier(self, tx: sa.Connection, new: NewCall) -> Any:
         """Find what stands in the way of a call, or the row of it that waits."""
-        held = find_holder(tx, self._environment, new)
-        if held is not None:
-            return held
+        conflict = find_conflict(tx, self._environment, new)
+        if conflict is not None:
+            return conflict
         earlier = find_undialled(tx, self._environment, new)
         if earlier is not None and earlier.state != CallState.WAITING:
             return Refused(earlier.ref, CallState(earlier.state), Refusal(Rule(earlier.rule)))
         if earlier is not None and earlier.host != new.host:
-            return Held(earlier.ref, HeldBy.HOST)
+            return Conflict(earlier.ref, ConflictReason.HOST)
         return earlier
 
     def _row(self, new: NewCall, owner: str, now: datetime) -> dict[str, Any]:
@@ -152,7 +152,7 @@ class Claims:
             "base_key_hash": hash_key(new.base_key),
             "key_label": new.key_label,
             "own_key": new.own_key,
-            "holds_key": True,
+            "key_active": True,
             "conn_id": new.conn_id,
             "webhook_conn_id": new.webhook_conn_id,
             "dag_id": source.dag_id,
@@ -272,7 +272,7 @@ class Claims:
         """
         with self._database.write() as tx:
             lock_party(tx, *(claim.party for claim, _ in claims))
-            ours = {"state": CallState.RELEASED, "holds_key": False}
+            ours = {"state": CallState.RELEASED, "key_active": False}
             released = [pair for pair in claims if self._update_own(tx, pair[0], CallState.CLAIMED, **ours)]
             ids = {claim.id for claim, _ in released}
             refund(tx, ids)
@@ -297,7 +297,7 @@ class Claims:
         """Record that VoiceInfra refused the call; its key is free for a mended request."""
         with self._database.write() as tx:
             lock_party(tx, claim.party)
-            answer: dict[str, Any] = {"state": CallState.REJECTED, "call_id": None, "holds_key": False}
+            answer: dict[str, Any] = {"state": CallState.REJECTED, "call_id": None, "key_active": False}
             answer |= {"error_code": code[:64], "error_message": message}
             if self._let_go(tx, claim, **UNSETTLED, **answer):
                 record_event(tx, claim.id, "rejected", code=code)
@@ -325,15 +325,15 @@ class Claims:
             for row_id in rows:
                 record_event(tx, row_id, "overdue")
 
-    def record_refused(self, ref: str, rule: str, **detail: str) -> None:
-        """Record that another call was refused because of this one.
+    def record_conflict(self, ref: str, reason: str, **detail: str) -> None:
+        """Record that another call was not placed because it conflicts with this one.
 
-        :param rule: which rule, such as ``idempotency_key``.
+        :param reason: of the conflict.
         :param detail: without numbers or words.
         """
         with self._database.write() as tx:
             row_id = tx.execute(sa.select(_call.id).where(_call.ref == ref, self._is_mine)).scalar_one()
-            record_event(tx, row_id, "refused", rule=rule, **detail)
+            record_event(tx, row_id, "conflict", rule=reason, **detail)
 
     def settled(self, refs: Collection[str]) -> set[str]:
         """Look which of some calls are neither being placed nor unknown any more.

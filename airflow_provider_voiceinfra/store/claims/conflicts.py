@@ -1,4 +1,4 @@
-"""Which earlier call stands in the way of a new one: by its key, by its task, or by its number."""
+"""Conflicts: which earlier call a new one must not be placed beside, by its key, its task or its number."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from airflow_provider_voiceinfra.store.guard.do_not_call import hash_number
 from airflow_provider_voiceinfra.store.hashing import hash_key, join_parts
 from airflow_provider_voiceinfra.store.history import record_event
 from airflow_provider_voiceinfra.store.locks import lock_all
-from airflow_provider_voiceinfra.store.models import REFUSED, CallState, Held, HeldBy, NewCall
+from airflow_provider_voiceinfra.store.models import BLOCKED_STATES, CallState, Conflict, ConflictReason, NewCall
 
 _call = schema.call.c
 _IN_USE = sa.select(_call.base_key_hash).where(
@@ -42,21 +42,21 @@ def keys_in_use(tx: sa.Connection, environment: str, calls: Sequence[NewCall]) -
     return set(tx.scalars(_IN_USE, wanted))
 
 
-def find_holder(tx: sa.Connection, environment: str, new: NewCall) -> Held | None:
-    """Find the call that stands in the way; the lock must be held.
+def find_conflict(tx: sa.Connection, environment: str, new: NewCall) -> Conflict | None:
+    """Find the call that conflicts with a new one; the lock must be held.
 
     Which call a clear has found is kept: a retry of the task must not dial because that call has ended meanwhile.
     """
     # What got its call_id was placed, even where a person had let its key go before the answer came.
-    placed = sa.or_(sa.and_(_call.holds_key, _call.state != CallState.WAITING), _call.call_id.is_not(None))
+    placed = sa.or_(sa.and_(_call.key_active, _call.state != CallState.WAITING), _call.call_id.is_not(None))
     here = (_call.environment == environment, _call.realm == new.realm, placed)
     same_intent = (*here, _call.base_key_hash == hash_key(new.base_key))
     latest = _latest(tx, *same_intent)
     if latest is not None and latest.host != new.host:
-        return Held(latest.ref, HeldBy.HOST)
+        return Conflict(latest.ref, ConflictReason.HOST)
     if latest is not None and not _is_to(tx, latest, new.to_number):
         # A template gave another number since: that is another person.
-        return Held(latest.ref, HeldBy.NUMBER)
+        return Conflict(latest.ref, ConflictReason.NUMBER)
     is_cleared = latest is not None and _is_cleared(new, latest) and not _has_requested(tx, new, latest)
     if latest is not None and not _may_follow(new, latest, is_cleared=is_cleared):
         if is_cleared:
@@ -65,7 +65,7 @@ def find_holder(tx: sa.Connection, environment: str, new: NewCall) -> Held | Non
         if latest.attempt > new.attempt:
             # A redial has come after the attempt that is asked for.
             latest = _latest(tx, *same_intent, _call.key_hash == hash_key(new.key)) or latest
-        return Held(latest.ref, HeldBy.KEY)
+        return Conflict(latest.ref, ConflictReason.KEY)
     if new.own_key:
         return None
     source = new.source
@@ -81,7 +81,7 @@ def find_holder(tx: sa.Connection, environment: str, new: NewCall) -> Held | Non
     for same_number in (_call.to_number == new.to_number, _call.number_hash == number_hash):
         moved = _latest(tx, *same_task, same_number, _call.map_index != source.map_index)
         if moved is not None:
-            return Held(moved.ref, HeldBy.MAP_INDEX if moved.host == new.host else HeldBy.HOST)
+            return Conflict(moved.ref, ConflictReason.MAP_INDEX if moved.host == new.host else ConflictReason.HOST)
     earlier = _latest(
         tx,
         *same_task,
@@ -90,7 +90,7 @@ def find_holder(tx: sa.Connection, environment: str, new: NewCall) -> Held | Non
         _call.map_index == source.map_index,
         _call.generation == source.generation,
     )
-    return None if earlier is None else Held(earlier.ref, HeldBy.RETRY)
+    return None if earlier is None else Conflict(earlier.ref, ConflictReason.RETRY)
 
 
 def find_undialled(tx: sa.Connection, environment: str, new: NewCall) -> Any:
@@ -109,7 +109,7 @@ def find_undialled(tx: sa.Connection, environment: str, new: NewCall) -> Any:
     if latest is None or latest.state == CallState.WAITING:
         return latest
     # Not the latest only: other tasks may have been refused under the key since.
-    return _latest(tx, *same_key, _call.state.in_(REFUSED), requested_by(_call.id, new.source))
+    return _latest(tx, *same_key, _call.state.in_(BLOCKED_STATES), requested_by(_call.id, new.source))
 
 
 def asker(new: NewCall) -> str:

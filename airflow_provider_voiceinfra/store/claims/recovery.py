@@ -104,7 +104,7 @@ def _expire(tx: sa.Connection, party: Party) -> None:
     columns = schema.call.c
     old = (columns.state == CallState.CLAIMED, columns.claim_expires_at < time_of(tx), *_is(party))
     judgements: tuple[tuple[sa.ColumnElement[bool], dict[str, Any]], ...] = (
-        (columns.fences == 0, {"state": CallState.RELEASED, "holds_key": False}),
+        (columns.fences == 0, {"state": CallState.RELEASED, "key_active": False}),
         (columns.fences > 0, {"state": CallState.UNKNOWN}),
     )
     for condition, values in judgements:

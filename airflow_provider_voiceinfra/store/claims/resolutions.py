@@ -59,7 +59,7 @@ class Resolutions:
         with self._database.write() as tx:
             row = self._unknown(tx, ref)
             refund(tx, [row.id])
-            self._resolve(tx, row, actor, state=CallState.NOT_PLACED, holds_key=False)
+            self._resolve(tx, row, actor, state=CallState.NOT_PLACED, key_active=False)
 
     def candidates(self, ref: str) -> Candidates:
         """List what keeps an unknown call from being settled by itself; see ``recovery.candidates``."""

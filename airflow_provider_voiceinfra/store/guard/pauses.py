@@ -180,7 +180,7 @@ def _cancel(tx: sa.Connection, environment: str, scope: Scope, name: str, actor:
     cancelled = tx.execute(
         sa.update(schema.call)
         .where(*waiting)
-        .values(state=CallState.CANCELLED, holds_key=False)
+        .values(state=CallState.CANCELLED, key_active=False)
         .returning(_call.id, _call.list_id)
     ).all()
     for row in cancelled:

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from airflow_provider_voiceinfra.store import schema
 from airflow_provider_voiceinfra.store.engine import update_last
 from airflow_provider_voiceinfra.store.guard.rules import Refusal, Rule, Rules
-from airflow_provider_voiceinfra.store.models import RANG, CallState, Realm
+from airflow_provider_voiceinfra.store.models import MAY_HAVE_RUNG, CallState, Realm
 
 LONGEST_WAIT = timedelta(seconds=5)
 """How far ahead a send slot may be reserved; a call whose slot would be later asks again then."""
@@ -100,7 +100,7 @@ class RateBudget:
 
     def _calls_since(self, midnight: datetime) -> int:
         """Count the calls of a day that nobody has counted yet: once, where a limit is new."""
-        return self._count(_call.state.in_(RANG), _call.claimed_at >= midnight)
+        return self._count(_call.state.in_(MAY_HAVE_RUNG), _call.claimed_at >= midnight)
 
     def _count(self, *where: sa.ColumnElement[bool], limit: int | None = None) -> int:
         mine = (_call.environment == self._environment, _call.realm == self._realm, _call.conn_id == self._name)

@@ -16,7 +16,7 @@ from airflow_provider_voiceinfra.store.guard.rate_budget import RateBudget, Send
 from airflow_provider_voiceinfra.store.guard.rules import Asked, Refusal, Rule, Rules
 from airflow_provider_voiceinfra.store.hashing import hash_key
 from airflow_provider_voiceinfra.store.locks import lock_all
-from airflow_provider_voiceinfra.store.models import RANG, CallState, NewCall, Realm
+from airflow_provider_voiceinfra.store.models import MAY_HAVE_RUNG, CallState, NewCall, Realm
 
 _call = schema.call.c
 
@@ -136,7 +136,7 @@ class Look:
             # Not by an index of environments, which SQLite would take for the newest call of all.
             _call.environment.concat("") == self._environment,
             _call.realm == new.realm,
-            _call.state.in_(RANG),
+            _call.state.in_(MAY_HAVE_RUNG),
             _call.base_key_hash != hash_key(new.base_key),
         )
         hers = _call.to_number == new.to_number

@@ -136,7 +136,7 @@ def fill(store: CallStore, mark: str, last_digits: str) -> Neighbour:
             store.claims.release(ours, f"{mark} gave up")
         if state == "rejected":
             store.claims.record_rejected(ours, "invalid_phone", f"{mark} is wrong")
-    store.claims.record_refused(refs["queued"], "idempotency_key", fields=f"{mark}_context")
+    store.claims.record_conflict(refs["queued"], "idempotency_key", fields=f"{mark}_context")
     held = {scope: f"{mark}_held_{scope}" for scope in (Scope.AGENT, Scope.DAG)}
     hold_id = store.holds.place(Scope.AGENT, held[Scope.AGENT], why=f"{mark} why", actor=f"{mark}_ada")
     refused("waiting", agent_id=held[Scope.AGENT])

@@ -89,7 +89,7 @@ def test_no_reader_of_rows_gives_what_is_another_environments(staging_store, pro
         store.attempts.of_list(list_id)
     assert [each for page in store.attempts.changed_since(LONG_AGO) for each in page] == []
     assert store.holds.in_force() == []
-    for change in (store.claims.expire, lambda ref: store.claims.record_refused(ref, "rule")):
+    for change in (store.claims.expire, lambda ref: store.claims.record_conflict(ref, "rule")):
         with pytest.raises(sa.exc.NoResultFound):
             change(ref)
 

@@ -118,7 +118,7 @@ def test_what_cannot_be_done_is_said_in_a_sentence(cli, arguments, sentence):
 def test_the_export_has_every_step_and_every_refusal_with_its_rule(cli, store, form):
     ours, refused = unknown(store, "one"), claim(store, "two")
     store.claims.record_rejected(refused, "invalid_phone", "no")
-    store.claims.record_refused(ours.ref, "idempotency_key", fields="context")
+    store.claims.record_conflict(ours.ref, "idempotency_key", fields="context")
     _, output, _ = cli("calls", "export", "--format", form)
     if form == "csv":
         rows = [row | {"detail": json.loads(row["detail"])} for row in csv.DictReader(io.StringIO(output))]
@@ -127,7 +127,7 @@ def test_the_export_has_every_step_and_every_refusal_with_its_rule(cli, store, f
     steps = [(row["ref"], row["event"]) for row in rows]
     assert steps == [
         *((refused.ref, event) for event in ("claimed", "rejected")),
-        *((ours.ref, event) for event in ("claimed", "dialling", "unknown", "refused")),
+        *((ours.ref, event) for event in ("claimed", "dialling", "unknown", "conflict")),
     ]
     assert rows[1]["detail"] == {"code": "invalid_phone"}
     assert rows[-1]["detail"] == {"rule": "idempotency_key", "fields": "context"}

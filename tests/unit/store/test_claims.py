@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from airflow_provider_voiceinfra.store import schema
-from airflow_provider_voiceinfra.store.models import Claim, Held, HeldBy, Realm
+from airflow_provider_voiceinfra.store.models import Claim, Conflict, ConflictReason, Realm
 from tests.unit.store.race import in_processes, in_threads
 from tests.unit.store.samples import (
     claim,
@@ -24,12 +24,12 @@ def test_of_many_threads_one_gets_the_key(store):
     taken = in_threads(*[lambda: store.claims.take(new_call())] * 12)
     owners = [one for one in taken if isinstance(one, Claim)]
     assert len(owners) == 1
-    assert {one.ref for one in taken if isinstance(one, Held)} == {owners[0].ref}
+    assert {one.ref for one in taken if isinstance(one, Conflict)} == {owners[0].ref}
 
 
 def test_of_many_processes_one_gets_the_key(open_store):
     taken = in_processes(6, lambda _: type(open_store().claims.take(new_call())).__name__)
-    assert sorted(taken) == ["Claim"] + ["Held"] * 5
+    assert sorted(taken) == ["Claim"] + ["Conflict"] * 5
 
 
 def test_the_fence_opens_for_the_owner_only(store):
@@ -80,7 +80,7 @@ def test_the_last_owner_cannot_let_go_of_the_next_ones_key(store):
 def test_a_call_that_may_have_been_placed_keeps_its_key(store, end):
     ours = claim(store)
     getattr(store.claims, end)(ours, "word")
-    assert store.claims.take(new_call()) == Held(ours.ref, HeldBy.KEY)
+    assert store.claims.take(new_call()) == Conflict(ours.ref, ConflictReason.KEY)
     assert not store.claims.release(ours, "test")
 
 
@@ -88,9 +88,9 @@ def test_environments_and_realms_have_keys_of_their_own(store, open_store):
     staging, sandbox = open_store(environment="staging"), {"realm": Realm.SANDBOX, "host": "localhost"}
     first, other = claim(store), claim(store, **sandbox)
     third = claim(staging)
-    assert store.claims.take(new_call()) == Held(first.ref, HeldBy.KEY)
-    assert store.claims.take(new_call(**sandbox)) == Held(other.ref, HeldBy.KEY)
-    assert staging.claims.take(new_call()) == Held(third.ref, HeldBy.KEY)
+    assert store.claims.take(new_call()) == Conflict(first.ref, ConflictReason.KEY)
+    assert store.claims.take(new_call(**sandbox)) == Conflict(other.ref, ConflictReason.KEY)
+    assert staging.claims.take(new_call()) == Conflict(third.ref, ConflictReason.KEY)
 
 
 def test_every_step_leaves_its_event(store):

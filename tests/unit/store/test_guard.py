@@ -14,7 +14,7 @@ from airflow_provider_voiceinfra.store import clock, schema
 from airflow_provider_voiceinfra.store.claims.claims import AtFence
 from airflow_provider_voiceinfra.store.guard.pauses import Scope
 from airflow_provider_voiceinfra.store.guard.rules import Asked, Fence, Refusal, Refused, Rule, Rules
-from airflow_provider_voiceinfra.store.models import Claim, Held, HeldBy, Source
+from airflow_provider_voiceinfra.store.models import Claim, Conflict, ConflictReason, Source
 from tests.unit.store.samples import NUMBER, deliver, events, make_old, new_call, queued, rows, state
 
 OTHER = "+14155550177"
@@ -255,9 +255,9 @@ def test_a_redial_of_the_same_call_is_exempt(store):
 
 def test_a_redial_comes_only_after_the_call_before_it_has_ended(store):
     first = attempt(store, 1)
-    assert attempt(store, 2) == Held(first.ref, "key")
+    assert attempt(store, 2) == Conflict(first.ref, "key")
     store.claims.record_unknown(first, "timeout")
-    assert attempt(store, 2) == Held(first.ref, "key")
+    assert attempt(store, 2) == Conflict(first.ref, "key")
 
 
 def test_a_redial_calls_nobody_else(store):
@@ -266,7 +266,7 @@ def test_a_redial_calls_nobody_else(store):
     store.claims.record_queued(claim, "call-1")
     deliver(store, "call-1", call_outcome="voicemail")
     again = new_call("key/attempt-2", base_key="key", attempt=2, to_number=OTHER)
-    assert store.claims.take(again) == Held(claim.ref, HeldBy.NUMBER)
+    assert store.claims.take(again) == Conflict(claim.ref, ConflictReason.NUMBER)
 
 
 def test_a_retry_finds_each_attempt_that_was_placed(store):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from airflow_provider_voiceinfra.store.models import Claim, Held, HeldBy, Realm
+from airflow_provider_voiceinfra.store.models import Claim, Conflict, ConflictReason, Realm
 from airflow_provider_voiceinfra.store.operations import rename_host
 from tests.unit.store.samples import claim, new_call, queued
 
@@ -40,10 +40,10 @@ def test_a_call_that_is_being_placed_meanwhile_is_recorded(store):
     ours = claim(store)
     rename(store)
     store.claims.record_queued(ours, "call-1")
-    assert store.claims.take(new_call(host=NEW)) == Held(ours.ref, HeldBy.KEY)
+    assert store.claims.take(new_call(host=NEW)) == Conflict(ours.ref, ConflictReason.KEY)
 
 
 def test_a_host_that_is_not_renamed_is_in_the_way(store):
     ours = queued(store, "call-1")
-    assert store.claims.take(new_call("call-1", host=NEW)) == Held(ours.ref, HeldBy.HOST)
+    assert store.claims.take(new_call("call-1", host=NEW)) == Conflict(ours.ref, ConflictReason.HOST)
     assert isinstance(store.claims.take(new_call("another", host=NEW)), Claim)

@@ -8,7 +8,7 @@ import pytest
 import sqlalchemy as sa
 
 from airflow_provider_voiceinfra.store import schema
-from airflow_provider_voiceinfra.store.models import Held
+from airflow_provider_voiceinfra.store.models import Conflict
 from tests.unit.store.samples import CALLER, NUMBER, claim, deliver, events, make_old, new_call, state
 
 PARTY = {"agent_id": "agent", "from_number": CALLER, "to_number": NUMBER}
@@ -147,7 +147,7 @@ def test_an_answer_takes_back_what_another_call_was_settled_by(store):
 def test_an_unknown_call_holds_its_key(store):
     ours = unknown(store)
     held = store.claims.take(new_call())
-    assert isinstance(held, Held)
+    assert isinstance(held, Conflict)
     assert held.ref == ours.ref
 
 

@@ -235,7 +235,7 @@ def upgrade() -> None:
         sa.Column("base_key_hash", sa.String(length=64), nullable=False),
         sa.Column("key_label", sa.Text, nullable=False),
         sa.Column("own_key", sa.Boolean, nullable=False),
-        sa.Column("holds_key", sa.Boolean, nullable=False),
+        sa.Column("key_active", sa.Boolean, nullable=False),
         sa.Column("conn_id", sa.String(length=250), nullable=False),
         sa.Column("webhook_conn_id", sa.String(length=250), nullable=False),
         sa.Column("dag_id", sa.String(length=250)),
@@ -366,8 +366,8 @@ def upgrade() -> None:
         "voiceinfra_call",
         ["environment", "realm", "key_hash"],
         unique=True,
-        sqlite_where=sa.text("holds_key"),
-        postgresql_where=sa.text("holds_key"),
+        sqlite_where=sa.text("key_active"),
+        postgresql_where=sa.text("key_active"),
     )
     op.create_table(
         "voiceinfra_call_event",

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from airflow_provider_voiceinfra.store import schema
 from airflow_provider_voiceinfra.store.guard.rules import Refused
-from airflow_provider_voiceinfra.store.models import CallState, Claim, Held, HeldBy, Source
+from airflow_provider_voiceinfra.store.models import CallState, Claim, Conflict, ConflictReason, Source
 from tests.unit.store.race import in_threads
 from tests.unit.store.samples import CONN, deliver, new_call
 
@@ -40,27 +40,27 @@ def ended(store, call_id="c-1", **how):
 
 def test_a_retry_finds_the_call_that_was_placed(store):
     claim = placed(store)
-    assert asked(store) == Held(claim.ref, HeldBy.KEY)
+    assert asked(store) == Conflict(claim.ref, ConflictReason.KEY)
 
 
 def test_a_clear_finds_it_too(store):
     claim = ended(store)
-    assert asked(store, generation=5) == Held(claim.ref, HeldBy.KEY)
+    assert asked(store, generation=5) == Conflict(claim.ref, ConflictReason.KEY)
 
 
 def test_a_run_that_was_deleted_and_made_anew_finds_it(store):
     claim = ended(store)
-    assert asked(store, run_id="backfill__2026-11-23") == Held(claim.ref, HeldBy.KEY)
+    assert asked(store, run_id="backfill__2026-11-23") == Conflict(claim.ref, ConflictReason.KEY)
 
 
 def test_a_list_that_moved_finds_the_same_number_under_another_index(store):
     claim = placed(store, index=3)
-    assert asked(store, index=4, generation=5) == Held(claim.ref, HeldBy.MAP_INDEX)
+    assert asked(store, index=4, generation=5) == Conflict(claim.ref, ConflictReason.MAP_INDEX)
 
 
 def test_a_retry_that_would_call_another_person_finds_whom_the_first_try_called(store):
     claim = placed(store)
-    assert asked(store, BOB) == Held(claim.ref, HeldBy.RETRY)
+    assert asked(store, BOB) == Conflict(claim.ref, ConflictReason.RETRY)
 
 
 def test_a_clear_may_call_another_person(store):
@@ -86,21 +86,21 @@ def test_redialling_on_clear_calls_again_when_the_call_has_ended(store):
     again = asked(store, generation=5, clear=3)
     assert isinstance(again, Claim)
     # A retry of the cleared task finds that one.
-    assert asked(store, generation=5, clear=3) == Held(again.ref, HeldBy.KEY)
+    assert asked(store, generation=5, clear=3) == Conflict(again.ref, ConflictReason.KEY)
 
 
 def test_redialling_on_clear_waits_for_a_call_that_has_not_ended(store):
     claim = placed(store)
-    assert asked(store, generation=5, clear=3) == Held(claim.ref, HeldBy.KEY)
+    assert asked(store, generation=5, clear=3) == Conflict(claim.ref, ConflictReason.KEY)
     store.claims.record_overdue("c-1")
-    assert asked(store, generation=5, clear=3) == Held(claim.ref, HeldBy.KEY)
+    assert asked(store, generation=5, clear=3) == Conflict(claim.ref, ConflictReason.KEY)
 
 
 def test_a_retry_of_a_cleared_task_stays_with_the_call_that_the_clear_has_found(store):
     claim = placed(store)
-    assert asked(store, generation=5, clear=3) == Held(claim.ref, HeldBy.KEY)
+    assert asked(store, generation=5, clear=3) == Conflict(claim.ref, ConflictReason.KEY)
     deliver(store, "c-1", conn=CONN)
-    assert asked(store, generation=5, clear=3) == Held(claim.ref, HeldBy.KEY)
+    assert asked(store, generation=5, clear=3) == Conflict(claim.ref, ConflictReason.KEY)
     assert [event.kind for event in store.calls.history(claim.id)].count("found") == 1
     # The next clear is another wish.
     assert isinstance(asked(store, generation=8, clear=6), Claim)
@@ -113,10 +113,10 @@ def forget_history(store):
 
 def test_whether_to_redial_is_not_read_from_the_history(store):
     claim = placed(store)
-    assert asked(store, generation=5, clear=3) == Held(claim.ref, HeldBy.KEY)
+    assert asked(store, generation=5, clear=3) == Conflict(claim.ref, ConflictReason.KEY)
     deliver(store, "c-1", conn=CONN)
     forget_history(store)
-    assert asked(store, generation=5, clear=3) == Held(claim.ref, HeldBy.KEY)
+    assert asked(store, generation=5, clear=3) == Conflict(claim.ref, ConflictReason.KEY)
     assert isinstance(asked(store, generation=8, clear=6), Claim)
 
 
@@ -138,20 +138,22 @@ def test_each_of_many_tasks_that_were_refused_under_a_key_stays_refused_until_it
 def test_a_list_that_moved_finds_the_same_number_after_it_was_purged(store):
     claim = ended(store, index=3)
     store.retention.erase(ADA)
-    assert asked(store, index=4, generation=5) == Held(claim.ref, HeldBy.MAP_INDEX)
-    assert asked(store, BOB, index=3) == Held(claim.ref, HeldBy.RETRY)
-    assert asked(store, index=3) == Held(claim.ref, HeldBy.KEY)
+    assert asked(store, index=4, generation=5) == Conflict(claim.ref, ConflictReason.MAP_INDEX)
+    assert asked(store, BOB, index=3) == Conflict(claim.ref, ConflictReason.RETRY)
+    assert asked(store, index=3) == Conflict(claim.ref, ConflictReason.KEY)
 
 
 def test_a_clear_after_a_redial_finds_the_redial(store):
     ended(store)
     again = ended(store, "c-2", generation=5, clear=3)
-    assert asked(store, generation=8) == Held(again.ref, HeldBy.KEY)
+    assert asked(store, generation=8) == Conflict(again.ref, ConflictReason.KEY)
 
 
 def test_own_keys_know_no_task(store):
     first = store.claims.take(new_call("mine", source=Source("one", "r", "r", "t")))
-    assert store.claims.take(new_call("mine", source=Source("two", "q", "q", "u"))) == Held(first.ref, HeldBy.KEY)
+    assert store.claims.take(new_call("mine", source=Source("two", "q", "q", "u"))) == Conflict(
+        first.ref, ConflictReason.KEY
+    )
     other = new_call("other", source=Source("one", "r", "r", "t"))
     assert isinstance(store.claims.take(other), Claim)
 
@@ -165,23 +167,23 @@ def test_one_clear_of_two_tasks_that_share_a_key_calls_again_once_at_most(store)
     first = shared(0, 1)
     store.claims.record_queued(first, "c-1")
     deliver(store, "c-1", conn=CONN)
-    assert shared(1, 2) == Held(first.ref, HeldBy.KEY)
+    assert shared(1, 2) == Conflict(first.ref, ConflictReason.KEY)
     again = shared(0, 2, clear=1)
     store.claims.record_queued(again, "c-2")
     deliver(store, "c-2", conn=CONN)
     # The other one was retried once more before the clear, so that its count differs.
-    assert shared(1, 3, clear=2) == Held(again.ref, HeldBy.KEY)
+    assert shared(1, 3, clear=2) == Conflict(again.ref, ConflictReason.KEY)
 
 
 def test_a_retry_under_fewer_retries_than_before_is_no_clear(store):
     claim = ended(store, generation=3)
-    assert asked(store, generation=3, clear=2) == Held(claim.ref, HeldBy.KEY)
+    assert asked(store, generation=3, clear=2) == Conflict(claim.ref, ConflictReason.KEY)
 
 
 def test_a_worker_of_an_earlier_clear_that_wakes_late_calls_nobody(store):
     ended(store, generation=1)
     second = ended(store, "c-2", generation=5, clear=4)
-    assert asked(store, generation=3, clear=2) == Held(second.ref, HeldBy.KEY)
+    assert asked(store, generation=3, clear=2) == Conflict(second.ref, ConflictReason.KEY)
 
 
 def test_an_answer_after_a_person_said_not_placed_keeps_others_from_calling(store):
@@ -190,7 +192,7 @@ def test_an_answer_after_a_person_said_not_placed_keeps_others_from_calling(stor
     store.claims.record_unknown(claim, "slow")
     store.resolutions.not_placed(claim.ref, actor="ada")
     store.claims.record_queued(claim, "c-1")
-    assert asked(store) == Held(claim.ref, HeldBy.KEY)
+    assert asked(store) == Conflict(claim.ref, ConflictReason.KEY)
 
 
 @pytest.mark.parametrize("kind", ["postgresql"])
