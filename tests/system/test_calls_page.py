@@ -227,7 +227,7 @@ def test_an_admin_holds_and_releases_a_dag_by_keyboard_and_is_recorded(visit, pl
     keep_screenshot(page, "hold")
     page.keyboard.type("it says the wrong date")
     page.keyboard.press("Enter")
-    expect(page.locator("#told")).to_contain_text(f"DAG {place.dag_id} is held")
+    expect(page.locator("#toast")).to_contain_text(f"DAG {place.dag_id} is held")
     expect(page.locator(".held")).to_contain_text("on hold")
     [hold] = [each for each in call_store.holds.in_force() if each.name == place.dag_id]
     assert (hold.scope, hold.held_by, hold.why) == (Scope.DAG, "eve", "it says the wrong date")
@@ -256,7 +256,7 @@ def test_an_unknown_call_is_resolved_and_a_person_called_no_more(visit, place, c
     assert call_store.calls.get(ours.ref).state == "not_placed"
     page.get_by_role("button", name="Do not call again…").click()
     page.get_by_role("button", name="Do not call again", exact=True).click()
-    expect(page.locator("#told")).to_contain_text("not called any more")
+    expect(page.locator("#toast")).to_contain_text("not called any more")
     assert [event.actor for event in call_store.do_not_call.history("+13105550701")] == ["eve"]
 
 

@@ -13,10 +13,11 @@ from starlette.responses import HTMLResponse, Response
 from starlette.staticfiles import StaticFiles
 
 from airflow_provider_voiceinfra.plugin import paths
-from airflow_provider_voiceinfra.plugin.calls_page import acts, calls, lists, overview
+from airflow_provider_voiceinfra.plugin.calls_page import actions, calls, lists, overview
+from airflow_provider_voiceinfra.plugin.calls_page.csrf import CsrfProtection
+from airflow_provider_voiceinfra.plugin.calls_page.permissions import get_permissions
 from airflow_provider_voiceinfra.plugin.calls_page.rendering import STATIC, templates
-from airflow_provider_voiceinfra.plugin.calls_page.shield import Shield
-from airflow_provider_voiceinfra.plugin.calls_page.visitor import get_visitor
+from airflow_provider_voiceinfra.plugin.calls_page.security_headers import SecurityHeaders
 from airflow_provider_voiceinfra.store.call_store import CallStore
 from airflow_provider_voiceinfra.store.errors import StoreError
 
@@ -29,8 +30,8 @@ def create_calls_page(store: CallStore) -> FastAPI:
     Only scripts and styles, which hold no data, are for everybody.
     """
     app = FastAPI(
-        dependencies=[Depends(get_visitor)],
-        middleware=[Middleware(Shield)],
+        dependencies=[Depends(get_permissions)],
+        middleware=[Middleware(SecurityHeaders), Middleware(CsrfProtection)],
         exception_handlers={
             HTTPException: _refused,
             RequestValidationError: _not_understood,
@@ -43,7 +44,7 @@ def create_calls_page(store: CallStore) -> FastAPI:
     app.state.store = store
     # Before the routes that take any name.
     app.mount("/static", _Static(directory=STATIC), name="static")
-    for module in (overview, lists, acts, calls):
+    for module in (overview, lists, actions, calls):
         app.include_router(module.router)
     return app
 
@@ -57,21 +58,21 @@ class _Static(StaticFiles):
         return response
 
 
-def _say(status: int, sentence: str) -> Response:
+def _error_page(status: int, sentence: str) -> Response:
     shown = {"base": paths.calls_path(), "airflow": paths.airflow_path(), "status": status, "sentence": sentence}
     return HTMLResponse(templates().get_template("error.html").render(shown), status_code=status)
 
 
 async def _refused(_: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101 - that is what it handles
-    return _say(error.status_code, str(error.detail))
+    return _error_page(error.status_code, str(error.detail))
 
 
 async def _not_understood(_: Request, __: Exception) -> Response:
     # What was sent is not repeated.
-    return _say(422, "Something in this request cannot be.")
+    return _error_page(422, "Something in this request cannot be.")
 
 
 async def _store_away(_: Request, error: Exception) -> Response:
     log.error("%s", error)
-    return _say(503, "The call store cannot be used: see the API server's log.")
+    return _error_page(503, "The call store cannot be used: see the API server's log.")

@@ -14,11 +14,11 @@ from starlette.responses import RedirectResponse, Response
 from airflow_provider_voiceinfra.calls.transcript import conversation
 from airflow_provider_voiceinfra.loopback import is_loopback
 from airflow_provider_voiceinfra.plugin import paths
+from airflow_provider_voiceinfra.plugin.calls_page.csrf import is_from_script
+from airflow_provider_voiceinfra.plugin.calls_page.permissions import Permissions, PermissionsDep
 from airflow_provider_voiceinfra.plugin.calls_page.rendering import render
 from airflow_provider_voiceinfra.plugin.calls_page.search import FIELDS, Search, SearchDep, address_of
-from airflow_provider_voiceinfra.plugin.calls_page.shield import is_by_script
 from airflow_provider_voiceinfra.plugin.calls_page.store import StoreDep
-from airflow_provider_voiceinfra.plugin.calls_page.visitor import Visitor, VisitorDep
 from airflow_provider_voiceinfra.store.call_store import CallStore
 from airflow_provider_voiceinfra.store.claims.recovery import Candidates
 from airflow_provider_voiceinfra.store.models import OUTCOMES, Call, CallState
@@ -30,13 +30,13 @@ router = APIRouter()
 
 
 @router.get("/")
-def list_calls(request: Request, store: StoreDep, visitor: VisitorDep, search: SearchDep) -> Response:
+def list_calls(request: Request, store: StoreDep, permissions: PermissionsDep, search: SearchDep) -> Response:
     """Show calls, newest first."""
-    page = search.read(store.pages, visitor)
-    dag_ids = [dag_id for dag_id in store.pages.dag_ids() if visitor.may_read(dag_id)]
-    form = dict.fromkeys(FIELDS, "") | dict(search.given) | {"digits": search.digits_for(visitor)}
+    page = search.read(store.pages, permissions)
+    dag_ids = [dag_id for dag_id in store.pages.dag_ids() if permissions.may_read(dag_id)]
+    form = dict.fromkeys(FIELDS, "") | dict(search.given) | {"digits": search.digits_for(permissions)}
     shown: dict[str, Any] = {"form": form, "states": list(CallState), "outcomes": OUTCOMES, "dag_ids": dag_ids}
-    return render(request, "calls.html", visitor, **_found(page, search), **shown)
+    return render(request, "calls.html", permissions, **_found(page, search), **shown)
 
 
 @router.post("/find")
@@ -47,48 +47,48 @@ async def find_calls(request: Request) -> Response:
     """
     form = {name: str(value) for name, value in (await request.form()).items()}
     path = f"{paths.calls_path()}/?{address_of(form)}"
-    if not is_by_script(request.headers):
+    if not is_from_script(request.headers):
         return RedirectResponse(path, status_code=303)
     found = {"target": "#found", "select": "#found", "swap": "outerHTML"}
     return Response(status_code=204, headers={"HX-Location": json.dumps({"path": path} | found)})
 
 
 @router.get("/rows")
-def list_rows(request: Request, store: StoreDep, visitor: VisitorDep, search: SearchDep) -> Response:
+def list_rows(request: Request, store: StoreDep, permissions: PermissionsDep, search: SearchDep) -> Response:
     """Show the list itself anew; nothing where it is as the reader has it."""
-    found = _found(search.read(store.pages, visitor), search)
+    found = _found(search.read(store.pages, permissions), search)
     if request.query_params.get("seen") == found["version"]:
         return Response(status_code=204)
-    return render(request, "rows.html", visitor, **found)
+    return render(request, "rows.html", permissions, **found)
 
 
 @router.get("/{ref}")
-def show_call(request: Request, store: StoreDep, visitor: VisitorDep, ref: str) -> Response:
+def show_call(request: Request, store: StoreDep, permissions: PermissionsDep, ref: str) -> Response:
     """Show a call, found by its ref; by its ``call_id``, lead there."""
-    call = find_call(store, visitor, ref)
+    call = find_call(store, permissions, ref)
     if call.ref != ref:
         return RedirectResponse(f"{paths.calls_path()}/{call.ref}", status_code=303)
-    return render(request, "call.html", visitor, **_shown(store, visitor, call))
+    return render(request, "call.html", permissions, **_shown(store, permissions, call))
 
 
 @router.get("/{ref}/now")
-def show_call_now(request: Request, store: StoreDep, visitor: VisitorDep, ref: str) -> Response:
+def show_call_now(request: Request, store: StoreDep, permissions: PermissionsDep, ref: str) -> Response:
     """Show what may have changed of a call; nothing where it is as the reader has it."""
-    shown = _shown(store, visitor, find_call(store, visitor, ref))
+    shown = _shown(store, permissions, find_call(store, permissions, ref))
     if request.query_params.get("seen") == shown["version"]:
         return Response(status_code=204)
-    return render(request, "call_now.html", visitor, **shown)
+    return render(request, "call_now.html", permissions, **shown)
 
 
-def find_call(store: CallStore, visitor: Visitor, ref: str) -> Call:
+def find_call(store: CallStore, permissions: Permissions, ref: str) -> Call:
     """Find a call that they may see.
 
     :raises HTTPException: 404, if there is none.
     """
     call = store.calls.get(ref)
     if call is None:
-        raise HTTPException(404, "There is no such call, or you may not see it.")
-    visitor.must_read(call.source.dag_id)
+        raise HTTPException(404, "This call does not exist, or you do not have permission to see it.")
+    permissions.require_read(call.source.dag_id)
     return call
 
 
@@ -98,10 +98,10 @@ def _found(page: CallPage, search: Search) -> dict[str, Any]:
     return {"page": page, "search": search, "version": version}
 
 
-def _shown(store: CallStore, visitor: Visitor, call: Call) -> dict[str, Any]:
+def _shown(store: CallStore, permissions: Permissions, call: Call) -> dict[str, Any]:
     """Give what is shown of a call; numbers and words only to those who may hear them."""
     dag_id, said = call.source.dag_id, call.completion
-    hears = visitor.may_hear(dag_id)
+    may_read_content = permissions.may_read_content(dag_id)
     unknown = call.state == CallState.UNKNOWN
     candidates = store.resolutions.candidates(call.ref) if unknown else Candidates()
     history = store.calls.history(call.id)
@@ -109,14 +109,14 @@ def _shown(store: CallStore, visitor: Visitor, call: Call) -> dict[str, Any]:
     version = hashlib.sha256(repr((call, history, deliveries, candidates)).encode()).hexdigest()[:16]
     return {
         "call": call,
-        "hears": hears,
-        "may_act": visitor.may_act(dag_id),
+        "may_read_content": may_read_content,
+        "may_edit": permissions.may_edit(dag_id),
         "history": history,
         "deliveries": deliveries,
         **candidates._asdict(),
-        "said": said if hears else None,
-        "turns": conversation(said.transcript) if hears and said and said.transcript else [],
-        "recording": playable(said.recording_url) if hears and said else None,
+        "said": said if may_read_content else None,
+        "turns": conversation(said.transcript) if may_read_content and said and said.transcript else [],
+        "recording": playable(said.recording_url) if may_read_content and said else None,
         "version": version,
     }
 

@@ -14,9 +14,9 @@ from fastapi import APIRouter, HTTPException
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
+from airflow_provider_voiceinfra.plugin.calls_page.permissions import Permissions, PermissionsDep
 from airflow_provider_voiceinfra.plugin.calls_page.rendering import render, shown_number
 from airflow_provider_voiceinfra.plugin.calls_page.store import StoreDep
-from airflow_provider_voiceinfra.plugin.calls_page.visitor import Visitor, VisitorDep
 from airflow_provider_voiceinfra.spreadsheet import escape_csv_cell
 from airflow_provider_voiceinfra.store.call_store import CallStore
 from airflow_provider_voiceinfra.store.lists.list_pages import CallList, ListRow
@@ -30,52 +30,54 @@ router = APIRouter()
 
 
 @router.get("/lists")
-def show_lists(request: Request, store: StoreDep, visitor: VisitorDep) -> Response:
+def show_lists(request: Request, store: StoreDep, permissions: PermissionsDep) -> Response:
     """Show the newest lists."""
-    return render(request, "lists.html", visitor, lists=store.list_pages.newest(visitor.dag_ids))
+    return render(request, "lists.html", permissions, lists=store.list_pages.newest(permissions.visible_dag_ids))
 
 
 @router.get("/lists/{list_id}")
-def show_list(request: Request, store: StoreDep, visitor: VisitorDep, list_id: str) -> Response:
+def show_list(request: Request, store: StoreDep, permissions: PermissionsDep, list_id: str) -> Response:
     """Show how far a list is."""
-    return render(request, "list.html", visitor, **_shown(store, visitor, list_id))
+    return render(request, "list.html", permissions, **_shown(store, permissions, list_id))
 
 
 @router.get("/lists/{list_id}/now")
-def show_list_now(request: Request, store: StoreDep, visitor: VisitorDep, list_id: str) -> Response:
+def show_list_now(request: Request, store: StoreDep, permissions: PermissionsDep, list_id: str) -> Response:
     """Show it anew; nothing where it is as the reader has it."""
-    shown = _shown(store, visitor, list_id)
+    shown = _shown(store, permissions, list_id)
     if request.query_params.get("seen") == shown["version"]:
         return Response(status_code=204)
-    return render(request, "list_now.html", visitor, **shown)
+    return render(request, "list_now.html", permissions, **shown)
 
 
 @router.get("/lists/{list_id}/rows.csv")
-def download_rows(store: StoreDep, visitor: VisitorDep, list_id: str, state: RowState | None = None) -> Response:
+def download_rows(
+    store: StoreDep, permissions: PermissionsDep, list_id: str, state: RowState | None = None
+) -> Response:
     """Give the rows as CSV: all of them, or those that are in one state."""
-    known = find_list(store, visitor, list_id)
+    known = find_list(store, permissions, list_id)
     rows = store.list_pages.rows(list_id, *([] if state is None else [state]))
     name = f"{list_id}{f'-{state}' if state else ''}.csv"
     return StreamingResponse(
-        _csv(rows, visitor, known.dag_id),
+        _csv(rows, permissions, known.dag_id),
         media_type="text/csv; charset=utf-8",
         headers={"Content-Disposition": f'attachment; filename="{name}"'},
     )
 
 
-def find_list(store: CallStore, visitor: Visitor, list_id: str) -> CallList:
+def find_list(store: CallStore, permissions: Permissions, list_id: str) -> CallList:
     """Find a list that they may see.
 
     :raises HTTPException: 404, if there is none.
     """
     known = store.list_pages.get(list_id)
-    if known is None or not visitor.may_read(known.dag_id or None):
+    if known is None or not permissions.may_read(known.dag_id or None):
         raise HTTPException(404, "There is no such list, or you may not see it.")
     return known
 
 
-def _shown(store: CallStore, visitor: Visitor, list_id: str) -> dict[str, Any]:
-    known, counts = find_list(store, visitor, list_id), store.lists.counts(list_id)
+def _shown(store: CallStore, permissions: Permissions, list_id: str) -> dict[str, Any]:
+    known, counts = find_list(store, permissions, list_id), store.lists.counts(list_id)
     states, results, reasons = Counter[RowState](), Counter[str](), Counter[str]()
     for (state, result), count in counts.items():
         states[state] += count
@@ -93,20 +95,20 @@ def _shown(store: CallStore, visitor: Visitor, list_id: str) -> dict[str, Any]:
         # What is on the list still; what was set aside or dropped is not.
         "rows": states[RowState.PENDING] + states[RowState.OPEN] + states[RowState.DONE],
         "aside": aside,
-        "may_act": visitor.may_act(known.dag_id or None),
+        "may_edit": permissions.may_edit(known.dag_id or None),
         "version": version,
     }
 
 
-def _csv(rows: Iterator[ListRow], visitor: Visitor, dag_id: str) -> Iterator[str]:
+def _csv(rows: Iterator[ListRow], permissions: Permissions, dag_id: str) -> Iterator[str]:
     yield _line(_CSV_COLUMNS)
-    hears = visitor.may_hear(dag_id or None)
+    may_read_content = permissions.may_read_content(dag_id or None)
     for row in rows:
         cells = (
             row.position,
             # Keys are the user's own words, which may name a person.
-            (row.key or "") if hears else "",
-            shown_number(row.to_number, visitor, dag_id or None),
+            (row.key or "") if may_read_content else "",
+            shown_number(row.to_number, permissions, dag_id or None),
             row.state,
             row.result or "",
             row.attempt,

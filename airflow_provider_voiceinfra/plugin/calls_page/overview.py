@@ -13,9 +13,9 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
+from airflow_provider_voiceinfra.plugin.calls_page.permissions import PermissionsDep
 from airflow_provider_voiceinfra.plugin.calls_page.rendering import render, zone_of
 from airflow_provider_voiceinfra.plugin.calls_page.store import StoreDep
-from airflow_provider_voiceinfra.plugin.calls_page.visitor import VisitorDep
 from airflow_provider_voiceinfra.store.models import OUTCOMES
 from airflow_provider_voiceinfra.store.operations.overview import MAX_COUNTED, HourCount
 
@@ -38,28 +38,28 @@ class Bar:
 
 
 @router.get("/overview")
-def overview(request: Request, store: StoreDep, visitor: VisitorDep) -> Response:
+def overview(request: Request, store: StoreDep, permissions: PermissionsDep) -> Response:
     """Show the overview."""
-    return _render(request, store, visitor, "overview.html")
+    return _render(request, store, permissions, "overview.html")
 
 
 @router.get("/overview/now")
-def overview_now(request: Request, store: StoreDep, visitor: VisitorDep) -> Response:
+def overview_now(request: Request, store: StoreDep, permissions: PermissionsDep) -> Response:
     """Show the part of it that changes."""
-    return _render(request, store, visitor, "overview_now.html")
+    return _render(request, store, permissions, "overview_now.html")
 
 
-def _render(request: Request, store: StoreDep, visitor: VisitorDep, template: str) -> Response:
+def _render(request: Request, store: StoreDep, permissions: PermissionsDep, template: str) -> Response:
     period = request.query_params.get("period", "")
     period = period if period in PERIODS else "week"
     zone, now = zone_of(request), store.database.clock.now()
     since = _first_hour(now, period, zone)
-    hours = store.overview.hours(since, visitor.dag_ids)
+    hours = store.overview.hours(since, permissions.visible_dag_ids)
     totals = _by_outcome(hours.counts)
     return render(
         request,
         template,
-        visitor,
+        permissions,
         period=period,
         periods=list(PERIODS),
         outcomes=[each for each in (*OUTCOMES, OTHER) if totals[each] or each != OTHER],
@@ -68,7 +68,7 @@ def _render(request: Request, store: StoreDep, visitor: VisitorDep, template: st
         counted_at=hours.counted_at,
         over_time=_over_time(hours.counts, since, now, period, zone),
         time_of_day=_time_of_day(hours.counts, zone),
-        counts=store.overview.count(visitor.dag_ids),
+        counts=store.overview.count(permissions.visible_dag_ids),
         max_counted=MAX_COUNTED,
         webhooks=store.overview.webhooks(),
     )

@@ -19,14 +19,16 @@ from starlette.responses import HTMLResponse, Response
 from airflow_provider_voiceinfra import __version__
 from airflow_provider_voiceinfra.phone_numbers.e164 import mask
 from airflow_provider_voiceinfra.plugin import paths
-from airflow_provider_voiceinfra.plugin.calls_page.visitor import Visitor
+from airflow_provider_voiceinfra.plugin.calls_page.permissions import Permissions
 from airflow_provider_voiceinfra.store.models import OUTCOMES
 
 STATIC = Path(__file__).parent / "static"
 ZONE_COOKIE = "voiceinfra_zone"
 
 
-def render(request: Request, template: str, visitor: Visitor, /, *, status: int = 200, **shown: Any) -> Response:
+def render(
+    request: Request, template: str, permissions: Permissions, /, *, status: int = 200, **shown: Any
+) -> Response:
     """Answer with a page, or with a part of one.
 
     :param template: its name.
@@ -37,25 +39,24 @@ def render(request: Request, template: str, visitor: Visitor, /, *, status: int 
         "base": paths.calls_path(),
         "airflow": paths.airflow_path(),
         "path": request.url.path,
-        "visitor": visitor,
         "zone": zone.key,
         "when": lambda time, short=False: _when(time, zone, short=short),
-        "number": lambda number, dag_id: shown_number(number, visitor, dag_id),
+        "number": lambda number, dag_id: shown_number(number, permissions, dag_id),
     }
     return HTMLResponse(templates().get_template(template).render(shown), status_code=status)
 
 
-def told(sentence: str) -> Response:
+def toast(sentence: str) -> Response:
     """Answer an act: the page says what was done, and everything on it is read again."""
-    said = json.dumps({"voiceinfra-told": sentence, "voiceinfra-changed": True})
+    said = json.dumps({"voiceinfra-toast": sentence, "voiceinfra-changed": True})
     return Response(status_code=204, headers={"HX-Trigger": said})
 
 
-def shown_number(number: str, visitor: Visitor, dag_id: str | None) -> str:
+def shown_number(number: str, permissions: Permissions, dag_id: str | None) -> str:
     """Show a number as far as they may see it."""
     if not number:
         return "removed"
-    return number if visitor.may_hear(dag_id) else mask(number)
+    return number if permissions.may_read_content(dag_id) else mask(number)
 
 
 def zone_of(request: Request) -> ZoneInfo:

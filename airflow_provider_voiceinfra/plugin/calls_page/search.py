@@ -12,9 +12,9 @@ from zoneinfo import ZoneInfo
 from fastapi import Depends, HTTPException
 from starlette.requests import Request
 
+from airflow_provider_voiceinfra.plugin.calls_page.encrypted_search import decrypt, encrypt, is_encrypted
+from airflow_provider_voiceinfra.plugin.calls_page.permissions import Permissions
 from airflow_provider_voiceinfra.plugin.calls_page.rendering import zone_of
-from airflow_provider_voiceinfra.plugin.calls_page.sealed import is_sealed, seal, unseal
-from airflow_provider_voiceinfra.plugin.calls_page.visitor import Visitor
 from airflow_provider_voiceinfra.plugin.runs import names_of_run
 from airflow_provider_voiceinfra.store.models import CallState
 from airflow_provider_voiceinfra.store.reads.call_filter import END_LENGTH, CallFilter
@@ -46,17 +46,17 @@ class Search:
         """Say it, at this place of the list."""
         return self.query(**self.place)
 
-    def digits_for(self, visitor: Visitor) -> str:
+    def digits_for(self, permissions: Permissions) -> str:
         """Give the digits that are looked for, as many as they may see who have only been given the address."""
         digits = self.wanted.digits or ""
-        return digits if visitor.may_hear(None) else digits[-END_LENGTH:]
+        return digits if permissions.may_read_content(None) else digits[-END_LENGTH:]
 
-    def read(self, pages: CallPages, visitor: Visitor) -> CallPage:
+    def read(self, pages: CallPages, permissions: Permissions) -> CallPage:
         """Read the page."""
         calling = pages.dag_ids()
-        dag_ids = None if visitor.dag_ids is None else visitor.dag_ids.intersection(calling)
+        dag_ids = None if permissions.visible_dag_ids is None else permissions.visible_dag_ids.intersection(calling)
         if self.wanted.digits and len(self.wanted.digits) > END_LENGTH:
-            dag_ids = _whose_numbers_are_seen(visitor, calling)
+            dag_ids = _whose_numbers_are_seen(permissions, calling)
         if "after" in self.place:
             page = pages.newer(self.wanted, dag_ids, than=_cursor(self.place["after"]))
             # The newest are a whole page.
@@ -66,10 +66,10 @@ class Search:
         return pages.older(self.wanted, dag_ids, than=_cursor(self.place.get("before")))
 
 
-def _whose_numbers_are_seen(visitor: Visitor, calling: Collection[str]) -> frozenset[str] | None:
+def _whose_numbers_are_seen(permissions: Permissions, calling: Collection[str]) -> frozenset[str] | None:
     """Give the DAGs whose numbers are shown whole: who looks for more digits than are shown would learn them."""
-    heard = frozenset(filter(visitor.may_hear, calling))
-    return None if visitor.may_hear(None) and len(heard) == len(calling) else heard
+    heard = frozenset(filter(permissions.may_read_content, calling))
+    return None if permissions.may_read_content(None) and len(heard) == len(calling) else heard
 
 
 def read_search(request: Request) -> Search:
@@ -109,18 +109,18 @@ def address_of(form: Mapping[str, str]) -> str:
     """Give the query of the address under which that is found which a form asks for."""
     given = {name: form[name].strip() for name in FIELDS if form.get(name, "").strip()}
     if len(given.get("digits", "")) > END_LENGTH:
-        given["digits"] = seal(given["digits"])
+        given["digits"] = encrypt(given["digits"])
     return urlencode(given)
 
 
 def _digits(text: str | None) -> str | None:
     if text is None:
         return None
-    found = unseal(text) if is_sealed(text) else text
+    found = decrypt(text) if is_encrypted(text) else text
     digits = "".join(filter(str.isdecimal, found or ""))
     if len(digits) < END_LENGTH or not digits.isascii():
         raise HTTPException(400, "Give the last four digits of a number, or more.")
-    if len(digits) > END_LENGTH and not is_sealed(text):
+    if len(digits) > END_LENGTH and not is_encrypted(text):
         raise HTTPException(400, "Look for more than four digits by the form: it keeps them out of the address.")
     return digits
 

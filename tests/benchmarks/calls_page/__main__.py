@@ -74,7 +74,7 @@ def _request(client: Any, who: str, path: str) -> float:
 
 def _pages(store: CallStore, calls: int) -> Iterator[tuple[str, str, str]]:
     """Name the pages, who looks at them, and where they are."""
-    from airflow_provider_voiceinfra.plugin.calls_page.sealed import seal
+    from airflow_provider_voiceinfra.plugin.calls_page.encrypted_search import encrypt
 
     now = datetime.now(UTC)
     middle = store.pages.older(CallFilter(until=now - timedelta(days=45))).older
@@ -98,7 +98,7 @@ def _pages(store: CallStore, calls: int) -> Iterator[tuple[str, str, str]]:
         "a list": {"list": "vl_20"},
         "a list and a state": {"list": "vl_20", "state": "unknown"},
         "last four digits": {"digits": "0100"},
-        "last eight digits and a DAG": {"digits": seal("50000100"), "dag": "dag_0"},
+        "last eight digits and a DAG": {"digits": encrypt("50000100"), "dag": "dag_0"},
         "an hour in the middle": {"since": now - timedelta(days=45, hours=1), "until": now - timedelta(days=45)},
         "everything at once": {"state": "completed", "outcome": "failed", "dag": "dag_3", "digits": "0103"},
     }
@@ -107,7 +107,7 @@ def _pages(store: CallStore, calls: int) -> Iterator[tuple[str, str, str]]:
     for name in ("first page", "last page", "outcome voicemail, one in four", "outcome busy, only the 60 oldest"):
         for who in ("two", "most", "old"):
             yield name, who, f"/?{urlencode(searches[name])}"
-    yield "last eight digits", "most", f"/?{urlencode({'digits': seal('50000100')})}"
+    yield "last eight digits", "most", f"/?{urlencode({'digits': encrypt('50000100')})}"
     yield "the live list", "all", "/rows"
     for period in ("day", "week", "month"):
         yield f"overview, last {period}", "all", f"/overview?period={period}"

@@ -30,13 +30,13 @@ class Rights:
     """What a user may do, DAG by DAG; ``*`` for all DAGs, also those that are not there."""
 
     read: frozenset[str] = frozenset()
-    hear: frozenset[str] = frozenset()
+    content: frozenset[str] = frozenset()
     edit: frozenset[str] = frozenset()
 
 
-def rights(read: str = "", hear: str = "", edit: str = "") -> Rights:
+def rights(read: str = "", content: str = "", edit: str = "") -> Rights:
     """Name the DAGs, with blanks between them."""
-    return Rights(*(frozenset(each.split()) for each in (read, hear, edit)))
+    return Rights(*(frozenset(each.split()) for each in (read, content, edit)))
 
 
 class PerDag(SimpleAuthManager):
@@ -52,7 +52,7 @@ class PerDag(SimpleAuthManager):
         if method != "GET":
             allowed = of_user.edit
         else:
-            allowed = of_user.hear if access_entity is DagAccessEntity.XCOM else of_user.read
+            allowed = of_user.content if access_entity is DagAccessEntity.XCOM else of_user.read
         if details is None or details.id is None:
             return bool(allowed)
         return "*" in allowed or details.id in allowed
@@ -125,10 +125,10 @@ def act(client: TestClient, path: str, headers=None, **form: str):
     return client.post(f"{BASE}{path}", data=form, headers=OURS if headers is None else headers)
 
 
-def told(answer) -> str:
+def toast(answer) -> str:
     """What the page says of an act that was done."""
     assert answer.status_code == 204, answer.text
-    return json.loads(answer.headers["HX-Trigger"])["voiceinfra-told"]
+    return json.loads(answer.headers["HX-Trigger"])["voiceinfra-toast"]
 
 
 __all__ = ["NUMBER", "SECRET", "claim", "deliver", "queued"]

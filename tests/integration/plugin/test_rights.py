@@ -18,7 +18,7 @@ from tests.integration.plugin.conftest import BASE, NUMBER, OURS, SECRET, act, c
 from tests.unit.store.samples import rows
 
 MASKED = "+1415•••0100"
-TRICKS = ("", "?user=admin", "?user={}", "?visitor=admin", "?token=x", "?_token=x&user[name]=admin")
+TRICKS = ("", "?user=admin", "?user={}", "?permissions=admin", "?token=x", "?_token=x&user[name]=admin")
 
 
 @pytest.fixture
@@ -119,7 +119,7 @@ def test_a_user_sees_the_calls_of_the_dags_that_they_may_see(visit, store):
     }
     for may, seen in (
         (rights(read="one"), {"one"}),
-        (rights(read="one two", hear="*", edit="*"), {"one", "two"}),
+        (rights(read="one two", content="*", edit="*"), {"one", "two"}),
         (rights(), set()),
         (rights(read="*"), set(refs)),
     ):
@@ -151,7 +151,7 @@ def test_numbers_and_words_are_for_those_who_may_read_xcoms(visit, busy):
         assert "4155550100" not in shown, path
         assert "her key" not in shown, path
     assert MASKED in get(visit("ada"), "/").text
-    hearing = visit("bob", rights(read="one", hear="one"))
+    hearing = visit("bob", rights(read="one", content="one"))
     assert NUMBER in get(hearing, "/").text
     shown = get(hearing, f"/{busy['ref']}").text
     assert shown.count(SECRET) >= 3
@@ -159,7 +159,7 @@ def test_numbers_and_words_are_for_those_who_may_read_xcoms(visit, busy):
 
 
 def test_nobody_learns_a_number_by_looking_for_it_digit_by_digit(visit, busy):
-    masked, hearing = visit("ada", rights(read="one")), visit("bob", rights(read="one", hear="one"))
+    masked, hearing = visit("ada", rights(read="one")), visit("bob", rights(read="one", content="one"))
     assert busy["ref"] in get(masked, digits="0100").text
     assert busy["ref"] not in masked.get(find(masked, digits="50100")).text
     assert busy["ref"] in hearing.get(find(hearing, digits="50100")).text
@@ -183,16 +183,16 @@ def test_a_number_that_is_looked_for_is_in_no_address(visit, busy):
 
 
 def test_acts_take_the_right_to_edit_the_dag(visit, busy, store):
-    acts = [
+    actions = [
         ("/holds/place", {"scope": "dag", "name": "one", "why": "x"}),
         ("/holds/place", {"scope": "list", "name": busy["list_id"], "why": "x"}),
         ("/holds/release", {"scope": "dag", "name": "one"}),
         (f"/{busy['unknown']}/resolve", {"found": "not_placed"}),
         (f"/{busy['ref']}/do-not-call", {}),
     ]
-    reader = visit("ada", rights(read="one two", hear="one two", edit="two"))
+    reader = visit("ada", rights(read="one two", content="one two", edit="two"))
     before = rows(store, schema.hold)
-    for path, form in acts:
+    for path, form in actions:
         assert act(reader, path, **form).status_code == 403, path
         if path.endswith(("resolve", "do-not-call")):
             assert get(reader, path).status_code == 403
@@ -200,13 +200,13 @@ def test_acts_take_the_right_to_edit_the_dag(visit, busy, store):
     assert "Resolve…" not in get(reader, f"/{busy['unknown']}").text
     editor = visit("eve", rights(read="one", edit="one"))
     assert "Resolve…" in get(editor, f"/{busy['unknown']}").text
-    for path, form in acts:
+    for path, form in actions:
         assert act(editor, path, **form).status_code == 204, path
 
 
 @pytest.mark.parametrize("scope", ["all", "connection", "agent"])
 def test_what_stops_more_than_a_dag_takes_the_right_to_edit_all(visit, store, scope):
-    editor = visit("eve", rights(read="one two", hear="one two", edit="one two"))
+    editor = visit("eve", rights(read="one two", content="one two", edit="one two"))
     form = {"scope": scope, "name": "" if scope == "all" else "x", "why": "x"}
     assert act(editor, "/holds/place", **form).status_code == 403
     assert store.holds.in_force() == []

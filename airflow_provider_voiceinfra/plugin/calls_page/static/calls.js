@@ -4,15 +4,15 @@
   const root = document.documentElement;
   const dialog = document.getElementById("dialog");
   const asked = document.getElementById("asked");
-  const told = document.getElementById("told");
+  const toast = document.getElementById("toast");
   let opener = null;
   let fading = 0;
 
-  const say = (sentence) => {
-    told.textContent = sentence;
-    told.classList.add("shown");
+  const showToast = (sentence) => {
+    toast.textContent = sentence;
+    toast.classList.add("shown");
     clearTimeout(fading);
-    fading = setTimeout(() => told.classList.remove("shown"), 8000);
+    fading = setTimeout(() => toast.classList.remove("shown"), 8000);
   };
 
   // A form that asks once more opens as a dialog, and closes when it was answered.
@@ -25,9 +25,9 @@
     }
     asked.querySelector("[data-first], input:not([type=hidden]), select, button")?.focus();
   });
-  document.body.addEventListener("voiceinfra-told", (event) => {
+  document.body.addEventListener("voiceinfra-toast", (event) => {
     dialog.close();
-    say(event.detail.value);
+    showToast(event.detail.value);
   });
   dialog.addEventListener("close", () => {
     asked.replaceChildren();
@@ -37,10 +37,10 @@
     if (event.target === dialog || event.target.closest("[data-close]")) dialog.close();
   });
   // What is wrong is said as long as it is: nobody takes what is old for what is so now.
-  document.body.addEventListener("htmx:sendError", () => say("Airflow does not answer: this may be old."));
+  document.body.addEventListener("htmx:sendError", () => showToast("Airflow does not answer: this may be old."));
   document.body.addEventListener("htmx:responseError", (event) => {
     const answer = new DOMParser().parseFromString(event.detail.xhr.responseText, "text/html");
-    say(answer.querySelector("main p")?.textContent ?? "That did not work.");
+    showToast(answer.querySelector("main p")?.textContent ?? "That did not work.");
   });
 
   // What nobody looks at is not asked for, and what somebody is reading in a form is not taken away.

@@ -26,11 +26,11 @@
   }
 
   const zone = encodeURIComponent(Intl.DateTimeFormat().resolvedOptions().timeZone || "UTC");
-  const told = () => document.cookie.split("; ").includes(`voiceinfra_zone=${zone}`);
-  if (!told()) {
+  const isZoneKnown = () => document.cookie.split("; ").includes(`voiceinfra_zone=${zone}`);
+  if (!isZoneKnown()) {
     const path = new URL(document.currentScript.src).pathname.replace(/\/static\/.*/, "");
     document.cookie = `voiceinfra_zone=${zone}; path=${path}; max-age=31536000; samesite=lax`;
-    if (told() && decodeURIComponent(zone) !== "UTC") {
+    if (isZoneKnown() && decodeURIComponent(zone) !== "UTC") {
       location.reload();
     }
   }

@@ -7,7 +7,7 @@ import pytest
 from airflow_provider_voiceinfra.store.guard.pauses import Scope
 from airflow_provider_voiceinfra.store.guard.rules import Refused
 from airflow_provider_voiceinfra.store.models import Source
-from tests.integration.plugin.conftest import NUMBER, act, claim, deliver, get, queued, rights, told
+from tests.integration.plugin.conftest import NUMBER, act, claim, deliver, get, queued, rights, toast
 from tests.unit.store.samples import new_call
 
 SOURCE = Source("one", "run", "run", "task")
@@ -15,12 +15,12 @@ SOURCE = Source("one", "run", "run", "task")
 
 @pytest.fixture
 def editor(visit):
-    return visit("eve", rights(read="one", hear="one", edit="one"))
+    return visit("eve", rights(read="one", content="one", edit="one"))
 
 
 def test_a_hold_is_placed_and_released_and_says_by_whom(editor, store):
     assert "What: <b>DAG one</b>" in get(editor, "/holds/place", scope="dag", name="one").text
-    assert told(act(editor, "/holds/place", scope="dag", name="one", why=" the wrong date ")) == (
+    assert toast(act(editor, "/holds/place", scope="dag", name="one", why=" the wrong date ")) == (
         "DAG one is held: no new call of it starts."
     )
     [hold] = store.holds.in_force()
@@ -28,7 +28,7 @@ def test_a_hold_is_placed_and_released_and_says_by_whom(editor, store):
     for path in ("/holds", "/holds/now"):
         assert "DAG one" in get(editor, path).text
     assert "Cancel what waits" in get(editor, "/holds/release", scope="dag", name="one").text
-    assert "what waits goes on" in told(act(editor, "/holds/release", scope="dag", name="one"))
+    assert "what waits goes on" in toast(act(editor, "/holds/release", scope="dag", name="one"))
     assert store.holds.in_force() == []
     again = act(editor, "/holds/release", scope="dag", name="one")
     assert (again.status_code, "is not held any more" in again.text) == (422, True)
@@ -38,7 +38,7 @@ def test_what_waits_is_cancelled_where_that_is_ticked(editor, store):
     act(editor, "/holds/place", scope="dag", name="one", why="x")
     waiting = store.claims.take(new_call(source=SOURCE))
     assert isinstance(waiting, Refused)
-    assert "1 calls are cancelled" in told(act(editor, "/holds/release", scope="dag", name="one", cancel="true"))
+    assert "1 calls are cancelled" in toast(act(editor, "/holds/release", scope="dag", name="one", cancel="true"))
     [*_, last] = store.calls.history(store.calls.get(waiting.ref).id)
     assert (last.kind, last.actor) == ("cancelled", "eve")
 
@@ -73,11 +73,11 @@ def test_an_unknown_call_is_resolved_by_what_was_found_out(editor, store):
     deliver(store, "strange", agent_id="agent", from_number="+14155550199")
     assert 'value="strange"' in get(editor, f"/{ours.ref}/resolve").text
     assert "Give the call_id" in act(editor, f"/{ours.ref}/resolve", found="placed").text
-    assert "is settled: it was placed" in told(act(editor, f"/{ours.ref}/resolve", found="placed", call_id="strange"))
+    assert "is settled: it was placed" in toast(act(editor, f"/{ours.ref}/resolve", found="placed", call_id="strange"))
     assert store.calls.get(ours.ref).state == "completed"
     taken = act(editor, f"/{other.ref}/resolve", found="placed", call_id="strange")
     assert (taken.status_code, "is the call_id of" in taken.text) == (422, True)
-    assert "not placed" in told(act(editor, f"/{other.ref}/resolve", found="not_placed"))
+    assert "not placed" in toast(act(editor, f"/{other.ref}/resolve", found="not_placed"))
     for each in (ours, other):
         assert "eve" in {event.actor for event in store.calls.history(store.calls.get(each.ref).id)}
     assert "there is nothing to resolve" in act(editor, f"/{other.ref}/resolve", found="not_placed").text
@@ -87,10 +87,10 @@ def test_an_unknown_call_is_resolved_by_what_was_found_out(editor, store):
 def test_a_person_is_called_no_more(editor, store):
     ours = queued(store, "call-1", source=SOURCE)
     assert NUMBER in get(editor, f"/{ours.ref}/do-not-call").text
-    assert told(act(editor, f"/{ours.ref}/do-not-call", why="asked by mail")) == "This person is not called any more."
+    assert toast(act(editor, f"/{ours.ref}/do-not-call", why="asked by mail")) == "This person is not called any more."
     [event] = store.do_not_call.history(NUMBER)
     assert (event.action, event.actor, event.why) == ("added", "eve", "asked by mail")
-    assert "was on the do-not-call list already" in told(act(editor, f"/{ours.ref}/do-not-call"))
+    assert "was on the do-not-call list already" in toast(act(editor, f"/{ours.ref}/do-not-call"))
 
 
 def test_who_sees_no_numbers_learns_none_by_acting(visit, store):

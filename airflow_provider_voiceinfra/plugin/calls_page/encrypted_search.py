@@ -8,23 +8,23 @@ import hashlib
 from airflow.sdk import conf
 from cryptography.fernet import Fernet, InvalidToken
 
-_SEALED = "~"
+_PREFIX = "~"
 
 
-def seal(text: str) -> str:
+def encrypt(text: str) -> str:
     """Write something for an address so that only an API server of this Airflow reads it."""
-    return _SEALED + _fernet().encrypt(text.encode()).decode()
+    return _PREFIX + _fernet().encrypt(text.encode()).decode()
 
 
-def is_sealed(text: str) -> bool:
+def is_encrypted(text: str) -> bool:
     """Tell whether something was written like this, by whomever."""
-    return text.startswith(_SEALED)
+    return text.startswith(_PREFIX)
 
 
-def unseal(text: str) -> str | None:
+def decrypt(text: str) -> str | None:
     """Read it; None where none of our servers has written it."""
     try:
-        return _fernet().decrypt(text.removeprefix(_SEALED)).decode()
+        return _fernet().decrypt(text.removeprefix(_PREFIX)).decode()
     except (InvalidToken, ValueError):
         return None
 
