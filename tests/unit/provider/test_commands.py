@@ -161,7 +161,7 @@ def test_the_store_says_what_it_holds(cli, store):
 def test_rows_of_a_list_are_listed_by_key_with_why_they_are_set_aside(cli, store):
     list_id = store.lists.open(Source("dag", "run", "run", "call"))
     new = [NewRow(1, "c1", NUMBER, {}, {}), NewRow(2, "c2", "", {}, {}, wrong="no_country_code")]
-    store.lists.add(list_id, new, store.lists.begin_reading(list_id))
+    store.lists.add(list_id, new, store.lists.begin_import(list_id))
     status, output, _ = cli("lists", "rows", list_id)
     assert (status, [line.split()[0] for line in output.splitlines()]) == (0, ["position", "1", "2"])
     for filters in (["--state", "set_aside"], ["--result", "no_country_code"]):
