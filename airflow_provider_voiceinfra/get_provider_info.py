@@ -48,7 +48,6 @@ def get_provider_info() -> dict[str, Any]:
                 ),
             }
         ],
-        "extra-links": [f"airflow_provider_voiceinfra.plugin.links.{name}" for name in ("CallLink", "CallListLink")],
         "transfers": [
             {
                 "source-integration-name": _INTEGRATION,

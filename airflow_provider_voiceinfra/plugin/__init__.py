@@ -42,7 +42,11 @@ class VoiceInfraPlugin(AirflowPlugin):
 
     @property
     def operator_extra_links(self) -> list[Any]:  # type: ignore[override]
-        """The links from a task instance to its call or its list."""
+        """The links from a task instance to its call or its list.
+
+        Only a plugin can have links that the API server makes when it shows a task: those of an operator are XComs,
+        which Airflow writes when a task ends.
+        """
         from airflow_provider_voiceinfra.plugin.links import CallLink, CallListLink
 
         return [CallLink(), CallListLink()]

@@ -66,13 +66,15 @@ def test_a_list_is_led_to(airflow_database, voiceinfra):
     assert link(run, "call", CallListLink) == f"{CALLS}/lists/{run.xcom('call', 'list_id')}"
 
 
-def test_airflow_finds_the_links_of_our_operators(airflow_database, monkeypatch):
+def test_airflow_finds_the_links_of_our_operators_which_the_plugin_alone_registers(airflow_database, monkeypatch):
     from airflow.plugins_manager import get_operator_extra_links
+    from airflow.providers_manager import ProvidersManager
     from airflow.serialization.serialized_objects import DagSerialization
 
     # As Airflow's API server sets it; what acts as its scheduler in other tests turns it off, for the whole process.
     monkeypatch.setattr(DagSerialization, "_load_operator_extra_links", True)
     assert {type(each).__name__ for each in get_operator_extra_links()} >= {"CallLink", "CallListLink"}
+    assert not any("voiceinfra" in name for name in ProvidersManager().extra_links_class_names)
     for dag, task_id, names in (
         (one_call.make_dag(one_call.plain), "call", ["Call"]),
         (one_call.make_dag(one_call.many), "call", ["Call"]),

@@ -34,7 +34,7 @@ def test_every_module_and_class_it_names_exists():
                 import_module(module)
     for entry in INFO["transfers"]:
         import_module(entry["python-module"])
-    for name in (*INFO["extra-links"], *INFO["cli"], *(each["hook-class-name"] for each in INFO["connection-types"])):
+    for name in (*INFO["cli"], *(each["hook-class-name"] for each in INFO["connection-types"])):
         module, _, attribute = name.rpartition(".")
         assert callable(getattr(import_module(module), attribute))
 
