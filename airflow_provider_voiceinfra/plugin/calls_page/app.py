@@ -25,24 +25,24 @@ log = logging.getLogger(__name__)
 
 
 def create_calls_page(store: CallStore) -> FastAPI:
-    """Make the application. Whatever route it has or will have, nobody gets to it without a session.
+    """Make the application, all of whose routes require a session.
 
-    Only scripts and styles, which hold no data, are for everybody.
+    Only scripts and styles, which contain no data, are public.
     """
     app = FastAPI(
         dependencies=[Depends(get_permissions)],
         middleware=[Middleware(SecurityHeaders), Middleware(CsrfProtection)],
         exception_handlers={
-            HTTPException: _refused,
-            RequestValidationError: _not_understood,
-            StoreError: _store_away,
+            HTTPException: _http_error,
+            RequestValidationError: _invalid_request,
+            StoreError: _store_unavailable,
         },
         docs_url=None,
         redoc_url=None,
         openapi_url=None,
     )
     app.state.store = store
-    # Before the routes that take any name.
+    # Before the routes whose path is a name.
     app.mount("/static", _Static(directory=STATIC), name="static")
     for module in (overview, lists, actions, calls):
         app.include_router(module.router)
@@ -50,7 +50,7 @@ def create_calls_page(store: CallStore) -> FastAPI:
 
 
 class _Static(StaticFiles):
-    """Scripts and styles; a browser asks whether they have changed."""
+    """Scripts and styles, which a browser revalidates each time."""
 
     def file_response(self, *args: object, **kwargs: object) -> Response:
         response: Response = super().file_response(*args, **kwargs)  # type: ignore[arg-type]
@@ -63,16 +63,15 @@ def _error_page(status: int, sentence: str) -> Response:
     return HTMLResponse(templates().get_template("error.html").render(shown), status_code=status)
 
 
-async def _refused(_: Request, error: Exception) -> Response:
-    assert isinstance(error, HTTPException)  # noqa: S101 - that is what it handles
+async def _http_error(_: Request, error: HTTPException) -> Response:
     return _error_page(error.status_code, str(error.detail))
 
 
-async def _not_understood(_: Request, __: Exception) -> Response:
-    # What was sent is not repeated.
-    return _error_page(422, "Something in this request cannot be.")
+async def _invalid_request(_: Request, __: RequestValidationError) -> Response:
+    # Its own message would repeat the values.
+    return _error_page(422, "Invalid request.")
 
 
-async def _store_away(_: Request, error: Exception) -> Response:
+async def _store_unavailable(_: Request, error: StoreError) -> Response:
     log.error("%s", error)
-    return _error_page(503, "The call store cannot be used: see the API server's log.")
+    return _error_page(503, "The call store is not available: see the API server's log.")

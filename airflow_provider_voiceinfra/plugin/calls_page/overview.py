@@ -65,6 +65,7 @@ def _render(request: Request, store: StoreDep, permissions: PermissionsDep, temp
         outcomes=[each for each in (*OUTCOMES, OTHER) if totals[each] or each != OTHER],
         totals=totals,
         talk_seconds=_talk_seconds(hours.counts),
+        answered_seconds=_talk_seconds(each for each in hours.counts if each.outcome == "answered"),
         counted_at=hours.counted_at,
         over_time=_over_time(hours.counts, since, now, period, zone),
         time_of_day=_time_of_day(hours.counts, zone),
