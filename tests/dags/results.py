@@ -11,7 +11,7 @@ PEOPLE = [{"to_number": f"+1212555{1000 + number}", "appointment": number} for n
 
 INVALID = [
     {"to_number": "my number is 5", "appointment": "a", "id": "one"},
-    {"to_number": "+12125551001", "appointment": "b", "id": b"two".hex() + "\0"},
+    {"to_number": "+12125551001", "appointment": "b", "id": 2.5},
     {"to_number": "+12125551002", "appointment": "c", "id": "three"},
     {"to_number": "+12125551003", "appointment": "d", "id": "three"},
 ]
