@@ -10,7 +10,7 @@ from airflow.plugins_manager import AirflowPlugin
 class VoiceInfraPlugin(AirflowPlugin):
     """Mounts the receiver at ``/voiceinfra`` and the Calls page at ``/voiceinfra/calls``.
 
-    This module is loaded in every component of Airflow, the application is made in the API server only.
+    Every component of Airflow loads this module; only the API server makes the application.
     """
 
     name = "voiceinfra"
@@ -24,7 +24,7 @@ class VoiceInfraPlugin(AirflowPlugin):
 
     @property
     def external_views(self) -> list[dict[str, Any]]:  # type: ignore[override]
-        """The entry Calls of Airflow's navigation."""
+        """The entry "Calls" in Airflow's navigation."""
         from airflow_provider_voiceinfra.plugin.paths import calls_path
 
         icon = f"{calls_path()}/static/phone"

@@ -23,12 +23,12 @@ log = logging.getLogger(__name__)
 
 
 def create_api_server_app() -> FastAPI:
-    """Make the receiver, with its secrets from Airflow's connections and its figures in Airflow's metrics.
+    """Make the application: the receiver, and the Calls page for signed-in users.
 
-    Beside it is the Calls page, for those who are signed in.
+    The receiver reads its secrets from Airflow's connections and reports to Airflow's metrics.
 
-    Airflow runs the lifespan of what it mounts only where that is a FastAPI application. Its generated pages are
-    left out: nobody would have to sign in to see them.
+    It is a FastAPI application, because Airflow runs the lifespan of no other kind that it mounts. The generated API
+    docs are off: they would be public.
     """
     settings = receiver_settings()
     store = settings.open_store()
@@ -47,7 +47,7 @@ def create_api_server_app() -> FastAPI:
 
 
 class AirflowMetrics:
-    """Takes the receiver's figures to Airflow's metrics."""
+    """Reports the receiver's metrics to Airflow's."""
 
     def incr(self, name: str, count: int = 1) -> None:
         """Add to a counter."""
@@ -59,16 +59,16 @@ class AirflowMetrics:
 
 
 def connection_secrets(conn_id: str) -> list[str]:
-    """Read a webhook's secrets from its connection, the present one first."""
+    """Read a webhook's secrets from its connection, the current one first."""
     return webhook_secrets(BaseHook.get_connection(conn_id).extra, conn_id=conn_id)
 
 
 def _prepare(store: CallStore) -> None:
-    """Create the store on a laptop, where Airflow's own database is SQLite; elsewhere a person does it, once."""
+    """Create the store where Airflow's own database is SQLite, as on a laptop; elsewhere `store migrate` does."""
     try:
         if store.database.is_sqlite and conf.get("database", "sql_alchemy_conn").startswith("sqlite"):
             store.migrate()
         store.check()
     except StoreError as error:
-        # Airflow must start all the same: webhooks wait on the spool.
+        # Airflow must start anyway: the spool keeps webhooks until the store is available.
         log.error("%s", error)

@@ -1,7 +1,7 @@
 """Links from a task instance to the Calls page.
 
-They are made by the plugin, in the API server, when somebody looks: so they are there while a task waits, cost the
-task nothing, and need no XCom of their own.
+The API server makes them when a task instance is shown, so they exist while a task waits, and need no XCom of their
+own.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ if TYPE_CHECKING:
 
 
 class CallLink(BaseOperatorLink):
-    """Leads to the call that a task has placed or waits to place, or that a sensor waits for; of many, to its run's."""
+    """Links to the call that a task has placed or a sensor waits for; for many calls, to those of the run."""
 
     name = "Call"
     operators: ClassVar[list[type[BaseOperator]]] = [OutboundCallOperator, CallCompletionSensor]
 
-    def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:  # noqa: ARG002 - any of them
-        """Give the link, by the call's ref; empty where there is no call yet."""
+    def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:  # noqa: ARG002
+        """Give the link, which names the call's ref; empty if there is no call yet."""
         from airflow_provider_voiceinfra.config import call_store
         from airflow_provider_voiceinfra.store.errors import StoreError
 
@@ -39,23 +39,23 @@ class CallLink(BaseOperatorLink):
         try:
             ref = _ref(call_store(), call_id or waited_for) or call_store().pages.ref_of_task(*_task(ti_key))
         except StoreError:
-            # The page says what is wrong with the store.
+            # The page shows what is wrong with the store.
             return f"{calls_path()}/"
         if ref:
             return f"{calls_path()}/{ref}"
-        # Of many calls, Airflow keeps how many there are, or a part of them.
+        # Airflow renders a long sequence of call ids only in part.
         of_run = urlencode({"dag": ti_key.dag_id, "run": ti_key.run_id})
         return f"{calls_path()}/?{of_run}" if waited_for else ""
 
 
 class CallListLink(BaseOperatorLink):
-    """Leads to the list that a task calls."""
+    """Links to the call list of a task."""
 
     name = "Call list"
     operators: ClassVar[list[type[BaseOperator]]] = [OutboundCallListOperator]
 
-    def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:  # noqa: ARG002 - any of them
-        """Give the link, by the list's id; empty where nothing was read yet."""
+    def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:  # noqa: ARG002
+        """Give the link, which names the list's id; empty if no row was imported yet."""
         list_id = read_xcom(ti_key, "list_id")
         return f"{calls_path()}/lists/{list_id}" if list_id else ""
 
@@ -66,7 +66,7 @@ def _ref(store: CallStore, call_id: Any) -> str | None:
 
 
 def _task(ti_key: TaskInstanceKey) -> tuple[str, tuple[str, ...], str, int]:
-    """Name a task instance as the store does."""
+    """Give a task instance's names in the store."""
     from airflow_provider_voiceinfra.plugin.runs import names_of_run
 
     return ti_key.dag_id, names_of_run(ti_key.dag_id, ti_key.run_id), ti_key.task_id, ti_key.map_index

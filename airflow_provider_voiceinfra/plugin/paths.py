@@ -1,4 +1,4 @@
-"""Where Airflow and its pages are."""
+"""The paths of Airflow's pages and of the Calls page."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from airflow.sdk import conf
 
 
 def airflow_path() -> str:
-    """Give the path under which Airflow is served: empty, or such as ``/airflow``."""
+    """Give the path under which Airflow is served: empty, or for example ``/airflow``."""
     return urlsplit(conf.get("api", "base_url", fallback="")).path.rstrip("/")
 
 
 def calls_path() -> str:
-    """Give the path of the Calls page, without the slash at its end."""
+    """Give the path of the Calls page, without a trailing slash."""
     return f"{airflow_path()}/voiceinfra/calls"
 
 

@@ -1,1 +1,1 @@
-"""The Calls page: who was called, what was said, and the switch that stops it."""
+"""The Calls page: calls, their content and outcomes, and the switch that pauses them."""

@@ -17,7 +17,7 @@ from airflow_provider_voiceinfra.plugin import paths
 from airflow_provider_voiceinfra.plugin.calls_page.csrf import is_from_script
 from airflow_provider_voiceinfra.plugin.calls_page.permissions import Permissions, PermissionsDep
 from airflow_provider_voiceinfra.plugin.calls_page.rendering import render
-from airflow_provider_voiceinfra.plugin.calls_page.search import FIELDS, Search, SearchDep, address_of
+from airflow_provider_voiceinfra.plugin.calls_page.search import FIELDS, Search, SearchDep, query_of
 from airflow_provider_voiceinfra.plugin.calls_page.store import StoreDep
 from airflow_provider_voiceinfra.store.call_store import CallStore
 from airflow_provider_voiceinfra.store.claims.recovery import Candidates
@@ -41,12 +41,12 @@ def list_calls(request: Request, store: StoreDep, permissions: PermissionsDep, s
 
 @router.post("/find")
 async def find_calls(request: Request) -> Response:
-    """Lead to what the form asks for: its fields are posted, because servers log addresses, and a number is private.
+    """Redirect to the results of the form, whose fields are posted because servers log URLs and numbers are private.
 
-    A browser sends the form by itself where somebody is faster than our scripts.
+    A browser posts the form itself if it is submitted before the scripts have loaded.
     """
     form = {name: str(value) for name, value in (await request.form()).items()}
-    path = f"{paths.calls_path()}/?{address_of(form)}"
+    path = f"{paths.calls_path()}/?{query_of(form)}"
     if not is_from_script(request.headers):
         return RedirectResponse(path, status_code=303)
     found = {"target": "#found", "select": "#found", "swap": "outerHTML"}
@@ -55,7 +55,7 @@ async def find_calls(request: Request) -> Response:
 
 @router.get("/rows")
 def list_rows(request: Request, store: StoreDep, permissions: PermissionsDep, search: SearchDep) -> Response:
-    """Show the list itself anew; nothing where it is as the reader has it."""
+    """Refresh the list of calls; 204 if the visitor has this version."""
     found = _found(search.read(store.pages, permissions), search)
     if request.query_params.get("seen") == found["version"]:
         return Response(status_code=204)
@@ -64,7 +64,7 @@ def list_rows(request: Request, store: StoreDep, permissions: PermissionsDep, se
 
 @router.get("/{ref}")
 def show_call(request: Request, store: StoreDep, permissions: PermissionsDep, ref: str) -> Response:
-    """Show a call, found by its ref; by its ``call_id``, lead there."""
+    """Show a call by its ref; redirect there from its ``call_id``."""
     call = find_call(store, permissions, ref)
     if call.ref != ref:
         return RedirectResponse(f"{paths.calls_path()}/{call.ref}", status_code=303)
@@ -73,7 +73,7 @@ def show_call(request: Request, store: StoreDep, permissions: PermissionsDep, re
 
 @router.get("/{ref}/now")
 def show_call_now(request: Request, store: StoreDep, permissions: PermissionsDep, ref: str) -> Response:
-    """Show what may have changed of a call; nothing where it is as the reader has it."""
+    """Refresh a call; 204 if the visitor has this version."""
     shown = _shown(store, permissions, find_call(store, permissions, ref))
     if request.query_params.get("seen") == shown["version"]:
         return Response(status_code=204)
@@ -83,7 +83,7 @@ def show_call_now(request: Request, store: StoreDep, permissions: PermissionsDep
 def find_call(store: CallStore, permissions: Permissions, ref: str) -> Call:
     """Find a call that they may see.
 
-    :raises HTTPException: 404, if there is none.
+    :raises HTTPException: 404, if it does not exist or they may not see it.
     """
     call = store.calls.get(ref)
     if call is None:
@@ -93,13 +93,13 @@ def find_call(store: CallStore, permissions: Permissions, ref: str) -> Call:
 
 
 def _found(page: CallPage, search: Search) -> dict[str, Any]:
-    # Of every row, also those that look the same: what they link to may not be.
+    # Of all columns: rows that look the same may link to different pages.
     version = hashlib.sha256(repr(page).encode()).hexdigest()[:16]
     return {"page": page, "search": search, "version": version}
 
 
 def _shown(store: CallStore, permissions: Permissions, call: Call) -> dict[str, Any]:
-    """Give what is shown of a call; numbers and words only to those who may hear them."""
+    """Give the values of a call's page; numbers and content only where the visitor may read them."""
     dag_id, said = call.source.dag_id, call.completion
     may_read_content = permissions.may_read_content(dag_id)
     unknown = call.state == CallState.UNKNOWN
@@ -122,7 +122,7 @@ def _shown(store: CallStore, permissions: Permissions, call: Call) -> dict[str, 
 
 
 def playable(url: str | None) -> str | None:
-    """Give the address of a recording where a browser may go: by https, or on this machine."""
+    """Give a recording's URL if a browser may safely load it: https, or this machine."""
     if not url or len(url) > _LONGEST_URL or not url.isprintable():
         return None
     try:

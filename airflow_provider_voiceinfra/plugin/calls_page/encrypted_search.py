@@ -1,4 +1,4 @@
-"""Digits of a number in the address of a page: sealed, because servers and proxies log addresses."""
+"""Encrypts the digits of a number in a URL, because servers and proxies log URLs."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ _PREFIX = "~"
 
 
 def encrypt(text: str) -> str:
-    """Write something for an address so that only an API server of this Airflow reads it."""
+    """Encrypt a text for a URL; only API servers of this Airflow can read it."""
     return _PREFIX + _fernet().encrypt(text.encode()).decode()
 
 
 def is_encrypted(text: str) -> bool:
-    """Tell whether something was written like this, by whomever."""
+    """Tell whether a text looks encrypted, whoever made it."""
     return text.startswith(_PREFIX)
 
 
 def decrypt(text: str) -> str | None:
-    """Read it; None where none of our servers has written it."""
+    """Decrypt a text; None if it was not encrypted by an API server of this Airflow."""
     try:
         return _fernet().decrypt(text.removeprefix(_PREFIX)).decode()
     except (InvalidToken, ValueError):
@@ -30,6 +30,6 @@ def decrypt(text: str) -> str | None:
 
 
 def _fernet() -> Fernet:
-    # All API servers of an Airflow have this in common, and nobody else has it.
+    # All API servers of an Airflow share this key.
     secret = hashlib.sha256(b"voiceinfra" + conf.get("api", "secret_key").encode()).digest()
     return Fernet(base64.urlsafe_b64encode(secret))

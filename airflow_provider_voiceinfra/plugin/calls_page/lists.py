@@ -1,4 +1,4 @@
-"""Call lists while they are called: how far, with what outcomes, and what was set aside."""
+"""Call lists: their progress, outcomes, and rows that were set aside."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from airflow_provider_voiceinfra.store.lists.list_pages import CallList, ListRow
 from airflow_provider_voiceinfra.store.lists.list_rows import RowState
 
 SET_ASIDE_SHOWN = 200
-"""So many rows that were set aside are on the page; all of them are in the CSV file."""
+"""Rows set aside that the page shows; the CSV file has all of them."""
 _CSV_COLUMNS = ("position", "key", "number", "state", "result", "attempt", "due_at", "call", "ended_at")
 
 router = APIRouter()
@@ -37,13 +37,13 @@ def show_lists(request: Request, store: StoreDep, permissions: PermissionsDep) -
 
 @router.get("/lists/{list_id}")
 def show_list(request: Request, store: StoreDep, permissions: PermissionsDep, list_id: str) -> Response:
-    """Show how far a list is."""
+    """Show a list's progress."""
     return render(request, "list.html", permissions, **_shown(store, permissions, list_id))
 
 
 @router.get("/lists/{list_id}/now")
 def show_list_now(request: Request, store: StoreDep, permissions: PermissionsDep, list_id: str) -> Response:
-    """Show it anew; nothing where it is as the reader has it."""
+    """Refresh a list; 204 if the visitor has this version."""
     shown = _shown(store, permissions, list_id)
     if request.query_params.get("seen") == shown["version"]:
         return Response(status_code=204)
@@ -54,7 +54,7 @@ def show_list_now(request: Request, store: StoreDep, permissions: PermissionsDep
 def download_rows(
     store: StoreDep, permissions: PermissionsDep, list_id: str, state: RowState | None = None
 ) -> Response:
-    """Give the rows as CSV: all of them, or those that are in one state."""
+    """Give the rows as CSV: all, or those in one state."""
     known = find_list(store, permissions, list_id)
     rows = store.list_pages.rows(list_id, *([] if state is None else [state]))
     name = f"{list_id}{f'-{state}' if state else ''}.csv"
@@ -68,11 +68,11 @@ def download_rows(
 def find_list(store: CallStore, permissions: Permissions, list_id: str) -> CallList:
     """Find a list that they may see.
 
-    :raises HTTPException: 404, if there is none.
+    :raises HTTPException: 404, if it does not exist or they may not see it.
     """
     known = store.list_pages.get(list_id)
     if known is None or not permissions.may_read(known.dag_id or None):
-        raise HTTPException(404, "There is no such list, or you may not see it.")
+        raise HTTPException(404, "This list does not exist, or you do not have permission to see it.")
     return known
 
 
@@ -92,7 +92,7 @@ def _shown(store: CallStore, permissions: Permissions, list_id: str) -> dict[str
         "states": states,
         "results": results,
         "reasons": reasons,
-        # What is on the list still; what was set aside or dropped is not.
+        # Rows set aside or dropped are no longer part of the list.
         "rows": states[RowState.PENDING] + states[RowState.OPEN] + states[RowState.DONE],
         "aside": aside,
         "may_edit": permissions.may_edit(known.dag_id or None),
@@ -106,7 +106,7 @@ def _csv(rows: Iterator[ListRow], permissions: Permissions, dag_id: str) -> Iter
     for row in rows:
         cells = (
             row.position,
-            # Keys are the user's own words, which may name a person.
+            # Keys are chosen by the DAG's author, and may name a person.
             (row.key or "") if may_read_content else "",
             shown_number(row.to_number, permissions, dag_id or None),
             row.state,

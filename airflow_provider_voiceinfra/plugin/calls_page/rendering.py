@@ -1,4 +1,4 @@
-"""From what the store knows to what people see. Everything is escaped, whoever wrote it."""
+"""Renders the templates. All values are escaped, whatever their source."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ ZONE_COOKIE = "voiceinfra_zone"
 def render(
     request: Request, template: str, permissions: Permissions, /, *, status: int = 200, **shown: Any
 ) -> Response:
-    """Answer with a page, or with a part of one.
+    """Render a page, or a part of one.
 
-    :param template: its name.
-    :param shown: what the template shows.
+    :param template: its file name.
+    :param shown: values for the template.
     """
     zone = zone_of(request)
     shown |= {
@@ -47,20 +47,20 @@ def render(
 
 
 def toast(sentence: str) -> Response:
-    """Answer an act: the page says what was done, and everything on it is read again."""
-    said = json.dumps({"voiceinfra-toast": sentence, "voiceinfra-changed": True})
-    return Response(status_code=204, headers={"HX-Trigger": said})
+    """Answer an action: the page shows the sentence as a toast, and reloads its parts."""
+    events = json.dumps({"voiceinfra-toast": sentence, "voiceinfra-changed": True})
+    return Response(status_code=204, headers={"HX-Trigger": events})
 
 
 def shown_number(number: str, permissions: Permissions, dag_id: str | None) -> str:
-    """Show a number as far as they may see it."""
+    """Show a number in full, or masked where they may not read the call's content."""
     if not number:
         return "removed"
     return number if permissions.may_read_content(dag_id) else mask(number)
 
 
 def zone_of(request: Request) -> ZoneInfo:
-    """Give the zone of the reader's clock, which the page's script tells in a cookie; UTC before that."""
+    """Give the visitor's time zone, which the page's script sends as a cookie; UTC before the first page."""
     try:
         return ZoneInfo(unquote(request.cookies.get(ZONE_COOKIE, "UTC")))
     except (ZoneInfoNotFoundError, ValueError, OSError):
@@ -69,7 +69,7 @@ def zone_of(request: Request) -> ZoneInfo:
 
 @cache
 def templates() -> jinja2.Environment:
-    """Give the templates; whatever they show is escaped."""
+    """Give the templates, which escape all values."""
     made = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
         autoescape=True,
@@ -80,12 +80,12 @@ def templates() -> jinja2.Environment:
     vendor = {path.name.split("-")[0]: f"vendor/{path.name}" for path in (STATIC / "vendor").glob("*.js")}
     made.globals |= {"vendor": vendor, "version": __version__, "OUTCOMES": OUTCOMES}
     made.globals |= {"task_path": paths.task_path, "run_path": paths.run_path}
-    made.filters |= {"duration": duration, "label": label, "plainly": plainly}
+    made.filters |= {"duration": duration, "label": label, "plain": plain}
     return made
 
 
 def _when(time: datetime | None, zone: ZoneInfo, *, short: bool) -> Markup:
-    """Show a time by the reader's clock."""
+    """Show a time in the visitor's time zone."""
     if time is None:
         return Markup("")
     local = time.astimezone(zone)
@@ -96,7 +96,7 @@ def _when(time: datetime | None, zone: ZoneInfo, *, short: bool) -> Markup:
 
 
 def duration(seconds: float | None) -> str:
-    """Show a time span: 65 becomes ``1:05``, 3,700 becomes ``1 h 01``."""
+    """Format a duration: 65 becomes ``1:05``, 3,700 becomes ``1 h 01``."""
     if seconds is None:
         return ""
     minutes, rest = divmod(int(seconds), 60)
@@ -105,12 +105,12 @@ def duration(seconds: float | None) -> str:
 
 
 def label(name: str) -> str:
-    """Show a word of ours as people write it."""
+    """Format an identifier for people: ``not_placed`` becomes ``not placed``."""
     return name.replace("_", " ")
 
 
-def plainly(value: Any) -> str:
-    """Show an extracted value: a text as it is, anything else as JSON."""
+def plain(value: Any) -> str:
+    """Format a value: a string as it is, anything else as JSON."""
     if isinstance(value, Mapping | list):
         return json.dumps(value, ensure_ascii=False, indent=2)
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

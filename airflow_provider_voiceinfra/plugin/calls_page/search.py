@@ -1,4 +1,4 @@
-"""What a reader looks for, from the address of a page and back."""
+"""The search of the Calls page, as it is read from a URL and written into one."""
 
 from __future__ import annotations
 
@@ -21,33 +21,33 @@ from airflow_provider_voiceinfra.store.reads.call_filter import END_LENGTH, Call
 from airflow_provider_voiceinfra.store.reads.call_pages import CallPage, CallPages, PageCursor
 
 FIELDS = ("state", "outcome", "dag", "run", "list", "digits", "since", "until")
-_PLACES = ("before", "after", "last")
+_POSITIONS = ("before", "after", "last")
 
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """What a reader looks for.
+    """A search.
 
     :param given: the fields of the form that are filled in.
-    :param wanted: what they mean, but for who may see it.
-    :param place: where in the list, by ``before``, ``after`` or ``last``.
+    :param wanted: the filter that they mean, without the visitor's permissions.
+    :param position: of the page in the results: ``before``, ``after`` or ``last``.
     """
 
     given: Mapping[str, str] = field(repr=False)
     wanted: CallFilter
-    place: Mapping[str, str]
+    position: Mapping[str, str]
 
-    def query(self, **place: object) -> str:
-        """Say it, at a place of the list, as the query of an address."""
-        return urlencode(dict(self.given) | {name: str(value) for name, value in place.items()})
+    def query(self, **position: object) -> str:
+        """Give the query of the URL that shows the search at a position."""
+        return urlencode(dict(self.given) | {name: str(value) for name, value in position.items()})
 
     @property
     def here(self) -> str:
-        """Say it, at this place of the list."""
-        return self.query(**self.place)
+        """Give the query of the URL that shows this page."""
+        return self.query(**self.position)
 
     def digits_for(self, permissions: Permissions) -> str:
-        """Give the digits that are looked for, as many as they may see who have only been given the address."""
+        """Give the digits of the search, as many as somebody may see who was only given its URL."""
         digits = self.wanted.digits or ""
         return digits if permissions.may_read_content(None) else digits[-END_LENGTH:]
 
@@ -56,26 +56,26 @@ class Search:
         calling = pages.dag_ids()
         dag_ids = None if permissions.visible_dag_ids is None else permissions.visible_dag_ids.intersection(calling)
         if self.wanted.digits and len(self.wanted.digits) > END_LENGTH:
-            dag_ids = _whose_numbers_are_seen(permissions, calling)
-        if "after" in self.place:
-            page = pages.newer(self.wanted, dag_ids, than=_cursor(self.place["after"]))
-            # The newest are a whole page.
+            dag_ids = _dags_with_visible_numbers(permissions, calling)
+        if "after" in self.position:
+            page = pages.newer(self.wanted, dag_ids, than=_cursor(self.position["after"]))
+            # A page at the newest end is always full.
             return page if page.newer or page.looked_to else pages.older(self.wanted, dag_ids)
-        if "last" in self.place:
+        if "last" in self.position:
             return pages.newer(self.wanted, dag_ids)
-        return pages.older(self.wanted, dag_ids, than=_cursor(self.place.get("before")))
+        return pages.older(self.wanted, dag_ids, than=_cursor(self.position.get("before")))
 
 
-def _whose_numbers_are_seen(permissions: Permissions, calling: Collection[str]) -> frozenset[str] | None:
-    """Give the DAGs whose numbers are shown whole: who looks for more digits than are shown would learn them."""
-    heard = frozenset(filter(permissions.may_read_content, calling))
-    return None if permissions.may_read_content(None) and len(heard) == len(calling) else heard
+def _dags_with_visible_numbers(permissions: Permissions, calling: Collection[str]) -> frozenset[str] | None:
+    """Give the DAGs whose numbers are shown in full: a search for hidden digits would reveal them."""
+    visible = frozenset(filter(permissions.may_read_content, calling))
+    return None if permissions.may_read_content(None) and len(visible) == len(calling) else visible
 
 
 def read_search(request: Request) -> Search:
-    """Read what is looked for from a page's address.
+    """Read the search from a page's URL.
 
-    :raises HTTPException: 400, if something in it cannot be.
+    :raises HTTPException: 400, if a field is invalid.
     """
     query = request.query_params
     given = {name: query[name].strip() for name in FIELDS if query.get(name, "").strip()}
@@ -90,7 +90,7 @@ def read_search(request: Request) -> Search:
         since=_time(given.get("since"), zone),
         until=_time(given.get("until"), zone),
     )
-    return Search(given, wanted, {name: query[name] for name in _PLACES if query.get(name)})
+    return Search(given, wanted, {name: query[name] for name in _POSITIONS if query.get(name)})
 
 
 SearchDep = Annotated[Search, Depends(read_search)]
@@ -102,11 +102,11 @@ def _state(text: str | None) -> CallState | None:
     try:
         return CallState(text)
     except ValueError:
-        raise HTTPException(400, "There is no such state of a call.") from None
+        raise HTTPException(400, "This is not a valid call state.") from None
 
 
-def address_of(form: Mapping[str, str]) -> str:
-    """Give the query of the address under which that is found which a form asks for."""
+def query_of(form: Mapping[str, str]) -> str:
+    """Give the query of the URL that shows the results of a form."""
     given = {name: form[name].strip() for name in FIELDS if form.get(name, "").strip()}
     if len(given.get("digits", "")) > END_LENGTH:
         given["digits"] = encrypt(given["digits"])
@@ -119,9 +119,9 @@ def _digits(text: str | None) -> str | None:
     found = decrypt(text) if is_encrypted(text) else text
     digits = "".join(filter(str.isdecimal, found or ""))
     if len(digits) < END_LENGTH or not digits.isascii():
-        raise HTTPException(400, "Give the last four digits of a number, or more.")
+        raise HTTPException(400, "Enter at least the last four digits of a number.")
     if len(digits) > END_LENGTH and not is_encrypted(text):
-        raise HTTPException(400, "Look for more than four digits by the form: it keeps them out of the address.")
+        raise HTTPException(400, "Use the form to search for more than four digits: it keeps them out of the URL.")
     return digits
 
 
@@ -132,7 +132,7 @@ def _time(text: str | None, zone: ZoneInfo) -> datetime | None:
         time = datetime.fromisoformat(text)
         return (time if time.tzinfo else time.replace(tzinfo=zone)).astimezone(UTC)
     except (ValueError, OverflowError):
-        raise HTTPException(400, "Write a time like 2026-11-23T15:00.") from None
+        raise HTTPException(400, "Not a valid time. Example: 2026-11-23T15:00") from None
 
 
 def _cursor(text: str | None) -> PageCursor | None:
@@ -140,7 +140,7 @@ def _cursor(text: str | None) -> PageCursor | None:
         return None
     cursor = PageCursor.parse(text)
     if cursor is None:
-        raise HTTPException(400, "There is no such page.")
+        raise HTTPException(400, "Not a valid page of results.")
     return cursor
 
 

@@ -1,4 +1,4 @@
-"""The call store, as the routes get it."""
+"""The call store as a dependency of the routes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from airflow_provider_voiceinfra.store.call_store import CallStore
 
 
 async def get_store(request: Request) -> CallStore:
-    """Give the store of the application."""
+    """Give the application's call store."""
     store: CallStore = request.app.state.store
     return store
 
