@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections import Counter
 
 from airflow_provider_voiceinfra.store.errors import StoreError
 from airflow_provider_voiceinfra.store.inbox.rejected_webhooks import Refusals
@@ -22,8 +23,11 @@ class RejectionCounter:
 
     async def run(self) -> None:
         """Count, until cancelled."""
+        pending: Counter[str] = Counter()
         while True:
             await asyncio.sleep(INTERVAL)
-            for conn_id, count in self._verification.unsigned().items():
+            pending += self._verification.unsigned()
+            for conn_id, count in list(pending.items()):
                 with contextlib.suppress(StoreError):
                     await asyncio.to_thread(self._refusals.add, conn_id, count)
+                    del pending[conn_id]

@@ -6,13 +6,15 @@ import contextlib
 import sqlite3
 import threading
 import time
+from datetime import UTC, datetime
 
 import pytest
 import requests
 
 from airflow_provider_voiceinfra.store import schema
 from airflow_provider_voiceinfra.store.call_store import CallStore
-from airflow_provider_voiceinfra.webhook import delivery_buffer
+from airflow_provider_voiceinfra.store.errors import StoreUnavailableError
+from airflow_provider_voiceinfra.webhook import delivery_buffer, rejection_counter
 from airflow_provider_voiceinfra.webhook import health as health_module
 from airflow_provider_voiceinfra.webhook.spool import Spool
 from tests.unit.webhook.conftest import body, count, health, post, wait_until
@@ -269,6 +271,25 @@ def test_what_comes_at_once_shares_commits(serving, store, monkeypatch):
             sender.join()
     assert batches == [1, 8]
     assert count(store, schema.completion) == 9
+
+
+def test_webhooks_that_were_refused_meanwhile_are_counted_when_the_store_is_back(serving, database, monkeypatch):
+    monkeypatch.setattr(rejection_counter, "INTERVAL", 0.02)
+    tried = threading.Event()
+    store = CallStore(f"sqlite:///{database}")
+    add = store.refusals.add
+
+    def away_once(conn_id, count):
+        if not tried.is_set():
+            tried.set()
+            raise StoreUnavailableError("the store", "is away")
+        add(conn_id, count)
+
+    monkeypatch.setattr(store.refusals, "add", away_once)
+    with serving(store) as url:
+        assert post(url, body(), secret="guess").status_code == 401
+        assert tried.wait(10)
+        wait_until(lambda: store.refusals.since(datetime.now(UTC)) == 1)
 
 
 def test_the_spool_repeats_nothing_in_logs(serving, spool, tmp_path, caplog):
