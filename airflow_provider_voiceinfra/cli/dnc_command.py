@@ -15,7 +15,7 @@ from airflow_provider_voiceinfra.phone_numbers.e164 import mask, to_e164
 from airflow_provider_voiceinfra.spreadsheet import escape_csv_cell
 from airflow_provider_voiceinfra.store.errors import StoreError
 
-_HOLDS = "The do-not-call list holds in all environments of this call store."
+_APPLIES = "The do-not-call list applies in all environments of this call store."
 _ROW = "{:<16} {:<20} {:<16} {}"
 _MOST_SHOWN = 20
 _COLUMNS = ("number", "added_at", "added_by", "why")
@@ -26,7 +26,7 @@ def add(arguments: argparse.Namespace) -> None:
     """Put a number on the list."""
     number = _number(arguments.number, arguments.region)
     added = call_store().do_not_call.add([number], actor=getpass.getuser(), why=arguments.why)
-    say(f"{mask(number)} is {'not called any more' if added else 'on the list already'}. {_HOLDS}")
+    say(f"{mask(number)} is {'not called any more' if added else 'on the list already'}. {_APPLIES}")
 
 
 @telling_errors
@@ -35,14 +35,14 @@ def remove(arguments: argparse.Namespace) -> None:
     number = _number(arguments.number, arguments.region)
     if not call_store().do_not_call.remove(number, actor=getpass.getuser(), why=arguments.why):
         raise StoreError(f"{mask(number)} is not on the list.")
-    say(f"{mask(number)} may be called again. {_HOLDS}")
+    say(f"{mask(number)} may be called again. {_APPLIES}")
 
 
 @telling_errors
 def list_numbers(arguments: argparse.Namespace) -> None:
     """List the numbers, masked; or what happened to one."""
     do_not_call = call_store().do_not_call
-    say(_HOLDS)
+    say(_APPLIES)
     if arguments.number:
         number = _number(arguments.number, arguments.region)
         say(_ROW.format("", "when (UTC)", "by", "why"))
@@ -71,7 +71,7 @@ def import_numbers(arguments: argparse.Namespace) -> None:
     added = call_store().do_not_call.add(numbers, actor=getpass.getuser(), why=arguments.why)
     say(
         f"{len(lines)} lines read: {added} numbers are not called any more, {len(numbers) - added} were on the list "
-        f"already, {len(wrong)} cannot be read. {_HOLDS}"
+        f"already, {len(wrong)} cannot be read. {_APPLIES}"
     )
     if wrong:
         shown = [f"line {line.place}: {line.problem}" for line in wrong[:_MOST_SHOWN]]

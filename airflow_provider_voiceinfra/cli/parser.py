@@ -168,16 +168,23 @@ COMMANDS = (
         ),
     ),
     Command(
-        "hold",
-        "Stop dialling; without a scope, list what is held",
-        "airflow_provider_voiceinfra.cli.pause_command:hold",
-        (*_SCOPES, argument("--why", help="for those who meet it")),
+        "pause",
+        "Stop new calls of a scope",
+        "airflow_provider_voiceinfra.cli.pause_command:pause",
+        (*_SCOPES, argument("--reason", help="shown with each call that waits")),
     ),
     Command(
-        "release",
-        "Let dialling go on",
-        "airflow_provider_voiceinfra.cli.pause_command:release",
-        (*_SCOPES, argument("--cancel", action="store_true", help="end what waits, and do not dial it")),
+        "resume",
+        "Let new calls be placed again",
+        "airflow_provider_voiceinfra.cli.pause_command:resume",
+        (*_SCOPES, argument("--cancel", action="store_true", help="cancel the calls that wait")),
+    ),
+    Command(
+        "pauses",
+        "See what is paused",
+        commands=(
+            Command("list", "List the pauses in force", "airflow_provider_voiceinfra.cli.pause_command:list_pauses"),
+        ),
     ),
     Command(
         "lists",
@@ -197,7 +204,7 @@ COMMANDS = (
     ),
     Command(
         "dnc",
-        "Look after the do-not-call list, which holds in all environments of the call store",
+        "Look after the do-not-call list, which applies in all environments of the call store",
         commands=(
             Command(
                 "add",
@@ -247,7 +254,7 @@ COMMANDS = (
             ),
             Command(
                 "status",
-                "Say whether the call store can be used, and what it holds",
+                "Say whether the call store can be used, and what it contains",
                 "airflow_provider_voiceinfra.cli.store_command:status",
                 (_ALL_ENVIRONMENTS,),
             ),

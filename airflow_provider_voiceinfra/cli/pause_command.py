@@ -1,4 +1,4 @@
-"""``airflow voiceinfra hold | release``: the switch that stops dialling."""
+"""``airflow voiceinfra pause | resume | pauses list``: the switch that stops new calls."""
 
 from __future__ import annotations
 
@@ -8,57 +8,56 @@ import getpass
 from airflow_provider_voiceinfra.cli.output import say, telling_errors
 from airflow_provider_voiceinfra.config import call_store
 from airflow_provider_voiceinfra.store.errors import StoreError
-from airflow_provider_voiceinfra.store.guard.pauses import Hold, Scope
+from airflow_provider_voiceinfra.store.guard.pauses import Pause, Scope
 
 _ROW = "{:<12} {:<24} {:<20} {:<12} {}"
 
 
 @telling_errors
-def hold(arguments: argparse.Namespace) -> None:
-    """Stop dialling in a scope; without one, list the holds in force."""
+def pause(arguments: argparse.Namespace) -> None:
+    """Stop new calls of a scope."""
     scope = _scope(arguments)
-    if scope is None:
-        _list(call_store().holds.in_force())
-        return
-    if not arguments.why:
-        raise StoreError('Say why, for those who meet the hold: --why "The agent says the wrong date".')
-    call_store().holds.place(*scope, why=arguments.why, actor=getpass.getuser())
-    say(f"No new call of {_named(*scope)} is dialled. Calls that are on the line cannot be hung up.")
+    if not arguments.reason:
+        raise StoreError('Give a reason, shown with each call that waits: --reason "The agent says the wrong date".')
+    call_store().pauses.pause(*scope, why=arguments.reason, actor=getpass.getuser())
+    say(f"Calls of {_named(*scope)} are paused: no new call is placed. Calls in progress cannot be hung up.")
 
 
 @telling_errors
-def release(arguments: argparse.Namespace) -> None:
-    """Let dialling go on in a scope, or cancel what waits."""
+def resume(arguments: argparse.Namespace) -> None:
+    """Let new calls of a scope be placed again, or cancel the calls that wait."""
     scope = _scope(arguments)
-    if scope is None:
-        raise StoreError(
-            "Say what to release: --all, --connection, --agent, --dag or --list; `hold` lists what is held."
-        )
-    cancelled = call_store().holds.release(*scope, actor=getpass.getuser(), cancel=arguments.cancel)
-    what = f"{cancelled} calls that waited are cancelled" if arguments.cancel else "calls that wait go on"
-    say(f"The hold of {_named(*scope)} is released: {what}.")
-    left = call_store().holds.in_force()
+    cancelled = call_store().pauses.resume(*scope, actor=getpass.getuser(), cancel=arguments.cancel)
+    what = f"{cancelled} waiting calls are cancelled" if arguments.cancel else "waiting calls are placed"
+    say(f"Calls of {_named(*scope)} are resumed: {what}.")
+    left = call_store().pauses.in_force()
     if left:
-        say("Still held:")
+        say("Still paused:")
         _list(left)
 
 
-def _scope(arguments: argparse.Namespace) -> tuple[Scope, str] | None:
+@telling_errors
+def list_pauses(arguments: argparse.Namespace) -> None:  # noqa: ARG001 - every command takes its arguments
+    """List the pauses in force."""
+    _list(call_store().pauses.in_force())
+
+
+def _scope(arguments: argparse.Namespace) -> tuple[Scope, str]:
     named = {scope: getattr(arguments, scope.value) for scope in Scope}
     chosen = [(scope, "" if scope is Scope.ALL else name) for scope, name in named.items() if name]
-    if len(chosen) > 1:
-        raise StoreError("Say one scope at a time: each hold is released by itself.")
-    return chosen[0] if chosen else None
+    if len(chosen) != 1:
+        raise StoreError("Give one scope: --all, --connection, --agent, --dag or --list.")
+    return chosen[0]
 
 
 def _named(scope: Scope, name: str) -> str:
-    return "all" if scope is Scope.ALL else f"{scope} {name}"
+    return "everything" if scope is Scope.ALL else f"{scope} {name}"
 
 
-def _list(holds: list[Hold]) -> None:
-    if not holds:
-        say("Nothing is held.")
+def _list(pauses: list[Pause]) -> None:
+    if not pauses:
+        say("Nothing is paused.")
         return
-    say(_ROW.format("scope", "name", "since (UTC)", "by", "why"))
-    for each in holds:
-        say(_ROW.format(each.scope, each.name, f"{each.held_at:%Y-%m-%d %H:%M:%S}", each.held_by, each.why))
+    say(_ROW.format("scope", "name", "since (UTC)", "by", "reason"))
+    for each in pauses:
+        say(_ROW.format(each.scope, each.name, f"{each.paused_at:%Y-%m-%d %H:%M:%S}", each.paused_by, each.why))

@@ -35,7 +35,7 @@ def migrate(_: argparse.Namespace) -> None:
 
 @telling_errors
 def status(arguments: argparse.Namespace) -> None:
-    """Say whether the call store can be used, and what it holds."""
+    """Say whether the call store can be used, and what it contains."""
     store = call_store()
     say(f"The call store at {store.database.shown_url} can be used.")
     if arguments.all_environments:
@@ -105,7 +105,7 @@ def rename_connection(arguments: argparse.Namespace) -> None:
     moved = store.connections.rename(old, new, actor=getpass.getuser())
     say(
         f"{moved.calls} calls of environment {store.environment!r} belong to connection {new} now, not to {old}, "
-        "with their completions, holds and limits. "
+        "with their completions, pauses and limits. "
         f"{moved.completed} of them are completed now: their webhooks had come."
     )
 

@@ -25,7 +25,7 @@ _NEVER_OPEN = "Calling hours of the connection and of the call are never open to
 class Wishes:
     """When a call may be placed, as the one who asks for it wishes.
 
-    :param calling_hours: besides the connection's, which hold too.
+    :param calling_hours: besides the connection's, which apply too.
     :param timezone: where the person is, such as ``Europe/London``; by default what her number tells.
     :param not_after: when the call is of no use any more.
     :param calls_per_second: of its list, besides the connection's.

@@ -58,9 +58,9 @@ class CallExpiredError(CallRefusedError):
 
 
 class CallCancelledError(CallRefusedError):
-    """It waited for a hold, which was released with ``--cancel``."""
+    """It waited for a pause, which was ended with ``--cancel``."""
 
-    says = "It waited for a hold to end, and was cancelled when the hold was released, so it is not called."
+    says = "It waited for a pause to end, and was cancelled when the pause ended, so it is not called."
 
 
 class CallWaitsError(GuardError):
@@ -72,14 +72,14 @@ class CallWaitsError(GuardError):
     def __init__(self, refused: Refused) -> None:
         super().__init__(refused)
         self.until: datetime | None = refused.refusal.until
-        self.hold_id = refused.refusal.hold_id
+        self.pause_id = refused.refusal.pause_id
 
 
-class CallOnHoldError(CallWaitsError):
-    """A hold stops it."""
+class CallPausedError(CallWaitsError):
+    """A pause stops it."""
 
     says = (
-        "It is not dialled while {what} is on hold ({who}: {why}); `airflow voiceinfra release` lets it go on, or "
+        "It is not dialled while {what} is paused ({who}: {why}); `airflow voiceinfra resume` lets it go on, or "
         "cancels it."
     )
 
@@ -114,7 +114,7 @@ _ERRORS: dict[Rule, type[GuardError]] = {
     Rule.DO_NOT_CALL: DoNotCallError,
     Rule.MIN_INTERVAL: CalledRecentlyError,
     Rule.NOT_AFTER: CallExpiredError,
-    Rule.HOLD: CallOnHoldError,
+    Rule.PAUSED: CallPausedError,
     Rule.CANCELLED: CallCancelledError,
     Rule.CALLING_HOURS: OutsideCallingHoursError,
     Rule.PER_DAY: DayLimitError,

@@ -65,7 +65,7 @@ def _numbers(text: str, region: str | None) -> frozenset[str]:
 
 def _whole(text: str) -> int:
     if not text.isdecimal() or not int(text):
-        raise ValueError(f"{text!r} is no number from 1 on; `airflow voiceinfra hold` stops calls")
+        raise ValueError(f"{text!r} is no number from 1 on; `airflow voiceinfra pause` stops calls")
     return int(text)
 
 

@@ -99,10 +99,10 @@ class VoiceInfraHook(BaseHook):
         :param context: is added to the agent's system prompt, for this call.
         :param variables: fill the agent's prompt template.
         :param metadata: stays with the call here and is never sent.
-        :param calling_hours: when the person may be called, by the clock where she is; the connection's hold too.
+        :param calling_hours: when the person may be called, by the clock where she is; the connection's apply too.
         :param timezone: where she is, such as ``Europe/London``; default: what her number tells.
         :param not_after: when the call is of no use any more.
-        :raises CallWaitsError: the guard does not let it be dialled yet: on hold, outside calling hours, a limit.
+        :raises CallWaitsError: the guard does not let it be dialled yet: paused, outside calling hours, a limit.
         :raises CallRefusedError: the guard refuses it: do-not-call, called a short while ago, too late.
         :raises InvalidCallError: a field will not do; nothing was sent.
         :raises KeyConflictError: the key belongs to a call that asked for something else.

@@ -17,7 +17,7 @@ _EVER = datetime(1970, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class CircuitBreaker:
-    """After which rows a list is put on hold, until a person releases it; 0 for never.
+    """After which rows a list is paused, until a user resumes it; 0 for never.
 
     :param consecutive_failed: so many that ended one after the other as ``failed`` or ``rejected``.
     :param unknown: so many of which nobody knows whether they were called.
@@ -35,10 +35,10 @@ class CircuitBreaker:
             object.__setattr__(self, field.name, whole_number(field.name, getattr(self, field.name), least=0))
 
     def reason(self, store: CallStore, list_id: str) -> str | None:
-        """Say why a list is to stop now, if it is. What was before its last release does not count."""
+        """Say why a list is to stop now, if it is. Rows before the last resume do not count."""
         from airflow_provider_voiceinfra.store.guard.pauses import Scope
 
-        since = store.holds.last_release(Scope.LIST, list_id) or _EVER
+        since = store.pauses.last_resumed(Scope.LIST, list_id) or _EVER
         if self.consecutive_failed:
             latest = store.list_rows.latest_results(list_id, since, self.consecutive_failed)
             if len(latest) == self.consecutive_failed and set(latest) <= {"failed", "rejected"}:
@@ -49,7 +49,7 @@ class CircuitBreaker:
         return None
 
     def stop(self, store: CallStore, list_id: str, why: str) -> None:
-        """Put a list on hold."""
+        """Pause a list."""
         from airflow_provider_voiceinfra.store.guard.pauses import Scope
 
-        store.holds.place(Scope.LIST, list_id, why=why, actor=_ACTOR)
+        store.pauses.pause(Scope.LIST, list_id, why=why, actor=_ACTOR)

@@ -32,7 +32,7 @@ POSTS = 50
 """At a time at most, however many lines there are."""
 _ANSWER_INTERVAL = 1.0
 """Seconds after which it is tried again to record answers that the store did not take, while the list ends."""
-_WHOLE_LIST = frozenset({Rule.HOLD, Rule.PER_DAY, Rule.IN_FLIGHT, Rule.PACE})
+_WHOLE_LIST = frozenset({Rule.PAUSED, Rule.PER_DAY, Rule.IN_FLIGHT, Rule.PACE})
 """Rules that let no other row of the list through either."""
 
 

@@ -15,7 +15,7 @@ from airflow_provider_voiceinfra.store.guard.rules import Asked, Refusal, Refuse
 from airflow_provider_voiceinfra.store.lists.list_rows import DueRow
 from airflow_provider_voiceinfra.store.models import Conflict, ConflictReason
 
-_WAITS = frozenset({Rule.HOLD, Rule.CALLING_HOURS})
+_WAITS = frozenset({Rule.PAUSED, Rule.CALLING_HOURS})
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,7 @@ class Plan:
     """What would become of the rows.
 
     :param results: how many would end at once, by result.
-    :param when: how many would be called from an hour on (ISO 8601, UTC), ``now``, or ``after release`` of a hold.
+    :param when: how many would be called from an hour on (ISO 8601, UTC), ``now``, or ``after resume`` of a pause.
     """
 
     results: Counter[str] = field(default_factory=Counter)
@@ -68,6 +68,6 @@ def _without_limits(asked: Asked) -> Asked:
 def _when(met: Refusal | None) -> str:
     if met is None:
         return "now"
-    if met.rule == Rule.HOLD or met.until is None:
-        return "after release"
+    if met.rule == Rule.PAUSED or met.until is None:
+        return "after resume"
     return met.until.astimezone(UTC).replace(minute=0, second=0, microsecond=0).isoformat()

@@ -36,12 +36,12 @@ class Nap:
 
     :param until: at the latest.
     :param lines: how many calls must have ended for it to be worth to come back before; 0 where none is waited for.
-    :param hold_id: the hold that the list has met.
+    :param pause_id: the pause that the list has met.
     """
 
     until: datetime
     lines: int
-    hold_id: int | None = None
+    pause_id: int | None = None
 
 
 class Waves:
@@ -131,4 +131,4 @@ class Waves:
         if due is not None and self._backoff.left():
             lines = 0
         until = min(time for time in times if time is not None)
-        return Nap(until, lines, None if refused is None else refused.hold_id)
+        return Nap(until, lines, None if refused is None else refused.pause_id)

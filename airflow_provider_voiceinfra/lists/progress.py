@@ -26,7 +26,7 @@ class Progress:
     """Notes what became of a list's calls, and stops the list where it is broken or its time is over.
 
     :param redial: who is called again.
-    :param circuit_breaker: when the list puts itself on hold.
+    :param circuit_breaker: when the list pauses itself.
     :param give_up_at: when nobody is dialled any more.
     """
 
@@ -104,21 +104,21 @@ class Progress:
             )
 
     def _stop_if_broken(self) -> None:
-        # Looked at first: whoever releases the hold meanwhile has seen what there is.
-        why = None if self._is_held() else self._stop_when.reason(self._store, self._list_id)
+        # Looked at first: a user who resumes meanwhile has seen what there is.
+        why = None if self._is_paused() else self._stop_when.reason(self._store, self._list_id)
         if why is None:
             return
         self._stop_when.stop(self._store, self._list_id, why)
         log.error(
-            "List %s is on hold, because %s. See what is wrong; then `airflow voiceinfra release --list %s` lets it go "
+            "List %s is paused, because %s. See what is wrong; then `airflow voiceinfra resume --list %s` lets it go "
             "on, or cancels it.",
             self._list_id,
             why,
             self._list_id,
         )
 
-    def _is_held(self) -> bool:
-        held = self._store.holds.in_force()
+    def _is_paused(self) -> bool:
+        held = self._store.pauses.in_force()
         return any((each.scope, each.name) == (Scope.LIST, self._list_id) for each in held)
 
 

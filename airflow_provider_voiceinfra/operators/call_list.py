@@ -48,9 +48,9 @@ class OutboundCallListOperator(StoppableOperator, PrivateFieldsOperator, OpenLin
     :param voiceinfra_conn_id: a connection of type ``voiceinfra``. (templated)
     :param default_region: the country, such as ``US``, of numbers without a country code.
     :param max_in_flight: calls of the list that may be going on at a time.
-    :param calls_per_second: at most, such as 5 or 0.2; the connection's limit holds too.
+    :param calls_per_second: at most, such as 5 or 0.2; the connection's limit applies too.
     :param calling_hours: when people may be called, in their local time, such as ``mon-fri 09:00-19:00``; the
-        connection's hold too.
+        connection's apply too.
     :param redial: call again who was not reached.
     :param completion_timeout: after which a call is overdue, frees its line and is not redialled.
     :param give_up_after: from the first try on, or from a clear; after it nobody is dialled any more, and rows that
@@ -61,7 +61,7 @@ class OutboundCallListOperator(StoppableOperator, PrivateFieldsOperator, OpenLin
     :param suppress_sql: a query, run again before each wave, whose first column names rows that are not to be called
         any more: by ``key_column``, else by number. An error there calls nobody. (templated)
     :param eligible_sql: the same, of rows that are still to be called; all others are not any more. (templated)
-    :param circuit_breaker: when the list puts itself on hold; default: ``CircuitBreaker()``.
+    :param circuit_breaker: when the list pauses itself; default: ``CircuitBreaker()``.
     :param dry_run: call nobody, and return what would become of the rows, and when.
     """
 
@@ -190,7 +190,7 @@ class OutboundCallListOperator(StoppableOperator, PrivateFieldsOperator, OpenLin
         nap = run.dial()
         if nap is not None:
             self.defer(
-                trigger=CallListTrigger(run.list_id, nap.until.isoformat(), nap.lines, nap.hold_id),
+                trigger=CallListTrigger(run.list_id, nap.until.isoformat(), nap.lines, nap.pause_id),
                 method_name="execute_wave",
                 timeout=time_left(nap.until) + DEFERRAL_GRACE,
             )

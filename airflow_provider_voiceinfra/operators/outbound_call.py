@@ -36,7 +36,7 @@ class OutboundCallOperator(PlacingOperator):
 
     Returns the ``call_id``, which is in XCom as ``call_id`` the moment it is known. A retry or a clear of the task
     finds the call that was placed and does not call again. Where nobody received VoiceInfra's answer, the task waits
-    in the triggerer for the call's own webhook; while the guard does not let it be dialled (a hold, calling hours, a
+    in the triggerer for the call's own webhook; while the guard does not let it be dialled (a pause, calling hours, a
     limit of the connection), it waits there too. Where the guard refuses for good (do-not-call, called a short while
     ago, too late, cancelled), the task is skipped.
 
@@ -62,7 +62,7 @@ class OutboundCallOperator(PlacingOperator):
     :param deferrable: wait for the completion in the triggerer, where waiting takes no worker.
     :param end_from_trigger: end the task there too, as the sensor does.
     :param calling_hours: when the callee may be called, in their local time, such as ``mon-fri 09:00-19:00``; the
-        connection's hold too.
+        connection's apply too.
     :param timezone: where she is, such as ``Europe/London``; default: what her number tells. (templated)
     :param not_after: when the call is of no use any more, such as the appointment's time: it is then not placed.
         (templated)

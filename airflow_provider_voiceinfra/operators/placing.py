@@ -150,7 +150,7 @@ class PlacingOperator(StoppableOperator, CallFieldsOperator, OpenLineageMixin):
         until = call_store().database.clock.now() + _LONGEST_WAIT
         until = min(until, error.until or until)
         self.defer(
-            trigger=CallAllowedTrigger(ref=str(error.ref), until=until.isoformat(), hold_id=error.hold_id),
+            trigger=CallAllowedTrigger(ref=str(error.ref), until=until.isoformat(), pause_id=error.pause_id),
             method_name="execute_waited",
             timeout=time_left(until) + DEFERRAL_GRACE,
         )

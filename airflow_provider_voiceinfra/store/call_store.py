@@ -13,7 +13,7 @@ from airflow_provider_voiceinfra.store.engine import Database
 from airflow_provider_voiceinfra.store.feed.completed_calls import CompletedCalls
 from airflow_provider_voiceinfra.store.feed.cursors import Cursors
 from airflow_provider_voiceinfra.store.guard.do_not_call import DoNotCall
-from airflow_provider_voiceinfra.store.guard.pauses import Holds
+from airflow_provider_voiceinfra.store.guard.pauses import Pauses
 from airflow_provider_voiceinfra.store.guard.session import Guard
 from airflow_provider_voiceinfra.store.inbox.completions import Completions
 from airflow_provider_voiceinfra.store.inbox.deliveries import Deliveries
@@ -57,7 +57,7 @@ class CallStore:
         self.environment = environment
         self.database = Database(url)
         self.do_not_call = DoNotCall(self.database, hashed=hash_do_not_call)
-        self.holds = Holds(self.database, environment)
+        self.pauses = Pauses(self.database, environment)
         self.claims = Claims(self.database, environment, Guard(environment, self.do_not_call))
         self.lists = CallLists(self.database, environment)
         self.pages = CallPages(self.database, environment)

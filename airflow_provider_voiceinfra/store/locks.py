@@ -16,7 +16,7 @@ _SHARED_LOCK = sa.text("SELECT pg_advisory_xact_lock_shared(:number)")
 def lock(tx: sa.Connection, *name: object) -> None:
     """Let nobody else hold a lock of this name until the transaction ends.
 
-    Taken in this order, so that nobody waits in a circle: intent, holds, number, party, call, do-not-call, and the rows
+    Taken in this order, so that no two deadlock: intent, pauses, number, party, call, do-not-call, and the rows
     of budgets last.
     SQLite has one writer at a time anyway.
 

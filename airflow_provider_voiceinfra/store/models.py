@@ -25,7 +25,7 @@ class CallState(StrEnum):
     EXPIRED = "expired"
     """Its ``not_after`` has passed."""
     CANCELLED = "cancelled"
-    """It waited for a hold to end, and the hold was released with ``--cancel``."""
+    """It waited for a pause to end, which was ended with ``--cancel``."""
     CLAIMED = "claimed"
     """Somebody may be placing it at this moment."""
     RELEASED = "released"

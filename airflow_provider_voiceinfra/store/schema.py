@@ -118,10 +118,10 @@ call = sa.Table(
     # The hour in which the conversation began, and how long it lasted: what the overview adds up.
     sa.Column("start_hour", UtcDateTime),
     sa.Column("duration_seconds", sa.Integer),
-    # The rule of the guard that refuses it, or lets it wait; until when, or for which hold.
+    # The rule of the guard that refuses it, or lets it wait; until when, or for which pause.
     sa.Column("rule", sa.String(32)),
     sa.Column("wait_until", UtcDateTime),
-    sa.Column("hold_id", BigId),
+    sa.Column("pause_id", BigId),
     # The day on which it is counted against max_calls_per_day.
     sa.Column("counted_on", sa.String(10)),
     # When its number and all words about it were removed; a hash of the number stays.
@@ -297,27 +297,27 @@ forward = sa.Table(
     sa.Index(None, "url", "next_at"),
 )
 
-hold = sa.Table(
-    "voiceinfra_hold",
+pause = sa.Table(
+    "voiceinfra_pause",
     metadata,
-    # Nothing in its scope is dialled before it is released.
+    # No call in its scope is placed before it has ended.
     sa.Column("id", BigId, primary_key=True, autoincrement=True),
     sa.Column("environment", sa.String(64), nullable=False),
     # all, connection, agent, dag or list; and which.
     sa.Column("scope", sa.String(16), nullable=False),
     sa.Column("name", sa.String(255), nullable=False),
     sa.Column("why", sa.Text, nullable=False),
-    sa.Column("held_at", UtcDateTime, nullable=False),
-    sa.Column("held_by", sa.String(255), nullable=False),
-    sa.Column("released_at", UtcDateTime),
-    sa.Column("released_by", sa.String(255)),
+    sa.Column("paused_at", UtcDateTime, nullable=False),
+    sa.Column("paused_by", sa.String(255), nullable=False),
+    sa.Column("resumed_at", UtcDateTime),
+    sa.Column("resumed_by", sa.String(255)),
     # Whether what waited for it was cancelled.
     sa.Column("cancelled", sa.Boolean),
     sa.Index(
-        "ix_voiceinfra_hold_in_force",
+        "ix_voiceinfra_pause_in_force",
         "environment",
-        sqlite_where=sa.text("released_at IS NULL"),
-        postgresql_where=sa.text("released_at IS NULL"),
+        sqlite_where=sa.text("resumed_at IS NULL"),
+        postgresql_where=sa.text("resumed_at IS NULL"),
     ),
 )
 

@@ -10,38 +10,38 @@ from typing import Any
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from airflow_provider_voiceinfra.config import call_store
-from airflow_provider_voiceinfra.store.watch.watcher import wait_until_released
+from airflow_provider_voiceinfra.store.watch.watcher import wait_until_resumed
 from airflow_provider_voiceinfra.waiting import time_left
 
 
 class CallAllowedTrigger(BaseTrigger):
-    """Fires once, at a time, or when a hold is released before it.
+    """Fires once, at a time, or when a pause ends before it.
 
     :param ref: the call that waits.
     :param until: ISO 8601; absolute, so that a restart of the triggerer does not prolong it.
-    :param hold_id: the hold that the call has met, if it is one.
+    :param pause_id: the pause that the call has met, if any.
     """
 
-    def __init__(self, ref: str, until: str, hold_id: int | None = None) -> None:
+    def __init__(self, ref: str, until: str, pause_id: int | None = None) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.ref = ref
         self.until = until
-        self.hold_id = hold_id
+        self.pause_id = pause_id
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Tell how to make this trigger again elsewhere."""
         name = f"{type(self).__module__}.{type(self).__qualname__}"
-        return name, {"ref": self.ref, "until": self.until, "hold_id": self.hold_id}
+        return name, {"ref": self.ref, "until": self.until, "pause_id": self.pause_id}
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Wait; yields ``{"ref": …}``."""
         seconds = (await asyncio.to_thread(time_left, datetime.fromisoformat(self.until))).total_seconds()
-        if self.hold_id is None:
+        if self.pause_id is None:
             await asyncio.sleep(seconds)
         else:
             try:
                 async with asyncio.timeout(seconds):
-                    await wait_until_released(call_store(), self.hold_id)
+                    await wait_until_resumed(call_store(), self.pause_id)
             except TimeoutError:
                 pass
         yield TriggerEvent({"ref": self.ref})

@@ -13,7 +13,7 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 from airflow_provider_voiceinfra.config import call_store
 from airflow_provider_voiceinfra.lists.progress import TELL_INTERVAL, describe
 from airflow_provider_voiceinfra.store.errors import StoreError
-from airflow_provider_voiceinfra.store.watch.watcher import wait_until_released
+from airflow_provider_voiceinfra.store.watch.watcher import wait_until_resumed
 from airflow_provider_voiceinfra.waiting import time_left
 
 LOOK_INTERVAL = 2.0
@@ -21,24 +21,24 @@ LOOK_INTERVAL = 2.0
 
 
 class CallListTrigger(BaseTrigger):
-    """Fires once: at a time, when enough calls of the list have ended, or when the hold that it met is released.
+    """Fires once: at a time, when enough calls of the list have ended, or when the pause that it met ends.
 
     :param list_id: the list.
     :param until: ISO 8601; absolute, so that a restart of the triggerer does not prolong it.
     :param lines: how many calls must have ended; 0 where none is waited for.
-    :param hold_id: the hold, if the list has met one.
+    :param pause_id: the pause, if the list has met one.
     """
 
-    def __init__(self, list_id: str, until: str, lines: int = 0, hold_id: int | None = None) -> None:
+    def __init__(self, list_id: str, until: str, lines: int = 0, pause_id: int | None = None) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.list_id = list_id
         self.until = until
         self.lines = lines
-        self.hold_id = hold_id
+        self.pause_id = pause_id
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Tell how to make this trigger again elsewhere."""
-        fields = {"list_id": self.list_id, "until": self.until, "lines": self.lines, "hold_id": self.hold_id}
+        fields = {"list_id": self.list_id, "until": self.until, "lines": self.lines, "pause_id": self.pause_id}
         return f"{type(self).__module__}.{type(self).__qualname__}", fields
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
@@ -46,8 +46,8 @@ class CallListTrigger(BaseTrigger):
         seconds = (await asyncio.to_thread(time_left, datetime.fromisoformat(self.until))).total_seconds()
         telling = asyncio.create_task(self._tell())
         waits = [asyncio.create_task(self._lines_free())] if self.lines else []
-        if self.hold_id is not None:
-            waits.append(asyncio.create_task(wait_until_released(call_store(), self.hold_id)))
+        if self.pause_id is not None:
+            waits.append(asyncio.create_task(wait_until_resumed(call_store(), self.pause_id)))
         try:
             if waits:
                 await asyncio.wait(waits, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)

@@ -114,9 +114,9 @@ def main() -> int:
             cluster.stop()
         show_pauses(sandbox, accidents)
         show(result)
-    if result.holds:
+    if result.pauses:
         shutil.rmtree(home)
-    return 0 if result.holds else 1
+    return 0 if result.pauses else 1
 
 
 if __name__ == "__main__":

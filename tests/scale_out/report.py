@@ -47,7 +47,7 @@ class Result:
     bytes: int
 
     @property
-    def holds(self) -> bool:
+    def pauses(self) -> bool:
         """Whether each row was dialled once, and each call completed."""
         once = self.dials == {1: self.rows}
         return once and self.completed == self.placed == self.rows and self.state == "success"

@@ -212,10 +212,10 @@ def test_markup_and_script_in_what_was_said_do_nothing(visit, place, complete, u
         expect(page.locator(part)).to_contain_text(EVIL)
 
 
-def test_an_admin_holds_and_releases_a_dag_by_keyboard_and_is_recorded(visit, place, call_store):
+def test_an_admin_pauses_and_resumes_a_dag_by_keyboard_and_is_recorded(visit, place, call_store):
     ref, _ = place("+13105550601")
     page = visit(path=f"/{ref}")
-    opener = page.get_by_role("button", name="Hold this DAG…")
+    opener = page.get_by_role("button", name="Pause this DAG…")
     opener.focus()
     page.keyboard.press("Enter")
     expect(page.get_by_role("dialog")).to_contain_text(place.dag_id)
@@ -223,20 +223,20 @@ def test_an_admin_holds_and_releases_a_dag_by_keyboard_and_is_recorded(visit, pl
     expect(page.get_by_role("dialog")).to_have_count(0)
     expect(opener).to_be_focused()
     page.keyboard.press("Enter")
-    expect(page.get_by_label("Why, for those who meet it")).to_be_focused()
-    keep_screenshot(page, "hold")
+    expect(page.get_by_label("Reason, shown with each call that waits")).to_be_focused()
+    keep_screenshot(page, "pause")
     page.keyboard.type("it says the wrong date")
     page.keyboard.press("Enter")
-    expect(page.locator("#toast")).to_contain_text(f"DAG {place.dag_id} is held")
-    expect(page.locator(".held")).to_contain_text("on hold")
-    [hold] = [each for each in call_store.holds.in_force() if each.name == place.dag_id]
-    assert (hold.scope, hold.held_by, hold.why) == (Scope.DAG, "eve", "it says the wrong date")
-    page.locator(".held a").click()
-    page.wait_for_url(re.compile("/holds$"), wait_until="load")
-    page.get_by_role("button", name=f"Release DAG {place.dag_id}").click()
-    page.get_by_role("button", name="Release", exact=True).click()
-    expect(page.locator("#holds")).not_to_contain_text(place.dag_id)
-    assert place.dag_id not in {each.name for each in call_store.holds.in_force()}
+    expect(page.locator("#toast")).to_contain_text(f"DAG {place.dag_id} is paused")
+    expect(page.locator(".pauses")).to_contain_text("is paused")
+    [pause] = [each for each in call_store.pauses.in_force() if each.name == place.dag_id]
+    assert (pause.scope, pause.paused_by, pause.why) == (Scope.DAG, "eve", "it says the wrong date")
+    page.locator(".pauses a").click()
+    page.wait_for_url(re.compile("/pauses$"), wait_until="load")
+    page.get_by_role("button", name=f"Resume DAG {place.dag_id}").click()
+    page.get_by_role("button", name="Resume", exact=True).click()
+    expect(page.locator("#pauses")).not_to_contain_text(place.dag_id)
+    assert place.dag_id not in {each.name for each in call_store.pauses.in_force()}
 
 
 def test_an_unknown_call_is_resolved_and_a_person_called_no_more(visit, place, call_store):
@@ -295,7 +295,7 @@ def test_a_phone_shows_it_without_scrolling_sideways(visit, place, complete):
         "list": "/",
         "lists": "/lists",
         "overview": "/overview",
-        "holds": "/holds",
+        "pauses": "/pauses",
         "call": f"/{ref}",
     }.items():
         page = visit(path=path, viewport=PHONE)

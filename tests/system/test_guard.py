@@ -10,14 +10,14 @@ from airflow_provider_voiceinfra.store.guard.pauses import Scope
 
 
 @pytest.fixture
-def hold(call_store):
+def pause(call_store):
     """Hold a DAG, as a person does who sits elsewhere; gives what releases it."""
-    call_store.holds.place(Scope.DAG, "fault_plain", why="it says the wrong date", actor="ada")
+    call_store.pauses.pause(Scope.DAG, "fault_plain", why="it says the wrong date", actor="ada")
     released = False
 
     def release(*, cancel):
         nonlocal released
-        call_store.holds.release(Scope.DAG, "fault_plain", actor="bob", cancel=cancel)
+        call_store.pauses.resume(Scope.DAG, "fault_plain", actor="bob", cancel=cancel)
         released = True
 
     yield release
@@ -26,17 +26,17 @@ def hold(call_store):
 
 
 @pytest.mark.parametrize(("cancel", "ends", "area"), [(False, "success", 223), (True, "skipped", 227)])
-def test_what_meets_a_hold_waits_deferred_until_it_is_released(
-    airflow, sandbox, call_store, metrics, hold, cancel, ends, area
+def test_what_meets_a_pause_waits_deferred_until_it_ends(
+    airflow, sandbox, call_store, metrics, pause, cancel, ends, area
 ):
     number = f"+1{area}5550100"
     run_id = airflow.trigger_dag("fault_plain", conf={"to_number": number})
     airflow.wait_for_task("fault_plain", run_id, "call", states={"deferred"}, timeout=60)
-    assert "is on hold (ada: it says the wrong date)" in airflow.task_log("fault_plain", run_id, "call")
+    assert "is paused (ada: it says the wrong date)" in airflow.task_log("fault_plain", run_id, "call")
     assert not [dial for dial in sandbox.dials if dial.to_number == number]
     [waiting] = call_store.calls.iterate(number=number)
     assert waiting.state == "waiting"
-    hold(cancel=cancel)
+    pause(cancel=cancel)
     assert airflow.wait_for_run("fault_plain", run_id, timeout=60) == "success"
     assert [task["state"] for task in airflow.task_instances("fault_plain", run_id) if task["task_id"] == "call"] == [
         ends
@@ -45,6 +45,6 @@ def test_what_meets_a_hold_waits_deferred_until_it_is_released(
     [call] = call_store.calls.iterate(number=number)
     assert call.ref == waiting.ref
     end = time.monotonic() + 30
-    while "airflow.voiceinfra.calls.refused.hold" not in metrics:
+    while "airflow.voiceinfra.calls.refused.paused" not in metrics:
         assert time.monotonic() < end, sorted(name for name in metrics if "voiceinfra" in name)
         time.sleep(0.05)

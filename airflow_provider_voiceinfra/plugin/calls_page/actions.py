@@ -1,4 +1,4 @@
-"""What people do about calls: hold and release, resolve what is unknown, call somebody no more.
+"""What people do about calls: pause and resume, resolve unknown calls, add to do-not-call.
 
 Each is asked for once more in a form of its own, and recorded with who did it.
 """
@@ -19,7 +19,7 @@ from airflow_provider_voiceinfra.plugin.calls_page.store import StoreDep
 from airflow_provider_voiceinfra.store.call_store import CallStore
 from airflow_provider_voiceinfra.store.claims.recovery import Candidates
 from airflow_provider_voiceinfra.store.errors import StoreError
-from airflow_provider_voiceinfra.store.guard.pauses import Hold, Scope
+from airflow_provider_voiceinfra.store.guard.pauses import Pause, Scope
 from airflow_provider_voiceinfra.store.models import Call, CallState
 
 _LONGEST_WHY, _LONGEST_NAME = 500, 255
@@ -30,28 +30,28 @@ NameForm = Annotated[str, Form(max_length=_LONGEST_NAME)]
 WhyForm = Annotated[str, Form(max_length=_LONGEST_WHY)]
 
 
-@router.get("/holds")
-def show_holds(request: Request, store: StoreDep, permissions: PermissionsDep) -> Response:
-    """Show what is held, and whether they may release it."""
-    return render(request, "holds.html", permissions, **_holds(store, permissions))
+@router.get("/pauses")
+def show_pauses(request: Request, store: StoreDep, permissions: PermissionsDep) -> Response:
+    """Show what is paused, and whether the user may resume it."""
+    return render(request, "pauses.html", permissions, **_pauses(store, permissions))
 
 
-@router.get("/holds/now")
-def show_holds_now(request: Request, store: StoreDep, permissions: PermissionsDep) -> Response:
-    """Show in a few words what is held; every page asks for it."""
-    return render(request, "holds_now.html", permissions, **_holds(store, permissions))
+@router.get("/pauses/now")
+def show_pauses_now(request: Request, store: StoreDep, permissions: PermissionsDep) -> Response:
+    """Show in a few words what is paused; every page asks for it."""
+    return render(request, "pauses_now.html", permissions, **_pauses(store, permissions))
 
 
-@router.get("/holds/place")
-def ask_to_hold(
+@router.get("/pauses/pause")
+def ask_to_pause(
     request: Request, store: StoreDep, permissions: PermissionsDep, scope: Scope | None = None, name: str = ""
 ) -> Response:
-    """Ask what is to be held, and why."""
-    return _ask_to_hold(request, store, permissions, scope, name)
+    """Ask what to pause, and for what reason."""
+    return _ask_to_pause(request, store, permissions, scope, name)
 
 
-@router.post("/holds/place")
-def hold(
+@router.post("/pauses/pause")
+def pause(
     request: Request,
     store: StoreDep,
     permissions: PermissionsDep,
@@ -59,29 +59,29 @@ def hold(
     why: WhyForm = "",
     name: NameForm = "",
 ) -> Response:
-    """Hold. Once it is answered, no new call in the scope starts."""
+    """Pause a scope. Once this is answered, no new call in it starts."""
     name = "" if scope is Scope.ALL else name.strip()
     if scope is not Scope.ALL and not name:
-        return _ask_to_hold(request, store, permissions, scope, name, why=why, wrong=f"Say which {scope}.")
+        return _ask_to_pause(request, store, permissions, scope, name, why=why, wrong=f"Say which {scope}.")
     _require_pause(store, permissions, scope, name)
     if not why.strip():
-        wrong = "Say why, for those who meet the hold."
-        return _ask_to_hold(request, store, permissions, scope, name, why=why, wrong=wrong)
-    store.holds.place(scope, name, why=why.strip(), actor=permissions.user_name)
-    return toast(f"{named(scope, name)} is held: no new call of it starts.")
+        wrong = "Give a reason: it is shown with each call that waits."
+        return _ask_to_pause(request, store, permissions, scope, name, why=why, wrong=wrong)
+    store.pauses.pause(scope, name, why=why.strip(), actor=permissions.user_name)
+    return toast(f"{named(scope, name)} is paused: no new call starts.")
 
 
-@router.get("/holds/release")
-def ask_to_release(
+@router.get("/pauses/resume")
+def ask_to_resume(
     request: Request, store: StoreDep, permissions: PermissionsDep, scope: Scope, name: str = ""
 ) -> Response:
-    """Ask whether what waits goes on, or is cancelled."""
+    """Ask whether waiting calls are placed, or is cancelled."""
     _require_pause(store, permissions, scope, name)
-    return render(request, "release.html", permissions, scope=scope, name=name, named=named(scope, name), wrong="")
+    return render(request, "resume.html", permissions, scope=scope, name=name, named=named(scope, name), wrong="")
 
 
-@router.post("/holds/release")
-def release(
+@router.post("/pauses/resume")
+def resume(
     request: Request,
     store: StoreDep,
     permissions: PermissionsDep,
@@ -89,15 +89,17 @@ def release(
     name: NameForm = "",
     cancel: Annotated[bool, Form()] = False,
 ) -> Response:
-    """Release a hold; what waits for it goes on, or is cancelled."""
+    """Resume; calls that wait are placed, or cancelled."""
     _require_pause(store, permissions, scope, name)
     what = named(scope, name)
     try:
-        cancelled = store.holds.release(scope, name, actor=permissions.user_name, cancel=cancel)
+        cancelled = store.pauses.resume(scope, name, actor=permissions.user_name, cancel=cancel)
     except StoreError:
         shown: dict[str, Any] = {"scope": scope, "name": name, "named": what}
-        return render(request, "release.html", permissions, status=422, **shown, wrong=f"{what} is not held any more.")
-    return toast(f"{what} is released: " + (f"{cancelled} calls are cancelled." if cancel else "what waits goes on."))
+        return render(request, "resume.html", permissions, status=422, **shown, wrong=f"{what} is not paused any more.")
+    return toast(
+        f"{what} is resumed: " + (f"{cancelled} calls are cancelled." if cancel else "waiting calls are placed.")
+    )
 
 
 @router.get("/{ref}/resolve")
@@ -147,12 +149,12 @@ def call_no_more(store: StoreDep, permissions: PermissionsDep, ref: str, why: Wh
 
 
 def named(scope: Scope, name: str) -> str:
-    """Name what is held."""
+    """Name what is paused."""
     return "Everything" if scope is Scope.ALL else f"{'DAG' if scope is Scope.DAG else scope.capitalize()} {name}"
 
 
 def may_pause(store: CallStore, permissions: Permissions, scope: Scope, name: str) -> bool:
-    """Tell whether they may hold a scope: a DAG, or a list of it, takes the right to edit it; more, to edit all."""
+    """Tell whether the user may pause a scope: a DAG or its lists, with the right to edit it; more, to edit all."""
     if scope is Scope.DAG:
         return permissions.may_edit(name)
     if scope is Scope.LIST:
@@ -172,26 +174,27 @@ def _editable_call(store: CallStore, permissions: Permissions, ref: str) -> Call
     return call
 
 
-def _may_see(store: CallStore, permissions: Permissions, hold: Hold) -> bool:
-    """Tell whether they may see a hold: of a DAG, or a list of it, those who may see its calls."""
-    if hold.scope is Scope.DAG:
-        return permissions.may_read(hold.name)
-    if hold.scope is Scope.LIST:
-        known = store.list_pages.get(hold.name)
+def _may_see(store: CallStore, permissions: Permissions, pause: Pause) -> bool:
+    """Tell whether the user may see a pause: of a DAG, or a list of it, those who may see its calls."""
+    if pause.scope is Scope.DAG:
+        return permissions.may_read(pause.name)
+    if pause.scope is Scope.LIST:
+        known = store.list_pages.get(pause.name)
         return permissions.may_read(known.dag_id or None if known else None)
     return True
 
 
-def _holds(store: CallStore, permissions: Permissions) -> dict[str, Any]:
-    holds = [hold for hold in store.holds.in_force() if _may_see(store, permissions, hold)]
+def _pauses(store: CallStore, permissions: Permissions) -> dict[str, Any]:
+    pauses = [pause for pause in store.pauses.in_force() if _may_see(store, permissions, pause)]
     return {
-        "holds": [
-            (hold, named(hold.scope, hold.name), may_pause(store, permissions, hold.scope, hold.name)) for hold in holds
+        "pauses": [
+            (pause, named(pause.scope, pause.name), may_pause(store, permissions, pause.scope, pause.name))
+            for pause in pauses
         ]
     }
 
 
-def _ask_to_hold(
+def _ask_to_pause(
     request: Request,
     store: CallStore,
     permissions: Permissions,
@@ -214,7 +217,7 @@ def _ask_to_hold(
         "dag_ids": dag_ids,
         "wrong": wrong,
     }
-    return render(request, "hold.html", permissions, status=422 if wrong else 200, **shown)
+    return render(request, "pause.html", permissions, status=422 if wrong else 200, **shown)
 
 
 def _ask_what_became(

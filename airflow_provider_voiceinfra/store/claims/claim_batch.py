@@ -101,5 +101,5 @@ def refused_by(refusal: Refusal) -> dict[str, Any]:
         "key_active": state == CallState.WAITING,
         "rule": refusal.rule,
         "wait_until": refusal.until,
-        "hold_id": refusal.hold_id,
+        "pause_id": refusal.pause_id,
     }

@@ -176,7 +176,7 @@ class Claims:
             "deadline": now + new.patience,
             "rule": None,
             "wait_until": None,
-            "hold_id": None,
+            "pause_id": None,
             "purged_at": None,
             "number_hash": None,
         }

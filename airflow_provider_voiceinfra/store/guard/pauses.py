@@ -1,4 +1,4 @@
-"""Holds: nothing in their scope is dialled before they are released."""
+"""Pauses: no call in their scope is placed before they end."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ from airflow_provider_voiceinfra.store.models import CallState, NewCall
 
 _LOOK_INTERVAL = 0.05
 
-_hold, _call = schema.hold.c, schema.call.c
-_IN_FORCE = _hold.released_at.is_(None)
-_HELD = (
-    sa.select(_hold.id, _hold.scope, _hold.name, _hold.why, _hold.held_at, _hold.held_by)
-    .where(_hold.environment == sa.bindparam("environment"), _IN_FORCE)
-    .order_by(_hold.id)
+_pause, _call = schema.pause.c, schema.call.c
+_IN_FORCE = _pause.resumed_at.is_(None)
+_PAUSES = (
+    sa.select(_pause.id, _pause.scope, _pause.name, _pause.why, _pause.paused_at, _pause.paused_by)
+    .where(_pause.environment == sa.bindparam("environment"), _IN_FORCE)
+    .order_by(_pause.id)
 )
 
 
 class Scope(StrEnum):
-    """What a hold stops."""
+    """What a pause stops."""
 
     ALL = "all"
     CONNECTION = "connection"
@@ -49,26 +49,26 @@ _SCOPED = {
 
 
 @dataclass(frozen=True, slots=True)
-class Hold:
-    """A hold in force.
+class Pause:
+    """A pause in force.
 
-    :param name: of the connection, agent, DAG or list; empty where all is held.
+    :param name: of the connection, agent, DAG or list; empty for everything.
     """
 
     id: int
     scope: Scope
     name: str
     why: str
-    held_at: datetime
-    held_by: str
+    paused_at: datetime
+    paused_by: str
 
     def stops(self, new: NewCall) -> bool:
         """Tell whether a call is in its scope."""
         return _names(new).get(self.scope) == self.name
 
 
-class Holds:
-    """Stops dialling, and lets it go on.
+class Pauses:
+    """Stops new calls, and lets them be placed again.
 
     :param database: the store's database.
     :param environment: others are not stopped.
@@ -78,62 +78,64 @@ class Holds:
         self._database = database
         self._environment = environment
 
-    def place(self, scope: Scope, name: str, *, why: str, actor: str) -> int:
-        """Hold. Once this returns, no new POST starts; calls that are on the line cannot be hung up.
+    def pause(self, scope: Scope, name: str, *, why: str, actor: str) -> int:
+        """Pause a scope. Once this returns, no new POST starts; calls in progress cannot be hung up.
 
-        :param name: of the connection, agent, DAG or list; empty for all.
-        :return: the hold's id.
+        :param name: of the connection, agent, DAG or list; empty for everything.
+        :return: the pause's id.
         """
         row = {
             "environment": self._environment,
             "scope": scope,
             "name": name,
             "why": why,
-            "held_by": actor,
+            "paused_by": actor,
         }
         with self._database.write() as tx:
-            lock(tx, "holds", self._environment)
-            hold_id: int | None = tx.scalar(schema.hold.insert().values(**row, held_at=time_of(tx)).returning(_hold.id))
-            assert hold_id is not None  # noqa: S101 - the insert gives it
+            lock(tx, "pauses", self._environment)
+            pause_id: int | None = tx.scalar(
+                schema.pause.insert().values(**row, paused_at=time_of(tx)).returning(_pause.id)
+            )
+            assert pause_id is not None  # noqa: S101 - the insert gives it
             fenced = self._fenced(tx)
         self._wait_for(fenced)
-        return hold_id
+        return pause_id
 
-    def release(self, scope: Scope, name: str, *, actor: str, cancel: bool = False) -> int:
-        """Release the holds of a scope. What waits for them goes on, or is cancelled.
+    def resume(self, scope: Scope, name: str, *, actor: str, cancel: bool = False) -> int:
+        """End the pauses of a scope. Calls that wait for them are placed, or cancelled.
 
         :return: how many calls were cancelled.
         :raises StoreError: if there is none.
         """
         with self._database.write() as tx:
-            lock(tx, "holds", self._environment)
+            lock(tx, "pauses", self._environment)
             ids = tx.scalars(
-                sa.update(schema.hold)
-                .where(_hold.environment == self._environment, _hold.scope == scope, _hold.name == name, _IN_FORCE)
-                .values(released_at=time_of(tx), released_by=actor, cancelled=cancel)
-                .returning(_hold.id)
+                sa.update(schema.pause)
+                .where(_pause.environment == self._environment, _pause.scope == scope, _pause.name == name, _IN_FORCE)
+                .values(resumed_at=time_of(tx), resumed_by=actor, cancelled=cancel)
+                .returning(_pause.id)
             ).all()
             if not ids:
-                raise StoreError("There is no such hold: `airflow voiceinfra hold` lists those in force.")
+                raise StoreError("Nothing is paused in this scope: `airflow voiceinfra pauses list` lists what is.")
             return _cancel(tx, self._environment, scope, name, actor) if cancel else 0
 
-    def in_force(self) -> list[Hold]:
-        """List the holds in force, the oldest first."""
+    def in_force(self) -> list[Pause]:
+        """List the pauses in force, the oldest first."""
         with self._database.read() as tx:
-            held = tx.execute(_HELD, {"environment": self._environment})
-            return [Hold(row.id, Scope(row.scope), *row[2:]) for row in held]
+            held = tx.execute(_PAUSES, {"environment": self._environment})
+            return [Pause(row.id, Scope(row.scope), *row[2:]) for row in held]
 
-    def last_release(self, scope: Scope, name: str) -> datetime | None:
-        """Tell when a hold of a scope was released last."""
-        mine = (_hold.environment == self._environment, _hold.scope == scope, _hold.name == name)
+    def last_resumed(self, scope: Scope, name: str) -> datetime | None:
+        """Tell when a pause of a scope ended last."""
+        mine = (_pause.environment == self._environment, _pause.scope == scope, _pause.name == name)
         with self._database.read() as tx:
-            last: datetime | None = tx.scalar(sa.select(sa.func.max(_hold.released_at)).where(*mine))
+            last: datetime | None = tx.scalar(sa.select(sa.func.max(_pause.resumed_at)).where(*mine))
         return last
 
-    def released(self, hold_ids: Collection[int]) -> set[int]:
-        """Look which holds are not in force any more."""
-        mine = _hold.environment == self._environment
-        query = sa.select(_hold.id).where(_hold.id.in_(hold_ids), mine, ~_IN_FORCE)
+    def resumed(self, pause_ids: Collection[int]) -> set[int]:
+        """Find which pauses have ended."""
+        mine = _pause.environment == self._environment
+        query = sa.select(_pause.id).where(_pause.id.in_(pause_ids), mine, ~_IN_FORCE)
         with self._database.read() as tx:
             return set(tx.scalars(query))
 
@@ -154,10 +156,10 @@ class Holds:
             fenced = {row_id: fences for row_id, fences in fenced.items() if now.get(row_id) == fences}
 
 
-def find_holds(tx: sa.Connection, environment: str) -> list[Hold]:
-    """Find the holds in force, the oldest first. None is placed before the transaction ends."""
-    lock_shared(tx, "holds", environment)
-    return [Hold(row.id, Scope(row.scope), *row[2:]) for row in tx.execute(_HELD, {"environment": environment})]
+def find_pauses(tx: sa.Connection, environment: str) -> list[Pause]:
+    """Find the pauses in force, the oldest first. No other begins before the transaction ends."""
+    lock_shared(tx, "pauses", environment)
+    return [Pause(row.id, Scope(row.scope), *row[2:]) for row in tx.execute(_PAUSES, {"environment": environment})]
 
 
 def _names(new: NewCall) -> dict[Scope, str]:
@@ -173,8 +175,8 @@ def _names(new: NewCall) -> dict[Scope, str]:
 
 
 def _cancel(tx: sa.Connection, environment: str, scope: Scope, name: str, actor: str) -> int:
-    """End what waits for a hold in a scope, whichever hold it met, and the rows of lists that were not dialled yet."""
-    waiting = [_call.environment == environment, _call.state == CallState.WAITING, _call.rule == Rule.HOLD]
+    """Cancel the calls of a scope that wait for any pause, and the rows of lists that were not dialled yet."""
+    waiting = [_call.environment == environment, _call.state == CallState.WAITING, _call.rule == Rule.PAUSED]
     if scope is not Scope.ALL:
         waiting.append(_SCOPED[scope] == name)
     cancelled = tx.execute(

@@ -43,7 +43,7 @@ class RateBudget:
         self._realm = realm
         self._name = name
         self._is = (_budget.environment == environment, _budget.realm == realm, _budget.name == name)
-        self._row = self._hold(now)
+        self._row = self._lock_row(now)
         self._calls: int = self._row.calls
         self._day: str = self._row.day
         self._lines: int | None = None
@@ -81,7 +81,7 @@ class RateBudget:
         self._calls += 1
         return self._day
 
-    def _hold(self, now: datetime) -> Any:
+    def _lock_row(self, now: datetime) -> Any:
         key = {"environment": self._environment, "realm": self._realm, "name": self._name}
         row = {**key, "day": date.min.isoformat(), "calls": 0, "next_at": now}
         self._tx.execute(schema.insert(self._tx, schema.budget).values(row).on_conflict_do_nothing())

@@ -20,7 +20,7 @@ class Rule(StrEnum):
     TIMEZONE = "timezone"
     DO_NOT_CALL = "do_not_call"
     NOT_AFTER = "not_after"
-    HOLD = "hold"
+    PAUSED = "paused"
     CANCELLED = "cancelled"
     CALLING_HOURS = "calling_hours"
     MIN_INTERVAL = "min_interval_per_number"
@@ -49,13 +49,13 @@ class Refusal:
     """Why a call is not dialled now, or not at all.
 
     :param until: when it may be worth to ask again, where that is known.
-    :param hold_id: the hold that it met.
+    :param pause_id: the pause that it met.
     :param facts: for the sentence that tells it, without numbers or words of the call.
     """
 
     rule: Rule
     until: datetime | None = None
-    hold_id: int | None = None
+    pause_id: int | None = None
     facts: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -77,7 +77,7 @@ def _always(_: datetime) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """The rules of one dial. Holds and do-not-call are not among them: they are the store's, and always apply.
+    """The rules of one dial. Pauses and do-not-call are not among them: they are the store's, and always apply.
 
     :param by_time: refuses what may not be dialled at a time: outside calling hours, or too late.
     :param closes_at: when a dial that is let through at a time must have begun to be sent; None for no such time.

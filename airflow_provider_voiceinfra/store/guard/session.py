@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from airflow_provider_voiceinfra.store import schema
 from airflow_provider_voiceinfra.store.clock import read_time, time_of
 from airflow_provider_voiceinfra.store.guard.do_not_call import DoNotCall, hash_number
-from airflow_provider_voiceinfra.store.guard.pauses import Scope, find_holds
+from airflow_provider_voiceinfra.store.guard.pauses import Scope, find_pauses
 from airflow_provider_voiceinfra.store.guard.rate_budget import RateBudget, SendSlot, reserve_slot
 from airflow_provider_voiceinfra.store.guard.rules import Asked, Refusal, Rule, Rules
 from airflow_provider_voiceinfra.store.hashing import hash_key
@@ -24,7 +24,7 @@ _call = schema.call.c
 class Guard:
     """Says whether calls may be dialled. What refuses for good is asked first, what only delays after it.
 
-    :param environment: whose holds and calls count.
+    :param environment: whose pauses and calls count.
     """
 
     def __init__(self, environment: str, do_not_call: DoNotCall) -> None:
@@ -32,7 +32,7 @@ class Guard:
         self._do_not_call = do_not_call
 
     def look(self, tx: sa.Connection, asked: Sequence[Asked]) -> Look:
-        """Read at once what is to be known of some calls; no hold is placed before the transaction ends."""
+        """Read at once what is to be known of some calls; no pause begins before the transaction ends."""
         return Look(tx, self._environment, self._do_not_call, asked)
 
 
@@ -43,7 +43,7 @@ class Look:
         self._tx = tx
         self._environment = environment
         self._asked = asked
-        self._held = find_holds(tx, environment) if asked else []
+        self._held = find_pauses(tx, environment) if asked else []
         self._listed = do_not_call.among(tx, {each.new.to_number for each in asked})
         self._budgets: dict[tuple[Realm, str], RateBudget] = {}
 
@@ -80,7 +80,7 @@ class Look:
         by_time = rules.by_time(now)
         if by_time is not None and by_time.until is None:
             return by_time
-        held = self._on_hold(new, rules)
+        held = self._paused(new, rules)
         return held or (None if by_time is None else _too_late(by_time, rules))
 
     def reserve_slot(self, new: NewCall, rules: Rules) -> SendSlot | Refusal | None:
@@ -112,19 +112,22 @@ class Look:
 
     @cached_property
     def _cancelled(self) -> set[int | None]:
-        """Rows of lists that were cancelled while a worker had them in its hands; no hold is released meanwhile."""
+        """Rows of lists that were cancelled while a worker had them in its hands; no pause ends meanwhile."""
         rows, ids = schema.call_list_row.c, [each.new.list_row for each in self._asked if each.new.list_row]
         if not ids:
             return set()
         return set(self._tx.scalars(sa.select(rows.id).where(rows.id.in_(ids), rows.result == CallState.CANCELLED)))
 
-    def _on_hold(self, new: NewCall, rules: Rules) -> Refusal | None:
-        hold = next((each for each in self._held if each.stops(new)), None)
-        if hold is None:
+    def _paused(self, new: NewCall, rules: Rules) -> Refusal | None:
+        pause = next((each for each in self._held if each.stops(new)), None)
+        if pause is None:
             return None
-        what = "everything" if hold.scope is Scope.ALL else f"{hold.scope} {hold.name}"
+        what = "everything" if pause.scope is Scope.ALL else f"{pause.scope} {pause.name}"
         return Refusal(
-            Rule.HOLD, rules.not_after, hold_id=hold.id, facts={"what": what, "who": hold.held_by, "why": hold.why}
+            Rule.PAUSED,
+            rules.not_after,
+            pause_id=pause.id,
+            facts={"what": what, "who": pause.paused_by, "why": pause.why},
         )
 
     def _called_recently(self, new: NewCall, rules: Rules) -> Refusal | None:

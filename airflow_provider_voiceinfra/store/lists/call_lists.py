@@ -18,15 +18,15 @@ from airflow_provider_voiceinfra.store.hashing import hash_key, join_parts
 from airflow_provider_voiceinfra.store.lists.list_rows import NewRow, RowState
 from airflow_provider_voiceinfra.store.models import CallState, Realm, Source
 
-_list, _row, _hold = schema.call_list.c, schema.call_list_row.c, schema.hold.c
-# Whether a hold that a row's list may have met was released with what waited for it cancelled.
+_list, _row, _pause = schema.call_list.c, schema.call_list_row.c, schema.pause.c
+# Whether a pause that a row's list may have met was ended with the waiting calls cancelled.
 _IS_CANCELLED = sa.exists().where(
     _list.id == _row.list_id,
-    _hold.environment == _list.environment,
-    _hold.released_at >= _list.created_at,
-    _hold.cancelled,
-    sa.or_(_hold.scope != Scope.LIST, _hold.name == _list.id),
-    sa.or_(_hold.scope != Scope.DAG, _hold.name == _list.dag_id),
+    _pause.environment == _list.environment,
+    _pause.resumed_at >= _list.created_at,
+    _pause.cancelled,
+    sa.or_(_pause.scope != Scope.LIST, _pause.name == _list.id),
+    sa.or_(_pause.scope != Scope.DAG, _pause.name == _list.dag_id),
 )
 # Which rows become what the source says now. So do those that VoiceInfra refused: what was wrong may have been the row.
 # But where a person has cancelled a list, nobody is called because somebody clears a whole run.

@@ -21,7 +21,7 @@ from airflow_provider_voiceinfra.store.reads.disputes import copy_disputes
 
 _AT_ONCE = 200
 _OPEN = (CallState.CLAIMED, CallState.QUEUED, CallState.OVERDUE, CallState.UNKNOWN)
-_call, _completion, _budget, _hold = schema.call.c, schema.completion.c, schema.budget.c, schema.hold.c
+_call, _completion, _budget, _pause = schema.call.c, schema.completion.c, schema.budget.c, schema.pause.c
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +83,7 @@ class Connections:
             return [Unserved(*row) for row in tx.execute(query)]
 
     def rename(self, old: str, new: str, *, actor: str) -> Moved:
-        """Give calls, their completions, holds and used limits of a connection to the one that it is called now.
+        """Give calls, their completions, pauses and used limits of a connection to the one that it is called now.
 
         Calls whose completions have come by the new one are completed. May be done again, for calls that were placed
         meanwhile.
@@ -101,9 +101,9 @@ class Connections:
                 completed += _move(tx, calls, old, new, actor)
                 moved, last = moved + len(calls), calls[-1].id
         with self._database.write() as tx:
-            lock(tx, "holds", self._environment)
-            mine = (_hold.environment == self._environment, _hold.scope == Scope.CONNECTION, _hold.name == old)
-            tx.execute(sa.update(schema.hold).where(*mine, _hold.released_at.is_(None)).values(name=new))
+            lock(tx, "pauses", self._environment)
+            mine = (_pause.environment == self._environment, _pause.scope == Scope.CONNECTION, _pause.name == old)
+            tx.execute(sa.update(schema.pause).where(*mine, _pause.resumed_at.is_(None)).values(name=new))
             _move_budget(tx, self._environment, old, new)
             copy_disputes(tx, old, new)
         return Moved(moved, completed)

@@ -40,14 +40,14 @@ async def wait_until_settled(store: CallStore, ref: str) -> None:
     await watcher.wait(watcher.settlements, [ref])
 
 
-async def wait_until_released(store: CallStore, hold_id: int) -> None:
-    """Wait until a hold is released."""
+async def wait_until_resumed(store: CallStore, pause_id: int) -> None:
+    """Wait until a pause has ended."""
     watcher = CallWatcher.shared(store)
-    await watcher.wait(watcher.releases, [str(hold_id)])
+    await watcher.wait(watcher.resumptions, [str(pause_id)])
 
 
 class CallWatcher(WatchLoop):
-    """Wakes those who wait for calls, or for a hold to be released."""
+    """Wakes those who wait for calls, or for a pause to end."""
 
     spacing: ClassVar[float] = 0.02
 
@@ -55,7 +55,7 @@ class CallWatcher(WatchLoop):
         super().__init__(store)
         self.completions = Waiters()
         self.settlements = Waiters()
-        self.releases = Waiters()
+        self.resumptions = Waiters()
         self._arrivals = Arrivals(store)
         self._next_full_check = time.monotonic() + FULL_INTERVAL
 
@@ -74,11 +74,11 @@ class CallWatcher(WatchLoop):
 
     def has_subscribers(self) -> bool:
         """Tell whether anybody waits."""
-        return any((self.completions, self.settlements, self.releases))
+        return any((self.completions, self.settlements, self.resumptions))
 
     def needs_polling(self) -> bool:
         """Tell whether anybody waits for what PostgreSQL does not notify of."""
-        return any((self.settlements, self.releases))
+        return any((self.settlements, self.resumptions))
 
     async def check(self, noticed: Collection[str], *, scan: bool) -> None:
         """Check, and wake those whose wait is over."""
@@ -87,9 +87,9 @@ class CallWatcher(WatchLoop):
             if refs := self.settlements.to_check(everything=scan):
                 settled = await asyncio.to_thread(self.store.claims.settled, refs)
                 self.settlements.wake(dict.fromkeys(settled, "settled"))
-            if ids := self.releases.to_check(everything=scan):
-                released = await asyncio.to_thread(self.store.holds.released, list(map(int, ids)))
-                self.releases.wake(dict.fromkeys(map(str, released), "released"))
+            if ids := self.resumptions.to_check(everything=scan):
+                resumed = await asyncio.to_thread(self.store.pauses.resumed, list(map(int, ids)))
+                self.resumptions.wake(dict.fromkeys(map(str, resumed), "resumed"))
         except StoreError:
             self._next_full_check = 0.0
             raise
@@ -107,7 +107,7 @@ class CallWatcher(WatchLoop):
 
     def fail(self, error: Exception) -> None:
         """End all waits with an error."""
-        for waiters in (self.completions, self.settlements, self.releases):
+        for waiters in (self.completions, self.settlements, self.resumptions):
             waiters.fail(error)
 
 

@@ -114,7 +114,7 @@ def _pages(store: CallStore, calls: int) -> Iterator[tuple[str, str, str]]:
     yield "overview, last month", "most", "/overview?period=month"
     yield "a call", "all", f"/{ref}"
     yield "a list's progress, 20,000 rows", "all", f"/lists/{LIST_ID}"
-    yield "holds", "all", "/holds"
+    yield "pauses", "all", "/pauses"
 
 
 @contextmanager

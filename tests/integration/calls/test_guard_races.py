@@ -16,7 +16,7 @@ from airflow_provider_voiceinfra.calls.keys import own_key
 from airflow_provider_voiceinfra.calls.request import CallRequest
 from airflow_provider_voiceinfra.guard.calling_hours import WEEKDAYS, CallingHours
 from airflow_provider_voiceinfra.guard.constraints import Wishes
-from airflow_provider_voiceinfra.guard.errors import CallOnHoldError, GuardError
+from airflow_provider_voiceinfra.guard.errors import CallPausedError, GuardError
 from airflow_provider_voiceinfra.guard.limits import Limits
 from airflow_provider_voiceinfra.sandbox import Sandbox
 from airflow_provider_voiceinfra.store.guard.pauses import Scope
@@ -111,14 +111,14 @@ def test_no_two_posts_have_the_same_send_slot(open_store, sandbox):
     assert len(sandbox.dials) == PROCESSES
 
 
-def test_a_hold_stops_them_between_two_posts(open_store, sandbox):
+def test_a_pause_stops_them_between_two_posts(open_store, sandbox):
     store = open_store()
 
     def dial(process):
         if process == 0:
             while len(sandbox_dials()) < PROCESSES:
                 sleep(0.01)
-            store.holds.place(Scope.ALL, "", why="wrong date", actor="ada")
+            store.pauses.pause(Scope.ALL, "", why="wrong date", actor="ada")
             return len(sandbox_dials())
         ours, call = dialer(open_store(), sandbox, Limits()), 0
         while not (said := place(ours, f"{process}/{call}", f"+1201555{process:02}{call:02}")):
@@ -129,16 +129,16 @@ def test_a_hold_stops_them_between_two_posts(open_store, sandbox):
         return requests.get(f"{sandbox.url.removesuffix('/v1')}/sandbox/dials", timeout=30).json()
 
     said = in_processes(PROCESSES, dial)
-    [when_it_returned] = [each for each in said if each != "hold"]
+    [when_it_returned] = [each for each in said if each != "pause"]
     assert len(sandbox.dials) == when_it_returned
 
 
-def test_a_hold_is_told_in_a_sentence_with_who_and_why(open_store, sandbox):
+def test_the_error_of_a_pause_names_who_paused_and_the_reason(open_store, sandbox):
     store = open_store()
-    store.holds.place(Scope.AGENT, "agent_sandbox", why="it says the wrong date", actor="ada")
+    store.pauses.pause(Scope.AGENT, "agent_sandbox", why="it says the wrong date", actor="ada")
     request = CallRequest.build(account(agent_id="agent_sandbox"), to_number=number(0, 0))
     intent = CallIntent(own_key("one", to_number=request.to_number), request, Source())
-    with pytest.raises(CallOnHoldError, match=r"agent agent_sandbox is on hold \(ada: it says the wrong date\)"):
+    with pytest.raises(CallPausedError, match=r"agent agent_sandbox is paused \(ada: it says the wrong date\)"):
         dialer(store, sandbox, Limits()).place(intent)
 
 
@@ -148,7 +148,7 @@ def test_hours_that_never_open_together_are_no_reason_to_wait(open_store, sandbo
     assert place(ours, "one", number(0, 0), calling_hours=evening, timezone="UTC") == "timezone"
 
 
-def test_hours_of_the_connection_hold_whatever_the_dag_wishes(open_store, sandbox):
+def test_hours_of_the_connection_apply_whatever_the_dag_says(open_store, sandbox):
     always = CallingHours(time.min, time.max, WEEKDAYS)
     another_day = CallingHours(time.min, time.max, [WEEKDAYS[(datetime.now(UTC).weekday() + 3) % 7]])
     for of_connection, of_dag, said in (

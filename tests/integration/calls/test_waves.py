@@ -199,7 +199,7 @@ def to_e164_or_none(number):
         return None
 
 
-def test_retry_after_holds_for_the_whole_list_and_for_the_next_try(store, monkeypatch):
+def test_retry_after_applies_to_the_whole_list_and_to_the_next_try(store, monkeypatch):
     throttled_rows(monkeypatch)
     with Sandbox(delay=None, retry_after=3600) as sandbox:
         for _ in range(3):

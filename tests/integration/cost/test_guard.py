@@ -56,10 +56,10 @@ def test_nor_do_many_calls_that_are_going_on_where_lines_are_not_counted(store):
 def steps_of_a_retry(store, key, tasks):
     """Cancel a call that tasks have waited for; gives the steps that a retry of one of them takes."""
     calls = [new_call(key, source=Source("dag", "run", "run", f"task_{n}")) for n in range(tasks)]
-    store.holds.place(Scope.ALL, "", why="they waited", actor="ada")
+    store.pauses.pause(Scope.ALL, "", why="they waited", actor="ada")
     for call in calls:
         store.claims.take(call)
-    store.holds.release(Scope.ALL, "", actor="bob", cancel=True)
+    store.pauses.resume(Scope.ALL, "", actor="bob", cancel=True)
     with counting(store) as count:
         assert store.claims.take(calls[0]).state == CallState.CANCELLED
     return count["steps"]

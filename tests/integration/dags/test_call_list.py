@@ -295,9 +295,9 @@ def test_too_many_who_are_not_reached_fail_the_task_at_its_end(run_list, voicein
 
 def test_a_held_list_waits_and_goes_on(run_list, voiceinfra, meanwhile):
     store = voiceinfra.store
-    store.holds.place(Scope.ALL, "", why="wrong date", actor="ada")
+    store.pauses.pause(Scope.ALL, "", why="wrong date", actor="ada")
     meanwhile(
-        lambda: list(store.calls.iterate(state="waiting")), lambda: store.holds.release(Scope.ALL, "", actor="bob")
+        lambda: list(store.calls.iterate(state="waiting")), lambda: store.pauses.resume(Scope.ALL, "", actor="bob")
     )
     run = run_list(calls=people(3))
     assert run.xcom("call")["answered"] == 3
@@ -306,10 +306,10 @@ def test_a_held_list_waits_and_goes_on(run_list, voiceinfra, meanwhile):
 
 def test_or_is_cancelled_as_a_whole(run_list, voiceinfra, meanwhile):
     store = voiceinfra.store
-    store.holds.place(Scope.ALL, "", why="wrong list", actor="ada")
+    store.pauses.pause(Scope.ALL, "", why="wrong list", actor="ada")
     meanwhile(
         lambda: list(store.calls.iterate(state="waiting")),
-        lambda: store.holds.release(Scope.ALL, "", actor="bob", cancel=True),
+        lambda: store.pauses.resume(Scope.ALL, "", actor="bob", cancel=True),
     )
     run = run_list(calls=people(9), max_in_flight=2)
     assert run.xcom("call") | {"list_id": ""} == {"list_id": "", "rows": 9, "cancelled": 9}
@@ -376,29 +376,27 @@ def test_what_a_database_says_of_a_row_is_not_repeated(run_list, voiceinfra, war
     assert not voiceinfra.dials
 
 
-def test_a_list_whose_calls_all_fail_puts_itself_on_hold_until_a_person_says_so(
-    run_list, voiceinfra, meanwhile, caplog
-):
+def test_a_list_whose_calls_all_fail_pauses_itself_until_a_user_resumes_it(run_list, voiceinfra, meanwhile, caplog):
     store, rows = voiceinfra.store, people(30)
     for each in rows:
         voiceinfra.outcome(each["to_number"], "failed")
 
     def held():
-        return store.holds.in_force()
+        return store.pauses.in_force()
 
     def look_and_release():
-        [hold] = held()
-        assert (hold.scope, hold.held_by, hold.why) == ("list", "circuit_breaker", "the last 5 calls failed")
+        [pause] = held()
+        assert (pause.scope, pause.paused_by, pause.why) == ("list", "circuit_breaker", "the last 5 calls failed")
         assert 5 <= len(voiceinfra.dials) <= 7
         for each in rows:
             voiceinfra.outcome(each["to_number"], "answered")
-        store.holds.release(hold.scope, hold.name, actor="bob")
+        store.pauses.resume(pause.scope, pause.name, actor="bob")
 
     meanwhile(held, look_and_release)
     run = run_list(calls=rows, max_in_flight=2, circuit_breaker=CircuitBreaker(consecutive_failed=5))
     assert run.xcom("call")["rows"] == 30
     assert run.xcom("call")["answered"] >= 23
-    assert "is on hold, because the last 5 calls failed" in caplog.text
+    assert "is paused, because the last 5 calls failed" in caplog.text
 
 
 @pytest.mark.parametrize(("ending", "result"), [("11", "unknown"), ("64", "overdue")])
@@ -406,8 +404,8 @@ def test_so_does_one_of_which_nobody_knows_what_becomes_of_its_calls(run_list, v
     rows = [{"to_number": f"+1{area}55501{ending}"} for area in (212, 310, 415, 503, 602, 713)]
     store = voiceinfra.store
     meanwhile(
-        store.holds.in_force,
-        lambda: store.holds.release(Scope.LIST, store.holds.in_force()[0].name, actor="bob", cancel=True),
+        store.pauses.in_force,
+        lambda: store.pauses.resume(Scope.LIST, store.pauses.in_force()[0].name, actor="bob", cancel=True),
     )
     run = run_list(
         calls=rows,
@@ -474,9 +472,9 @@ def test_a_plan_calls_nobody_and_says_what_would_happen_and_when(run_list, voice
     assert again["when"] == {"now": 4}
 
 
-def test_and_what_a_hold_would_stop(run_list, voiceinfra):
-    voiceinfra.store.holds.place(Scope.ALL, "", why="holiday", actor="ada")
-    assert run_list(calls=people(2), dry_run=True).xcom("call")["when"] == {"after release": 2}
+def test_and_what_a_pause_would_stop(run_list, voiceinfra):
+    voiceinfra.store.pauses.pause(Scope.ALL, "", why="holiday", actor="ada")
+    assert run_list(calls=people(2), dry_run=True).xcom("call")["when"] == {"after resume": 2}
 
 
 def source_of(run):

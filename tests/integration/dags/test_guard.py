@@ -103,29 +103,30 @@ def test_wishes_that_cannot_be_understood_call_nobody(run_dag, voiceinfra, capfd
     assert not voiceinfra.dials
 
 
-def test_a_task_that_meets_a_hold_waits_and_goes_on_after_the_release(run_dag, voiceinfra, meanwhile, capfd):
+def test_a_task_that_meets_a_pause_waits_and_goes_on_when_it_ends(run_dag, voiceinfra, meanwhile, capfd):
     store = voiceinfra.store
-    store.holds.place(Scope.DAG, "call_deferring", why="wrong date", actor="ada")
+    store.pauses.pause(Scope.DAG, "call_deferring", why="wrong date", actor="ada")
     meanwhile(
-        lambda: states(voiceinfra) == ["waiting"], lambda: store.holds.release(Scope.DAG, "call_deferring", actor="bob")
+        lambda: states(voiceinfra) == ["waiting"],
+        lambda: store.pauses.resume(Scope.DAG, "call_deferring", actor="bob"),
     )
     run = run_dag(one_call.deferring)
     assert run.state == "success"
     assert run.xcom("call", "completion")["call_outcome"] == "answered"
     assert len(voiceinfra.dials) == 1
-    assert "dag call_deferring is on hold (ada: wrong date)" in "".join(capfd.readouterr())
+    assert "dag call_deferring is paused (ada: wrong date)" in "".join(capfd.readouterr())
 
 
 def test_or_is_skipped_where_it_was_cancelled(run_dag, voiceinfra, meanwhile, capfd):
     store = voiceinfra.store
-    store.holds.place(Scope.ALL, "", why="wrong date", actor="ada")
+    store.pauses.pause(Scope.ALL, "", why="wrong date", actor="ada")
     meanwhile(
         lambda: states(voiceinfra) == ["waiting"],
-        lambda: store.holds.release(Scope.ALL, "", actor="bob", cancel=True),
+        lambda: store.pauses.resume(Scope.ALL, "", actor="bob", cancel=True),
     )
     assert task_state(run_dag(one_call.plain)) == "skipped"
     assert states(voiceinfra) == ["cancelled"]
-    assert "was cancelled when the hold was released" in "".join(capfd.readouterr())
+    assert "was cancelled when the pause ended" in "".join(capfd.readouterr())
     assert not voiceinfra.dials
 
 
@@ -193,7 +194,7 @@ def test_two_map_indexes_that_share_a_call_do_not_redial_each_for_itself(run_dag
 
 
 def test_the_hook_passes_the_guard_too(voiceinfra, limits):
-    from airflow_provider_voiceinfra.guard.errors import CallOnHoldError, DayLimitError, DoNotCallError
+    from airflow_provider_voiceinfra.guard.errors import CallPausedError, DayLimitError, DoNotCallError
 
     limits(max_calls_per_day="1")
     hook = VoiceInfraHook()
@@ -203,8 +204,8 @@ def test_the_hook_passes_the_guard_too(voiceinfra, limits):
     voiceinfra.store.do_not_call.add(["+12125550104"], actor="ada", why="asked")
     with pytest.raises(DoNotCallError, match="Call vc_"):
         hook.place_call(idempotency_key="three", to_number="+12125550104")
-    voiceinfra.store.holds.place(Scope.ALL, "", why="wrong date", actor="ada")
-    with pytest.raises(CallOnHoldError, match="everything is on hold"):
+    voiceinfra.store.pauses.pause(Scope.ALL, "", why="wrong date", actor="ada")
+    with pytest.raises(CallPausedError, match="everything is paused"):
         hook.place_call(idempotency_key="four", to_number="+12125550105")
 
 

@@ -134,7 +134,7 @@ class TestNothingFails:
         assert "connection refused" in caplog.text
 
     def test_when_the_guard_does_not_let_it_be_dialled(self, voiceinfra, caplog):
-        voiceinfra.store.holds.place(Scope.DAG, "failing", why="maintenance", actor="ada")
+        voiceinfra.store.pauses.pause(Scope.DAG, "failing", why="maintenance", actor="ada")
         notifier()(dict(CONTEXT))
-        assert "on hold" in caplog.text
+        assert "is paused" in caplog.text
         assert not voiceinfra.dials

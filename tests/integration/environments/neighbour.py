@@ -35,7 +35,7 @@ class Neighbour:
     dag: str
     number: str
     list_id: str
-    hold_id: int
+    pause_id: int
     refs: dict[str, str]
 
     def ref(self, state: str) -> str:
@@ -138,11 +138,11 @@ def fill(store: CallStore, mark: str, last_digits: str) -> Neighbour:
             store.claims.record_rejected(ours, "invalid_phone", f"{mark} is wrong")
     store.claims.record_conflict(refs["queued"], "idempotency_key", fields=f"{mark}_context")
     held = {scope: f"{mark}_held_{scope}" for scope in (Scope.AGENT, Scope.DAG)}
-    hold_id = store.holds.place(Scope.AGENT, held[Scope.AGENT], why=f"{mark} why", actor=f"{mark}_ada")
+    pause_id = store.pauses.pause(Scope.AGENT, held[Scope.AGENT], why=f"{mark} why", actor=f"{mark}_ada")
     refused("waiting", agent_id=held[Scope.AGENT])
-    store.holds.place(Scope.DAG, held[Scope.DAG], why=f"{mark} why", actor=f"{mark}_ada")
+    store.pauses.pause(Scope.DAG, held[Scope.DAG], why=f"{mark} why", actor=f"{mark}_ada")
     refused("cancelled", source=Source(held[Scope.DAG], "run", "run", "task"))
-    store.holds.release(Scope.DAG, held[Scope.DAG], actor=f"{mark}_ada", cancel=True)
+    store.pauses.resume(Scope.DAG, held[Scope.DAG], actor=f"{mark}_ada", cancel=True)
     refused("do_not_call", to_number=_listed(store, last_digits))
     placed("opted_out")
     told("opted_out", extracted={"do_not_call": True})
@@ -152,7 +152,7 @@ def fill(store: CallStore, mark: str, last_digits: str) -> Neighbour:
     Deadlines(store).of_task(fields["source"], timedelta(hours=2))
     store.deliveries.keep([delivery(f"{{broken {mark}".encode())])
     store.refusals.add("voiceinfra_default", 3)
-    return Neighbour(store.environment, mark, dag, number, list_id, hold_id, refs)
+    return Neighbour(store.environment, mark, dag, number, list_id, pause_id, refs)
 
 
 def _listed(store: CallStore, last_digits: str) -> str:

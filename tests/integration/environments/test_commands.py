@@ -10,7 +10,7 @@ from airflow_provider_voiceinfra.cli.parser import COMMANDS
 from tests.integration.environments.neighbour import OF_RECEIVER
 
 SERVERS = {"demo", "sandbox", "receiver"}
-THE_LIST = "The do-not-call list holds in all environments"
+THE_LIST = "The do-not-call list applies in all environments"
 
 
 def names_of(commands, before=()):
@@ -40,13 +40,14 @@ def ways_to_ask(production, staging, quarantined):
             [lost, "--not-placed"],
         ],
         "lists rows": [[production.list_id], [production.list_id, "--state", "set_aside"]],
-        "hold": [[], *[[*scope, "--why", "staging says so"] for scope in (*scopes, ["--all"])]],
-        "release": [
-            ["--agent", f"{production.mark}_held_agent"],
+        "pause": [[*scope, "--reason", "staging says so"] for scope in (*scopes, ["--all"])],
+        "resume": [
+            ["--agent", f"{production.mark}_paused_agent"],
             [*scopes[0], "--cancel"],
             ["--list", production.list_id, "--cancel"],
             ["--all", "--cancel"],
         ],
+        "pauses list": [[]],
         "dnc add": [["+14155550142", "--why", "asked"]],
         "dnc remove": [["+14155550142"]],
         "dnc list": [[], ["+14155550142"]],
@@ -75,8 +76,12 @@ def test_no_command_shows_or_changes_what_is_another_environments(command, produ
     for name, ways in asked.items():
         for way in ways:
             _, said = command(*name.split(), *way)
-            # Holds of staging name what staging was told to hold.
-            named = {*way} if name not in {"hold", "release"} else {each for held in asked["hold"] for each in held}
+            # Pauses of staging name what staging was told to pause.
+            named = (
+                {*way}
+                if name not in {"pause", "resume", "pauses list"}
+                else {each for paused in asked["pause"] for each in paused}
+            )
             if not name.startswith("dnc "):
                 assert not production.given_away(production_store, said, named), (name, way, said)
             assert production.snapshot(production_store) == kept, (name, way, said)
@@ -139,7 +144,7 @@ def test_a_purge_of_all_environments_leaves_no_word(command, production, staging
     assert {production.ref(state) for state in ("completed", "waiting", "cancelled", "not_placed")} <= ended
 
 
-def test_the_do_not_call_list_holds_in_all_environments_and_says_so(command, production, staging):
+def test_the_do_not_call_list_applies_in_all_environments_and_says_so(command, production, staging):
     number = "+14155550142"
     assert THE_LIST in command("dnc", "add", number)[1]
     assert THE_LIST in command("dnc", "list", environment="production")[1]

@@ -14,7 +14,7 @@ from airflow_provider_voiceinfra.store import schema
 from airflow_provider_voiceinfra.store.errors import StoreError
 from airflow_provider_voiceinfra.store.watch.watcher import (
     wait_for_completions,
-    wait_until_released,
+    wait_until_resumed,
     wait_until_settled,
 )
 from airflow_provider_voiceinfra.triggers.call_completed_event import CallCompletedEventTrigger
@@ -88,7 +88,7 @@ def test_no_reader_of_rows_gives_what_is_another_environments(staging_store, pro
     with pytest.raises(StoreError, match="There is no call list"):
         store.attempts.of_list(list_id)
     assert [each for page in store.attempts.changed_since(LONG_AGO) for each in page] == []
-    assert store.holds.in_force() == []
+    assert store.pauses.in_force() == []
     for change in (store.claims.expire, lambda ref: store.claims.record_conflict(ref, "rule")):
         with pytest.raises(sa.exc.NoResultFound):
             change(ref)
@@ -98,7 +98,7 @@ def test_a_wait_is_not_woken_by_another_environments_call(staging_store, product
     waits = [
         wait_for_completions(staging_store, [production.call_id("completed")]),
         wait_until_settled(staging_store, production.ref("completed")),
-        wait_until_released(staging_store, production.hold_id),
+        wait_until_resumed(staging_store, production.pause_id),
     ]
 
     async def none_is_over():
@@ -112,7 +112,7 @@ def test_a_wait_is_not_woken_by_another_environments_call(staging_store, product
         await asyncio.gather(*tasks, return_exceptions=True)
 
     with staging_store.database.write() as tx:
-        tx.execute(sa.update(schema.hold).values(released_at=datetime.now(UTC)))
+        tx.execute(sa.update(schema.pause).values(resumed_at=datetime.now(UTC)))
     for call_id in ("foreign-1", "foreign-2"):
         deliver(staging_store, call_id)
     asyncio.run(none_is_over())

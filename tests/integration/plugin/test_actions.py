@@ -18,52 +18,52 @@ def editor(visit):
     return visit("eve", rights(read="one", content="one", edit="one"))
 
 
-def test_a_hold_is_placed_and_released_and_says_by_whom(editor, store):
-    assert "What: <b>DAG one</b>" in get(editor, "/holds/place", scope="dag", name="one").text
-    assert toast(act(editor, "/holds/place", scope="dag", name="one", why=" the wrong date ")) == (
-        "DAG one is held: no new call of it starts."
+def test_a_pause_is_made_and_ended_and_names_who_did_it(editor, store):
+    assert "What: <b>DAG one</b>" in get(editor, "/pauses/pause", scope="dag", name="one").text
+    assert toast(act(editor, "/pauses/pause", scope="dag", name="one", why=" the wrong date ")) == (
+        "DAG one is paused: no new call starts."
     )
-    [hold] = store.holds.in_force()
-    assert (hold.scope, hold.name, hold.why, hold.held_by) == (Scope.DAG, "one", "the wrong date", "eve")
-    for path in ("/holds", "/holds/now"):
+    [pause] = store.pauses.in_force()
+    assert (pause.scope, pause.name, pause.why, pause.paused_by) == (Scope.DAG, "one", "the wrong date", "eve")
+    for path in ("/pauses", "/pauses/now"):
         assert "DAG one" in get(editor, path).text
-    assert "Cancel what waits" in get(editor, "/holds/release", scope="dag", name="one").text
-    assert "what waits goes on" in toast(act(editor, "/holds/release", scope="dag", name="one"))
-    assert store.holds.in_force() == []
-    again = act(editor, "/holds/release", scope="dag", name="one")
-    assert (again.status_code, "is not held any more" in again.text) == (422, True)
+    assert "Cancel the waiting calls" in get(editor, "/pauses/resume", scope="dag", name="one").text
+    assert "waiting calls are placed" in toast(act(editor, "/pauses/resume", scope="dag", name="one"))
+    assert store.pauses.in_force() == []
+    again = act(editor, "/pauses/resume", scope="dag", name="one")
+    assert (again.status_code, "is not paused any more" in again.text) == (422, True)
 
 
 def test_what_waits_is_cancelled_where_that_is_ticked(editor, store):
-    act(editor, "/holds/place", scope="dag", name="one", why="x")
+    act(editor, "/pauses/pause", scope="dag", name="one", why="x")
     waiting = store.claims.take(new_call(source=SOURCE))
     assert isinstance(waiting, Refused)
-    assert "1 calls are cancelled" in toast(act(editor, "/holds/release", scope="dag", name="one", cancel="true"))
+    assert "1 calls are cancelled" in toast(act(editor, "/pauses/resume", scope="dag", name="one", cancel="true"))
     [*_, last] = store.calls.history(store.calls.get(waiting.ref).id)
     assert (last.kind, last.actor) == ("cancelled", "eve")
 
 
 @pytest.mark.parametrize(
     ("form", "wrong"),
-    [({"scope": "dag", "name": " ", "why": "x"}, "Say which dag."), ({"scope": "dag", "name": "one"}, "Say why")],
+    [({"scope": "dag", "name": " ", "why": "x"}, "Say which dag."), ({"scope": "dag", "name": "one"}, "Give a reason")],
 )
 def test_a_form_that_lacks_something_is_asked_again(editor, store, form, wrong):
-    answer = act(editor, "/holds/place", **form)
+    answer = act(editor, "/pauses/pause", **form)
     assert (answer.status_code, wrong in answer.text) == (422, True)
-    assert store.holds.in_force() == []
+    assert store.pauses.in_force() == []
 
 
 @pytest.mark.parametrize("form", [{"scope": "nothing", "why": "x"}, {"why": "x"}, {"scope": "all", "why": "x" * 501}])
 def test_a_form_that_nobody_was_given_is_refused(visit, store, form):
-    assert act(visit(), "/holds/place", **form).status_code == 422
-    assert store.holds.in_force() == []
+    assert act(visit(), "/pauses/pause", **form).status_code == 422
+    assert store.pauses.in_force() == []
 
 
-def test_an_editor_is_offered_what_they_may_hold(visit, editor):
-    offered = get(editor, "/holds/place").text
+def test_an_editor_is_offered_what_they_may_pause(visit, editor):
+    offered = get(editor, "/pauses/pause").text
     assert "a DAG" in offered
     assert "everything" not in offered.replace("unless everything", "")
-    assert ">everything<" in get(visit(), "/holds/place").text
+    assert ">everything<" in get(visit(), "/pauses/pause").text
 
 
 def test_an_unknown_call_is_resolved_by_what_was_found_out(editor, store):

@@ -31,7 +31,7 @@ def busy(store):
     list_id = store.lists.open(Source("one", "run", "run", "list"))
     new = [NewRow(1, "her key", NUMBER, {}, {}), NewRow(2, None, NUMBER, {}, {}, "invalid")]
     store.lists.add(list_id, new, store.lists.begin_import(list_id))
-    store.holds.place(Scope.DAG, "one", why="it says the wrong date", actor="ada")
+    store.pauses.pause(Scope.DAG, "one", why="it says the wrong date", actor="ada")
     return {"ref": ours.ref, "unknown": unknown.ref, "list_id": list_id}
 
 
@@ -93,7 +93,7 @@ def test_reading_changes_nothing(app, visit, busy, store):
     before, client = everything(), visit()
     for method, path in every_route(app, busy):
         if method == "GET":
-            query = "?scope=dag&name=one" if path.endswith("/holds/release") else ""
+            query = "?scope=dag&name=one" if path.endswith("/pauses/resume") else ""
             assert client.get(path + query).status_code == 200, path
     assert everything() == before
 
@@ -139,7 +139,7 @@ def test_what_a_user_may_not_see_is_not_told_from_what_is_not_there(visit, busy)
         hidden, missing = get(client, path), get(client, re.sub(r"v[cl]_\w+", "vc_none", path))
         assert (hidden.status_code, hidden.text) == (missing.status_code, missing.text)
         assert hidden.status_code == 404
-    assert "one" not in re.sub(r"<head>.*</head>", "", get(client, "/holds").text.split("<main")[1])
+    assert "one" not in re.sub(r"<head>.*</head>", "", get(client, "/pauses").text.split("<main")[1])
 
 
 def test_numbers_and_words_are_for_those_who_may_read_xcoms(visit, busy):
@@ -184,19 +184,19 @@ def test_a_number_that_is_looked_for_is_in_no_address(visit, busy):
 
 def test_acts_take_the_right_to_edit_the_dag(visit, busy, store):
     actions = [
-        ("/holds/place", {"scope": "dag", "name": "one", "why": "x"}),
-        ("/holds/place", {"scope": "list", "name": busy["list_id"], "why": "x"}),
-        ("/holds/release", {"scope": "dag", "name": "one"}),
+        ("/pauses/pause", {"scope": "dag", "name": "one", "why": "x"}),
+        ("/pauses/pause", {"scope": "list", "name": busy["list_id"], "why": "x"}),
+        ("/pauses/resume", {"scope": "dag", "name": "one"}),
         (f"/{busy['unknown']}/resolve", {"found": "not_placed"}),
         (f"/{busy['ref']}/do-not-call", {}),
     ]
     reader = visit("ada", rights(read="one two", content="one two", edit="two"))
-    before = rows(store, schema.hold)
+    before = rows(store, schema.pause)
     for path, form in actions:
         assert act(reader, path, **form).status_code == 403, path
         if path.endswith(("resolve", "do-not-call")):
             assert get(reader, path).status_code == 403
-    assert rows(store, schema.hold) == before
+    assert rows(store, schema.pause) == before
     assert "Resolve…" not in get(reader, f"/{busy['unknown']}").text
     editor = visit("eve", rights(read="one", edit="one"))
     assert "Resolve…" in get(editor, f"/{busy['unknown']}").text
@@ -208,12 +208,12 @@ def test_acts_take_the_right_to_edit_the_dag(visit, busy, store):
 def test_what_stops_more_than_a_dag_takes_the_right_to_edit_all(visit, store, scope):
     editor = visit("eve", rights(read="one two", content="one two", edit="one two"))
     form = {"scope": scope, "name": "" if scope == "all" else "x", "why": "x"}
-    assert act(editor, "/holds/place", **form).status_code == 403
-    assert store.holds.in_force() == []
-    assert act(visit(), "/holds/place", **form).status_code == 204
-    assert "Release…" not in get(editor, "/holds").text
-    assert act(editor, "/holds/release", scope=scope, name=form["name"]).status_code == 403
-    assert "Release…" in get(visit(), "/holds").text
+    assert act(editor, "/pauses/pause", **form).status_code == 403
+    assert store.pauses.in_force() == []
+    assert act(visit(), "/pauses/pause", **form).status_code == 204
+    assert "Resume…" not in get(editor, "/pauses").text
+    assert act(editor, "/pauses/resume", scope=scope, name=form["name"]).status_code == 403
+    assert "Resume…" in get(visit(), "/pauses").text
 
 
 BARE = {"Sec-Fetch-Site": "same-origin"}
@@ -231,7 +231,7 @@ FORGED = [
 
 @pytest.mark.parametrize("headers", [*FORGED, BARE])
 def test_no_other_site_can_make_a_browser_act(app, visit, busy, store, headers):
-    before = rows(store, schema.hold), rows(store, schema.do_not_call), rows(store, schema.call_event)
+    before = rows(store, schema.pause), rows(store, schema.do_not_call), rows(store, schema.call_event)
     posts = [path for method, path in every_route(app, busy) if method == "POST"]
     assert len(posts) == 5
     if headers == BARE:
@@ -240,7 +240,7 @@ def test_no_other_site_can_make_a_browser_act(app, visit, busy, store, headers):
     for path in posts:
         answer = visit().post(path, data={"scope": "all", "why": "x", "found": "not_placed"}, headers=headers)
         assert answer.status_code == 403, path
-    assert (rows(store, schema.hold), rows(store, schema.do_not_call), rows(store, schema.call_event)) == before
+    assert (rows(store, schema.pause), rows(store, schema.do_not_call), rows(store, schema.call_event)) == before
 
 
 def test_who_is_faster_than_the_scripts_finds_calls_too(visit, busy):
@@ -252,18 +252,18 @@ def test_who_is_faster_than_the_scripts_finds_calls_too(visit, busy):
 
 
 def test_nobody_leaves_a_file_with_the_server(visit, store):
-    path = f"{BASE}/holds/place"
+    path = f"{BASE}/pauses/pause"
     answer = visit(None).post(path, files={"why": ("why", b"x" * 2_000_000)}, headers=OURS)
     assert answer.status_code == 415
     assert visit().post(path, json={"scope": "all", "why": "x"}, headers=OURS).status_code == 415
-    assert rows(store, schema.hold) == []
+    assert rows(store, schema.pause) == []
 
 
 def test_where_browsers_do_not_tell_the_site_its_origin_is_enough(visit, store):
     headers = {"HX-Request": "true", "Origin": "https://airflow.example.com"}
-    assert act(visit(), "/holds/place", headers, scope="all", why="x").status_code == 204
+    assert act(visit(), "/pauses/pause", headers, scope="all", why="x").status_code == 204
     headers["Content-Type"] = "application/x-www-form-urlencoded;charset=UTF-8"
-    assert act(visit(), "/holds/release", headers, scope="all").status_code == 204
+    assert act(visit(), "/pauses/resume", headers, scope="all").status_code == 204
 
 
 def test_a_store_that_is_away_is_told_without_words_of_it(visit, busy, store, tmp_path):
@@ -277,6 +277,6 @@ def test_a_store_that_is_away_is_told_without_words_of_it(visit, busy, store, tm
 def test_the_names_of_an_attacker_are_shown_as_text(visit, store):
     evil = "<script>alert(1)</script>"
     ours = claim(store, "evil", source=Source(evil, evil, evil, evil), agent_id=evil, key_label=evil)
-    for path in ("/", f"/{ours.ref}", "/overview", "/holds/place"):
+    for path in ("/", f"/{ours.ref}", "/overview", "/pauses/pause"):
         assert evil not in get(visit(), path).text
     assert evil not in get(visit(), "/", dag=evil, run=evil, list=evil, outcome=evil).text

@@ -63,8 +63,8 @@ def of_commands(airflow: Standalone, ref: str) -> str:
 
 def end_and_purge(store: CallStore, sandbox: Sandbox) -> None:
     """Let every call end, and what was still to be called, and forget all of it."""
-    store.holds.place(Scope.ALL, "", why="the test ends", actor="the test")
-    store.holds.release(Scope.ALL, "", actor="the test", cancel=True)
+    store.pauses.pause(Scope.ALL, "", why="the test ends", actor="the test")
+    store.pauses.resume(Scope.ALL, "", actor="the test", cancel=True)
     for call in store.calls.iterate():
         if call.state == "unknown":
             store.resolutions.not_placed(call.ref, actor="the test")

@@ -86,11 +86,11 @@ def test_a_call_that_is_being_placed_at_another_host_is_a_conflict(store, at):
 
 
 def test_a_call_that_waits_to_be_placed_at_another_host_is_a_conflict(store, at):
-    store.holds.place(Scope.ALL, "", why="holiday", actor="ada")
+    store.pauses.pause(Scope.ALL, "", why="holiday", actor="ada")
     with wire(queued_each) as server:
         with pytest.raises(CallWaitsError):
             at(HERE, server).place(intent())
-        store.holds.release(Scope.ALL, "", actor="ada")
+        store.pauses.resume(Scope.ALL, "", actor="ada")
         refused(at(THERE, server), intent())
         assert server.requests == []
         assert at(HERE, server).place(intent()).state == "queued"

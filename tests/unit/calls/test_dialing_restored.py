@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from airflow_provider_voiceinfra.guard.errors import CallOnHoldError
+from airflow_provider_voiceinfra.guard.errors import CallPausedError
 from airflow_provider_voiceinfra.store.call_store import CallStore
 from airflow_provider_voiceinfra.store.feed.completed_calls import CompletionFilter
 from airflow_provider_voiceinfra.store.guard.pauses import Scope
@@ -32,15 +32,15 @@ def path(tmp_path, migrated_sqlite):
     return tmp_path / "calls.db"
 
 
-def test_what_was_placed_since_the_backup_is_forgotten_and_a_hold_keeps_it_from_being_placed_again(path, tmp_path):
+def test_what_was_placed_since_the_backup_is_forgotten_and_a_pause_keeps_it_from_being_placed_again(path, tmp_path):
     with wire(queued, queued) as server:
         copy(path, tmp_path / "backup.db")
         with closing(CallStore(f"sqlite:///{path}")) as store:
             dialer(store, server.url).place(intent())
         copy(tmp_path / "backup.db", path)
         with closing(CallStore(f"sqlite:///{path}")) as store:
-            store.holds.place(Scope.ALL, "", why="restored from a backup", actor="ada")
-            with pytest.raises(CallOnHoldError):
+            store.pauses.pause(Scope.ALL, "", why="restored from a backup", actor="ada")
+            with pytest.raises(CallPausedError):
                 dialer(store, server.url).place(intent())
             assert len(server.requests) == 1
             deliver(store, "call-1")

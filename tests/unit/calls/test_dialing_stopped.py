@@ -12,7 +12,7 @@ from airflow_provider_voiceinfra.calls import sending
 from airflow_provider_voiceinfra.calls.send_gate import Dial
 from airflow_provider_voiceinfra.calls.stop import StopFlag
 from airflow_provider_voiceinfra.errors import CallUnknownError, VoiceInfraError
-from airflow_provider_voiceinfra.guard.errors import CallOnHoldError
+from airflow_provider_voiceinfra.guard.errors import CallPausedError
 from airflow_provider_voiceinfra.guard.limits import Limits
 from airflow_provider_voiceinfra.store import clock, sqlite
 from airflow_provider_voiceinfra.store.claims.claims import AtFence
@@ -169,13 +169,13 @@ def test_a_pause_that_comes_while_the_connection_is_made_lets_nothing_be_sent(st
 
     def pause():
         connecting.wait(30)
-        store.holds.place("all", "", why="it says the wrong date", actor="ada")
+        store.pauses.pause("all", "", why="it says the wrong date", actor="ada")
         paused.set()
 
     with wire(play) as server:
         pausing = threading.Thread(target=pause)
         pausing.start()
-        with pytest.raises(CallOnHoldError):
+        with pytest.raises(CallPausedError):
             dialer(store, server.url.replace("http", "https")).place(intent())
         pausing.join()
         assert server.requests == []

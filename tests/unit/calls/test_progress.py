@@ -41,35 +41,35 @@ def fail(store, list_id, count):
 
 
 def release(store, list_id):
-    store.holds.release(Scope.LIST, list_id, actor="ada")
+    store.pauses.resume(Scope.LIST, list_id, actor="ada")
 
 
-def test_it_is_on_hold_once_until_it_is_released(store, list_id, progress):
+def test_it_is_paused_once_until_it_is_resumed(store, list_id, progress):
     fail(store, list_id, LIMIT - 1)
     progress.look()
-    assert not store.holds.in_force()
+    assert not store.pauses.in_force()
     fail(store, list_id, LIMIT)
     for _ in range(2):
         progress.look()
-        assert [hold.why for hold in store.holds.in_force()] == [f"the last {LIMIT} calls failed"]
+        assert [pause.why for pause in store.pauses.in_force()] == [f"the last {LIMIT} calls failed"]
     release(store, list_id)
     progress.look()
-    assert not store.holds.in_force()
+    assert not store.pauses.in_force()
 
 
-def test_calls_that_failed_before_the_release_do_not_count_though_they_are_noted_after_it(store, list_id, progress):
+def test_calls_that_failed_before_the_resume_do_not_count_though_they_are_noted_after_it(store, list_id, progress):
     fail(store, list_id, LIMIT)
     progress.look()
     fail(store, list_id, LIMIT)
     release(store, list_id)
     progress.look()
-    assert not store.holds.in_force()
+    assert not store.pauses.in_force()
     fail(store, list_id, LIMIT)
     progress.look()
-    assert store.holds.in_force()
+    assert store.pauses.in_force()
 
 
-def test_a_release_that_comes_while_it_is_looked_at_stands(store, list_id, progress, monkeypatch):
+def test_a_resume_that_comes_while_it_is_looked_at_stands(store, list_id, progress, monkeypatch):
     fail(store, list_id, LIMIT)
     progress.look()
     releases = [release]
@@ -83,8 +83,8 @@ def test_a_release_that_comes_while_it_is_looked_at_stands(store, list_id, progr
 
         return looked
 
-    monkeypatch.setattr(store.holds, "in_force", then_release(store.holds.in_force))
+    monkeypatch.setattr(store.pauses, "in_force", then_release(store.pauses.in_force))
     monkeypatch.setattr(store.list_rows, "latest_results", then_release(store.list_rows.latest_results))
     progress.look()
     assert not releases
-    assert not store.holds.in_force()
+    assert not store.pauses.in_force()

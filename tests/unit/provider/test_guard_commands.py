@@ -1,4 +1,4 @@
-"""``airflow voiceinfra hold | release | dnc …``: the switch, and the list of those who are not called."""
+"""``airflow voiceinfra pause | resume | pauses list | dnc …``: the switch, and the do-not-call list."""
 
 from __future__ import annotations
 
@@ -15,55 +15,55 @@ from tests.unit.provider.test_commands import cli  # noqa: F401
 from tests.unit.store.samples import NUMBER, new_call
 
 
-def test_a_hold_is_placed_listed_and_released(cli, store):  # noqa: F811
-    assert cli("hold")[1] == "Nothing is held.\n"
-    _, output, _ = cli("hold", "--dag", "dag", "--why", "it says the wrong date")
-    assert "No new call of dag dag is dialled. Calls that are on the line cannot be hung up." in output
+def test_a_pause_is_made_listed_and_ended(cli, store):  # noqa: F811
+    assert cli("pauses", "list")[1] == "Nothing is paused.\n"
+    _, output, _ = cli("pause", "--dag", "dag", "--reason", "it says the wrong date")
+    assert "Calls of dag dag are paused: no new call is placed. Calls in progress cannot be hung up." in output
     assert isinstance(store.claims.take(new_call()), Refused)
-    assert "it says the wrong date" in cli("hold")[1]
-    assert "calls that wait go on" in cli("release", "--dag", "dag")[1]
-    assert cli("hold")[1] == "Nothing is held.\n"
+    assert "it says the wrong date" in cli("pauses", "list")[1]
+    assert "waiting calls are placed" in cli("resume", "--dag", "dag")[1]
+    assert cli("pauses", "list")[1] == "Nothing is paused.\n"
 
 
 def test_what_waits_is_cancelled_where_that_is_asked_for(cli, store):  # noqa: F811
-    cli("hold", "--all", "--why", "wrong list")
-    cli("hold", "--agent", "agent", "--why", "wrong words")
+    cli("pause", "--all", "--reason", "wrong list")
+    cli("pause", "--agent", "agent", "--reason", "wrong words")
     store.claims.take(new_call())
-    _, output, _ = cli("release", "--all", "--cancel")
-    assert "1 calls that waited are cancelled" in output
-    assert "Still held:" in output
+    _, output, _ = cli("resume", "--all", "--cancel")
+    assert "1 waiting calls are cancelled" in output
+    assert "Still paused:" in output
     assert "wrong words" in output
 
 
 def test_what_waits_is_found_by_its_list_and_says_for_what(cli, store):  # noqa: F811
-    cli("hold", "--list", "vl_1", "--why", "wrong words")
+    cli("pause", "--list", "vl_1", "--reason", "wrong words")
     waiting = store.claims.take(new_call(list_id="vl_1"))
     store.claims.take(new_call("other", to_number="+14155550177", list_id="vl_2"))
     _, output, _ = cli("calls", "list", "--list", "vl_1")
     assert [line.split()[:2] for line in output.splitlines()[1:]] == [[waiting.ref, "waiting"]]
     _, output, _ = cli("calls", "show", waiting.ref)
-    assert "rule     hold" in output
+    assert "rule     paused" in output
     assert "list     vl_1" in output
 
 
 def test_every_refusal_is_in_the_export_with_its_rule(cli, store):  # noqa: F811
-    cli("hold", "--all", "--why", "wrong words")
+    cli("pause", "--all", "--reason", "wrong words")
     store.claims.take(new_call())
     cli("dnc", "add", "+14155550177")
     store.claims.take(new_call("other", to_number="+14155550177"))
-    cli("release", "--all", "--cancel")
+    cli("resume", "--all", "--cancel")
     steps = [json.loads(line) for line in cli("calls", "export")[1].splitlines()]
     told = {(step["event"], step["detail"].get("rule")) for step in steps}
-    assert told == {("waiting", "hold"), ("cancelled", None), ("do_not_call", "do_not_call")}
+    assert told == {("waiting", "paused"), ("cancelled", None), ("do_not_call", "do_not_call")}
 
 
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (("hold", "--all"), "Say why"),
-        (("hold", "--all", "--dag", "dag", "--why", "x"), "one scope at a time"),
-        (("release",), "Say what to release"),
-        (("release", "--dag", "dag"), "There is no such hold"),
+        (("pause", "--all"), "Give a reason"),
+        (("pause", "--all", "--dag", "dag", "--reason", "x"), "Give one scope"),
+        (("resume",), "Give one scope"),
+        (("resume", "--dag", "dag"), "Nothing is paused in this scope"),
     ],
 )
 def test_what_is_not_clear_stops_nothing_and_says_so(cli, arguments, says):  # noqa: F811

@@ -189,8 +189,8 @@ def reject(store, row):
 
 
 def cancel(store, scope, name):
-    store.holds.place(scope, name, why="wrong list", actor="circuit_breaker")
-    store.holds.release(scope, name, actor="ada", cancel=True)
+    store.pauses.pause(scope, name, why="wrong list", actor="circuit_breaker")
+    store.pauses.resume(scope, name, actor="ada", cancel=True)
 
 
 def test_whom_voiceinfra_refused_to_call_is_asked_for_again_as_it_reads_now(store, read):
@@ -306,8 +306,8 @@ def test_purging_leaves_only_rows_that_are_to_be_called_or_whose_call_goes_on(st
     left = [(each.position, each.state) for each in rows(store, schema.call_list_row)]
     assert left == [(2, RowState.OPEN), (3, RowState.PENDING), (4, RowState.PENDING)]
     # A list that nobody lets go on is cancelled.
-    store.holds.place(Scope.LIST, list_id, why="it is last year's", actor="ada")
-    store.holds.release(Scope.LIST, list_id, actor="ada", cancel=True)
+    store.pauses.pause(Scope.LIST, list_id, why="it is last year's", actor="ada")
+    store.pauses.resume(Scope.LIST, list_id, actor="ada", cancel=True)
     store.retention.purge(datetime.now(UTC) + LATER)
     assert [each.position for each in rows(store, schema.call_list_row)] == [2]
 

@@ -1,4 +1,4 @@
-"""A connection was renamed: its open calls find their completions, its limits and holds stay."""
+"""A connection was renamed: its open calls find their completions, its limits and pauses stay."""
 
 from __future__ import annotations
 
@@ -75,10 +75,10 @@ def test_calls_of_other_connections_and_environments_keep_theirs(store, open_sto
     assert state(staging, theirs.ref) == "completed"
 
 
-def test_a_hold_of_the_connection_still_holds(store):
-    store.holds.place(Scope.CONNECTION, CONN, why="stop", actor="ada")
+def test_a_pause_of_the_connection_still_stops_calls(store):
+    store.pauses.pause(Scope.CONNECTION, CONN, why="stop", actor="ada")
     rename(store)
-    assert [(each.scope, each.name) for each in store.holds.in_force()] == [(Scope.CONNECTION, NEW)]
+    assert [(each.scope, each.name) for each in store.pauses.in_force()] == [(Scope.CONNECTION, NEW)]
 
 
 @pytest.mark.parametrize("rules", [Rules(max_calls_per_day=3), Rules(max_in_flight=3)])

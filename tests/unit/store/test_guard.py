@@ -322,8 +322,8 @@ def test_a_slot_that_is_far_ahead_is_not_waited_for(store):
     assert taken[1].refusal.until > soon(5)
 
 
-def test_holds_and_hours_come_after_what_is_for_good(store):
-    store.holds.place(Scope.ALL, "", why="wrong date", actor="ada")
+def test_pauses_and_hours_come_after_what_is_for_good(store):
+    store.pauses.pause(Scope.ALL, "", why="wrong date", actor="ada")
     store.do_not_call.add([NUMBER], actor="ada", why="asked")
     refused(take(store, rules=CLOSED), Rule.DO_NOT_CALL, "do_not_call")
     assert [row.state for row in rows(store, schema.call)] == ["do_not_call"]
