@@ -114,10 +114,10 @@ class DeliveryBuffer:
             raise NotStoredError
 
     async def _write_to_store(self, deliveries: Sequence[Delivery]) -> bool:
-        keep = asyncio.get_running_loop().run_in_executor(self._thread, self.store.deliveries.keep, deliveries)
+        loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout(STORE_TIMEOUT):
-                results = await keep
+                results = await loop.run_in_executor(self._thread, self.store.deliveries.keep, deliveries)
         except Exception as error:  # noqa: BLE001 - whatever went wrong, the spool can take them
             # The thread may still store them later: a delivery that is stored twice changes nothing.
             self._store_away = self.spool is not None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import sqlite3
 import threading
@@ -14,8 +15,10 @@ import requests
 from airflow_provider_voiceinfra.store import schema
 from airflow_provider_voiceinfra.store.call_store import CallStore
 from airflow_provider_voiceinfra.store.errors import StoreUnavailableError
+from airflow_provider_voiceinfra.store.inbox.delivery import Delivery
 from airflow_provider_voiceinfra.webhook import delivery_buffer, rejection_counter
 from airflow_provider_voiceinfra.webhook import health as health_module
+from airflow_provider_voiceinfra.webhook.delivery_buffer import DeliveryBuffer
 from airflow_provider_voiceinfra.webhook.spool import Spool
 from tests.unit.webhook.conftest import body, count, health, post, wait_until
 
@@ -245,6 +248,20 @@ def test_stopping_finishes_what_was_accepted(serving, store, monkeypatch):
     sender.join()
     assert answers == [200]
     assert store.calls.completion("call_1")
+
+
+def test_a_webhook_that_comes_after_the_stop_is_not_lost(store, spool, figures):
+    async def add_after_the_stop():
+        buffer = DeliveryBuffer(store, spool, figures)
+        running = asyncio.create_task(buffer.run())
+        await asyncio.sleep(0)
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        await buffer.add(Delivery.read("voiceinfra_default", datetime.now(UTC), body()))
+
+    asyncio.run(add_after_the_stop())
+    # A look into the spool that had begun before the stop may have found it.
+    assert spool.depth().deliveries + count(store, schema.completion) == 1
 
 
 def test_what_comes_at_once_shares_commits(serving, store, monkeypatch):
