@@ -21,7 +21,7 @@ from airflow_provider_voiceinfra.webhook.forwarder import Forwarder
 from airflow_provider_voiceinfra.webhook.health import Gauges, Health
 from airflow_provider_voiceinfra.webhook.metrics import PREFIX, Metrics, NoMetrics
 from airflow_provider_voiceinfra.webhook.rejection_counter import RejectionCounter
-from airflow_provider_voiceinfra.webhook.request_body import MAX_WEBHOOK_BYTES, Bodies, BodyError
+from airflow_provider_voiceinfra.webhook.request_body import MAX_WEBHOOK_BYTES, BodyError, BodyReader
 from airflow_provider_voiceinfra.webhook.secrets import WebhookSecrets
 from airflow_provider_voiceinfra.webhook.settings import Settings
 from airflow_provider_voiceinfra.webhook.spool import Spool
@@ -43,7 +43,7 @@ class Webhook:
     """
 
     def __init__(
-        self, conn_id: str, buffer: DeliveryBuffer, verification: Verification, bodies: Bodies, metrics: Metrics
+        self, conn_id: str, buffer: DeliveryBuffer, verification: Verification, bodies: BodyReader, metrics: Metrics
     ) -> None:
         self._conn_id = conn_id
         self._buffer = buffer
@@ -102,7 +102,7 @@ class Receiver:
         metrics = NoMetrics() if metrics is None else metrics
         self._buffer = DeliveryBuffer(store, spool, metrics)
         verification = Verification(secrets, metrics)
-        bodies = Bodies(max_bytes)
+        bodies = BodyReader(max_bytes)
         endpoints = {each: Webhook(each, self._buffer, verification, bodies, metrics) for each in sorted(conn_ids)}
         self.webhooks = {f"/webhook/{conn_id}": endpoint for conn_id, endpoint in endpoints.items()}
         if DEFAULT_CONN_ID in endpoints:

@@ -26,7 +26,7 @@ class BodyError(Exception):
         self.reason = reason
 
 
-class Bodies:
+class BodyReader:
     """Reads bodies, of which only so many bytes are held at once, however many senders there are and however slow.
 
     :param limit: bytes of one body; more is not read.
