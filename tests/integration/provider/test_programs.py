@@ -31,6 +31,15 @@ def test_parsing_a_dag_file_loads_nothing_that_is_slow():
     assert "airflow_provider_voiceinfra.store.schema" not in loaded
 
 
+def test_importing_the_package_loads_nothing_else():
+    """Its version is read by many tools; what it brings is described in a module of its own."""
+    loaded = (
+        "import sys; before = set(sys.modules); import airflow_provider_voiceinfra; print(set(sys.modules) - before)"
+    )
+    output = subprocess.run([sys.executable, "-c", loaded], check=True, capture_output=True, text=True).stdout
+    assert output == "{'airflow_provider_voiceinfra'}\n"
+
+
 @pytest.mark.parametrize("program", [["-m", "airflow_provider_voiceinfra"], ["-m", "airflow", "voiceinfra"]])
 def test_the_commands_are_there_with_and_without_airflows_command_line(program):
     shown = subprocess.run([sys.executable, *program, "--help"], check=True, capture_output=True, text=True)
