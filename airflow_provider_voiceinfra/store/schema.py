@@ -440,12 +440,12 @@ completed_call = sa.Table(
     sa.Column("completion", BigId),
     sa.Column("at", UtcDateTime, nullable=False),
     # Given by whoever reads it first, after the commit: the same order for all.
-    sa.Column("place", sa.BigInteger),
+    sa.Column("position", sa.BigInteger),
     sa.Index(
         "ix_voiceinfra_completed_call_new",
         "id",
-        sqlite_where=sa.text("place IS NULL"),
-        postgresql_where=sa.text("place IS NULL"),
+        sqlite_where=sa.text("position IS NULL"),
+        postgresql_where=sa.text("position IS NULL"),
     ),
     sa.Index(
         "ix_voiceinfra_completed_call_completion",
@@ -455,10 +455,10 @@ completed_call = sa.Table(
     ),
     sa.Index(
         "uq_voiceinfra_completed_call_place",
-        "place",
+        "position",
         unique=True,
-        sqlite_where=sa.text("place IS NOT NULL"),
-        postgresql_where=sa.text("place IS NOT NULL"),
+        sqlite_where=sa.text("position IS NOT NULL"),
+        postgresql_where=sa.text("position IS NOT NULL"),
     ),
 )
 
@@ -468,7 +468,7 @@ cursor = sa.Table(
     # How far somebody has read completed calls.
     sa.Column("environment", sa.String(64), primary_key=True),
     sa.Column("name", sa.String(250), primary_key=True),
-    sa.Column("place", sa.BigInteger, nullable=False),
+    sa.Column("position", sa.BigInteger, nullable=False),
     sa.Column("moved_at", UtcDateTime, nullable=False),
 )
 

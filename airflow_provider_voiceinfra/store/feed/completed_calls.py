@@ -1,8 +1,8 @@
-"""Calls that became completed, in one order for all who follow them.
+"""Completed calls, in one order for all subscribers.
 
 Concurrent receivers on PostgreSQL commit out of sequence: a smaller id may become visible after a greater one. So a row
-is written without a place; whoever reads first gives what is committed its place, after all that have one. A place is
-given once, and nothing comes before what anybody has read.
+is written without a position, and the first reader assigns the next ones to what is committed. A position is assigned
+once, and nothing new gets a position before what has been read.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ _AT_ONCE = 2_000
 MAX_FOREIGN = 1_000
 """The newest completions of no call here that are counted."""
 _columns, _call, _completion = schema.completed_call.c, schema.call.c, schema.completion.c
-_NEW = sa.select(_columns.id, _columns.completion).where(_columns.place.is_(None)).order_by(_columns.id)
-_LAST = sa.select(_columns.place).where(_columns.place.is_not(None)).order_by(_columns.place.desc()).limit(1)
+_NEW = sa.select(_columns.id, _columns.completion).where(_columns.position.is_(None)).order_by(_columns.id)
+_LAST = sa.select(_columns.position).where(_columns.position.is_not(None)).order_by(_columns.position.desc()).limit(1)
 _known = schema.call.alias().c
 _IS_OF_CALL = sa.or_(
     sa.exists().where(_known.call_id == _completion.call_id, _known.webhook_conn_id == _completion.webhook_conn_id),
@@ -47,13 +47,13 @@ _ADD_FOREIGN = schema.completed_call.insert().from_select(
 class CompletedCall:
     """A call that became completed.
 
-    :param place: in the order that is the same for all.
+    :param position: in the order that is the same for all.
     :param ref: of a call that was placed here.
     :param row_id: its ``id``.
     :param completion: of a call that was not.
     """
 
-    place: int
+    position: int
     call_id: str
     outcome: str
     agent_id: str | None
@@ -87,7 +87,7 @@ class CompletionFilter:
 
 
 class CompletedCalls:
-    """Gives completed calls their places, and reads them in that order.
+    """Assigns positions to completed calls, and reads calls in that order.
 
     :param database: the store's database.
     :param environment: the calls of others are not seen.
@@ -99,33 +99,33 @@ class CompletedCalls:
         self._environment = environment
         self._extracted_field = extracted_field
 
-    def last_place(self) -> int:
-        """Give what is new its place.
+    def last_position(self) -> int:
+        """Assign positions to new completed calls, and give the last one.
 
-        What may be a call's, once it is known what became of that, waits for its place until then.
+        What may be a call's, once it is known what became of that, gets its position then.
 
         :return: the last one: nothing will ever come before it that is not there now.
         """
         seen = 0
         while new := self._new(seen):
             if decided := self._decided(new):
-                self._give_places(decided)
+                self._assign_positions(decided)
             seen = new[-1].id
         with self._database.read() as tx:
             return tx.scalar(_LAST) or 0
 
-    def place_before(self, time: datetime) -> int:
-        """Give the last place before all calls that became completed at a time or later, as far as they have one."""
-        later = sa.select(sa.func.min(_columns.place)).where(_columns.at >= time)
+    def position_before(self, time: datetime) -> int:
+        """Give the last position before all calls that became completed at a time or later, as far as they have one."""
+        later = sa.select(sa.func.min(_columns.position)).where(_columns.at >= time)
         with self._database.read() as tx:
             first = tx.scalar(later)
             return (tx.scalar(_LAST) or 0) if first is None else first - 1
 
     def read(self, after: int, upto: int) -> Iterator[list[CompletedCall]]:
-        """Read the calls between two places in pages; the last place belongs to them."""
+        """Read the calls after a position, up to and including another, page by page."""
         while page := self._page(after, upto):
             yield page
-            after = page[-1].place
+            after = page[-1].position
 
     def _new(self, after: int) -> Sequence[Any]:
         with self._database.read() as tx:
@@ -137,15 +137,15 @@ class CompletedCalls:
             waiting = undecided(tx, foreign)
         return [row.id for row in new if row.completion not in waiting]
 
-    def _give_places(self, ids: Sequence[int]) -> None:
+    def _assign_positions(self, ids: Sequence[int]) -> None:
         give = sa.update(schema.completed_call).where(_columns.id == sa.bindparam("row"))
         with self._database.write() as tx:
             # Whoever waited here sees the places that the other one gave.
             lock(tx, "completed calls")
             new, last = tx.scalars(_NEW.where(_columns.id.in_(ids))).all(), tx.scalar(_LAST) or 0
             if new:
-                places = [{"row": row_id, "given": place} for place, row_id in enumerate(new, last + 1)]
-                tx.execute(give.values(place=sa.bindparam("given")), places)
+                positions = [{"row": row_id, "given": position} for position, row_id in enumerate(new, last + 1)]
+                tx.execute(give.values(position=sa.bindparam("given")), positions)
 
     def _page(self, after: int, upto: int) -> list[CompletedCall]:
         call_id = sa.func.coalesce(_call.call_id, _completion.call_id).label("call_id")
@@ -157,13 +157,19 @@ class CompletedCalls:
         foreign = sa.and_(_columns.completion.is_not(None), ~_IS_OF_CALL, ~others)
         query = (
             sa.select(
-                _columns.place, call_id, outcome, _call.agent_id, _call.ref, _call.id.label("row_id"), _completion.body
+                _columns.position,
+                call_id,
+                outcome,
+                _call.agent_id,
+                _call.ref,
+                _call.id.label("row_id"),
+                _completion.body,
             )
             .select_from(schema.completed_call)
             .outerjoin(schema.call, _columns.call == _call.id)
             .outerjoin(schema.completion, _columns.completion == _completion.id)
-            .where(_columns.place > after, _columns.place <= upto, sa.or_(ours, foreign))
-            .order_by(_columns.place)
+            .where(_columns.position > after, _columns.position <= upto, sa.or_(ours, foreign))
+            .order_by(_columns.position)
             .limit(_PAGE)
         )
         with self._database.read() as tx:
@@ -171,9 +177,9 @@ class CompletedCalls:
 
     def _read(self, row: Any) -> CompletedCall:
         if row.ref is not None:
-            return CompletedCall(row.place, row.call_id, row.outcome, row.agent_id, row.ref, row.row_id, None)
+            return CompletedCall(row.position, row.call_id, row.outcome, row.agent_id, row.ref, row.row_id, None)
         said = stored_completion(row.body, row.call_id, row.outcome, extracted_field=self._extracted_field)
-        return CompletedCall(row.place, row.call_id, row.outcome, said.agent_id, None, None, said)
+        return CompletedCall(row.position, row.call_id, row.outcome, said.agent_id, None, None, said)
 
 
 def add_completed(tx: sa.Connection, row_ids: Collection[int]) -> None:

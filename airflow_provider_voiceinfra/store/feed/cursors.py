@@ -28,7 +28,7 @@ _cursor = schema.cursor.c
 class Reading(Generic[T]):
     """Gives completed calls, in order.
 
-    :param place: how far all have been given, or passed over.
+    :param position: how far all have been given, or passed over.
     :param load: reads what is given of some of them; none of what is not there any more.
     """
 
@@ -37,10 +37,10 @@ class Reading(Generic[T]):
         pages: Callable[[int, int], Iterator[list[CompletedCall]]],
         load: Callable[[Sequence[CompletedCall]], Sequence[T | None]],
         wanted: CompletionFilter,
-        place: int,
+        position: int,
         upto: int,
     ) -> None:
-        self.place = place
+        self.position = position
         self._pages = pages
         self._load = load
         self._wanted = wanted
@@ -48,13 +48,13 @@ class Reading(Generic[T]):
 
     def give(self) -> Iterator[T]:
         """Give them; what is given counts as done when the next one is asked for, or the block ends."""
-        for page in self._pages(self.place, self._upto):
+        for page in self._pages(self.position, self._upto):
             wanted = [call for call in page if self._wanted.includes(call)]
             for call, loaded in zip(wanted, self._load(wanted), strict=True):
-                self.place = call.place
+                self.position = call.position
                 if loaded is not None:
                     yield loaded
-        self.place = self._upto
+        self.position = self._upto
 
 
 class Cursors:
@@ -101,29 +101,29 @@ class Cursors:
 
         :param since: where a new cursor begins.
         """
-        upto = self._completed.last_place()
-        reading = Reading(self._completed.read, load, wanted, self._place(name, since), upto)
+        upto = self._completed.last_position()
+        reading = Reading(self._completed.read, load, wanted, self._position(name, since), upto)
         yield reading.give()
-        self._move(name, reading.place)
+        self._move(name, reading.position)
 
-    def _place(self, name: str, since: datetime) -> int:
+    def _position(self, name: str, since: datetime) -> int:
         key = self._key(name)
-        query = sa.select(_cursor.place).filter_by(**key)
+        query = sa.select(_cursor.position).filter_by(**key)
         with self._database.read() as tx:
-            place: int | None = tx.scalar(query)
-        if place is None:
+            position: int | None = tx.scalar(query)
+        if position is None:
             # Kept now: where the first reading breaks off, the next one begins at the same place.
-            row = {**key, "place": self._completed.place_before(since)}
+            row = {**key, "position": self._completed.position_before(since)}
             with self._database.write() as tx:
                 row["moved_at"] = time_of(tx)
                 tx.execute(schema.insert(tx, schema.cursor).values(row).on_conflict_do_nothing())
-                place = tx.execute(query).scalar_one()
-        return place
+                position = tx.execute(query).scalar_one()
+        return position
 
-    def _move(self, name: str, place: int) -> None:
-        update = sa.update(schema.cursor).filter_by(**self._key(name)).where(_cursor.place < place)
+    def _move(self, name: str, position: int) -> None:
+        update = sa.update(schema.cursor).filter_by(**self._key(name)).where(_cursor.position < position)
         with self._database.write() as tx:
-            tx.execute(update.values(place=place, moved_at=time_of(tx)))
+            tx.execute(update.values(position=position, moved_at=time_of(tx)))
 
     def _key(self, name: str) -> dict[str, Any]:
         return {"environment": self._environment, "name": name}

@@ -97,10 +97,10 @@ class CompletionFeed(WatchLoop):
 
     def _read(self, joined: set[Subscriber]) -> tuple[int, list[CompletedCall], dict[Subscriber, list[CompletedCall]]]:
         calls = self.store.completed_calls
-        upto = calls.last_place()
+        upto = calls.last_position()
         came = [] if self._position is None else [call for page in calls.read(self._position, upto) for call in page]
         newest: dict[Subscriber, list[CompletedCall]] = {subscriber: [] for subscriber in joined}
         if joined:
-            for page in calls.read(calls.place_before(self.store.database.clock.now() - NEW_CURSOR), upto):
+            for page in calls.read(calls.position_before(self.store.database.clock.now() - NEW_CURSOR), upto):
                 newest = {subscriber: subscriber.newest(page) or found for subscriber, found in newest.items()}
         return upto, came, newest

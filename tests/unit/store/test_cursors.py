@@ -242,7 +242,7 @@ class TestAtOnce:
         seen = in_threads(*[lambda name=name: read(open_store(), name) for name in "abcdef"])
         assert all(order == seen[0] for order in seen)
         assert len(seen[0]) == 20
-        assert sorted(row.place for row in rows(store, schema.completed_call)) == list(range(1, 21))
+        assert sorted(row.position for row in rows(store, schema.completed_call)) == list(range(1, 21))
 
     @pytest.mark.parametrize("kind", ["postgresql"])
     def test_what_is_committed_out_of_sequence_is_not_skipped(self, store, open_store):
@@ -270,7 +270,7 @@ class TestAtOnce:
         with ThreadPoolExecutor(1) as pool:
             with other.database.write() as tx:
                 lock(tx, "completed calls")
-                place = pool.submit(store.completed_calls.last_place)
+                position = pool.submit(store.completed_calls.last_position)
                 while not tx.scalar(waiting):
-                    assert not place.done()
-            assert place.result() == 1
+                    assert not position.done()
+            assert position.result() == 1

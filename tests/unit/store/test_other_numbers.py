@@ -14,7 +14,7 @@ OTHER = "+14155550123"
 
 def followed(store, wanted=None):
     calls = store.completed_calls
-    pages = calls.read(0, calls.last_place())
+    pages = calls.read(0, calls.last_position())
     return [
         call.call_id for page in pages for call in page if (wanted or CompletionFilter(foreign=True)).includes(call)
     ]

@@ -150,14 +150,14 @@ def test_many_subscribers_share_one_check(store):
 
 
 def test_a_store_that_is_away_for_a_while_ends_nothing(store, open_store, monkeypatch, caplog):
-    last_place, away = store.completed_calls.last_place, [True]
+    last_position, away = store.completed_calls.last_position, [True]
 
     def sometimes():
         if away[0]:
             raise StoreUnavailableError("url", "gone")
-        return last_place()
+        return last_position()
 
-    monkeypatch.setattr(store.completed_calls, "last_place", sometimes)
+    monkeypatch.setattr(store.completed_calls, "last_position", sometimes)
 
     async def main():
         async with subscribed(store, ANY) as calls:
@@ -189,7 +189,7 @@ def test_subscribing_again_after_nobody_was_subscribed_works(store, open_store):
 
 
 def test_what_ends_the_feed_is_told(store, monkeypatch):
-    monkeypatch.setattr(store.completed_calls, "last_place", lambda: 1 / 0)
+    monkeypatch.setattr(store.completed_calls, "last_position", lambda: 1 / 0)
 
     async def main():
         async with subscribed(store, ANY) as calls:

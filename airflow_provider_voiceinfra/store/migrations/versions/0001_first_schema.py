@@ -407,7 +407,7 @@ def upgrade() -> None:
         sa.Column("call", _BIG_ID),
         sa.Column("completion", _BIG_ID),
         sa.Column("at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("place", sa.BigInteger),
+        sa.Column("position", sa.BigInteger),
         sa.PrimaryKeyConstraint("id", name="pk_voiceinfra_completed_call"),
     )
     op.create_index(
@@ -415,8 +415,8 @@ def upgrade() -> None:
         "voiceinfra_completed_call",
         ["id"],
         unique=False,
-        sqlite_where=sa.text("place IS NULL"),
-        postgresql_where=sa.text("place IS NULL"),
+        sqlite_where=sa.text("position IS NULL"),
+        postgresql_where=sa.text("position IS NULL"),
     )
     op.create_index(
         "ix_voiceinfra_completed_call_completion",
@@ -429,16 +429,16 @@ def upgrade() -> None:
     op.create_index(
         "uq_voiceinfra_completed_call_place",
         "voiceinfra_completed_call",
-        ["place"],
+        ["position"],
         unique=True,
-        sqlite_where=sa.text("place IS NOT NULL"),
-        postgresql_where=sa.text("place IS NOT NULL"),
+        sqlite_where=sa.text("position IS NOT NULL"),
+        postgresql_where=sa.text("position IS NOT NULL"),
     )
     op.create_table(
         "voiceinfra_cursor",
         sa.Column("environment", sa.String(length=64), nullable=False),
         sa.Column("name", sa.String(length=250), nullable=False),
-        sa.Column("place", sa.BigInteger, nullable=False),
+        sa.Column("position", sa.BigInteger, nullable=False),
         sa.Column("moved_at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("environment", "name", name="pk_voiceinfra_cursor"),
     )
