@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from airflow_provider_voiceinfra.calls.request import check_storable
 from airflow_provider_voiceinfra.errors import InvalidCallError
-from airflow_provider_voiceinfra.phone_numbers.e164 import BETWEEN_DIGITS, hash_number, mask
+from airflow_provider_voiceinfra.phone_numbers.e164 import BETWEEN_DIGITS, mask, number_digest
 from airflow_provider_voiceinfra.store.hashing import hash_key, join_parts, normal
 from airflow_provider_voiceinfra.store.models import Source
 
@@ -55,7 +55,7 @@ def task_key(source: Source, *, to_number: str, clear: int = 0, attempt: int = 1
     """Make the default key: the same for all tries of a task, and for a clear."""
     place = (source.dag_id, source.run, source.task_id, source.map_index)
     return IdempotencyKey(
-        join_parts("task", *place, hash_number(to_number)),
+        join_parts("task", *place, number_digest(to_number)),
         "/".join(map(str, (*place, mask(to_number)))),
         own=False,
         clear=clear,
@@ -72,7 +72,7 @@ def row_key(prefix: str, key: str, *, to_number: str, attempt: int = 1) -> Idemp
 
 def nameless_row_key(list_id: str, *, to_number: str, attempt: int = 1) -> IdempotencyKey:
     """Make the key of a call list's row that is named by its number, in this list only."""
-    key = join_parts("list", list_id, hash_number(to_number))
+    key = join_parts("list", list_id, number_digest(to_number))
     return IdempotencyKey(key, f"{list_id}/{mask(to_number)}", own=True, attempt=attempt)
 
 
@@ -84,7 +84,7 @@ def notifier_key(run: Sequence[str], words: str, *, to_number: str) -> Idempoten
     """
     which = hash_key(words)[:16]
     label = without_number("/".join(("notify", *run, mask(to_number), which)), to_number)
-    return IdempotencyKey(join_parts("notify", *run, hash_number(to_number), which), label, own=True)
+    return IdempotencyKey(join_parts("notify", *run, number_digest(to_number), which), label, own=True)
 
 
 def without_number(text: str, number: str) -> str:

@@ -80,6 +80,6 @@ def mask_numbers(text: str) -> str:
     return _LIKE_A_NUMBER.sub(lambda match: mask(match[0]), text)
 
 
-def hash_number(e164: str) -> str:
+def number_digest(e164: str) -> str:
     """Stand in for a number inside a key."""
     return hashlib.sha256(e164.encode()).hexdigest()[:16]

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from airflow_provider_voiceinfra.calls.keys import nameless_row_key, notifier_key, own_key, row_key, task_key
 from airflow_provider_voiceinfra.errors import InvalidCallError
-from airflow_provider_voiceinfra.phone_numbers.e164 import hash_number
+from airflow_provider_voiceinfra.phone_numbers.e164 import number_digest
 from airflow_provider_voiceinfra.store.hashing import hash_key, join_parts
 from airflow_provider_voiceinfra.store.models import Source
 
@@ -96,7 +96,7 @@ def test_an_own_key_shows_no_number_however_it_is_written(written):
     digits = re.sub(r"\D", "", key.label)
     assert "5550100" not in digits
     assert "•••0100" in key.label
-    assert hash_number(NUMBER) not in key.label  # a thousand tries would find what the mask hides
+    assert number_digest(NUMBER) not in key.label  # a thousand tries would find what the mask hides
     assert key.label.startswith("reminder-")
     assert key.label.endswith("-2026")
     assert written not in repr(key)
@@ -114,7 +114,7 @@ def test_the_keys_of_lists_and_notifiers_show_no_number():
     ]
     for key in keys:
         assert "•••0100" in key.label
-        assert hash_number(NUMBER) not in key.label
+        assert number_digest(NUMBER) not in key.label
         assert "5550100" not in key.label + repr(key)
 
 
