@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
-from airflow_provider_voiceinfra.cli.output import say, telling_errors
+from airflow_provider_voiceinfra.cli.output import echo, handle_errors
 from airflow_provider_voiceinfra.config import call_store
 from airflow_provider_voiceinfra.phone_numbers.e164 import mask
 from airflow_provider_voiceinfra.spreadsheet import escape_csv_cell
@@ -22,17 +22,17 @@ from airflow_provider_voiceinfra.store.models import Call, CallState
 _ROW = "{:<16} {:<10} {:<10} {:<20} {:<16} {}"
 
 
-@telling_errors
+@handle_errors
 def list_calls(arguments: argparse.Namespace) -> None:
     """List calls, newest first; no words of the calls, and numbers masked."""
-    say(_ROW.format("ref", "state", "outcome", "claimed (UTC)", "number", "task"))
+    echo(_ROW.format("ref", "state", "outcome", "claimed (UTC)", "number", "task"))
     for call in _found(arguments):
         outcome = call.completion.outcome if call.completion else ""
         claimed = f"{call.claimed_at:%Y-%m-%d %H:%M:%S}"
-        say(_ROW.format(call.ref, call.state, outcome, claimed, mask(call.to_number), _task(call)).rstrip())
+        echo(_ROW.format(call.ref, call.state, outcome, claimed, mask(call.to_number), _task(call)).rstrip())
 
 
-@telling_errors
+@handle_errors
 def show(arguments: argparse.Namespace) -> None:
     """Show one call and its history, and what can be done where it is unknown."""
     store = call_store()
@@ -55,19 +55,19 @@ def show(arguments: argparse.Namespace) -> None:
         "waits": f"until {call.wait_until:%Y-%m-%d %H:%M:%S} UTC" if call.wait_until else "",
         "error": f"{call.error_code}: {call.error_message}" if call.error_code else "",
     }
-    say(call.ref)
+    echo(call.ref)
     for name, value in facts.items():
         if value not in {"", None}:
-            say(f"  {name:<9}{value}")
+            echo(f"  {name:<9}{value}")
     for event in store.calls.history(call.id):
         by = f" by {event.actor}" if event.actor else ""
         detail = ", ".join(f"{name} {value}" for name, value in event.detail.items())
-        say(f"  {event.at:%Y-%m-%d %H:%M:%S} UTC  {event.kind}{by}{f' ({detail})' if detail else ''}")
+        echo(f"  {event.at:%Y-%m-%d %H:%M:%S} UTC  {event.kind}{by}{f' ({detail})' if detail else ''}")
     if call.state == CallState.UNKNOWN:
         _say_what_to_do(call.ref)
 
 
-@telling_errors
+@handle_errors
 def resolve(arguments: argparse.Namespace) -> None:
     """Settle unknown calls by what a person found out."""
     if arguments.not_placed == bool(arguments.call_id):
@@ -79,17 +79,17 @@ def resolve(arguments: argparse.Namespace) -> None:
         raise StoreError("A call_id is that of one call: resolve those that were placed one by one.")
     [ref] = arguments.refs
     call_store().resolutions.placed(ref, arguments.call_id, actor=getpass.getuser())
-    say(f"{ref} was placed as {arguments.call_id}: whoever waits for it goes on.")
+    echo(f"{ref} was placed as {arguments.call_id}: whoever waits for it goes on.")
 
 
-@telling_errors
+@handle_errors
 def export(arguments: argparse.Namespace) -> None:
     """Write every step of every call, refusals with their rule included, for audits."""
     found = _found(arguments, all_environments=arguments.all_environments)
     rows = (row for call in found for row in _history(call))
     if arguments.format == "jsonl":
         for row in rows:
-            say(json.dumps(row))
+            echo(json.dumps(row))
         return
     writer: csv.DictWriter[str] | None = None
     for row in rows:
@@ -102,7 +102,7 @@ def export(arguments: argparse.Namespace) -> None:
 
 
 def _resolve_not_placed(refs: list[str]) -> None:
-    """Settle each that can be settled, and say at the end which could not."""
+    """Settle each that can be settled, and report at the end which could not."""
     resolutions, refused = call_store().resolutions, []
     for ref in refs:
         try:
@@ -110,7 +110,7 @@ def _resolve_not_placed(refs: list[str]) -> None:
         except ResolutionError as error:
             refused.append(str(error))
         else:
-            say(f"{ref} was not placed: its key is free, and a retry or a clear of its task may dial.")
+            echo(f"{ref} was not placed: its key is free, and a retry or a clear of its task may dial.")
     if refused:
         raise StoreError("\n".join(refused))
 
@@ -168,12 +168,12 @@ def _history(call: Call) -> Iterator[dict[str, Any]]:
 
 def _say_what_to_do(ref: str) -> None:
     rivals, completions, elsewhere = call_store().resolutions.candidates(ref)
-    say("  It may have been placed, and is not dialled again. Look for it in VoiceInfra's call log; then:")
-    say(f"    airflow voiceinfra calls resolve {ref} --call-id <its call_id>")
-    say(f"    airflow voiceinfra calls resolve {ref} --not-placed")
+    echo("  It may have been placed, and is not dialled again. Look for it in VoiceInfra's call log; then:")
+    echo(f"    airflow voiceinfra calls resolve {ref} --call-id <its call_id>")
+    echo(f"    airflow voiceinfra calls resolve {ref} --not-placed")
     for call_id in completions:
-        say(f"  A completion that nobody asked for here fits it: {call_id}")
+        echo(f"  A completion that nobody asked for here fits it: {call_id}")
     if rivals:
-        say(f"  It fits these unsettled calls as well: {', '.join(rivals)}")
+        echo(f"  It fits these unsettled calls as well: {', '.join(rivals)}")
     if elsewhere:
-        say(f"  It fits unsettled calls of other environments as well: {elsewhere}")
+        echo(f"  It fits unsettled calls of other environments as well: {elsewhere}")

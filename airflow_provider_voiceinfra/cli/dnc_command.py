@@ -8,7 +8,7 @@ import getpass
 import sys
 
 from airflow_provider_voiceinfra.cli.number_file import read_lines
-from airflow_provider_voiceinfra.cli.output import say, telling_errors
+from airflow_provider_voiceinfra.cli.output import echo, handle_errors
 from airflow_provider_voiceinfra.config import call_store
 from airflow_provider_voiceinfra.errors import InvalidCallError
 from airflow_provider_voiceinfra.phone_numbers.e164 import mask, to_e164
@@ -21,43 +21,43 @@ _MOST_SHOWN = 20
 _COLUMNS = ("number", "added_at", "added_by", "why")
 
 
-@telling_errors
+@handle_errors
 def add(arguments: argparse.Namespace) -> None:
     """Put a number on the list."""
     number = _number(arguments.number, arguments.region)
     added = call_store().do_not_call.add([number], actor=getpass.getuser(), why=arguments.why)
-    say(f"{mask(number)} is {'not called any more' if added else 'on the list already'}. {_APPLIES}")
+    echo(f"{mask(number)} is {'not called any more' if added else 'on the list already'}. {_APPLIES}")
 
 
-@telling_errors
+@handle_errors
 def remove(arguments: argparse.Namespace) -> None:
     """Take a number off the list."""
     number = _number(arguments.number, arguments.region)
     if not call_store().do_not_call.remove(number, actor=getpass.getuser(), why=arguments.why):
         raise StoreError(f"{mask(number)} is not on the list.")
-    say(f"{mask(number)} may be called again. {_APPLIES}")
+    echo(f"{mask(number)} may be called again. {_APPLIES}")
 
 
-@telling_errors
+@handle_errors
 def list_numbers(arguments: argparse.Namespace) -> None:
     """List the numbers, masked; or what happened to one."""
     do_not_call = call_store().do_not_call
-    say(_APPLIES)
+    echo(_APPLIES)
     if arguments.number:
         number = _number(arguments.number, arguments.region)
-        say(_ROW.format("", "when (UTC)", "by", "why"))
+        echo(_ROW.format("", "when (UTC)", "by", "why"))
         for event in do_not_call.history(number):
-            say(_ROW.format(event.action, f"{event.at:%Y-%m-%d %H:%M:%S}", event.actor, event.why))
+            echo(_ROW.format(event.action, f"{event.at:%Y-%m-%d %H:%M:%S}", event.actor, event.why))
         return
-    say(_ROW.format("number", "since (UTC)", "by", "why"))
+    echo(_ROW.format("number", "since (UTC)", "by", "why"))
     for each in do_not_call.iterate():
         shown = mask(each.number) if each.number else "kept as a hash"
-        say(_ROW.format(shown, f"{each.added_at:%Y-%m-%d %H:%M:%S}", each.added_by, each.why))
+        echo(_ROW.format(shown, f"{each.added_at:%Y-%m-%d %H:%M:%S}", each.added_by, each.why))
 
 
-@telling_errors
+@handle_errors
 def import_numbers(arguments: argparse.Namespace) -> None:
-    """Put the numbers of a file on the list: those that can be read, and say which lines cannot."""
+    """Put the numbers of a file on the list: those that can be read, and report which lines cannot."""
     try:
         # As spreadsheets write it, with a mark at its beginning.
         with open(arguments.file, encoding="utf-8-sig", newline="") as file:  # noqa: PTH123 - the user's own words
@@ -69,7 +69,7 @@ def import_numbers(arguments: argparse.Namespace) -> None:
     numbers = [line.number for line in lines if line.number is not None]
     wrong = [line for line in lines if line.number is None]
     added = call_store().do_not_call.add(numbers, actor=getpass.getuser(), why=arguments.why)
-    say(
+    echo(
         f"{len(lines)} lines read: {added} numbers are not called any more, {len(numbers) - added} were on the list "
         f"already, {len(wrong)} cannot be read. {_APPLIES}"
     )
@@ -79,7 +79,7 @@ def import_numbers(arguments: argparse.Namespace) -> None:
         raise StoreError("\n".join([*shown, *more, "Fix these lines and import the file again."]))
 
 
-@telling_errors
+@handle_errors
 def export(_: argparse.Namespace) -> None:
     """Write the list as CSV, numbers in full, for other systems that call people."""
     writer, hashed = csv.writer(sys.stdout), 0

@@ -9,12 +9,12 @@ from functools import wraps
 from airflow_provider_voiceinfra.store.errors import StoreError
 
 
-def say(text: str) -> None:
+def echo(text: str) -> None:
     """Print for a person, or for the next program."""
     sys.stdout.write(f"{text}\n")
 
 
-def telling_errors(run: Callable[..., None]) -> Callable[..., int]:
+def handle_errors(run: Callable[..., None]) -> Callable[..., int]:
     """Make a command of a function: what is wrong with the store is told in a sentence, and is its exit status."""
 
     @wraps(run)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import getpass
 
-from airflow_provider_voiceinfra.cli.output import say, telling_errors
+from airflow_provider_voiceinfra.cli.output import echo, handle_errors
 from airflow_provider_voiceinfra.config import call_store
 from airflow_provider_voiceinfra.store.errors import StoreError
 from airflow_provider_voiceinfra.store.guard.pauses import Pause, Scope
@@ -13,30 +13,30 @@ from airflow_provider_voiceinfra.store.guard.pauses import Pause, Scope
 _ROW = "{:<12} {:<24} {:<20} {:<12} {}"
 
 
-@telling_errors
+@handle_errors
 def pause(arguments: argparse.Namespace) -> None:
     """Stop new calls of a scope."""
     scope = _scope(arguments)
     if not arguments.reason:
         raise StoreError('Give a reason, shown with each call that waits: --reason "The agent says the wrong date".')
     call_store().pauses.pause(*scope, why=arguments.reason, actor=getpass.getuser())
-    say(f"Calls of {_named(*scope)} are paused: no new call is placed. Calls in progress cannot be hung up.")
+    echo(f"Calls of {_named(*scope)} are paused: no new call is placed. Calls in progress cannot be hung up.")
 
 
-@telling_errors
+@handle_errors
 def resume(arguments: argparse.Namespace) -> None:
     """Let new calls of a scope be placed again, or cancel the calls that wait."""
     scope = _scope(arguments)
     cancelled = call_store().pauses.resume(*scope, actor=getpass.getuser(), cancel=arguments.cancel)
     what = f"{cancelled} waiting calls are cancelled" if arguments.cancel else "waiting calls are placed"
-    say(f"Calls of {_named(*scope)} are resumed: {what}.")
+    echo(f"Calls of {_named(*scope)} are resumed: {what}.")
     left = call_store().pauses.in_force()
     if left:
-        say("Still paused:")
+        echo("Still paused:")
         _list(left)
 
 
-@telling_errors
+@handle_errors
 def list_pauses(arguments: argparse.Namespace) -> None:  # noqa: ARG001 - every command takes its arguments
     """List the pauses in force."""
     _list(call_store().pauses.in_force())
@@ -56,8 +56,8 @@ def _named(scope: Scope, name: str) -> str:
 
 def _list(pauses: list[Pause]) -> None:
     if not pauses:
-        say("Nothing is paused.")
+        echo("Nothing is paused.")
         return
-    say(_ROW.format("scope", "name", "since (UTC)", "by", "reason"))
+    echo(_ROW.format("scope", "name", "since (UTC)", "by", "reason"))
     for each in pauses:
-        say(_ROW.format(each.scope, each.name, f"{each.paused_at:%Y-%m-%d %H:%M:%S}", each.paused_by, each.why))
+        echo(_ROW.format(each.scope, each.name, f"{each.paused_at:%Y-%m-%d %H:%M:%S}", each.paused_by, each.why))

@@ -9,7 +9,7 @@ import sys
 from datetime import timedelta
 
 from airflow_provider_voiceinfra.calls.hosts import read_host, realm_of
-from airflow_provider_voiceinfra.cli.output import say, telling_errors
+from airflow_provider_voiceinfra.cli.output import echo, handle_errors
 from airflow_provider_voiceinfra.config import call_store, receiver_settings, retention_days
 from airflow_provider_voiceinfra.errors import InvalidCallError
 from airflow_provider_voiceinfra.phone_numbers.e164 import mask, to_e164
@@ -24,36 +24,36 @@ _DAYS = re.compile(r"(\d{1,5})d")
 _ROW = "{:>8}  {:<20} {:<24} {:>9}  {}"
 
 
-@telling_errors
+@handle_errors
 def migrate(_: argparse.Namespace) -> None:
     """Create the call store, or bring it to this version's schema."""
     store = call_store()
     store.migrate()
     store.check()
-    say(f"The call store at {store.database.shown_url} is ready.")
+    echo(f"The call store at {store.database.shown_url} is ready.")
 
 
-@telling_errors
+@handle_errors
 def status(arguments: argparse.Namespace) -> None:
     """Say whether the call store can be used, and what it contains."""
     store = call_store()
-    say(f"The call store at {store.database.shown_url} can be used.")
+    echo(f"The call store at {store.database.shown_url} can be used.")
     if arguments.all_environments:
         for (environment, state), count in store.calls.count_everywhere().items():
-            say(f"  {environment:<24}{state:<12}{count:>10}")
+            echo(f"  {environment:<24}{state:<12}{count:>10}")
     else:
-        say(f"Calls of environment {store.environment}:")
+        echo(f"Calls of environment {store.environment}:")
         for state, count in store.calls.count_by_state().items():
-            say(f"  {state:<12}{count:>10}")
+            echo(f"  {state:<12}{count:>10}")
     quarantined, waiting = store.quarantine.count(), store.forwards.waiting()
     if quarantined:
-        say(f"  {quarantined} webhooks are in quarantine: `airflow voiceinfra store quarantine` lists them.")
+        echo(f"  {quarantined} webhooks are in quarantine: `airflow voiceinfra store quarantine` lists them.")
     if waiting:
-        say(f"  {waiting} webhooks wait to be taken by [voiceinfra] forward_to.")
+        echo(f"  {waiting} webhooks wait to be taken by [voiceinfra] forward_to.")
     _say_receiver(store, everywhere=arguments.all_environments)
 
 
-@telling_errors
+@handle_errors
 def quarantine(arguments: argparse.Namespace) -> None:
     """List the signed webhooks that are not understood, write the body of one, or give it to its call."""
     store = call_store()
@@ -71,10 +71,10 @@ def quarantine(arguments: argparse.Namespace) -> None:
             raise StoreError(f"There is no webhook {arguments.body} in quarantine.")
         sys.stdout.buffer.write(body)
         return
-    say(_ROW.format("id", "received (UTC)", "connection", "bytes", "not understood, because"))
+    echo(_ROW.format("id", "received (UTC)", "connection", "bytes", "not understood, because"))
     for each in store.quarantine.newest():
         received = f"{each.received_at:%Y-%m-%d %H:%M:%S}"
-        say(_ROW.format(each.id, received, each.webhook_conn_id, each.size, each.reason))
+        echo(_ROW.format(each.id, received, each.webhook_conn_id, each.size, each.reason))
 
 
 def _reprocess(store: CallStore, row_id: int | None, call_id: str | None) -> None:
@@ -90,12 +90,12 @@ def _reprocess(store: CallStore, row_id: int | None, call_id: str | None) -> Non
     call = store.calls.get(call.ref) or call
     if kept is DeliveryResult.NEW:
         outcome = f" ({call.completion.outcome})" if call.completion else ""
-        say(f"Webhook {row_id} is the completion of {call.ref}, which is {call.state}{outcome}.")
+        echo(f"Webhook {row_id} is the completion of {call.ref}, which is {call.state}{outcome}.")
     else:
-        say(f"{call.ref} had a completion already: webhook {row_id} is kept beside it, and changes nothing.")
+        echo(f"{call.ref} had a completion already: webhook {row_id} is kept beside it, and changes nothing.")
 
 
-@telling_errors
+@handle_errors
 def rename_connection(arguments: argparse.Namespace) -> None:
     """Let the calls of a connection belong to the one that it is called now."""
     old, new = arguments.old, arguments.new
@@ -103,14 +103,14 @@ def rename_connection(arguments: argparse.Namespace) -> None:
         raise StoreError(f"{old} and {new} are the same connection: nothing to rename.")
     store = call_store()
     moved = store.connections.rename(old, new, actor=getpass.getuser())
-    say(
+    echo(
         f"{moved.calls} calls of environment {store.environment!r} belong to connection {new} now, not to {old}, "
         "with their completions, pauses and limits. "
         f"{moved.completed} of them are completed now: their webhooks had come."
     )
 
 
-@telling_errors
+@handle_errors
 def rename_host(arguments: argparse.Namespace) -> None:
     """Let the keys of all calls at an API host belong to another one."""
     try:
@@ -125,16 +125,16 @@ def rename_host(arguments: argparse.Namespace) -> None:
         )
     store = call_store()
     moved = store.hosts.rename(old, new, realm=realm_of(new), actor=getpass.getuser())
-    say(f"{moved} calls of environment {store.environment!r} belong to {new} now, not to {old}.")
+    echo(f"{moved} calls of environment {store.environment!r} belong to {new} now, not to {old}.")
 
 
-@telling_errors
+@handle_errors
 def purge(arguments: argparse.Namespace) -> None:
     """Remove numbers and words of old calls."""
     if arguments.older_than is None:
         days = retention_days()
         if days <= 0:
-            say("Nothing is purged: [voiceinfra] retention_days is 0. Set it, or say --older-than 90d.")
+            echo("Nothing is purged: [voiceinfra] retention_days is 0. Set it, or echo --older-than 90d.")
             return
     else:
         days = _days(arguments.older_than)
@@ -145,7 +145,7 @@ def purge(arguments: argparse.Namespace) -> None:
     _say_purged(purged, f"older than {days} days", everywhere=everywhere)
 
 
-@telling_errors
+@handle_errors
 def erase(arguments: argparse.Namespace) -> None:
     """Remove everything that was said with a person."""
     try:
@@ -167,15 +167,15 @@ def _say_receiver(store: CallStore, *, everywhere: bool) -> None:
         spool = settings.spool
         depth, set_aside = (spool.depth(), spool.set_aside()) if spool else (SpoolDepth(0, 0), {})
     except (SettingError, OSError) as error:
-        say(f"  The receiver's settings or its spool cannot be read: {error}")
+        echo(f"  The receiver's settings or its spool cannot be read: {error}")
         return
     if spool and depth.deliveries:
-        say(f"  {depth.deliveries} webhooks are on the spool at {spool.folder}.")
+        echo(f"  {depth.deliveries} webhooks are on the spool at {spool.folder}.")
     for name, why in sorted(set_aside.items()):
-        say(f"  {spool and spool.folder / name} {why}: its webhooks are not in the call store.")
+        echo(f"  {spool and spool.folder / name} {why}: its webhooks are not in the call store.")
     for each in store.connections.without_webhook(settings.webhook_conn_ids):
         if everywhere or each.environment == store.environment:
-            say(f"  {each.describe(settings.webhook_conn_ids)}")
+            echo(f"  {each.describe(settings.webhook_conn_ids)}")
 
 
 def _days(text: str) -> int:
@@ -187,14 +187,14 @@ def _days(text: str) -> int:
 
 def _say_purged(purged: Purged, which: str, *, everywhere: bool) -> None:
     where = "in all environments" if everywhere else f"in environment {call_store().environment}"
-    say(
+    echo(
         f"Numbers and words {which} are removed {where}: {purged.calls} calls, {purged.completions} completions, "
         f"{purged.quarantined} webhooks in quarantine. Keys and outcomes stay, so that nobody is called again."
     )
     if purged.open_calls:
-        say(f"{purged.open_calls} calls have not ended, and keep theirs until this is run after their end.")
+        echo(f"{purged.open_calls} calls have not ended, and keep theirs until this is run after their end.")
     if not everywhere:
-        say(
+        echo(
             "What belongs to no call of this environment stays: calls of other environments, completions of calls "
             "placed elsewhere, webhooks in quarantine, the do-not-call list. Add --all-environments to include them, "
             "as when a person asks to be forgotten."
