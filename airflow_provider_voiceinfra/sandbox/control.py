@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_voiceinfra.sandbox.calls import Ending
+from airflow_provider_voiceinfra.sandbox.accepted_calls import Ending
 from airflow_provider_voiceinfra.sandbox.replies import Reply, error, json_reply
 from airflow_provider_voiceinfra.sandbox.scenarios import SCENARIOS
 
@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from email.message import Message
 
-    from airflow_provider_voiceinfra.sandbox.calls import Calls
-    from airflow_provider_voiceinfra.sandbox.handler import Routes
+    from airflow_provider_voiceinfra.sandbox.accepted_calls import AcceptedCalls
+    from airflow_provider_voiceinfra.sandbox.http_server import Routes
     from airflow_provider_voiceinfra.sandbox.log import Log
     from airflow_provider_voiceinfra.sandbox.records import Dial
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 class Control:
     """Answers ``/sandbox`` and what is below it; needs no key."""
 
-    def __init__(self, calls: Calls, dials: Log[Dial]) -> None:
+    def __init__(self, calls: AcceptedCalls, dials: Log[Dial]) -> None:
         self._calls = calls
         self._dials = dials
 

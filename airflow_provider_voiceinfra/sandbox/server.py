@@ -5,12 +5,12 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Self
 
-from airflow_provider_voiceinfra.sandbox.calls import Calls, Ending
+from airflow_provider_voiceinfra.sandbox.accepted_calls import AcceptedCalls, Ending
+from airflow_provider_voiceinfra.sandbox.call_endpoint import CallEndpoint, Pace
 from airflow_provider_voiceinfra.sandbox.control import Control
 from airflow_provider_voiceinfra.sandbox.http_server import HttpServer
 from airflow_provider_voiceinfra.sandbox.log import Log
 from airflow_provider_voiceinfra.sandbox.outbound import Account
-from airflow_provider_voiceinfra.sandbox.placing import Pace, Placing
 from airflow_provider_voiceinfra.sandbox.schedule import Schedule
 from airflow_provider_voiceinfra.sandbox.sender import WebhookSender
 
@@ -77,7 +77,7 @@ class Sandbox:
             schedule=self._schedule,
             on_delivery=on_delivery,
         )
-        self._calls = Calls(
+        self._calls = AcceptedCalls(
             dials=self._dials,
             sender=self._sender,
             schedule=self._schedule,
@@ -85,7 +85,7 @@ class Sandbox:
             late=late,
             extracted_field=extracted_field,
         )
-        placing = Placing(
+        endpoint = CallEndpoint(
             account=Account(api_key, agents, from_numbers),
             calls=self._calls,
             refused=self._refused,
@@ -94,7 +94,7 @@ class Sandbox:
             stopping=self._stopping,
         )
         routes = {
-            "/v1/calls/outbound": {"POST": placing.post},
+            "/v1/calls/outbound": {"POST": endpoint.post},
             **Control(self._calls, self._dials).routes(),
         }
         self._http = HttpServer(host, port, routes, self._stopping)

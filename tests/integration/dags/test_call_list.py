@@ -20,7 +20,7 @@ from airflow_provider_voiceinfra.hooks import voiceinfra as hook
 from airflow_provider_voiceinfra.lists import progress
 from airflow_provider_voiceinfra.lists.circuit_breaker import CircuitBreaker
 from airflow_provider_voiceinfra.operators import list_run
-from airflow_provider_voiceinfra.sandbox import placing
+from airflow_provider_voiceinfra.sandbox import call_endpoint
 from airflow_provider_voiceinfra.sandbox.scenarios import ANSWERED
 from airflow_provider_voiceinfra.store.guard.pauses import Scope
 from airflow_provider_voiceinfra.store.models import Realm
@@ -221,7 +221,7 @@ def unknown(run_list, voiceinfra, warehouse):
 
 def test_who_was_not_called_as_a_person_found_out_is_called_once(run_list, voiceinfra, unknown, clear, monkeypatch):
     voiceinfra.store.resolutions.not_placed(unknown.ref, actor="ada")
-    monkeypatch.setattr(placing, "scenario_of", lambda _: ANSWERED)
+    monkeypatch.setattr(call_endpoint, "scenario_of", lambda _: ANSWERED)
     for _ in range(2):
         clear()
         run = run_list(when=DAY, **OF_WAREHOUSE)
@@ -232,7 +232,7 @@ def test_who_was_not_called_as_a_person_found_out_is_called_once(run_list, voice
 
 def test_by_a_retry_too(run_list, voiceinfra, unknown, monkeypatch):
     monkeypatch.setattr(progress, "DUE_AGAIN", SHORT)
-    monkeypatch.setattr(placing, "scenario_of", lambda _: ANSWERED)
+    monkeypatch.setattr(call_endpoint, "scenario_of", lambda _: ANSWERED)
     voiceinfra.store.resolutions.not_placed(unknown.ref, actor="ada")
     assert run_list(when=DAY, **OF_WAREHOUSE).xcom("call")["answered"] == 2
     assert numbers(voiceinfra) == ["+12125550111", "+12125551000"]

@@ -48,7 +48,7 @@ class _Call:
     ended: bool = False
 
 
-class Calls:
+class AcceptedCalls:
     """Takes calls, ends each at its time, and has its webhook sent.
 
     :param delay: shortest and longest seconds that a call takes; None: until it is completed by hand

@@ -18,7 +18,7 @@ from airflow_provider_voiceinfra.sandbox.scenarios import Answer, Notice, Thrott
 if TYPE_CHECKING:
     from email.message import Message
 
-    from airflow_provider_voiceinfra.sandbox.calls import Calls
+    from airflow_provider_voiceinfra.sandbox.accepted_calls import AcceptedCalls
     from airflow_provider_voiceinfra.sandbox.log import Log
     from airflow_provider_voiceinfra.sandbox.records import Dial
     from airflow_provider_voiceinfra.sandbox.sender import WebhookSender
@@ -40,7 +40,7 @@ class Pace:
     retry_after: int
 
 
-class Placing:
+class CallEndpoint:
     """Answers the requests for calls.
 
     :param stopping: ends all waiting
@@ -50,7 +50,7 @@ class Placing:
         self,
         *,
         account: Account,
-        calls: Calls,
+        calls: AcceptedCalls,
         refused: Log[Refusal],
         sender: WebhookSender,
         pace: Pace,
