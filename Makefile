@@ -7,14 +7,20 @@ install = { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && echo "Instal
 	DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(2) >/dev/null; } || \
 	{ echo "$(3) $(1): install it, such as by apt-get install $(2)"; exit 1; }
 
-.PHONY: demo test lint format types docs audit matrix bench scale-out servers load constraints vendor browser clean
+.PHONY: demo test unit integration system lint format types docs audit build matrix bench scale-out servers load constraints vendor browser clean
 
 demo: .venv/ready  ## a real Airflow calls people, none of whom is real
 	@$(BIN)/python -m airflow_provider_voiceinfra demo $(ARGS)
 
-test: lint types docs browser  ## everything CI checks
+test: lint types docs unit integration system  ## everything CI checks
+
+unit: .venv/ready  ## in seconds, without Airflow's database
 	@$(BIN)/pytest tests/unit --numprocesses 3
+
+integration: .venv/ready browser  ## whole DAGs by dag.test(), the Calls page, the docs, races and kills
 	@$(BIN)/pytest tests/integration tests/audit --numprocesses 3
+
+system: .venv/ready browser  ## a real Airflow, a real browser
 	@$(BIN)/pytest tests/system
 
 audit: .venv/ready  ## vulnerable dependencies, and secrets in the tree and in the history
@@ -28,6 +34,9 @@ lint: .venv/ready
 	@$(BIN)/ruff check .
 	@$(BIN)/lint-imports
 	@$(BIN)/deptry .
+	@$(BIN)/zizmor --offline --quiet .github
+	@$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	@$(BIN)/check-jsonschema --quiet --builtin-schema vendor.dependabot .github/dependabot.yml
 
 format: .venv/ready
 	@$(BIN)/ruff check --fix .
@@ -36,8 +45,10 @@ format: .venv/ready
 types: .venv/ready
 	@$(BIN)/mypy
 
-matrix: .venv/ready  ## the wheel alone, in the lowest and the newest Airflow, in each Python that is here
+build: .venv/ready  ## the wheel and the source archive, in dist
 	@rm -rf dist && $(BIN)/hatchling build
+
+matrix: build  ## the wheel alone, in the lowest and the newest Airflow, in each Python that is here
 	@PYENV_VERSION=$$(pyenv versions --bare 2>/dev/null | paste -sd: -) $(BIN)/nox
 
 constraints: .venv/ready  ## resolve anew what the other commands install, and the lowest that is supported
