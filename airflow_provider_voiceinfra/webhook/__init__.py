@@ -1,1 +1,1 @@
-"""The receiver: takes VoiceInfra's signed webhooks and keeps each completion before it answers."""
+"""The receiver: accepts VoiceInfra's signed webhooks and stores each completion before it answers."""

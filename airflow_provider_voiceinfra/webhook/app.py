@@ -67,26 +67,26 @@ class Webhook:
     async def _receive(self, headers: dict[bytes, bytes], receive: Receive) -> int:
         body = await self._bodies.read(headers, receive)
         signed = headers.get(SIGNATURE, b"").decode("latin-1")
-        if not self._verification.taken_at_once(self._conn_id, body, signed):
-            verdict = await run_in_threadpool(self._verification.judge, self._conn_id, body, signed)
-            if verdict is not Verdict.TAKEN:
+        if not self._verification.verify_quickly(self._conn_id, body, signed):
+            verdict = await run_in_threadpool(self._verification.verify, self._conn_id, body, signed)
+            if verdict is not Verdict.VALID:
                 return ANSWERS[verdict]
         await self._buffer.add(Delivery.read(self._conn_id, datetime.now(UTC), body, forwarded(headers)))
         return HTTPStatus.OK
 
 
 def forwarded(headers: Mapping[bytes, bytes]) -> dict[str, str]:
-    """Pick the headers that belong to a webhook, and not to its way here, as far as they can be sent on."""
+    """Select the headers that are forwarded with a webhook; those with control characters are left out."""
     found = {name: headers[key].decode("latin-1").strip() for key, name in _FORWARDED if key in headers}
     return {name: value for name, value in found.items() if value.isprintable()}
 
 
 class Receiver:
-    """Everything that takes webhooks, in one process.
+    """Everything that accepts webhooks, in one process.
 
-    :param conn_ids: the connections that have a webhook here; for any other, nothing is looked up.
-    :param max_bytes: of a webhook's body; more is not read.
-    :param spool: None where there is no disk that outlives the process.
+    :param conn_ids: the connections that have a webhook here; no secret of another one is looked up.
+    :param max_bytes: the largest body that is read.
+    :param spool: None without a disk that outlives the process.
     """
 
     def __init__(
@@ -107,7 +107,7 @@ class Receiver:
         self.webhooks = {f"/webhook/{conn_id}": endpoint for conn_id, endpoint in endpoints.items()}
         if DEFAULT_CONN_ID in endpoints:
             self.webhooks["/webhook"] = endpoints[DEFAULT_CONN_ID]
-        # As some write it; a redirect might not be followed.
+        # With a slash at the end too: a redirect might not be followed.
         self.webhooks |= {f"{path}/": endpoint for path, endpoint in self.webhooks.items()}
         self._health = Health(self._buffer, secrets, conn_ids)
         self._loops = (
@@ -127,9 +127,9 @@ class Receiver:
         *,
         metrics: Metrics | None = None,
     ) -> Receiver:
-        """Make one as the settings say.
+        """Make a receiver from the settings.
 
-        :param look_up: gives the secrets of a connection.
+        :param look_up: returns the secrets of a connection.
         """
         return cls(
             store,
@@ -142,7 +142,7 @@ class Receiver:
 
     @property
     def routes(self) -> list[BaseRoute]:
-        """``POST /webhook`` and ``POST /webhook/{conn_id}`` take webhooks; ``GET /health`` says whether they can."""
+        """``POST /webhook`` and ``POST /webhook/{conn_id}`` accept webhooks; ``GET /health`` says whether they can."""
         webhooks = [Route(path, endpoint, methods=["POST"]) for path, endpoint in self.webhooks.items()]
         return [*webhooks, Route("/health", self._health.answer, methods=["GET"])]
 
@@ -159,9 +159,9 @@ class Receiver:
 
 
 def create_app(receiver: Receiver, *, path: str = "") -> ASGIApp:
-    """Make an application of a receiver.
+    """Make the application of a receiver.
 
-    :param path: under which its routes are, such as ``/voiceinfra``.
+    :param path: prefix of its routes, such as ``/voiceinfra``.
     """
 
     @asynccontextmanager
@@ -173,7 +173,7 @@ def create_app(receiver: Receiver, *, path: str = "") -> ASGIApp:
     webhooks = {path + of_webhook: endpoint for of_webhook, endpoint in receiver.webhooks.items()}
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        # A third of the time that an empty answer takes is spent on the way through the routes.
+        # Routing would take a third of the time of an empty response.
         webhook = webhooks.get(scope["path"]) if scope.get("method") == "POST" else None
         await (webhook or others)(scope, receive, send)
 

@@ -57,7 +57,7 @@ class DeliveryBuffer:
         self._thread = ThreadPoolExecutor(1, "voiceinfra-deliveries")
 
     async def add(self, delivery: Delivery) -> None:
-        """Store a delivery: it is on the disk when this returns.
+        """Store a delivery: it is on disk when this returns.
 
         :raises NotStoredError: if neither store nor spool can take it.
         """

@@ -1,4 +1,4 @@
-"""Sends verified webhooks on to other environments: an account has one webhook URL."""
+"""Forwards verified webhooks to other environments, because an account has one webhook URL."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ from airflow_provider_voiceinfra.surroundings import environment_settings
 log = logging.getLogger(__name__)
 
 INTERVAL = 1.0
-"""Seconds between two looks into the outbox."""
+"""Seconds between two reads of the outbox."""
 TIMEOUT = 20.0
 REST = 10.0
-"""Seconds for which a URL that gives no answer, or says that it cannot, is left alone."""
+"""Seconds without a request to a URL that did not answer, or answered with a server error."""
 _AT_ONCE = 32
 
 
 class Forwarder:
-    """Empties the outbox, until cancelled. Each URL has its own turn: one that hangs holds up no other."""
+    """Empties the outbox. A URL that hangs does not delay the others."""
 
     def __init__(self, forwards: Forwards) -> None:
         self._forwards = forwards
         self._sending: set[str] = set()
-        # Its own: they wait for strangers, and whoever keeps webhooks must not wait for them.
+        # Threads of its own: other servers may be slow, and storing webhooks must not wait for them.
         self._threads = ThreadPoolExecutor(_AT_ONCE, "voiceinfra-forwarder")
 
     async def run(self) -> None:
-        """Send what is due, again and again."""
+        """Send what is due, until cancelled."""
         try:
             async with asyncio.TaskGroup() as group:
                 while True:
@@ -43,7 +43,7 @@ class Forwarder:
                         group.create_task(self._send(url))
                     await asyncio.sleep(INTERVAL)
         finally:
-            # A thread finishes the one that it is sending.
+            # A request that is being sent is finished by its thread.
             self._threads.shutdown(wait=False)
 
     async def _due(self) -> set[str]:
@@ -54,18 +54,18 @@ class Forwarder:
             return set()
 
     async def _send(self, url: str) -> None:
-        """Send what is due for a URL, one after another, until nothing is."""
+        """Send all webhooks that are due for a URL, one after another."""
         loop = asyncio.get_running_loop()
         rest: float | None = 0.0
         try:
             with requests.Session() as session:
-                # Else the user's ~/.netrc would be sent too, and plain http would go by a proxy.
+                # Otherwise credentials of ~/.netrc would be sent, and plain http would use a proxy.
                 session.trust_env = False
                 while rest is not None:
                     await asyncio.sleep(rest)
                     rest = await loop.run_in_executor(self._threads, self._send_next, session, url)
         except StoreError:
-            # It is due again when the store is back.
+            # They are due again when the store is back.
             pass
         finally:
             self._sending.discard(url)
@@ -73,7 +73,7 @@ class Forwarder:
     def _send_next(self, session: requests.Session, url: str) -> float | None:
         """Send one webhook, at least once.
 
-        :return: seconds for which the URL is to be left alone; None if nothing is due for it.
+        :return: seconds until the next request to this URL; None if nothing is due for it.
         """
         forward = self._forwards.take(url)
         if forward is None:
@@ -87,17 +87,17 @@ class Forwarder:
                 allow_redirects=False,
                 **environment_settings(url),
             )
-        except Exception as error:  # noqa: BLE001 - whatever it is, it is tried again
+        except Exception as error:  # noqa: BLE001 - any error: it is sent again
             why, rest = type(error).__name__, REST
         else:
             if HTTPStatus.OK <= answer.status_code < HTTPStatus.MULTIPLE_CHOICES:
                 self._forwards.done(forward)
                 return 0
-            # What is refused for its own sake holds up no other.
+            # A client error is about this webhook: the next one is sent at once.
             cannot = answer.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR
             why, rest = f"it answered {answer.status_code}", REST if cannot else 0
         self._forwards.failed(forward)
         # The URL may hold a password, before the host or after it.
         host = urlsplit(url).netloc.rpartition("@")[2]
-        log.warning("A webhook could not be forwarded to %s: %s. It is tried again.", host, why)
+        log.warning("A webhook could not be forwarded to %s: %s. It will be sent again.", host, why)
         return rest

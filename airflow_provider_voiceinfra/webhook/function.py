@@ -1,4 +1,4 @@
-"""The receiver as a function, for a queue's consumer or a cloud function that VoiceInfra's webhooks come by."""
+"""The receiver as a function, for a queue consumer or a cloud function."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ log = logging.getLogger(__name__)
 
 
 def receive(headers: Mapping[str, str], body: bytes, conn_id: str = DEFAULT_CONN_ID) -> int:
-    """Take one webhook: verified, and in the call store before this returns. All it needs is in the environment.
+    """Verify one webhook and store it before returning. All settings come from the environment.
 
-    :param headers: as they came, names in any case.
-    :param body: the bytes as they came.
+    :param headers: as received, names in any case.
+    :param body: the bytes as received.
     :param conn_id: the connection whose webhook it is.
-    :return: the status to answer with: 200 once it is kept, 401 where it is not signed by the connection's secret,
+    :return: the status to answer with: 200 once it is stored, 401 if it is not signed with the connection's secret,
         404 where that connection has no webhook, 413 where it is too large, 503 where it is to be sent again.
     """
     found, store, verification = _parts()
@@ -34,16 +34,16 @@ def receive(headers: Mapping[str, str], body: bytes, conn_id: str = DEFAULT_CONN
         return HTTPStatus.NOT_FOUND
     if len(body) > found.max_webhook_bytes:
         return HTTPStatus.REQUEST_ENTITY_TOO_LARGE
-    # Of those that count, none can hold anything else.
+    # The headers that are read are Latin-1.
     raw = {_latin(name.lower()): _latin(value) for name, value in headers.items()}
-    verdict = verification.judge(conn_id, body, raw.get(SIGNATURE, b"").decode("latin-1"))
-    if verdict is not Verdict.TAKEN:
+    verdict = verification.verify(conn_id, body, raw.get(SIGNATURE, b"").decode("latin-1"))
+    if verdict is not Verdict.VALID:
         return ANSWERS[verdict]
     try:
         store.deliveries.keep([Delivery.read(conn_id, datetime.now(UTC), body, forwarded(raw))])
     except StoreError as error:
-        # Not onto a spool: nobody is here afterwards who would empty it.
-        log.error("The call store cannot take a webhook: it is to be sent again. %s", error)
+        # Not to a spool: nothing would empty it later.
+        log.error("The call store cannot take a webhook: VoiceInfra must send it again. %s", error)
         return HTTPStatus.SERVICE_UNAVAILABLE
     return HTTPStatus.OK
 

@@ -1,4 +1,4 @@
-"""``GET /health``: whether webhooks can be taken, and whether they come."""
+"""``GET /health``: whether webhooks can be accepted, and whether they arrive."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from airflow_provider_voiceinfra.webhook.secrets import SecretMissingError, Webh
 from airflow_provider_voiceinfra.webhook.spool_folder import SpoolError
 
 DEGRADED, UNAVAILABLE = "degraded", "unavailable"
-_PATIENCE = 3.0
+_TIMEOUT = 3.0
 _MOST_DIGITS = 9
 _GAUGE_INTERVAL = 60.0
 _FRESH = 1.0
-"""Seconds in which a look at the store serves everybody who asks: strangers cannot keep it busy."""
+"""Seconds for which one check serves all requests, so that strangers cannot keep the store busy."""
 
 
 class Health:
-    """Looks whether webhooks can be taken.
+    """Checks whether webhooks can be accepted.
 
     :param conn_ids: the connections that have a webhook here.
     """
@@ -35,14 +35,14 @@ class Health:
         self._buffer = buffer
         self._secrets = secrets
         self._conn_ids = conn_ids
-        # How the spool was found, and what is wrong with it.
+        # The state of the spool, and what is wrong with it.
         self._spool: dict[str, Any] = {"state": "none"}
         self._reasons: list[str] = []
         self._looking: asyncio.Future[dict[str, Any]] | None = None
         self._until = 0.0
 
     async def answer(self, request: Request) -> Response:
-        """Answer 200 while webhooks can be taken, be it by the spool, else 503.
+        """Answer 200 while webhooks can be accepted, by store or spool, else 503.
 
         ``?max_open_age=1800`` answers 503 too when a call has waited for its completion for longer than so many
         seconds: webhooks have stopped.
@@ -59,25 +59,25 @@ class Health:
         return JSONResponse(found, status_code=503 if stuck or not found["can_take_webhooks"] else 200)
 
     async def found(self) -> dict[str, Any]:
-        """Look, unless somebody looked a moment ago."""
+        """Check, unless the last check is recent."""
         if self._looking is None or (self._looking.done() and time.monotonic() > self._until):
             self._looking = asyncio.ensure_future(self._look_for_all())
         try:
-            async with asyncio.timeout(_PATIENCE):
+            async with asyncio.timeout(_TIMEOUT):
                 return await asyncio.shield(self._looking)
         except TimeoutError:
-            # A look-up of secrets may block as well.
+            # Looking up secrets may block as well.
             return await asyncio.to_thread(self._report, "does not answer", 0)
 
     async def _look_for_all(self) -> dict[str, Any]:
         try:
             return await asyncio.to_thread(self._look)
         finally:
-            # Before the look is done for anybody: a callback would leave a moment in which it seems to be old.
+            # Before the result is visible: a callback would leave a moment in which it seems old.
             self._until = time.monotonic() + _FRESH
 
     def _look(self) -> dict[str, Any]:
-        # Before the store, which may not answer for long.
+        # Before the store, which may hang.
         self._spool, self._reasons = self._look_at_spool()
         store = self._buffer.store
         try:
@@ -92,7 +92,7 @@ class Health:
         spool, reasons = self._spool, list(self._reasons)
         webhooks = {conn_id: self._secret(conn_id) for conn_id in sorted(self._conn_ids)}
         reasons += [f"{said}: {conn_id}" for conn_id, said in webhooks.items() if said != "ok"]
-        # Where both can be written again, what happened a moment ago tells nothing.
+        # Once both can be written again, an earlier failure means nothing.
         nowhere = self._buffer.has_failed and not store == spool["state"] == "ok"
         can_take = "ok" in {store, spool["state"]} and "ok" in webhooks.values() and not nowhere
         if store != "ok":
@@ -135,14 +135,14 @@ class Health:
 
 
 class Gauges:
-    """Measures from time to time what no webhook tells."""
+    """Sets gauges at intervals."""
 
     def __init__(self, health: Health, metrics: Metrics) -> None:
         self._health = health
         self._metrics = metrics
 
     async def run(self) -> None:
-        """Measure, until cancelled."""
+        """Set them, until cancelled."""
         while True:
             found = await self._health.found()
             self._metrics.gauge(f"{PREFIX}.spool_depth", found["spool"].get("deliveries", 0))

@@ -1,4 +1,4 @@
-"""What the receiver counts; whoever runs it says where the figures go."""
+"""The receiver's metrics, and the interface they are sent to."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ CALLS = "voiceinfra.calls"
 
 
 class Metrics(Protocol):
-    """Takes figures under names such as ``voiceinfra.webhooks.received``."""
+    """Receives metrics with names such as ``voiceinfra.webhooks.new``."""
 
     def incr(self, name: str, count: int = 1) -> None:
         """Add to a counter."""
@@ -19,7 +19,7 @@ class Metrics(Protocol):
 
 
 class NoMetrics:
-    """Takes figures nowhere."""
+    """Drops all metrics."""
 
     def incr(self, name: str, count: int = 1) -> None:
         """Do nothing."""

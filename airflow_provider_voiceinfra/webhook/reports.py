@@ -1,4 +1,4 @@
-"""What deliveries brought, for metrics and the log: ids and outcomes, and none of the words in them."""
+"""Metrics and log lines of deliveries: ids and outcomes, never the content."""
 
 from __future__ import annotations
 
@@ -14,23 +14,25 @@ from airflow_provider_voiceinfra.webhook.metrics import CALLS, PREFIX, Metrics
 log = logging.getLogger(__name__)
 
 
-def report(metrics: Metrics, deliveries: Sequence[Delivery], brought: Sequence[DeliveryResult]) -> None:
-    """Count and log what each delivery brought."""
-    for what, count in Counter(brought).items():
-        metrics.incr(f"{PREFIX}.{what}", count)
-    ended = Counter(each.outcome for each, what in zip(deliveries, brought, strict=True) if what is DeliveryResult.NEW)
+def report(metrics: Metrics, deliveries: Sequence[Delivery], results: Sequence[DeliveryResult]) -> None:
+    """Count and log the result of each delivery."""
+    for result, count in Counter(results).items():
+        metrics.incr(f"{PREFIX}.{result}", count)
+    ended = Counter(
+        each.outcome for each, result in zip(deliveries, results, strict=True) if result is DeliveryResult.NEW
+    )
     for outcome, count in ended.items():
-        # Anything else would be a name that others choose.
+        # A sender must not be able to choose metric names.
         metrics.incr(f"{CALLS}.completed.{outcome if outcome in OUTCOMES else 'other'}", count)
-    for delivery, what in zip(deliveries, brought, strict=True):
-        if what is DeliveryResult.QUARANTINED:
+    for delivery, result in zip(deliveries, results, strict=True):
+        if result is DeliveryResult.QUARANTINED:
             log.warning("A signed webhook is in quarantine: %s.", delivery.reason or "the store refuses it")
         elif not delivery.reason:
-            log.info("Completion of %s (%s): %s.", delivery.call_id, delivery.outcome, what)
+            log.info("Completion of %s (%s): %s.", delivery.call_id, delivery.outcome, result)
 
 
 def describe(error: Exception) -> str:
-    """Say what is wrong, without words that may be a caller's."""
+    """Describe an error without repeating content of a webhook."""
     if isinstance(error, TimeoutError):
         return "It does not answer."
     if isinstance(error, OSError):

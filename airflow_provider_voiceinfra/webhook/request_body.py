@@ -1,4 +1,4 @@
-"""Reading a webhook's body from somebody who is not known yet."""
+"""Reads a webhook's body from a sender that is not verified yet."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from starlette.types import Message, Receive
 
 MAX_WEBHOOK_BYTES = 5 * 1024 * 1024
 BODY_TIMEOUT = 20.0
-"""Seconds in which a body must have come."""
+"""Seconds within which a body must be complete."""
 _BODIES_AT_ONCE = 16
 
 
 class BodyError(Exception):
-    """A body is not taken.
+    """A body is rejected.
 
-    :param status: of the answer.
-    :param reason: a word for it.
+    :param status: the HTTP status to answer with.
+    :param reason: one word, for the metric.
     """
 
     def __init__(self, status: int, reason: str) -> None:
@@ -27,9 +27,9 @@ class BodyError(Exception):
 
 
 class BodyReader:
-    """Reads bodies, of which only so many bytes are held at once, however many senders there are and however slow.
+    """Reads bodies within a limit of memory, however many and however slow the senders are.
 
-    :param limit: bytes of one body; more is not read.
+    :param limit: the largest body, in bytes.
     """
 
     def __init__(self, limit: int) -> None:
@@ -39,13 +39,13 @@ class BodyReader:
     async def read(self, headers: Mapping[bytes, bytes], receive: Receive) -> bytes:
         """Read one body.
 
-        :raises BodyError: if it is too large, too slow or broken off.
+        :raises BodyError: if it is too large, too slow or incomplete.
         """
         length = headers.get(b"content-length", b"")
         if length.isdigit() and int(length[:20]) > self._limit:
             raise BodyError(413, "too_large")
         try:
-            # From before the first byte on: whoever sends none at all is not waited for either.
+            # Includes the time before the first byte, for senders that send none.
             async with asyncio.timeout(BODY_TIMEOUT):
                 return await self._read(receive)
         except TimeoutError:
@@ -55,7 +55,7 @@ class BodyReader:
         message = await receive()
         if message.get("more_body") or message["type"] != "http.request":
             return await self._rest(message, receive)
-        # All of it came at once, as nearly always.
+        # The whole body in one message, as nearly always.
         body: bytes = message.get("body", b"")
         if len(body) > self._limit:
             raise BodyError(413, "too_large")

@@ -1,4 +1,4 @@
-"""The secrets that webhooks are signed with, looked up rarely."""
+"""The secrets that sign webhooks, cached."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from airflow_provider_voiceinfra.extra_fields import ExtraFieldsError
 log = logging.getLogger(__name__)
 
 LIFETIME = 30.0
-"""Seconds after which a secret is looked up again: one that was taken away is refused within a minute."""
+"""Seconds after which a secret is looked up again, so that a removed one is rejected within a minute."""
 RECENT = 5.0
-"""Seconds in which it is not looked up again, not even where nothing fits it: strangers cannot cause more."""
+"""Seconds between two look-ups for signatures that do not match, so that strangers cannot cause more."""
 
 
 class SecretMissingError(Exception):
-    """No secret is known for a webhook: nothing can be told apart, so nothing is taken."""
+    """No secret is known for a webhook, so it cannot be verified."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +29,9 @@ class _Known:
 
 
 class WebhookSecrets:
-    """Remembers secrets, and serves the last known ones while they cannot be looked up.
+    """Caches secrets, and keeps the last known ones while they cannot be looked up.
 
-    :param look_up: gives the secrets of a connection, the present one first; may block and may fail.
+    :param look_up: returns the secrets of a connection, the current one first; may block and may fail.
     """
 
     def __init__(self, look_up: Callable[[str], Sequence[str]]) -> None:
@@ -40,17 +40,17 @@ class WebhookSecrets:
         self._lock = threading.Lock()
 
     def remembered(self, conn_id: str) -> tuple[str, ...]:
-        """Give the secrets if they were looked up lately, else none; never blocks."""
+        """Return the secrets if they were looked up recently, else none. Never blocks."""
         known = self._known.get(conn_id)
         return known.secrets if known and time.monotonic() - known.at < LIFETIME else ()
 
     def get(self, conn_id: str) -> tuple[str, ...]:
-        """Give the secrets of a connection, looking them up unless that was a moment ago.
+        """Return the secrets of a connection, looked up again unless that is recent.
 
         :raises SecretMissingError: if none is known.
         """
         known = self._known.get(conn_id)
-        # Where they are known, nobody waits for somebody else's slow look-up.
+        # If they are known, a slow look-up of another thread is not waited for.
         if self._lock.acquire(blocking=known is None or not known.secrets):
             try:
                 known = self._known.get(conn_id)

@@ -1,4 +1,4 @@
-"""What a receiver outside Airflow knows: environment variables, and the ``[voiceinfra]`` section of ``airflow.cfg``.
+"""Settings of a receiver outside Airflow: environment variables, and the ``[voiceinfra]`` section of ``airflow.cfg``.
 
 Names are Airflow's own, so that one set of variables serves both.
 """
@@ -50,7 +50,7 @@ class Settings:
     extracted_field: str
 
     def open_store(self) -> CallStore:
-        """Give the store that webhooks go to."""
+        """Open the store that webhooks go to."""
         return CallStore(
             self.call_store,
             forward_to=self.forward_to,
@@ -72,9 +72,9 @@ def settings() -> Settings:
 
 
 def parse_settings(get: Callable[[str], str]) -> Settings:
-    """Make sense of the settings, wherever they come from.
+    """Parse the settings, wherever they come from.
 
-    :param get: gives the text of an option.
+    :param get: returns an option's value as a string.
     :raises SettingError: if one cannot be used.
     """
     conn_ids = frozenset(filter(None, map(str.strip, get("webhook_conn_ids").split(","))))
@@ -95,9 +95,9 @@ def parse_settings(get: Callable[[str], str]) -> Settings:
 
 
 def boolean(option: str, text: str) -> bool:
-    """Read an option that is true or false.
+    """Parse a boolean option.
 
-    :raises ValueError: if it is neither.
+    :raises ValueError: if it is not a boolean.
     """
     if text.lower() not in _BOOLEANS:
         raise ValueError(f"{option} must be True or False, not {text!r}.")
@@ -127,7 +127,7 @@ def forward_urls(text: str, conn_ids: frozenset[str]) -> tuple[str, ...]:
 
 
 def connection_secrets(conn_id: str) -> list[str]:
-    """Read a webhook's secrets from the connection's variable ``AIRFLOW_CONN_…``, the present one first."""
+    """Read a webhook's secrets from the connection's variable ``AIRFLOW_CONN_…``, the current one first."""
     text = os.environ.get(f"AIRFLOW_CONN_{conn_id.upper()}", "").strip()
     extra = json.loads(text).get("extra") if text.startswith("{") else _extra_of_uri(text)
     return webhook_secrets(extra, conn_id=conn_id)
@@ -139,15 +139,15 @@ def _extra_of_uri(text: str) -> object:
 
 
 def _get(option: str) -> str:
-    """Look an option up where Airflow does, in its order: variable, file, command, secrets backend, default."""
+    """Look up an option as Airflow does, in this order: variable, file, command, secrets backend, default."""
     variable, file, known = _variable(option), _file(), _OPTIONS[option]
     places = (
         (os.environ.get(variable), _expanded),
         (os.environ.get(f"{variable}_CMD"), _output),
-        (os.environ.get(f"{variable}_SECRET"), lambda _: _airflow_says(option)),
+        (os.environ.get(f"{variable}_SECRET"), lambda _: _from_airflow(option)),
         (file.get(SECTION, option, fallback=None), _expanded),
         (file.get(SECTION, f"{option}_cmd", fallback=None), _output),
-        (file.get(SECTION, f"{option}_secret", fallback=None), lambda _: _airflow_says(option)),
+        (file.get(SECTION, f"{option}_secret", fallback=None), lambda _: _from_airflow(option)),
     )
     for found, read in places:
         if found is None:
@@ -172,7 +172,7 @@ def _home() -> str:
 
 
 def _expanded(text: str) -> str:
-    """Expand ``$VAR`` and ``~`` as Airflow does: until nothing changes any more."""
+    """Expand ``$VAR`` and ``~`` as Airflow does: repeatedly, until nothing changes."""
     while (expanded := os.path.expanduser(os.path.expandvars(text))) != text:  # noqa: PTH111 - of any text, not a path
         text = expanded
     return text
@@ -185,10 +185,10 @@ def _output(command: str) -> str:
         return subprocess.run(words, check=True, capture_output=True, text=True).stdout  # noqa: S603 - the administrator's own
     except (OSError, ValueError, subprocess.CalledProcessError) as error:
         status = f"exit status {error.returncode}" if isinstance(error, subprocess.CalledProcessError) else str(error)
-        raise SettingError(f"A command in [{SECTION}] that is to print a setting failed: {status}.") from None
+        raise SettingError(f"A command in [{SECTION}] that prints a setting failed: {status}.") from None
 
 
-def _airflow_says(option: str) -> str:
+def _from_airflow(option: str) -> str:
     """Ask Airflow, which knows the secrets backends."""
     command = (sys.executable, "-m", "airflow", "config", "get-value", SECTION, option)
     found = subprocess.run(command, check=False, capture_output=True, text=True)  # noqa: S603 - Airflow's own program

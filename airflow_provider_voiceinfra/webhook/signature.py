@@ -1,4 +1,4 @@
-"""Who sent a webhook: its signature over the raw bytes."""
+"""Verifies a webhook's signature over the raw bytes."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ def fits(body: bytes, signature: str | None, secrets: Iterable[str]) -> bool:
 
     :param body: as received, before anything is parsed.
     :param signature: the header's value.
-    :param secrets: the present secret, and during a rotation the previous one.
+    :param secrets: the current secret, and during a rotation the previous one.
     """
     given = decode(signature)
     if given is None:
         return False
     found = False
     for secret in secrets:
-        # All are compared, so that the time does not tell which one fitted.
+        # All are compared, so that the time does not reveal which one matched.
         found |= hmac.compare_digest(given, hmac.digest(secret.encode(), body, "sha256"))
     return found
 
 
 def decode(signature: str | None) -> bytes | None:
-    """Read a signature's bytes, or None where it cannot be one, whatever was signed."""
+    """Decode a signature; None if it cannot be one."""
     text = (signature or "").strip()
     if text[:7].lower() == "sha256=":
         text = text[7:]

@@ -1,4 +1,4 @@
-"""The spool: verified webhooks on the disk, while the call store is away."""
+"""The spool: verified webhooks on disk while the call store is away."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ from airflow_provider_voiceinfra.webhook.spool_folder import SpoolError, SpoolFo
 log = logging.getLogger(__name__)
 
 SPOOL_LIMIT = 512 * 1024 * 1024
-"""Bytes that a spool takes at most: a day of 100,000 calls, and more."""
+"""Largest size of a spool in bytes: more than a day of 100,000 calls."""
 
 _ENDING, _DAMAGED = ".spool", ".damaged"
 _USUAL = 4096
-"""Bytes of a usual webhook on the spool."""
+"""Size of a typical webhook on the spool, in bytes."""
 
 Keep = Callable[[Sequence[Delivery]], object]
 
 
 @dataclass(frozen=True, slots=True)
 class SpoolDepth:
-    """What waits in a spool for the store to come back."""
+    """What a spool holds until the store is back."""
 
     deliveries: int
     bytes: int
@@ -42,8 +42,8 @@ class Spool:
     Each file holds the deliveries of one :meth:`add`. A file that cannot be read is passed over until it can be; one
     that makes no sense is renamed, and kept. Neither holds up the others.
 
-    :param folder: on a disk that outlives the process and its container; made where it is missing.
-    :param limit: of its bytes.
+    :param folder: on a disk that outlives the process and its container; created if it is missing.
+    :param limit: its largest size in bytes.
     """
 
     def __init__(self, folder: Path, *, limit: int = SPOOL_LIMIT) -> None:
@@ -51,11 +51,11 @@ class Spool:
         self._folder = SpoolFolder(folder)
         self._limit = limit
         self._logged: set[str] = set()
-        # In the store already, and still there because they could not be removed.
+        # Already in the store, but their files could not be removed.
         self._handed_over: set[str] = set()
 
     def check(self) -> None:
-        """Make sure that it can take a webhook.
+        """Check that it can take a webhook.
 
         :raises SpoolError: with the reason.
         """
@@ -63,7 +63,7 @@ class Spool:
         self._folder.probe(_USUAL)
 
     def add(self, deliveries: Sequence[Delivery]) -> None:
-        """Keep deliveries until they are drained: they are on the disk when this returns.
+        """Write deliveries: they are on disk when this returns, and stay until they are drained.
 
         :raises SpoolError: if it is full or cannot be written.
         """
@@ -72,7 +72,7 @@ class Spool:
         self._folder.write(spool_file.new_stem(deliveries) + _ENDING, content)
 
     def depth(self) -> SpoolDepth:
-        """Measure what waits in it. What cannot be handed over is not counted."""
+        """Return how much it holds, without files that cannot be handed over."""
         deliveries = size = 0
         for path in self._folder.files(_ENDING):
             with contextlib.suppress(FileNotFoundError):
@@ -82,7 +82,7 @@ class Spool:
         return SpoolDepth(deliveries, size)
 
     def set_aside(self) -> dict[str, str]:
-        """Tell which files are not handed over, and why."""
+        """Return the files that are not handed over, each with the reason."""
         found = {path.name: "is damaged" for path in self._folder.files(_DAMAGED)}
         for path in self._folder.files(_ENDING):
             with contextlib.suppress(FileNotFoundError):
@@ -91,13 +91,13 @@ class Spool:
         return found
 
     def drain(self, keep: Keep) -> None:
-        """Hand over all deliveries, oldest first, and forget each file once ``keep`` has returned.
+        """Hand over all deliveries, oldest first, and remove each file once ``keep`` has returned.
 
         Where another process drains it at the moment, nothing is done. A process that dies in between leaves
         its file, which is then handed over once more.
 
-        :param keep: a :class:`StoreError` of it ends the draining. Any other error leaves that file where it is, and is
-            raised once the others have been handed over.
+        :param keep: stores them. A :class:`StoreError` ends the draining. After any other error, that file stays, and
+            the error is raised once the others have been handed over.
         """
         if not self.folder.is_dir():
             return
@@ -108,7 +108,7 @@ class Spool:
                     self._hand_over(path, keep)
                 except StoreError:
                     raise
-                except Exception as error:  # noqa: BLE001 - whatever is wrong with one file, the others go on
+                except Exception as error:  # noqa: BLE001 - a bad file must not stop the others
                     failed = failed or error
             if ours:
                 self._folder.sweep()
@@ -143,7 +143,7 @@ class Spool:
             return []
 
     def _trouble(self, path: Path) -> str | None:
-        """Say why a file is not read; None where it is."""
+        """Return why a file cannot be read; None if it can."""
         found = path.lstat()
         if not stat.S_ISREG(found.st_mode):
             return "is not a regular file"
@@ -152,7 +152,7 @@ class Spool:
         return None if os.access(path, os.R_OK) else "cannot be read by this user"
 
     def _rename(self, path: Path, why: str) -> None:
-        # A name of its own: an earlier one is not overwritten.
+        # A unique name, so that no earlier file is overwritten.
         aside = path.with_name(f"{path.name}-{time.time_ns()}{_DAMAGED}")
         path.rename(aside)
         self._log_once(aside, why)

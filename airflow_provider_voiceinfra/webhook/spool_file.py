@@ -14,32 +14,32 @@ from typing import Any
 from airflow_provider_voiceinfra.store.inbox.delivery import Delivery
 
 _NAME = re.compile(r"\d{20}-(\d+)-[0-9a-f]{12}")
-# As long as the store's column.
+# The length of the store's column.
 _LONGEST_CONN_ID = 250
 
 
 class DamagedError(ValueError):
-    """A file does not hold deliveries as they were written."""
+    """A file is not as it was written."""
 
 
 def new_stem(deliveries: Sequence[Delivery]) -> str:
-    """Make a name without its ending: names sort by time, and say how many deliveries they hold."""
+    """Make a file name without extension, which sorts by time and contains the number of deliveries."""
     return f"{time.time_ns():020d}-{len(deliveries)}-{secrets.token_hex(6)}"
 
 
 def count(stem: str) -> int:
-    """Read from a name how many deliveries the file holds; of a name that is not ours, 1 is assumed."""
+    """Read the number of deliveries from a file name; 1 for a name of another form."""
     match = _NAME.fullmatch(stem)
     return int(match[1]) if match else 1
 
 
 def encode(deliveries: Sequence[Delivery]) -> bytes:
-    """Write deliveries as a file's content."""
+    """Encode deliveries as the content of a file."""
     return json.dumps([_encoded(each) for each in deliveries]).encode()
 
 
 def decode(content: bytes) -> list[Delivery]:
-    """Read a file's content.
+    """Decode the content of a file.
 
     :raises DamagedError: if anything in it is not as it was written.
     """

@@ -1,4 +1,4 @@
-"""The folder of a spool: what is written there is on the disk, and is its owner's alone."""
+"""The folder of a spool: files are synced to disk, and only their owner can read them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _FORGOTTEN = 3_600.0
 class SpoolError(Exception):
     """The spool cannot take a delivery.
 
-    :param why: without the folder's name.
+    :param why: the reason, without the folder.
     """
 
     def __init__(self, folder: Path, why: str) -> None:
@@ -26,20 +26,20 @@ class SpoolError(Exception):
 
 
 class SpoolFolder:
-    """Reads and writes files of a folder, which is made where it is missing."""
+    """Reads and writes the files of a folder, which is created if it is missing."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
 
     def files(self, ending: str) -> list[Path]:
-        """List the files with an ending, oldest first."""
+        """List the files with an extension, oldest first."""
         try:
             return sorted(path for path in self.path.iterdir() if path.name.endswith(ending))
         except (FileNotFoundError, NotADirectoryError):
             return []
 
     def write(self, name: str, content: bytes) -> None:
-        """Write a file: it is there as a whole and on the disk when this returns, or not at all.
+        """Write a file: when this returns, it is complete and on disk.
 
         :raises SpoolError: if it cannot be written.
         """
@@ -48,7 +48,7 @@ class SpoolFolder:
             self._sync()
 
     def probe(self, size: int) -> None:
-        """Make sure that a file of some size can be written; none is left.
+        """Check that a file of some size can be written; it is removed again.
 
         :raises SpoolError: if it cannot.
         """
@@ -56,7 +56,7 @@ class SpoolFolder:
             self._sync()
 
     def sweep(self) -> None:
-        """Remove what a process left unfinished when it died: it was not answered with 200."""
+        """Remove unfinished files of processes that died: they were never answered with 200."""
         for path in self.files(_UNFINISHED):
             with contextlib.suppress(OSError):
                 if time.time() - path.lstat().st_mtime > _FORGOTTEN:
@@ -64,7 +64,7 @@ class SpoolFolder:
 
     @contextmanager
     def locked(self) -> Iterator[bool]:
-        """Let nobody else do the same at once; gives False where somebody does.
+        """Lock the folder; yields False if another process has locked it.
 
         The folder itself is locked: a lock file could be another user's.
         """
@@ -111,7 +111,7 @@ def _lock(folder: int) -> bool:
     except BlockingIOError:
         return False
     except OSError:
-        # Some network file systems lock no folders. Two who drain at once change nothing: the store keeps each once.
+        # Some network file systems cannot lock folders. Draining twice is harmless: the store keeps each delivery once.
         return True
     return True
 

@@ -1,4 +1,4 @@
-"""Whose spool a folder is: webhooks of one call store must not end up in another."""
+"""Which call store a spool belongs to: webhooks of one store must not end up in another."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ _STORE, _URL = "store-", "url-"
 
 
 class SpoolOwner:
-    """Claims a folder for a call store, by the names of two files in it, which nobody has to read.
+    """Claims a folder for a call store by the names of two files in it.
 
     One names the store's id. The other stands for a URL by which the store was reached: while the store is away, its
     id may not be known.
 
-    :param url: of the store, without secrets.
+    :param url: the store's URL without secrets.
     """
 
     def __init__(self, folder: Path, url: str) -> None:
@@ -26,9 +26,9 @@ class SpoolOwner:
         self._url = _URL + hashlib.sha256(url.encode()).hexdigest()[:16]
 
     def claim(self) -> None:
-        """Make sure that the folder is this store's.
+        """Check that the folder belongs to this store, and mark it.
 
-        :raises SpoolError: if it is another one's, or may be.
+        :raises SpoolError: if it belongs to another one, or may.
         """
         if self.store_id is None:
             if not self._is_there(self._url):
@@ -44,7 +44,7 @@ class SpoolOwner:
             if any(name.startswith(_STORE) for name in names) or (names and self._url not in names):
                 raise self._another()
             self._folder.write(mine, b"")
-            # Of two stores that have come at once, one goes.
+            # If two stores claim it at the same time, one gives way.
             if min(name for name in self._names() if name.startswith(_STORE)) != mine:
                 (self._folder.path / mine).unlink(missing_ok=True)
                 raise self._another()

@@ -1,4 +1,4 @@
-"""The receiver by itself: no Airflow is imported, all it needs is in the environment.
+"""The receiver by itself: it imports no Airflow, and all its settings come from the environment.
 
 ``uvicorn --factory airflow_provider_voiceinfra.webhook.standalone:app`` or ``airflow voiceinfra receiver``.
 """

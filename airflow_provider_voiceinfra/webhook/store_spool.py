@@ -1,4 +1,4 @@
-"""The spool of one call store: what another store left in the folder is neither used nor added to."""
+"""The spool of one call store; a folder that belongs to another store is not used."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class StoreSpool:
         self._owner = SpoolOwner(spool.folder, store.database.shown_url)
 
     def check(self) -> None:
-        """Make sure that it can take a webhook.
+        """Check that it can take a webhook.
 
         :raises SpoolError: with the reason.
         """
@@ -40,7 +40,7 @@ class StoreSpool:
         self._spool.check()
 
     def add(self, deliveries: Sequence[Delivery]) -> None:
-        """Write deliveries: they are on the disk when this returns.
+        """Write deliveries: they are on disk when this returns.
 
         :raises SpoolError: if they cannot be written.
         """
@@ -77,11 +77,11 @@ class StoreSpool:
         return drained
 
     def depth(self) -> SpoolDepth:
-        """Measure what waits in it."""
+        """Return how much it holds."""
         return self._spool.depth()
 
     def set_aside(self) -> dict[str, str]:
-        """Give the files that cannot be handed over, with the reason."""
+        """Return the files that are not handed over, each with the reason."""
         return self._spool.set_aside()
 
     def _log_once(self, why: str, message: str) -> None:

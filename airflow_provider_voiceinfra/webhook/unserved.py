@@ -1,4 +1,4 @@
-"""Calls that no webhook can end, as after a connection was renamed: told when the receiver starts."""
+"""Calls that no webhook can end, for example after a connection was renamed: logged when the receiver starts."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from airflow_provider_voiceinfra.store.operations.rename_connection import Conne
 log = logging.getLogger(__name__)
 
 INTERVAL = 5.0
-"""Seconds until a store that is away is asked again."""
+"""Seconds between two attempts while the store is away."""
 
 
 class UnservedCalls:
-    """Looks once, as soon as the store answers.
+    """Logs them once, as soon as the store answers.
 
     :param conn_ids: the connections that have a webhook here.
     """
@@ -26,7 +26,7 @@ class UnservedCalls:
         self._conn_ids = conn_ids
 
     async def run(self) -> None:
-        """Look."""
+        """Find and log them."""
         while True:
             try:
                 found = await asyncio.to_thread(self._connections.without_webhook, self._conn_ids)

@@ -1,4 +1,4 @@
-"""Whether a webhook is VoiceInfra's: decided before anything in it is looked at."""
+"""Verifies that a webhook is VoiceInfra's, before its content is read."""
 
 from __future__ import annotations
 
@@ -13,67 +13,67 @@ from airflow_provider_voiceinfra.webhook.secrets import SecretMissingError, Webh
 
 log = logging.getLogger(__name__)
 
-_QUIET = 60.0
-"""Seconds in which a refusal is not logged again: strangers must not fill the logs."""
+_LOG_INTERVAL = 60.0
+"""Seconds between two log lines about rejections, so that strangers cannot fill the logs."""
 
 
 class Verdict(StrEnum):
-    """What is to be done with a webhook."""
+    """The result of verifying a webhook."""
 
-    TAKEN = "taken"
+    VALID = "valid"
     UNSIGNED = "unsigned"
-    """Its signature is missing, or made with another secret."""
+    """Its signature is missing or was made with another secret."""
     UNVERIFIABLE = "unverifiable"
-    """Nothing can be told: no secret is known."""
+    """No secret is known."""
 
 
 class Verification:
-    """Verifies webhooks, and says what was refused.
+    """Verifies webhooks; logs and counts those that are rejected.
 
-    :param secrets: by which each webhook is verified.
+    :param secrets: the secrets of each connection.
     """
 
     def __init__(self, secrets: WebhookSecrets, metrics: Metrics) -> None:
         self.secrets = secrets
         self._metrics = metrics
-        self._said: dict[tuple[str, Verdict], float] = {}
+        self._logged_at: dict[tuple[str, Verdict], float] = {}
         self._unsigned: Counter[str] = Counter()
 
-    def taken_at_once(self, conn_id: str, body: bytes, signed: str | None) -> bool:
-        """Tell whether a webhook is signed by a secret that was looked up lately. Never blocks."""
+    def verify_quickly(self, conn_id: str, body: bytes, signed: str | None) -> bool:
+        """Whether a webhook is signed with a cached secret. Never blocks."""
         return signature.fits(body, signed, self.secrets.remembered(conn_id))
 
-    def judge(self, conn_id: str, body: bytes, signed: str | None) -> Verdict:
-        """Judge a webhook; where nothing fits, look whether the secret was changed. May block.
+    def verify(self, conn_id: str, body: bytes, signed: str | None) -> Verdict:
+        """Verify a webhook; if no cached secret matches, look it up again. May block.
 
         :param conn_id: the connection whose webhook it is.
         :param body: as received.
         :param signed: the header's value.
         """
-        if self.taken_at_once(conn_id, body, signed):
-            return Verdict.TAKEN
+        if self.verify_quickly(conn_id, body, signed):
+            return Verdict.VALID
         try:
             if signature.fits(body, signed, self.secrets.get(conn_id)):
-                return Verdict.TAKEN
+                return Verdict.VALID
             verdict = Verdict.UNSIGNED
         except SecretMissingError:
             verdict = Verdict.UNVERIFIABLE
         self._metrics.incr(f"{PREFIX}.refused.{verdict}")
         if verdict is Verdict.UNSIGNED:
             self._unsigned[conn_id] += 1
-        self._say(conn_id, verdict)
+        self._log(conn_id, verdict)
         return verdict
 
     def unsigned(self) -> Counter[str]:
-        """Give how many webhooks were refused since this was asked last, by connection."""
+        """Return the number of rejected webhooks since the last call, by connection."""
         unsigned, self._unsigned = self._unsigned, Counter()
         return unsigned
 
-    def _say(self, conn_id: str, verdict: Verdict) -> None:
+    def _log(self, conn_id: str, verdict: Verdict) -> None:
         now = time.monotonic()
-        if now - self._said.get((conn_id, verdict), -_QUIET) < _QUIET:
+        if now - self._logged_at.get((conn_id, verdict), -_LOG_INTERVAL) < _LOG_INTERVAL:
             return
-        self._said[conn_id, verdict] = now
+        self._logged_at[conn_id, verdict] = now
         if verdict is Verdict.UNSIGNED:
             log.warning(
                 "A webhook to %r was refused: its signature is missing or wrong. If VoiceInfra sent it, the "
@@ -83,7 +83,7 @@ class Verification:
             )
         else:
             log.error(
-                "A webhook to %r cannot be verified, and is to be sent again: set webhook_secret on that connection, "
-                "the same as under Settings → Webhooks. (Others are not logged for a minute.)",
+                "A webhook to %r cannot be verified, so VoiceInfra must send it again: set webhook_secret on that "
+                "connection, the same as under Settings → Webhooks. (Others are not logged for a minute.)",
                 conn_id,
             )
