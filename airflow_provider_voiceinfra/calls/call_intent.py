@@ -1,4 +1,4 @@
-"""A call that somebody wants placed."""
+"""A call that is to be placed, once."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from typing import Any
 from airflow_provider_voiceinfra.calls.account import Account
 from airflow_provider_voiceinfra.calls.keys import IdempotencyKey
 from airflow_provider_voiceinfra.calls.request import CallRequest
-from airflow_provider_voiceinfra.guard.constraints import Wishes
-from airflow_provider_voiceinfra.store.models import NewCall, Source
+from airflow_provider_voiceinfra.guard.constraints import CallConstraints, rules_for
+from airflow_provider_voiceinfra.store.guard.claim_request import ClaimRequest
+from airflow_provider_voiceinfra.store.models import Source
 
 PATIENCE = timedelta(hours=2)
 """For how long a call whose answer nobody received may be settled by its completion."""
@@ -19,11 +20,11 @@ PATIENCE = timedelta(hours=2)
 
 @dataclass(frozen=True, slots=True)
 class CallIntent:
-    """A call that somebody wants placed, once.
+    """A call that is to be placed, once.
 
     :param metadata: kept with the call, never sent.
     :param patience: for how long it may be settled by its completion, should nobody receive the answer.
-    :param wishes: when it may be placed.
+    :param constraints: when it may be placed.
     :param list_id: of the call list that it belongs to.
     :param list_row: its row there.
     """
@@ -33,17 +34,17 @@ class CallIntent:
     source: Source
     metadata: Mapping[str, Any] = field(default_factory=dict, repr=False)
     patience: timedelta = PATIENCE
-    wishes: Wishes = field(default_factory=Wishes)
+    constraints: CallConstraints = field(default_factory=CallConstraints)
     list_id: str | None = None
     list_row: int | None = None
 
-    def new_call(self, account: Account) -> NewCall:
-        """Say what the call store keeps of it.
+    def claim_request(self, account: Account) -> ClaimRequest:
+        """Give what the call store keeps of it and checks it against.
 
         :param account: by which it is to be placed.
         """
         request = self.request
-        return NewCall(
+        return ClaimRequest(
             key=self.key.full_text,
             base_key=self.key.text,
             key_label=self.key.label,
@@ -64,4 +65,5 @@ class CallIntent:
             metadata=self.metadata,
             list_id=self.list_id,
             list_row=self.list_row,
+            rules=rules_for(account.limits, self.constraints, request.to_number),
         )

@@ -1,4 +1,4 @@
-"""How a call is placed at most once: claim, fence, POST, record."""
+"""How a call is placed at most once: claim, permit, POST, record."""
 
 from __future__ import annotations
 
@@ -11,17 +11,19 @@ from airflow_provider_voiceinfra.calls.account import Account
 from airflow_provider_voiceinfra.calls.api import VoiceInfraApi
 from airflow_provider_voiceinfra.calls.call_intent import CallIntent
 from airflow_provider_voiceinfra.calls.retry import RetryPolicy
-from airflow_provider_voiceinfra.calls.send_gate import Dial
+from airflow_provider_voiceinfra.calls.send_gate import ClaimedCall
 from airflow_provider_voiceinfra.calls.sending import Sender
 from airflow_provider_voiceinfra.calls.stop import StopFlag, stop_at_sigterm
 from airflow_provider_voiceinfra.errors import CallUnknownError, HostConflictError, KeyConflictError
-from airflow_provider_voiceinfra.guard.constraints import rules_for
 from airflow_provider_voiceinfra.guard.errors import GuardError, error_of
 from airflow_provider_voiceinfra.phone_numbers.e164 import mask
 from airflow_provider_voiceinfra.store.call_store import CallStore
-from airflow_provider_voiceinfra.store.claims.claims import CLAIM_LIFETIME
-from airflow_provider_voiceinfra.store.guard.rules import Asked, Refused
-from airflow_provider_voiceinfra.store.models import BLOCKED_STATES, Call, CallState, Claim, Conflict, ConflictReason
+from airflow_provider_voiceinfra.store.claims.results import Claim, Conflict, ConflictReason
+from airflow_provider_voiceinfra.store.errors import StoreError
+from airflow_provider_voiceinfra.store.guard import lifetimes
+from airflow_provider_voiceinfra.store.guard.claim_request import ClaimRequest
+from airflow_provider_voiceinfra.store.guard.rules import DeniedCall
+from airflow_provider_voiceinfra.store.models import BLOCKED_STATES, Call, CallState
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +46,7 @@ class Dialer:
 
     :param retry: for requests that VoiceInfra did not take.
     :param record_deadline: seconds to try to record an answer while the store does not answer.
-    :param on_refused: is told what the guard does not let be dialled.
+    :param on_denied: is told what the guard blocks or defers.
     :param on_placed: is told how many calls VoiceInfra has taken.
     """
 
@@ -56,12 +58,12 @@ class Dialer:
         api: VoiceInfraApi | None = None,
         retry: RetryPolicy | None = None,
         record_deadline: float = RECORD_DEADLINE,
-        on_refused: Callable[[GuardError], object] | None = None,
+        on_denied: Callable[[GuardError], object] | None = None,
         on_placed: Callable[[int], object] | None = None,
     ) -> None:
         self._store = store
         self._account = account
-        self._on_refused = on_refused or _ignore
+        self._on_denied = on_denied or _ignore
         self._on_placed = on_placed or _ignore
         self.retry = retry or RetryPolicy()
         self.sender = Sender(
@@ -69,7 +71,7 @@ class Dialer:
             api or VoiceInfraApi(account),
             retry=self.retry,
             record_deadline=record_deadline,
-            refusal=self.refusal,
+            guard_error=self.guard_error,
         )
 
     def place(
@@ -77,7 +79,7 @@ class Dialer:
         intent: CallIntent,
         *,
         on_call_id: Callable[[str], None] | None = None,
-        settle_wait: float = CLAIM_LIFETIME.total_seconds() + 5,
+        settle_wait: float = lifetimes.CLAIM_LIFETIME.total_seconds() + 5,
         stop: StopFlag | None = None,
     ) -> Call:
         """Place the call, or find the one that the key has placed already.
@@ -87,40 +89,42 @@ class Dialer:
         :param stop: is set where the task is stopped; so is it by SIGTERM.
         :return: a call that VoiceInfra has taken.
         :raises CallStoppedError: the task was stopped before the call was sent.
-        :raises CallWaitsError: the guard does not let it be dialled yet; ask again later.
-        :raises CallRefusedError: the guard refuses it for good.
+        :raises CallDeferredError: the guard defers it; ask again later.
+        :raises CallBlockedError: the guard blocks it for good.
         :raises CallNotSentError: nothing was sent; the key is free for a later try.
-        :raises CallRejectedError: VoiceInfra refused; the key is free for a mended request.
+        :raises CallRejectedError: VoiceInfra rejected it; the key is free for a corrected request.
         :raises CallUnknownError: it may have been placed, now or by an earlier try.
         :raises KeyConflictError: the key belongs to a call that asked for something else.
         :raises StoreError: the store cannot be used.
         """
-        asked, tell, stop = self.ask(intent), on_call_id or _ignore, stop or StopFlag()
+        request, tell, stop = self.claim_request(intent), on_call_id or _ignore, stop or StopFlag()
         with stop_at_sigterm(stop):
             while True:
                 stop.check()
-                taken = self._store.claims.take(asked.new, asked.rules)
-                if isinstance(taken, Refused):
-                    raise self.refusal(taken)
-                if isinstance(taken, Claim):
-                    return self._dial(Dial(taken, intent.request, asked), tell, stop)
-                call = self.earlier(intent, taken, settle_wait, stop)
-                if call is not None:
-                    return self._found(call, tell)
+                result = self._store.claims.take(request)
+                if result.denied is not None:
+                    raise self.guard_error(result.denied)
+                if result.claim is not None:
+                    return self._dial(ClaimedCall(result.claim, intent.request), tell, stop)
+                if result.conflict is not None:
+                    call = self.conflicting_call(intent, result.conflict, settle_wait, stop)
+                    if call is not None:
+                        return self._found(call, tell)
 
-    def ask(self, intent: CallIntent) -> Asked:
-        """Say what the store is asked for: the call, and the rules that it is checked against."""
-        new = intent.new_call(self._account)
-        return Asked(new, rules_for(self._account.limits, intent.wishes, new.to_number))
+    def claim_request(self, intent: CallIntent) -> ClaimRequest:
+        """Give what the call store is asked to claim."""
+        return intent.claim_request(self._account)
 
-    def refusal(self, refused: Refused) -> GuardError:
-        """Give the error that tells a refusal."""
-        error = error_of(refused)
-        self._on_refused(error)
+    def guard_error(self, denied: DeniedCall) -> GuardError:
+        """Give the error that describes a denial, and count it."""
+        error = error_of(denied)
+        self._on_denied(error)
         return error
 
-    def earlier(self, intent: CallIntent, conflict: Conflict, settle_wait: float, stop: StopFlag) -> Call | None:
-        """Give the call that stands in the way of another.
+    def conflicting_call(
+        self, intent: CallIntent, conflict: Conflict, settle_wait: float, stop: StopFlag
+    ) -> Call | None:
+        """Give the call that another one conflicts with.
 
         :param settle_wait: seconds to wait for its answer.
         :return: a call that VoiceInfra has taken; None where its key is free by now.
@@ -137,26 +141,27 @@ class Dialer:
         self._check_same(call, intent, conflict.reason)
         return _placed(call)
 
-    def _dial(self, dial: Dial, on_call_id: Callable[[str], None], stop: StopFlag) -> Call:
-        call_id = self.sender.send(dial, stop)
+    def _dial(self, call: ClaimedCall, on_call_id: Callable[[str], None], stop: StopFlag) -> Call:
+        claim = call.claim
+        call_id = self.sender.send(call, stop)
         if call_id is None:
-            return self._found(self.judged(dial.claim), on_call_id)
+            return self._found(self.taken_over(claim), on_call_id)
         try:
-            log.info("Call %s to %s is queued as %s.", dial.claim.ref, mask(dial.request.to_number), call_id)
+            log.info("Call %s to %s is queued as %s.", claim.ref, mask(call.request.to_number), call_id)
             on_call_id(call_id)
         finally:
             # Whoever could not be told, and however it is stopped: the answer is not lost.
-            self.sender.record(lambda: self._store.claims.record_queued(dial.claim, call_id))
-            self.count(1)
-        return _placed(self._get(dial.claim.ref), why="VoiceInfra gave its call_id to another call too")
+            self.sender.record(lambda: self._store.claims.record_queued(claim, call_id))
+            self.count_placed(1)
+        return _placed(self._get(claim.ref), why="VoiceInfra gave its call_id to another call too")
 
-    def count(self, placed: int) -> None:
+    def count_placed(self, placed: int) -> None:
         """Tell how many calls VoiceInfra has taken whose answers are recorded."""
         with contextlib.suppress(Exception):
             self._on_placed(placed)
 
-    def judged(self, claim: Claim) -> Call:
-        """Give the call of a claim that somebody else has judged meanwhile.
+    def taken_over(self, claim: Claim) -> Call:
+        """Give the call of a claim that another task or try has taken over.
 
         :raises CallUnknownError: it may have been placed.
         """
@@ -199,7 +204,8 @@ class Dialer:
 
     def _get(self, ref: str) -> Call:
         call = self._store.calls.get(ref)
-        assert call is not None  # noqa: S101 - rows of calls are never deleted
+        if call is None:
+            raise StoreError(f"Call {ref} is gone from the call store, where rows of calls are never deleted.")
         return call
 
 

@@ -4,41 +4,30 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from airflow_provider_voiceinfra.calls.request import CallRequest
 from airflow_provider_voiceinfra.calls.stop import StopFlag
-from airflow_provider_voiceinfra.errors import CallStoppedError, ClaimLostError, TooLateToSendError
-from airflow_provider_voiceinfra.store.guard.rules import Asked, Fence
-from airflow_provider_voiceinfra.store.models import Claim
+from airflow_provider_voiceinfra.errors import CallStoppedError, TooLateToSendError
+from airflow_provider_voiceinfra.store.claims.results import Claim, SendPermit
+from airflow_provider_voiceinfra.store.guard.rules import SendSlot
 
+# How long before its send slot a POST's connection is made.
 _CONNECT_TIME = timedelta(milliseconds=500)
-"""How long before its send slot a POST's connection is made."""
 
 
 @dataclass(frozen=True, slots=True)
-class Dial:
-    """A call that we hold the claim on.
-
-    :param request: what is sent.
-    :param asked: what the store keeps of it, and the rules that it is checked against.
-    """
+class ClaimedCall:
+    """A call that is ours to place, and what is sent for it."""
 
     claim: Claim
     request: CallRequest
-    asked: Asked
 
-    @property
-    def is_paced(self) -> bool:
-        """Whether its POST has to wait for a send slot."""
-        rules = self.asked.rules
-        return bool(rules.calls_per_second or rules.list_calls_per_second)
 
-    def unpaced(self) -> Dial:
-        """Give the same call for a second permit in the same slot."""
-        rules = replace(self.asked.rules, calls_per_second=None, list_calls_per_second=None)
-        return replace(self, asked=replace(self.asked, rules=rules))
+RequestPermit = Callable[[Claim, SendSlot | None], SendPermit]
+"""Asks the call store for a send permit; keeps the slot that it is given, if any, and else reserves one where there is
+a rate. Raises a :class:`.ClaimLostError` where the claim is not ours any more."""
 
 
 class SendGate:
@@ -47,22 +36,21 @@ class SendGate:
     The thread that sends passes it with its connection made. A send permit lasts a moment only, so that pausing calls
     and stopping a task take effect at once: where making the connection took longer, another permit is requested.
 
-    :param request_permit: asks the store for a send permit, with a send slot where there is a rate; gives None where
-        the claim is not ours any more.
     :param permit: one that was granted already.
     :param now: the store's clock.
     """
 
     def __init__(
         self,
-        dial: Dial,
-        request_permit: Callable[[Dial], Fence | None],
-        permit: Fence | None,
+        call: ClaimedCall,
+        request_permit: RequestPermit,
+        permit: SendPermit | None,
         stop: StopFlag,
         now: Callable[[], datetime],
     ) -> None:
-        self.dial = dial
+        self.call = call
         self.missed_slots = 0
+        self._rules = call.claim.request.rules
         self._request_permit = request_permit
         self._permit = permit
         self._stop = stop
@@ -71,16 +59,21 @@ class SendGate:
         self._closed = False
         self._begun = False
 
+    @property
+    def has_begun(self) -> bool:
+        """Whether its POST has begun."""
+        return self._begun
+
     def wait_for_slot(self) -> None:
         """Reserve a send slot, where there is a rate, and wait until the connection should be made for it.
 
         :raises VoiceInfraError: see :meth:`__call__`.
         """
         self._stop.check()
-        if self.dial.is_paced and self._permit is None:
-            self._permit = self._request(self.dial)
-        if self._permit is not None:
-            self._sleep_until(self._permit.send_at, before=_CONNECT_TIME)
+        if self._permit is None and self._rules.is_paced:
+            self._permit = self._request_permit(self.call.claim, None)
+        if self._permit is not None and self._permit.slot is not None:
+            self._sleep_until(self._permit.slot.send_at - _CONNECT_TIME)
 
     def __call__(self) -> None:
         """Return right before the first byte is written.
@@ -93,10 +86,9 @@ class SendGate:
         """
         self._stop.check()
         permit = self._valid_permit()
-        self._sleep_until(permit.send_at)
-        now, rules = self._now(), self.dial.asked.rules
-        ends = (permit.valid_until, permit.send_by, rules.closes_at(now), rules.not_after)
-        if now > min(filter(None, ends)):
+        if permit.slot is not None:
+            self._sleep_until(permit.slot.send_at)
+        if self._is_too_late(permit):
             self._permit = None
             self.missed_slots += 1
             raise TooLateToSendError
@@ -114,20 +106,21 @@ class SendGate:
             self._closed = not self._begun
             return self._closed
 
-    def _valid_permit(self) -> Fence:
-        permit, now = self._permit, self._now()
+    def _valid_permit(self) -> SendPermit:
+        """Give a permit that will be valid when the slot begins."""
+        permit, needed_at = self._permit, self._now()
         if permit is None:
-            return self._request(self.dial)
-        if max(now, permit.send_at or now) < permit.valid_until:
+            return self._request_permit(self.call.claim, None)
+        if permit.slot is not None:
+            needed_at = max(needed_at, permit.slot.send_at)
+        if needed_at < permit.valid_until:
             return permit
-        return replace(permit, valid_until=self._request(self.dial.unpaced()).valid_until)
+        return self._request_permit(self.call.claim, permit.slot)
 
-    def _request(self, dial: Dial) -> Fence:
-        permit = self._request_permit(dial)
-        if permit is None:
-            raise ClaimLostError
-        return permit
+    def _is_too_late(self, permit: SendPermit) -> bool:
+        now, rules = self._now(), self._rules
+        send_by = None if permit.slot is None else permit.slot.send_by
+        return now > min(filter(None, (permit.valid_until, send_by, rules.closes_at(now), rules.not_after)))
 
-    def _sleep_until(self, time: datetime | None, before: timedelta = timedelta(0)) -> None:
-        if time is not None:
-            self._stop.sleep((time - before - self._now()).total_seconds())
+    def _sleep_until(self, time: datetime) -> None:
+        self._stop.sleep((time - self._now()).total_seconds())

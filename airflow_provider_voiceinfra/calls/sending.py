@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from airflow_provider_voiceinfra.calls.api import VoiceInfraApi
 from airflow_provider_voiceinfra.calls.retry import Backoff, RetryPolicy
-from airflow_provider_voiceinfra.calls.send_gate import Dial, SendGate
+from airflow_provider_voiceinfra.calls.send_gate import ClaimedCall, SendGate
 from airflow_provider_voiceinfra.calls.stop import CHECK_INTERVAL, StopFlag
 from airflow_provider_voiceinfra.errors import (
     AnswerUnknownError,
@@ -25,9 +25,9 @@ from airflow_provider_voiceinfra.errors import (
 )
 from airflow_provider_voiceinfra.guard.errors import GuardError
 from airflow_provider_voiceinfra.store.call_store import CallStore
+from airflow_provider_voiceinfra.store.claims.results import Claim, SendPermit
 from airflow_provider_voiceinfra.store.errors import StoreError
-from airflow_provider_voiceinfra.store.guard.rules import Fence, Refused
-from airflow_provider_voiceinfra.store.models import Claim
+from airflow_provider_voiceinfra.store.guard.rules import DeniedCall, SendSlot
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +44,7 @@ class Sender:
 
     :param retry: for requests that VoiceInfra did not take.
     :param record_deadline: seconds to try to record an answer while the store does not answer.
-    :param refusal: gives the error that tells a refusal.
+    :param guard_error: gives the error that describes a denial.
     """
 
     def __init__(
@@ -54,25 +54,25 @@ class Sender:
         *,
         retry: RetryPolicy,
         record_deadline: float,
-        refusal: Callable[[Refused], GuardError],
+        guard_error: Callable[[DeniedCall], GuardError],
     ) -> None:
         self._claims = store.claims
         self._now = store.database.clock.now
         self._api = api
         self._retry = retry
         self._record_deadline = record_deadline
-        self._refusal = refusal
+        self._guard_error = guard_error
 
-    def send(self, dial: Dial, stop: StopFlag) -> str | None:
+    def send(self, call: ClaimedCall, stop: StopFlag) -> str | None:
         """Dial until VoiceInfra has answered; all but its ``call_id`` is recorded.
 
         :return: the ``call_id``; None where the claim is not ours any more, and nothing was sent.
         :raises VoiceInfraError: see :meth:`.Dialer.place`.
         """
-        backoff, claim = Backoff(self._retry), dial.claim
+        backoff, claim = Backoff(self._retry), call.claim
         while True:
             try:
-                return self._attempt_aside(dial, stop)
+                return self._attempt_aside(call, stop)
             except ClaimLostError:
                 return None
             except CallNotSentError as error:
@@ -85,11 +85,11 @@ class Sender:
                 self._sleep(claim, pause, stop)
 
     def attempt(self, gate: SendGate) -> str:
-        """Send one POST, if its gate lets it; what VoiceInfra refuses, and what is unknown, is recorded.
+        """Send one POST, if its gate lets it; a rejection, and an answer that does not tell, are recorded.
 
         :return: the ``call_id``.
         :raises CallNotSentError: nothing was taken; the claim is ours still, unless it is a :class:`.ClaimLostError`.
-        :raises CallRejectedError: VoiceInfra refused.
+        :raises CallRejectedError: VoiceInfra rejected it.
         :raises CallUnknownError: it may have been taken.
         """
         while True:
@@ -100,12 +100,12 @@ class Sender:
                 if gate.missed_slots > _MISSED_SLOTS:
                     raise
 
-    def gate(self, dial: Dial, stop: StopFlag, permit: Fence | None = None) -> SendGate:
+    def gate(self, call: ClaimedCall, stop: StopFlag, permit: SendPermit | None = None) -> SendGate:
         """Make the gate of one POST.
 
         :param permit: that was granted already.
         """
-        return SendGate(dial, self._request_permit, permit, stop, self._now)
+        return SendGate(call, self._request_permit, permit, stop, self._now)
 
     def release(self, claim: Claim, why: str) -> None:
         """Let the key of a call go that is not sent after all, if the store can be told."""
@@ -144,9 +144,9 @@ class Sender:
         # One, so that its connection is used again.
         return ThreadPoolExecutor(1, "voiceinfra-post")
 
-    def _attempt_aside(self, dial: Dial, stop: StopFlag) -> str:
+    def _attempt_aside(self, call: ClaimedCall, stop: StopFlag) -> str:
         """Send from another thread: this one must hear signals, from which a name lookup would keep it."""
-        gate = self.gate(dial, stop)
+        gate = self.gate(call, stop)
         answer = self._thread.submit(self.attempt, gate)
         try:
             while not wait([answer], CHECK_INTERVAL).done:
@@ -155,9 +155,9 @@ class Sender:
         except BaseException:
             # Stopped by an exception, such as a timeout of the task or Ctrl-C.
             if gate.close():
-                self.release(dial.claim, "it was stopped before dialling")
+                self.release(call.claim, "it was stopped before dialling")
             else:
-                self._record_last_answer(dial.claim, answer)
+                self._record_last_answer(call.claim, answer)
             raise
         if not answer.done():
             raise CallStoppedError
@@ -173,15 +173,15 @@ class Sender:
             elif isinstance(answer.exception(), CallNotSentError):
                 self._claims.release(claim, "nothing was sent")
 
-    def _request_permit(self, dial: Dial) -> Fence | None:
+    def _request_permit(self, claim: Claim, slot: SendSlot | None) -> SendPermit:
         """Ask for a send permit.
 
-        :return: None where the claim is not ours any more.
+        :param slot: that is reserved already.
+        :raises ClaimLostError: if the claim is not ours any more.
         :raises GuardError: if the guard has changed its mind since the claim.
         """
-        claim = dial.claim
         try:
-            permit = self._claims.fence(claim, dial.asked.new, dial.asked.rules)
+            result = self._claims.request_permit(claim, slot)
         except StoreError:
             # Nothing was sent: let a later try dial, if the store can still be told.
             self.record(lambda: self._claims.release(claim, "the store was away"))
@@ -189,14 +189,16 @@ class Sender:
         except BaseException:
             self.release(claim, "it was stopped before dialling")
             raise
-        if isinstance(permit, Refused):
-            raise self._refusal(permit)
-        return permit
+        if result.denied is not None:
+            raise self._guard_error(result.denied)
+        if result.permit is None:
+            raise ClaimLostError
+        return result.permit
 
     def _post(self, gate: SendGate) -> str:
-        claim = gate.dial.claim
+        claim = gate.call.claim
         try:
-            return self._api.place_call(gate.dial.request, gate=gate)
+            return self._api.place_call(gate.call.request, gate=gate)
         except CallRejectedError as error:
             error.ref, code, message = claim.ref, error.code, error.message
             self.record(lambda: self._claims.record_rejected(claim, code, message))

@@ -1,4 +1,4 @@
-"""From a connection's limits and a call's own wishes to the rules that the call store checks a dial against."""
+"""From a connection's limits and a call's own constraints to the rules that the call store checks it against."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from airflow_provider_voiceinfra.errors import InvalidCallError
 from airflow_provider_voiceinfra.guard.calling_hours import CallingHours
 from airflow_provider_voiceinfra.guard.limits import Limits
 from airflow_provider_voiceinfra.guard.time_zones import FixedOffsetError, zone_of, zones_of_number
-from airflow_provider_voiceinfra.store.guard.rules import Refusal, Rule, Rules
+from airflow_provider_voiceinfra.store.guard.rules import Denial, Rule, Rules
 
 _NO_ZONE = (
     "Its number does not tell in which time zone the person is: give the call a timezone, or its CallingHours one for "
@@ -22,12 +22,12 @@ _NEVER_OPEN = "Calling hours of the connection and of the call are never open to
 
 
 @dataclass(frozen=True, slots=True)
-class Wishes:
-    """When a call may be placed, as the one who asks for it wishes.
+class CallConstraints:
+    """When a call may be placed, as its DAG says.
 
     :param calling_hours: besides the connection's, which apply too.
     :param timezone: where the person is, such as ``Europe/London``; by default what her number tells.
-    :param not_after: when the call is of no use any more.
+    :param not_after: when the call expires.
     :param calls_per_second: of its list, besides the connection's.
     """
 
@@ -39,8 +39,8 @@ class Wishes:
     @classmethod
     def build(
         cls, calling_hours: CallingHours | None, timezone: str | None, not_after: datetime | str | None
-    ) -> Wishes:
-        """Check every wish.
+    ) -> CallConstraints:
+        """Check every constraint.
 
         :param not_after: with its zone; ISO 8601 where it is a text. An empty text is none, as for ``timezone``.
         :raises InvalidCallError: for one that cannot be understood: nobody is called at a time that was guessed.
@@ -80,31 +80,31 @@ def check_when(*, timezone: object, not_after: object) -> None:
         texts(not_after=not_after)
     known: dict[str, Any] = {"timezone": timezone, "not_after": not_after}
     try:
-        Wishes.build(None, **{name: None if is_template(value) else value for name, value in known.items()})
+        CallConstraints.build(None, **{name: None if is_template(value) else value for name, value in known.items()})
     except InvalidCallError as error:
         raise ValueError(str(error)) from None
 
 
-def rules_for(limits: Limits, wishes: Wishes, to_number: str) -> Rules:
+def rules_for(limits: Limits, constraints: CallConstraints, to_number: str) -> Rules:
     """Give the rules of one call.
 
     :param to_number: in E.164.
     """
-    hours = tuple(filter(None, (limits.calling_hours, wishes.calling_hours)))
-    windows = tuple(_Window(each, _zones(each, wishes.timezone, to_number)) for each in hours)
+    hours = tuple(filter(None, (limits.calling_hours, constraints.calling_hours)))
+    windows = tuple(_Window(each, _zones(each, constraints.timezone, to_number)) for each in hours)
     allowed = limits.allowed_numbers is None or to_number in limits.allowed_numbers
     check = _ByTime(windows, allowed=allowed)
     own_zone = limits.calling_hours.timezone if limits.calling_hours else None
     return Rules(
-        by_time=check.refusal,
+        by_time=check.denial,
         closes_at=check.closes_at,
-        not_after=wishes.not_after,
+        not_after=constraints.not_after,
         min_interval=limits.min_interval_per_number,
         max_calls_per_day=limits.max_calls_per_day,
         days_of=zone_of(own_zone) if own_zone else UTC,
         max_in_flight=limits.max_in_flight,
         calls_per_second=limits.calls_per_second,
-        list_calls_per_second=wishes.calls_per_second,
+        list_calls_per_second=constraints.calls_per_second,
     )
 
 
@@ -130,15 +130,15 @@ class _ByTime:
     windows: tuple[_Window, ...]
     allowed: bool
 
-    def refusal(self, now: datetime) -> Refusal | None:
+    def denial(self, now: datetime) -> Denial | None:
         if not self.allowed:
-            return Refusal(Rule.ALLOWED_NUMBERS)
+            return Denial(Rule.ALLOWED_NUMBERS)
         if not all(window.zones for window in self.windows):
-            return Refusal(Rule.TIMEZONE, facts={"why": _NO_ZONE})
+            return Denial(Rule.TIMEZONE, facts={"why": _NO_ZONE})
         opens = self._opens_at(now)
         if opens is None:
-            return Refusal(Rule.TIMEZONE, facts={"why": _NEVER_OPEN})
-        return None if opens <= now else Refusal(Rule.CALLING_HOURS, opens)
+            return Denial(Rule.TIMEZONE, facts={"why": _NEVER_OPEN})
+        return None if opens <= now else Denial(Rule.CALLING_HOURS, opens)
 
     def closes_at(self, now: datetime) -> datetime | None:
         times = [window.hours.closes_at(now, window.zones) for window in self.windows]

@@ -1,81 +1,81 @@
-"""What the guard says when it does not let a call be dialled: one error for each rule, one sentence, what to do."""
+"""What the guard says when it blocks or defers a call: one error for each rule, one sentence, what to do."""
 
 from __future__ import annotations
 
 from datetime import datetime
 
 from airflow_provider_voiceinfra.errors import VoiceInfraError
-from airflow_provider_voiceinfra.store.guard.rules import Refused, Rule
+from airflow_provider_voiceinfra.store.guard.rules import DeniedCall, Rule
 from airflow_provider_voiceinfra.store.models import CallState
 
 
 class GuardError(VoiceInfraError):
-    """The guard does not let a call be dialled. Nothing was sent.
+    """The guard blocks or defers a call. Nothing was sent.
 
-    :param refused: which rule, and where that leaves the call.
+    :param denied: the call, and the rule that denies it.
     """
 
     says = ""
 
-    def __init__(self, refused: Refused) -> None:
-        super().__init__(self.says.format_map(_Facts(refused)))
-        self.ref = refused.ref
-        self.rule = refused.refusal.rule
+    def __init__(self, denied: DeniedCall) -> None:
+        super().__init__(self.says.format_map(_Facts(denied)))
+        self.ref = denied.ref
+        self.rule = denied.denial.rule
 
 
-class CallRefusedError(GuardError):
-    """The call is refused for good; clearing its task asks anew."""
+class CallBlockedError(GuardError):
+    """The call may never be placed; clearing its task asks again."""
 
 
-class NumberNotAllowedError(CallRefusedError):
+class NumberNotAllowedError(CallBlockedError):
     """Only the connection's ``allowed_numbers`` may be called."""
 
     says = "Its number is not among the allowed_numbers of the connection, so it is not called."
 
 
-class NoTimezoneError(CallRefusedError):
+class NoTimezoneError(CallBlockedError):
     """Nobody can tell what time it is where the person is, or calling hours never open there."""
 
     says = "{why}"
 
 
-class DoNotCallError(CallRefusedError):
+class DoNotCallError(CallBlockedError):
     """The person does not want to be called."""
 
     says = "Its number is on the do-not-call list (`airflow voiceinfra dnc list`), so it is not called."
 
 
-class CalledRecentlyError(CallRefusedError):
+class CalledRecentlyError(CallBlockedError):
     """``min_interval_per_number`` has not passed since the person was called."""
 
     says = "The person was called at {last}; min_interval_per_number of the connection is {limit}, so it is not called."
 
 
-class CallExpiredError(CallRefusedError):
+class CallExpiredError(CallBlockedError):
     """``not_after`` has passed, or will have when the call may be dialled."""
 
     says = "It is of no use any more: its not_after is over before it may be dialled, so it is not called."
 
 
-class CallCancelledError(CallRefusedError):
+class CallCancelledError(CallBlockedError):
     """It waited for a pause, which was ended with ``--cancel``."""
 
     says = "It waited for a pause to end, and was cancelled when the pause ended, so it is not called."
 
 
-class CallWaitsError(GuardError):
-    """The call may not be dialled yet. Whoever asks for it again later, under its key, goes on.
+class CallDeferredError(GuardError):
+    """The call may not be placed yet. Asking for it again later, under its key, goes on with it.
 
-    :param refused: see :class:`GuardError`.
+    :param denied: see :class:`GuardError`.
     """
 
-    def __init__(self, refused: Refused) -> None:
-        super().__init__(refused)
-        self.until: datetime | None = refused.refusal.until
-        self.pause_id = refused.refusal.pause_id
+    def __init__(self, denied: DeniedCall) -> None:
+        super().__init__(denied)
+        self.until: datetime | None = denied.denial.until
+        self.pause_id = denied.denial.pause_id
 
 
-class CallPausedError(CallWaitsError):
+class CallPausedError(CallDeferredError):
     """A pause stops it."""
 
     says = (
@@ -84,25 +84,25 @@ class CallPausedError(CallWaitsError):
     )
 
 
-class OutsideCallingHoursError(CallWaitsError):
+class OutsideCallingHoursError(CallDeferredError):
     """Calling hours are closed where the person is."""
 
     says = "Calling hours are closed where the person is; they open at {until}."
 
 
-class DayLimitError(CallWaitsError):
+class DayLimitError(CallDeferredError):
     """The connection has placed as many calls as it may in a day."""
 
     says = "The connection has placed its {limit} calls of today (max_calls_per_day); the next day begins at {until}."
 
 
-class LinesBusyError(CallWaitsError):
+class LinesBusyError(CallDeferredError):
     """As many calls are going on as the connection may have at a time."""
 
     says = "All {limit} lines of the connection are busy (max_in_flight); it is asked again at {until}."
 
 
-class TooFastError(CallWaitsError):
+class TooFastError(CallDeferredError):
     """Too many dial at the same time for the connection's ``calls_per_second``."""
 
     says = "Too many dial at the same time for {limit} calls_per_second; it is asked again at {until}."
@@ -123,20 +123,20 @@ _ERRORS: dict[Rule, type[GuardError]] = {
 }
 
 
-def error_of(refused: Refused) -> GuardError:
-    """Give the error that tells a refusal."""
-    if refused.state == CallState.CANCELLED:
-        return CallCancelledError(refused)
-    return _ERRORS[refused.refusal.rule](refused)
+def error_of(denied: DeniedCall) -> GuardError:
+    """Give the error that describes a denial."""
+    if denied.state == CallState.CANCELLED:
+        return CallCancelledError(denied)
+    return _ERRORS[denied.denial.rule](denied)
 
 
 class _Facts(dict[str, str]):
-    """The facts of a refusal; one that an earlier try was told is not known any more."""
+    """The facts of a denial; those that an earlier try was told are not known any more."""
 
-    def __init__(self, refused: Refused) -> None:
-        super().__init__(refused.refusal.facts)
-        if refused.refusal.until is not None:
-            self["until"] = f"{refused.refusal.until:%Y-%m-%d %H:%M:%S} UTC"
+    def __init__(self, denied: DeniedCall) -> None:
+        super().__init__(denied.denial.facts)
+        if denied.denial.until is not None:
+            self["until"] = f"{denied.denial.until:%Y-%m-%d %H:%M:%S} UTC"
 
     def __missing__(self, name: str) -> str:
         return "an earlier time" if name == "last" else "as it was told before"

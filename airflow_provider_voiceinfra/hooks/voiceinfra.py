@@ -24,8 +24,8 @@ from airflow_provider_voiceinfra.context import remember_store, stop_of_task, ta
 from airflow_provider_voiceinfra.errors import InvalidCallError, VoiceInfraError
 from airflow_provider_voiceinfra.extra_fields import ExtraFieldsError, check_names, read_fields
 from airflow_provider_voiceinfra.guard.calling_hours import CallingHours
-from airflow_provider_voiceinfra.guard.constraints import Wishes
-from airflow_provider_voiceinfra.guard.errors import GuardError
+from airflow_provider_voiceinfra.guard.constraints import CallConstraints
+from airflow_provider_voiceinfra.guard.errors import CallDeferredError, GuardError
 from airflow_provider_voiceinfra.guard.limits import read_limits
 from airflow_provider_voiceinfra.store.call_store import CallStore
 from airflow_provider_voiceinfra.store.feed.completed_calls import CompletionFilter
@@ -71,7 +71,7 @@ class VoiceInfraHook(BaseHook):
         """
         if context := _current_context():
             remember_store(context, self.store)
-        return Dialer(self.store, self.account, on_refused=_count_refusal, on_placed=_count_placed)
+        return Dialer(self.store, self.account, on_denied=_count_denied, on_placed=_count_placed)
 
     def place_call(
         self,
@@ -102,8 +102,8 @@ class VoiceInfraHook(BaseHook):
         :param calling_hours: when the person may be called, by the clock where she is; the connection's apply too.
         :param timezone: where she is, such as ``Europe/London``; default: what her number tells.
         :param not_after: when the call is of no use any more.
-        :raises CallWaitsError: the guard does not let it be dialled yet: paused, outside calling hours, a limit.
-        :raises CallRefusedError: the guard refuses it: do-not-call, called a short while ago, too late.
+        :raises CallDeferredError: the guard defers it: paused, outside calling hours, a limit.
+        :raises CallBlockedError: the guard blocks it: do-not-call, called a short while ago, too late.
         :raises InvalidCallError: a field will not do; nothing was sent.
         :raises KeyConflictError: the key belongs to a call that asked for something else.
         :raises CallNotSentError: nothing was sent; trying again later may dial.
@@ -123,8 +123,8 @@ class VoiceInfraHook(BaseHook):
         )
         key = own_key(idempotency_key, to_number=request.to_number)
         kept = plain_object("metadata", metadata) or {}
-        wishes = Wishes.build(CallingHours.of(calling_hours), timezone, not_after)
-        return self.place(CallIntent(key, request, _current_source(), kept, wishes=wishes))
+        constraints = CallConstraints.build(CallingHours.of(calling_hours), timezone, not_after)
+        return self.place(CallIntent(key, request, _current_source(), kept, constraints=constraints))
 
     def place(self, intent: CallIntent, **options: Any) -> Call:
         """Place a call as :meth:`~airflow_provider_voiceinfra.calls.dialing.Dialer.place` does."""
@@ -258,8 +258,9 @@ def _extra_fields(connection: Connection) -> dict[str, Any]:
     return fields
 
 
-def _count_refusal(error: GuardError) -> None:
-    Stats.incr(f"voiceinfra.calls.refused.{error.rule}")
+def _count_denied(error: GuardError) -> None:
+    kind = "deferred" if isinstance(error, CallDeferredError) else "blocked"
+    Stats.incr(f"voiceinfra.calls.{kind}.{error.rule}")
 
 
 def _count_placed(calls: int) -> None:

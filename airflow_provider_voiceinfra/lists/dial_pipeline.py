@@ -1,4 +1,4 @@
-"""A list's calls as one stream: what the store is asked for many of them is one transaction."""
+"""Dials the rows of a list as a pipeline: many calls share each transaction of the call store."""
 
 from __future__ import annotations
 
@@ -7,64 +7,40 @@ import logging
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from itertools import islice
 
 from airflow_provider_voiceinfra import errors
 from airflow_provider_voiceinfra.calls.call_intent import CallIntent
 from airflow_provider_voiceinfra.calls.dialing import Dialer
-from airflow_provider_voiceinfra.calls.send_gate import Dial, SendGate
+from airflow_provider_voiceinfra.calls.send_gate import ClaimedCall
 from airflow_provider_voiceinfra.calls.stop import CHECK_INTERVAL, StopFlag
-from airflow_provider_voiceinfra.guard.errors import CallWaitsError, GuardError
+from airflow_provider_voiceinfra.guard.errors import CallDeferredError
 from airflow_provider_voiceinfra.lists.backoff import ListBackoff
-from airflow_provider_voiceinfra.lists.sender_pool import Crew
+from airflow_provider_voiceinfra.lists.row_results import RowResults
+from airflow_provider_voiceinfra.lists.sender_pool import ClaimedRow, SenderPool, SendResult
 from airflow_provider_voiceinfra.store.call_store import CallStore
-from airflow_provider_voiceinfra.store.claims.claims import AtFence
+from airflow_provider_voiceinfra.store.claims.results import Claim, PermitResult
 from airflow_provider_voiceinfra.store.errors import StoreError
-from airflow_provider_voiceinfra.store.guard.rules import Fence, Refused, Rule
 from airflow_provider_voiceinfra.store.lists.list_rows import DueRow
-from airflow_provider_voiceinfra.store.models import Call, CallState, Claim, Conflict, Source
+from airflow_provider_voiceinfra.store.models import Call, Source
 
 log = logging.getLogger(__name__)
 
 POSTS = 50
 """At a time at most, however many lines there are."""
+# Seconds after which it is tried again to record answers that the store did not take, while the list ends.
 _ANSWER_INTERVAL = 1.0
-"""Seconds after which it is tried again to record answers that the store did not take, while the list ends."""
-_WHOLE_LIST = frozenset({Rule.PAUSED, Rule.PER_DAY, Rule.IN_FLIGHT, Rule.PACE})
-"""Rules that let no other row of the list through either."""
 
 
-class ListStoppedError(errors.VoiceInfraError):
-    """The list cannot go on: every call of it would be refused. Its rows stay as they are."""
+class DialPipeline:
+    """Claims rows ahead, asks for as many send permits as can be used at once, and records the answers.
 
-
-@dataclass(frozen=True, slots=True)
-class _Claimed:
-    """A row whose call we hold the claim on."""
-
-    row: DueRow
-    dial: Dial
-
-
-@dataclass(frozen=True, slots=True)
-class _Sending:
-    """A claimed row that is with a thread, whose first byte may be written as long as its gate is not closed."""
-
-    claimed: _Claimed
-    gate: SendGate
-
-
-_Answer = tuple[_Claimed, str | BaseException]
-
-
-class Stream:
-    """Dials rows: claims some ahead, gives as many of them a send permit as can be sent at once, records the answers.
-
-    One thread talks to the store, the others to VoiceInfra. What stops one row may stop all: no other is begun then.
+    One thread talks to the store, the others to VoiceInfra. What stops one row may stop all: no other begins then.
 
     :param posts: how many are sent at a time.
+    :param slots_ahead: how many may wait for their send slots at a time; None where there is no rate.
     :param stop: is set where no other is to begin.
     :param backoff: until when VoiceInfra takes none.
     """
@@ -77,227 +53,204 @@ class Stream:
         intent: Callable[[DueRow], CallIntent],
         *,
         posts: int,
+        slots_ahead: int | None = None,
         stop: StopFlag,
         backoff: ListBackoff,
     ) -> None:
         self._store = store
         self._dialer = dialer
-        self._source = source
         self._intent = intent
         self._posts = posts
+        self._slots_ahead = slots_ahead
         self._stop = stop
         self._backoff = backoff
-        # Claimed, and not given to the crew: of these, no byte was sent.
-        self._ready: deque[_Claimed] = deque()
-        # With the crew, by the claim's id.
-        self._sending: dict[int, _Sending] = {}
+        self._rows = RowResults(store, source)
+        # Claimed, and not with the senders: of these, no byte was sent.
+        self._ready: deque[ClaimedRow] = deque()
         # What the store was not told yet.
-        self._answers: list[_Answer] = []
-        self._crew: Crew[_Sending, str] = Crew(posts, lambda each: dialer.sender.attempt(each.gate))
-        self._error: BaseException | None = None
-        self.refusal: CallWaitsError | None = None
-        self.in_hands: set[int] = set()
+        self._results: list[SendResult] = []
+        self._senders = SenderPool(posts, dialer.sender, stop)
+        self.active_rows: set[int] = set()
 
-    def __enter__(self) -> Stream:
+    def __enter__(self) -> DialPipeline:
         return self
 
     def __exit__(self, *_: object) -> None:
         """Begin nothing more, whatever happened, and record each answer as it comes: this may be killed soon."""
-        self._error = self._error or errors.CallStoppedError()
+        self._rows.error = self._rows.error or errors.CallStoppedError()
         try:
             with contextlib.suppress(StoreError):
-                self._let_go()
+                self._release_unsent()
             self._ready.clear()
-            while self._sending:
-                self._take(_ANSWER_INTERVAL)
+            while self._senders.busy:
+                self._take_results(_ANSWER_INTERVAL)
                 with contextlib.suppress(StoreError):
-                    self._advance()
-            self._advance()
+                    self._record_and_send()
+            self._record_and_send()
         finally:
-            self._crew.close()
+            self._senders.close()
+
+    @property
+    def deferral(self) -> CallDeferredError | None:
+        """Why the guard lets no row through at the moment, where it does not."""
+        return self._rows.deferral
+
+    @property
+    def batch(self) -> int:
+        """How many rows to claim together: as many as may be sent at a time, and no more than have slots soon."""
+        return self._lines if self._slots_ahead is None else min(self._lines, self._slots_ahead)
 
     def is_idle(self) -> bool:
-        """Tell whether no row is in hands; raises what has stopped the list, if anything has."""
-        if not self.in_hands and self._error is not None:
-            raise self._error
-        return not self.in_hands
+        """Tell whether no row is active; raises what has ended the list, if anything has."""
+        if not self.active_rows and self._rows.error is not None:
+            raise self._rows.error
+        return not self.active_rows
 
     def wants_more(self) -> bool:
         """Tell whether rows should be claimed ahead."""
-        return not self._is_over and not self._backoff.left() and len(self._ready) < self.lines // 2 + 1
+        return not self._is_over and not self._backoff.left() and len(self._ready) < self.batch // 2 + 1
 
-    def go_on(self, rows: Sequence[DueRow], wait: float) -> None:
+    def advance(self, rows: Sequence[DueRow], wait: float) -> None:
         """Claim rows, and do what there is to do.
 
         :param wait: seconds to wait for an answer, where there is nothing else to do.
         """
-        self._take(0)
-        end = time.monotonic() + (0 if rows or self._may_send() else wait)
-        while self._sending and not self._answers and not self._stop.is_set and (left := end - time.monotonic()) > 0:
-            self._take(min(left, CHECK_INTERVAL))
-        self._advance()
+        self._take_results(0)
+        end = time.monotonic() + (0 if rows else wait)
+        while self._senders.busy and not self._results and not self._can_send() and not self._stop.is_set:
+            left = end - time.monotonic()
+            if left <= 0:
+                break
+            self._take_results(min(left, CHECK_INTERVAL))
+        self._record_and_send()
         self._claim(rows)
 
     @property
-    def lines(self) -> int:
+    def _lines(self) -> int:
         """How many calls may be sent at a time."""
         return 1 if self._backoff.is_careful else self._posts
 
     @property
     def _is_over(self) -> bool:
-        return self.refusal is not None or self._error is not None or self._stop.is_set
+        return self._rows.stop_list or self._stop.is_set
 
-    def _may_send(self) -> bool:
-        return bool(self._ready) and len(self._sending) < self.lines
+    def _can_send(self) -> int:
+        """Give how many rows may get a send permit now."""
+        free = self._lines - self._senders.busy
+        if self._slots_ahead is not None:
+            free = min(free, self._slots_ahead - self._senders.waiting)
+        return min(len(self._ready), max(0, free))
 
-    def _take(self, wait: float) -> None:
-        """Take answers from the crew; those whose gate was closed were let go before."""
-        for each, answer in self._crew.take(wait):
-            if self._sending.pop(each.claimed.dial.claim.id, None) is not None:
-                self._answers.append((each.claimed, answer))
+    def _take_results(self, wait: float) -> None:
+        """Take results from the senders; rows whose gate was closed were released before."""
+        for result in self._senders.results(wait):
+            self._results.append(result)
 
     def _claim(self, rows: Sequence[DueRow]) -> None:
+        if not rows:
+            return
         intents = [self._intent(row) for row in rows]
-        asked = [self._dialer.ask(intent) for intent in intents]
-        self.in_hands.update(row.id for row in rows)
-        taken = self._store.claims.take_all(asked) if rows else []
-        for row, intent, its, met in zip(rows, intents, asked, taken, strict=True):
-            if isinstance(met, Claim):
-                self._ready.append(_Claimed(row, Dial(met, intent.request, its)))
-            elif isinstance(met, Refused):
-                self._ended(row, self._dialer.refusal(met))
-            else:
-                self._met(row, intent, met)
+        requests = [self._dialer.claim_request(intent) for intent in intents]
+        self.active_rows.update(row.id for row in rows)
+        results = self._store.claims.take_all(requests)
+        for row, intent, result in zip(rows, intents, results, strict=True):
+            if result.claim is not None:
+                self._ready.append(ClaimedRow(row, ClaimedCall(result.claim, intent.request)))
+            elif result.denied is not None:
+                self._failed(row, self._dialer.guard_error(result.denied))
+            elif result.conflict is not None:
+                self._found(row, partial(self._dialer.conflicting_call, intent, result.conflict, 0, self._stop))
 
-    def _met(self, row: DueRow, intent: CallIntent, conflict: Conflict) -> None:
-        """Note whose call it is that the row's key has placed before."""
-        try:
-            self._found(row, self._dialer.earlier(intent, conflict, 0, self._stop))
-        except errors.VoiceInfraError as error:
-            self._ended(row, error)
+    def _record_and_send(self) -> None:
+        """Record what VoiceInfra answered, and send as many rows as can be sent.
 
-    def _advance(self) -> None:
-        """Record what VoiceInfra said, and let as many pass the fence as can be sent.
-
-        Wherever this is stopped, what is ready was not sent, and what is among the answers can be recorded again.
+        Wherever this is stopped, what is ready was not sent, and what is among the results can be recorded again.
         """
         if self._is_over or self._backoff.left():
-            self._let_go()
-        going = list(islice(self._ready, max(0, self.lines - len(self._sending))))
-        passed = self._record(going)
-        answers, self._answers = self._answers, []
-        for each, its in zip(going, passed, strict=True):
-            self._passed(each, its)
+            self._release_unsent()
+        going = list(islice(self._ready, self._can_send()))
+        permits = self._record_and_permit([each.call.claim for each in going])
+        results, self._results = self._results, []
+        for claimed, permit in zip(going, permits, strict=True):
+            self._send(claimed, permit)
             self._ready.popleft()
-        self._not_sent([pair for pair in answers if _was_not_sent(pair[1])])
-        for each, answer in answers:
-            self._answered(each, answer)
+        self._release_not_sent([result for result in results if result.was_not_sent])
+        for result in results:
+            if not result.was_not_sent:
+                self._answered(result)
 
-    def _record(self, going: Sequence[_Claimed]) -> list[Fence | Refused | None]:
-        """Record the answers, and let these pass the fence, in one transaction."""
-        queued = [(each.dial.claim, answer) for each, answer in self._answers if isinstance(answer, str)]
-        at_fence = [AtFence(each.dial.claim, each.dial.asked.new, each.dial.asked.rules) for each in going]
-        if not queued and not at_fence:
+    def _record_and_permit(self, claims: Sequence[Claim]) -> list[PermitResult]:
+        answers = [(each.claimed.call.claim, each.call_id) for each in self._results if each.call_id is not None]
+        if not answers and not claims:
             return []
         try:
-            passed = self._dialer.sender.insist(lambda: self._store.claims.advance(queued, at_fence))
+            permits = self._dialer.sender.insist(lambda: self._store.claims.record_and_permit(answers, claims))
         except StoreError:
-            for claim, call_id in queued:
+            for claim, call_id in answers:
                 log.error("Call %s is queued as %s, which the call store could not be told.", claim.ref, call_id)
             raise
-        if queued:
-            self._dialer.count(len(queued))
-        return passed
+        if answers:
+            self._dialer.count_placed(len(answers))
+        return permits
 
-    def _passed(self, each: _Claimed, passed: Fence | Refused | None) -> None:
-        if isinstance(passed, Fence):
-            sending = _Sending(each, self._dialer.sender.gate(each.dial, self._stop, passed))
-            self._sending[each.dial.claim.id] = sending
-            self._crew.give(sending)
-        elif isinstance(passed, Refused):
-            self._ended(each.row, self._dialer.refusal(passed))
+    def _send(self, claimed: ClaimedRow, result: PermitResult) -> None:
+        if result.permit is not None:
+            self._senders.submit(claimed, result.permit)
+        elif result.denied is not None:
+            self._failed(claimed.row, self._dialer.guard_error(result.denied))
         else:
-            self._judged(each)
+            self._taken_over(claimed)
 
-    def _let_go(self) -> None:
-        """Give back what was claimed and is not sent after all; it is due again at once."""
-        # Wherever this was stopped before: what is with the crew is let go by its gate only.
-        ready = [each for each in self._ready if each.dial.claim.id not in self._sending]
-        closed = [each.claimed for each in self._sending.values() if each.gate.close()]
-        self._release([*ready, *closed], None)
+    def _release_unsent(self) -> None:
+        """Release what was claimed and is not sent after all; it is due again at once."""
+        # Wherever this was stopped before: what is with the senders is released by its gate only.
+        ready = [each for each in self._ready if not self._senders.is_sending(each)]
+        self._release([*ready, *self._senders.close_gates()], None)
         self._ready.clear()
 
-    def _not_sent(self, answers: Sequence[_Answer]) -> None:
-        """Give back what was not taken; the whole list waits for as long as VoiceInfra asks for."""
-        for _, error in answers:
+    def _release_not_sent(self, results: Sequence[SendResult]) -> None:
+        """Release what VoiceInfra has not taken; the whole list waits for as long as it asks for."""
+        for result in results:
+            error = result.error
             if isinstance(error, errors.CallNotSentError) and not isinstance(error, errors.CallStoppedError):
                 self._backoff.failed(error)
-        self._release([each for each, _ in answers], self._backoff.resume_at)
+        self._release([result.claimed for result in results], self._backoff.resume_at)
 
-    def _release(self, back: Sequence[_Claimed], due_at: datetime | None) -> None:
+    def _release(self, rows: Sequence[ClaimedRow], due_at: datetime | None) -> None:
         """Release claims that are still ours."""
-        if back:
-            self._store.claims.release_all([(each.dial.claim, each.row) for each in back], "nothing was sent", due_at)
-        for each in back:
-            self._sending.pop(each.dial.claim.id, None)
-            self.in_hands.discard(each.row.id)
+        if rows:
+            claims = [(each.call.claim, each.row) for each in rows]
+            self._store.claims.release_all(claims, "nothing was sent", due_at)
+        for each in rows:
+            self._senders.forget(each)
+            self.active_rows.discard(each.row.id)
 
-    def _judged(self, each: _Claimed) -> None:
-        """Note what somebody else has made of a claim that is not ours any more."""
-        try:
-            self._found(each.row, self._dialer.judged(each.dial.claim))
-        except errors.VoiceInfraError as error:
-            self._ended(each.row, error)
-
-    def _answered(self, each: _Claimed, answer: str | BaseException) -> None:
-        if _was_not_sent(answer):
-            return
-        if isinstance(answer, str | errors.CallRejectedError):
+    def _answered(self, result: SendResult) -> None:
+        row, error = result.claimed.row, result.error
+        if error is None or isinstance(error, errors.CallRejectedError):
             self._backoff.succeeded()
-        if isinstance(answer, errors.ClaimLostError):
-            self._judged(each)
-        elif isinstance(answer, BaseException):
-            self._ended(each.row, answer)
+        if error is None:
+            self.active_rows.discard(row.id)
+        elif isinstance(error, errors.ClaimLostError):
+            self._taken_over(result.claimed)
         else:
-            self.in_hands.discard(each.row.id)
+            self._failed(row, error)
 
-    def _found(self, row: DueRow, call: Call | None) -> None:
-        self.in_hands.discard(row.id)
-        if call is None:
-            # Its key is free by now: it is due still.
+    def _taken_over(self, claimed: ClaimedRow) -> None:
+        self._found(claimed.row, partial(self._dialer.taken_over, claimed.call.claim))
+
+    def _found(self, row: DueRow, find: Callable[[], Call | None]) -> None:
+        """Record the call that a row's key has, as far as it is known."""
+        try:
+            call = find()
+        except errors.VoiceInfraError as error:
+            self._failed(row, error)
             return
-        theirs, ours = call.source, self._source
-        if (theirs.dag_id, theirs.run, theirs.task_id, theirs.map_index) == (
-            ours.dag_id,
-            ours.run,
-            ours.task_id,
-            ours.map_index,
-        ):
-            self._store.list_rows.called(row, call.ref)
-        else:
-            self._store.list_rows.done(row, "already_called", call.ref)
+        self.active_rows.discard(row.id)
+        # Where there is none, the key is free by now, and the row still due.
+        if call is not None:
+            self._rows.found(row, call)
 
-    def _ended(self, row: DueRow, error: BaseException) -> None:
-        """Note what has become of a row that VoiceInfra has not taken; what the guard says, the store has noted."""
-        self.in_hands.discard(row.id)
-        rows, now = self._store.list_rows, self._store.database.clock.now()
-        match error:
-            case CallWaitsError() if error.rule in _WHOLE_LIST:
-                self.refusal = self.refusal or error
-            case GuardError():
-                pass
-            case errors.CallUnknownError():
-                rows.called(row, str(error.ref))
-            case errors.AuthenticationError() | errors.AgentNotFoundError() | errors.HostConflictError():
-                rows.wait(row, now)
-                self._error = ListStoppedError(f"{error} The list stops here; its other rows were not dialled.")
-            case errors.KeyConflictError():
-                rows.done(row, "already_called", str(error.ref))
-            case errors.CallRejectedError():
-                rows.done(row, CallState.REJECTED, str(error.ref))
-            case _:
-                self._error = self._error or error
-
-
-def _was_not_sent(answer: str | BaseException) -> bool:
-    return isinstance(answer, errors.CallNotSentError) and not isinstance(answer, errors.ClaimLostError)
+    def _failed(self, row: DueRow, error: BaseException) -> None:
+        self.active_rows.discard(row.id)
+        self._rows.failed(row, error)

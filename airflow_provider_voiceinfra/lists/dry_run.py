@@ -11,11 +11,10 @@ from typing import Any
 from airflow_provider_voiceinfra.calls.call_intent import CallIntent
 from airflow_provider_voiceinfra.calls.dialing import Dialer
 from airflow_provider_voiceinfra.store.call_store import CallStore
-from airflow_provider_voiceinfra.store.guard.rules import Asked, Refusal, Refused, Rule
+from airflow_provider_voiceinfra.store.claims.results import ConflictReason, Forecast
+from airflow_provider_voiceinfra.store.guard.claim_request import ClaimRequest
 from airflow_provider_voiceinfra.store.lists.list_rows import DueRow
-from airflow_provider_voiceinfra.store.models import Conflict, ConflictReason
-
-_WAITS = frozenset({Rule.PAUSED, Rule.CALLING_HOURS})
+from airflow_provider_voiceinfra.store.models import CallState
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,34 +39,33 @@ class Plan:
 def plan(
     store: CallStore, dialer: Dialer, batches: Iterable[Sequence[DueRow]], intent: Callable[[DueRow], CallIntent]
 ) -> Plan:
-    """Ask what stands in the way of each row now.
+    """Forecast what would become of each row now.
 
-    Limits of the connection are not reckoned with: how soon lines are free depends on what people say.
+    Limits of the connection are left out: how soon lines are free depends on what people say.
 
     :param intent: gives the call that a row asks for.
     """
     found = Plan()
     for rows in batches:
-        asked = [_without_limits(dialer.ask(intent(row))) for row in rows]
-        for met in store.claims.foresee(asked):
-            if isinstance(met, Conflict):
-                found.results["conflict" if met.reason == ConflictReason.HOST else "already_called"] += 1
-            elif isinstance(met, Refused):
-                found.results[met.state] += 1
-            elif met is not None and met.rule not in _WAITS:
-                found.results[met.rule.state] += 1
+        requests = [_without_limits(dialer.claim_request(intent(row))) for row in rows]
+        for forecast in store.claims.dry_run(requests):
+            if forecast.conflict is not None:
+                is_elsewhere = forecast.conflict.reason == ConflictReason.HOST
+                found.results["conflict" if is_elsewhere else "already_called"] += 1
+            elif forecast.state in {CallState.CLAIMED, CallState.WAITING}:
+                found.when[_when(forecast)] += 1
             else:
-                found.when[_when(met)] += 1
+                found.results[forecast.state] += 1
     return found
 
 
-def _without_limits(asked: Asked) -> Asked:
-    return replace(asked, rules=replace(asked.rules, max_calls_per_day=None, max_in_flight=None))
+def _without_limits(request: ClaimRequest) -> ClaimRequest:
+    return replace(request, rules=replace(request.rules, max_calls_per_day=None, max_in_flight=None))
 
 
-def _when(met: Refusal | None) -> str:
-    if met is None:
+def _when(forecast: Forecast) -> str:
+    if forecast.state == CallState.CLAIMED:
         return "now"
-    if met.rule == Rule.PAUSED or met.until is None:
+    if forecast.until is None:
         return "after resume"
-    return met.until.astimezone(UTC).replace(minute=0, second=0, microsecond=0).isoformat()
+    return forecast.until.astimezone(UTC).replace(minute=0, second=0, microsecond=0).isoformat()

@@ -1,4 +1,4 @@
-"""Waves: the rows of a call list are dialled while lines are free; then there is a time to come back."""
+"""Dials the rows of a call list while lines are free; then says when to come back."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from functools import partial
 from airflow_provider_voiceinfra.calls.call_intent import CallIntent
 from airflow_provider_voiceinfra.calls.dialing import Dialer
 from airflow_provider_voiceinfra.calls.stop import StopFlag, stop_at_sigterm
-from airflow_provider_voiceinfra.guard.errors import CallWaitsError
+from airflow_provider_voiceinfra.guard.errors import CallDeferredError
 from airflow_provider_voiceinfra.lists.backoff import ListBackoff
-from airflow_provider_voiceinfra.lists.dial_pipeline import POSTS, Stream
+from airflow_provider_voiceinfra.lists.dial_pipeline import POSTS, DialPipeline
 from airflow_provider_voiceinfra.lists.progress import Progress
 from airflow_provider_voiceinfra.store.call_store import CallStore
 from airflow_provider_voiceinfra.store.lists.list_rows import DueRow
@@ -21,21 +21,21 @@ from airflow_provider_voiceinfra.store.models import Source
 
 # Seconds after which it is looked again what became of the other calls, while rows are dialled.
 _LOOK_INTERVAL = 2.0
-# Seconds for which send slots are reserved ahead, where there is a rate.
-_AHEAD = 2.0
+# Seconds for which send slots are reserved ahead, where there is a rate: not as long as a send permit lasts.
+_AHEAD = 1.0
 # Seconds that are waited in the worker where VoiceInfra takes no calls; a longer wait needs none.
 _SHORT_WAIT = 10.0
-_LONGEST_NAP = timedelta(minutes=10)
+_LONGEST_PAUSE = timedelta(minutes=10)
 # Seconds after which it is asked again who is still to be called, where rows are dialled for that long.
 _ASK_INTERVAL = 600.0
 
 
 @dataclass(frozen=True, slots=True)
-class Nap:
-    """Until when a list needs no worker.
+class ResumeAt:
+    """When a list needs a worker again.
 
     :param until: at the latest.
-    :param lines: how many calls must have ended for it to be worth to come back before; 0 where none is waited for.
+    :param lines: how many calls must have ended for it to be worth coming back before; 0 where none is waited for.
     :param pause_id: the pause that the list has met.
     """
 
@@ -44,7 +44,7 @@ class Nap:
     pause_id: int | None = None
 
 
-class Waves:
+class ListDialer:
     """Dials a list, from one task at a time.
 
     :param intent: gives the call that a row asks for.
@@ -74,15 +74,21 @@ class Waves:
         self._progress = progress
         self._end_ineligible = end_ineligible
         self._max_in_flight = max_in_flight
-        ahead = POSTS if calls_per_second is None else int(calls_per_second * _AHEAD)
-        self._posts = max(1, min(POSTS, max_in_flight, ahead))
         self._stop = stop or StopFlag()
         self._backoff = ListBackoff(store, list_id, dialer.retry)
-        self._stream = partial(
-            Stream, store, dialer, source, intent, posts=self._posts, stop=self._stop, backoff=self._backoff
+        self._pipeline = partial(
+            DialPipeline,
+            store,
+            dialer,
+            source,
+            intent,
+            posts=min(POSTS, max_in_flight),
+            slots_ahead=None if calls_per_second is None else max(1, int(calls_per_second * _AHEAD)),
+            stop=self._stop,
+            backoff=self._backoff,
         )
 
-    def run(self) -> Nap | None:
+    def run(self) -> ResumeAt | None:
         """Dial while lines are free and rows are due.
 
         :return: when to come back; None where every row has its end state.
@@ -90,40 +96,40 @@ class Waves:
         :raises CallStoppedError: if the task is stopped: what was not sent is due again.
         """
         look_at = ask_at = time.monotonic()
-        with stop_at_sigterm(self._stop), self._stream() as stream:
+        with stop_at_sigterm(self._stop), self._pipeline() as pipeline:
             while True:
                 self._stop.check()
                 if time.monotonic() >= ask_at:
                     self._end_ineligible()
                     ask_at = time.monotonic() + _ASK_INTERVAL
-                idle = stream.is_idle()
+                idle = pipeline.is_idle()
                 if idle or time.monotonic() >= look_at:
                     self._progress.look()
                     look_at = time.monotonic() + _LOOK_INTERVAL
-                wait, rows = self._backoff.left(), self._due(stream)
+                wait, rows = self._backoff.left(), self._due(pipeline)
                 if rows or not idle:
-                    stream.go_on(rows, _LOOK_INTERVAL)
+                    pipeline.advance(rows, _LOOK_INTERVAL)
                 elif 0 < wait <= _SHORT_WAIT:
                     self._stop.sleep(min(wait, _LOOK_INTERVAL))
                 else:
-                    return self._nap(stream.refusal)
+                    return self._resume_at(pipeline.deferral)
 
-    def _due(self, stream: Stream) -> list[DueRow]:
+    def _due(self, pipeline: DialPipeline) -> list[DueRow]:
         """Give rows that are due, as many as there are free lines, a few at a time."""
-        if not stream.wants_more():
+        if not pipeline.wants_more():
             return []
-        rows, in_hands = self._store.list_rows, stream.in_hands
-        free = min(stream.lines, self._max_in_flight - len(in_hands) - rows.count_open(self._list_id, in_hands))
+        rows, active = self._store.list_rows, pipeline.active_rows
+        free = min(pipeline.batch, self._max_in_flight - len(active) - rows.count_open(self._list_id, active))
         return rows.due(self._list_id, self._store.database.clock.now(), free) if free > 0 else []
 
-    def _nap(self, refused: CallWaitsError | None) -> Nap | None:
+    def _resume_at(self, deferral: CallDeferredError | None) -> ResumeAt | None:
         rows, now = self._store.list_rows, self._store.database.clock.now()
         due, busy = rows.next_due(self._list_id), rows.count_open(self._list_id)
         if due is None and not busy:
             return None
-        times = [now + _LONGEST_NAP, rows.next_deadline(self._list_id), self._progress.give_up_at]
-        if refused is not None:
-            times.append(refused.until)
+        times = [now + _LONGEST_PAUSE, rows.next_deadline(self._list_id), self._progress.give_up_at]
+        if deferral is not None:
+            times.append(deferral.until)
         elif due is not None and busy < self._max_in_flight:
             times.append(max(filter(None, (due, self._backoff.resume_at))))
         # Worth a worker: a good part of the lines, or all that is left.
@@ -131,4 +137,4 @@ class Waves:
         if due is not None and self._backoff.left():
             lines = 0
         until = min(time for time in times if time is not None)
-        return Nap(until, lines, None if refused is None else refused.pause_id)
+        return ResumeAt(until, lines, None if deferral is None else deferral.pause_id)

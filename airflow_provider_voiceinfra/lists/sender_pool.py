@@ -1,51 +1,117 @@
-"""Threads that send what was claimed and has a send permit, and bring back what VoiceInfra said."""
+"""Threads that send calls which have a send permit, and bring back what VoiceInfra answered."""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from queue import Empty, SimpleQueue
-from typing import Generic, TypeVar
 
-J = TypeVar("J")
-R = TypeVar("R")
+from airflow_provider_voiceinfra.calls.send_gate import ClaimedCall, SendGate
+from airflow_provider_voiceinfra.calls.sending import Sender
+from airflow_provider_voiceinfra.calls.stop import StopFlag
+from airflow_provider_voiceinfra.errors import CallNotSentError, ClaimLostError
+from airflow_provider_voiceinfra.store.claims.results import SendPermit
+from airflow_provider_voiceinfra.store.lists.list_rows import DueRow
 
 
-class Crew(Generic[J, R]):
-    """Does jobs in threads; what they come to is taken back by one.
+@dataclass(frozen=True, slots=True)
+class ClaimedRow:
+    """A row whose call we have claimed."""
 
-    :param do: does a job.
+    row: DueRow
+    call: ClaimedCall
+
+
+@dataclass(frozen=True, slots=True)
+class SendResult:
+    """What sending a row's call has come to.
+
+    :param call_id: VoiceInfra's answer; None where there was an error.
     """
 
-    def __init__(self, size: int, do: Callable[[J], R]) -> None:
+    claimed: ClaimedRow
+    call_id: str | None = None
+    error: BaseException | None = None
+
+    @property
+    def was_not_sent(self) -> bool:
+        """Whether nothing was sent under a claim that is still ours."""
+        return isinstance(self.error, CallNotSentError) and not isinstance(self.error, ClaimLostError)
+
+
+@dataclass(frozen=True, slots=True)
+class _Sending:
+    """A row that is with a thread; its first byte may be written as long as its gate is not closed."""
+
+    claimed: ClaimedRow
+    gate: SendGate
+
+
+class SenderPool:
+    """Sends calls in threads; the results are taken back by one.
+
+    :param stop: is set where no POST is to begin.
+    """
+
+    def __init__(self, size: int, sender: Sender, stop: StopFlag) -> None:
         self._pool = ThreadPoolExecutor(size, "voiceinfra-list")
-        self._do = do
-        self._done: SimpleQueue[tuple[J, R | BaseException]] = SimpleQueue()
+        self._sender = sender
+        self._stop = stop
+        self._results: SimpleQueue[SendResult] = SimpleQueue()
+        # By the claim's id.
+        self._sending: dict[int, _Sending] = {}
 
-    def give(self, job: J) -> None:
-        """Have a job done."""
-        self._pool.submit(self._work, job)
+    @property
+    def busy(self) -> int:
+        """How many calls are being sent, or wait for their send slots."""
+        return len(self._sending)
 
-    def take(self, wait: float) -> list[tuple[J, R | BaseException]]:
-        """Take back what is done: each job, and its result or its error.
+    @property
+    def waiting(self) -> int:
+        """How many of them have not begun."""
+        return sum(not each.gate.has_begun for each in self._sending.values())
+
+    def is_sending(self, claimed: ClaimedRow) -> bool:
+        """Tell whether a row was submitted, and its result not taken back."""
+        return claimed.call.claim.id in self._sending
+
+    def submit(self, claimed: ClaimedRow, permit: SendPermit) -> None:
+        """Have a call sent."""
+        sending = _Sending(claimed, self._sender.gate(claimed.call, self._stop, permit))
+        self._sending[claimed.call.claim.id] = sending
+        self._pool.submit(self._send, sending)
+
+    def results(self, wait: float) -> Iterator[SendResult]:
+        """Take back the results that are there, one by one, but for those of rows that were forgotten.
 
         :param wait: seconds to wait for the first.
         """
-        taken: list[tuple[J, R | BaseException]] = []
         with contextlib.suppress(Empty):
-            if wait > 0:
-                taken.append(self._done.get(timeout=wait))
+            result = self._results.get(timeout=wait) if wait > 0 else self._results.get_nowait()
             while True:
-                taken.append(self._done.get_nowait())
-        return taken
+                if self._sending.pop(result.claimed.call.claim.id, None) is not None:
+                    yield result
+                result = self._results.get_nowait()
+
+    def close_gates(self) -> list[ClaimedRow]:
+        """Let nothing begin any more.
+
+        :return: the rows that have not begun, and never will.
+        """
+        return [each.claimed for each in self._sending.values() if each.gate.close()]
+
+    def forget(self, claimed: ClaimedRow) -> None:
+        """Give back no result of a row."""
+        self._sending.pop(claimed.call.claim.id, None)
 
     def close(self) -> None:
-        """Take no more jobs. Threads that are busy still end by themselves."""
+        """Send no more. Threads that are busy end by themselves."""
         self._pool.shutdown(wait=False)
 
-    def _work(self, job: J) -> None:
+    def _send(self, sending: _Sending) -> None:
         try:
-            self._done.put((job, self._do(job)))
-        except BaseException as error:  # noqa: BLE001 - whoever takes it back raises it
-            self._done.put((job, error))
+            self._results.put(SendResult(sending.claimed, self._sender.attempt(sending.gate)))
+        except BaseException as error:  # noqa: BLE001 - it is raised where the result is taken back
+            self._results.put(SendResult(sending.claimed, error=error))

@@ -18,7 +18,7 @@ from airflow_provider_voiceinfra.calls.request import CallRequest, check_storabl
 from airflow_provider_voiceinfra.calls.values import own_type, plain_value
 from airflow_provider_voiceinfra.errors import InvalidCallError, InvalidNumberError
 from airflow_provider_voiceinfra.guard.calling_hours import CallingHours
-from airflow_provider_voiceinfra.guard.constraints import Wishes
+from airflow_provider_voiceinfra.guard.constraints import CallConstraints
 from airflow_provider_voiceinfra.guard.expiry import Place, read_not_after
 from airflow_provider_voiceinfra.lists.column_mapping import FIELDS, ColumnMapping
 from airflow_provider_voiceinfra.phone_numbers.e164 import to_e164
@@ -61,13 +61,13 @@ class CallDefaults:
             if columns.key_column is not None:
                 key = _key(row[columns.key_column.casefold()])
             step, fields = "to_number", columns.fields(row)
-            wishes = {name: fields.pop(name, None) for name in ("timezone", "not_after")}
+            limits = {name: fields.pop(name, None) for name in ("timezone", "not_after")}
             request = self._request(fields, columns.variables(row), accept_integers=columns.are_typed)
             step = "timezone"
-            timezone = Wishes.build(None, wishes["timezone"], None).timezone
+            timezone = CallConstraints.build(None, limits["timezone"], None).timezone
             step = "not_after"
             place = Place(timezone, request.to_number, self._hours_zone())
-            not_after = read_not_after(wishes["not_after"], place)
+            not_after = read_not_after(limits["not_after"], place)
             step = "metadata"
             metadata = plain_object("metadata", columns.metadata(row)) or {}
         except (InvalidCallError, ArithmeticError, TypeError, ValueError) as error:
@@ -85,14 +85,14 @@ class CallDefaults:
     def intent(self, list_id: str, row: DueRow, source: Source, **options: Any) -> CallIntent:
         """Say which call a row asks for."""
         fields = dict(row.fields)
-        wishes = Wishes.build(self.calling_hours, fields.pop("timezone"), fields.pop("not_after"))
-        until = min(filter(None, (wishes.not_after, self.give_up_at)), default=None)
-        wishes = replace(wishes, not_after=until, calls_per_second=self.calls_per_second)
+        constraints = CallConstraints.build(self.calling_hours, fields.pop("timezone"), fields.pop("not_after"))
+        until = min(filter(None, (constraints.not_after, self.give_up_at)), default=None)
+        constraints = replace(constraints, not_after=until, calls_per_second=self.calls_per_second)
         request = CallRequest(to_number=row.to_number, **fields)
         which: dict[str, Any] = {"to_number": row.to_number, "attempt": row.attempt}
         key = nameless_row_key(list_id, **which) if row.key is None else row_key(self.key_prefix, row.key, **which)
         links: dict[str, Any] = {"list_id": list_id, "list_row": row.id}
-        return CallIntent(key, request, source, row.metadata, wishes=wishes, **links, **options)
+        return CallIntent(key, request, source, row.metadata, constraints=constraints, **links, **options)
 
     def name_of(self, key_column: str | None) -> Callable[[object], str | None]:
         """Give what makes the name of a row out of a value: of its key, else of its number.

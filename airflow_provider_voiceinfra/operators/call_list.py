@@ -187,12 +187,12 @@ class OutboundCallListOperator(StoppableOperator, PrivateFieldsOperator, OpenLin
     def _dial(self, run: ListRun) -> dict[str, Any]:
         from airflow_provider_voiceinfra.triggers.call_list import CallListTrigger
 
-        nap = run.dial()
-        if nap is not None:
+        resume_at = run.dial()
+        if resume_at is not None:
             self.defer(
-                trigger=CallListTrigger(run.list_id, nap.until.isoformat(), nap.lines, nap.pause_id),
+                trigger=CallListTrigger(run.list_id, resume_at.until.isoformat(), resume_at.lines, resume_at.pause_id),
                 method_name="execute_wave",
-                timeout=time_left(nap.until) + DEFERRAL_GRACE,
+                timeout=time_left(resume_at.until) + DEFERRAL_GRACE,
             )
         return run.finish()
 

@@ -17,10 +17,10 @@ from airflow_provider_voiceinfra.calls.stop import StopFlag
 from airflow_provider_voiceinfra.context import clear_count, task_source
 from airflow_provider_voiceinfra.hooks.voiceinfra import VoiceInfraHook
 from airflow_provider_voiceinfra.lists.column_mapping import ColumnMapping
-from airflow_provider_voiceinfra.lists.dial_pipeline import ListStoppedError
 from airflow_provider_voiceinfra.lists.dry_run import plan
-from airflow_provider_voiceinfra.lists.list_dialer import Nap, Waves
+from airflow_provider_voiceinfra.lists.list_dialer import ListDialer, ResumeAt
 from airflow_provider_voiceinfra.lists.progress import Progress, describe
+from airflow_provider_voiceinfra.lists.row_results import ListStoppedError
 from airflow_provider_voiceinfra.lists.set_aside import describe_set_aside
 from airflow_provider_voiceinfra.lists.source_rows import CallDefaults
 from airflow_provider_voiceinfra.operators.list_source import first_column, is_data_frame, query_rows, rows_of
@@ -98,13 +98,13 @@ class ListRun:
         log.info("Nobody was called (dry_run). If the list were called now: %s", planned)
         return planned
 
-    def dial(self) -> Nap | None:
+    def dial(self) -> ResumeAt | None:
         """Dial while lines are free and rows are due.
 
         :return: when to come back; None where every row has its end state.
         """
         task, limits = self._task, self._hook.account.limits
-        waves = Waves(
+        dialer = ListDialer(
             self._store,
             self._dialer,
             self.list_id,
@@ -117,11 +117,11 @@ class ListRun:
             stop=self._stop,
         )
         try:
-            nap = waves.run()
+            resume_at = dialer.run()
         except ListStoppedError as error:
             raise AirflowFailException(str(error)) from error
         log.info("%s", describe(self._store, self.list_id))
-        return nap
+        return resume_at
 
     def finish(self) -> dict[str, Any]:
         """Give the summary of a list whose rows all have their end state.

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from airflow_provider_voiceinfra.calls.account import Account
     from airflow_provider_voiceinfra.calls.call_intent import CallIntent
     from airflow_provider_voiceinfra.guard.calling_hours import CallingHours
-    from airflow_provider_voiceinfra.guard.errors import CallWaitsError
+    from airflow_provider_voiceinfra.guard.errors import CallDeferredError
     from airflow_provider_voiceinfra.store.models import Call
 
 _SETTLE_SECONDS = 5.0
@@ -59,7 +59,7 @@ class PlacingOperator(StoppableOperator, CallFieldsOperator, OpenLineageMixin):
     def place(self, context: Context, attempt: int) -> str:
         """Place one attempt of the call."""
         from airflow_provider_voiceinfra.errors import CallNotSentError, CallUnknownError
-        from airflow_provider_voiceinfra.guard.errors import CallRefusedError, CallWaitsError
+        from airflow_provider_voiceinfra.guard.errors import CallBlockedError, CallDeferredError
 
         try:
             with _failing_for_good():
@@ -67,9 +67,9 @@ class PlacingOperator(StoppableOperator, CallFieldsOperator, OpenLineageMixin):
         except CallUnknownError as error:
             self.log.warning("%s", error)
             call = self._wait_until_settled(context, str(error.ref))
-        except CallWaitsError as error:
+        except CallDeferredError as error:
             self._wait_for_guard(error)
-        except CallRefusedError as error:
+        except CallBlockedError as error:
             return self.give_up(context, error)
         if call.attempt < attempt:
             # Of another map index, which calls the same number and has not redialled it, or will not.
@@ -127,7 +127,7 @@ class PlacingOperator(StoppableOperator, CallFieldsOperator, OpenLineageMixin):
         from airflow_provider_voiceinfra.calls.keys import own_key, task_key
         from airflow_provider_voiceinfra.calls.request import CallRequest, plain_object
         from airflow_provider_voiceinfra.context import clear_count, task_source
-        from airflow_provider_voiceinfra.guard.constraints import Wishes
+        from airflow_provider_voiceinfra.guard.constraints import CallConstraints
 
         rendered, source = self.rendered_fields(), task_source(context)
         fields = ("to_number", "agent_id", "from_number", "default_region", *WORDS)
@@ -138,10 +138,10 @@ class PlacingOperator(StoppableOperator, CallFieldsOperator, OpenLineageMixin):
         else:
             key = task_key(source, to_number=request.to_number, **which)
         metadata = plain_object("metadata", rendered["metadata"]) or {}
-        wishes = Wishes.build(self.calling_hours, rendered["timezone"], rendered["not_after"])
-        return CallIntent(key, request, source, metadata, patience=self.completion_timeout, wishes=wishes)
+        constraints = CallConstraints.build(self.calling_hours, rendered["timezone"], rendered["not_after"])
+        return CallIntent(key, request, source, metadata, patience=self.completion_timeout, constraints=constraints)
 
-    def _wait_for_guard(self, error: CallWaitsError) -> NoReturn:
+    def _wait_for_guard(self, error: CallDeferredError) -> NoReturn:
         """Wait, whatever ``deferrable`` says: a worker is not held for what may take days."""
         from airflow_provider_voiceinfra.config import call_store
         from airflow_provider_voiceinfra.triggers.call_allowed import CallAllowedTrigger

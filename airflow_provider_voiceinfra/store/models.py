@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 from typing import Any, NamedTuple
 
@@ -90,45 +90,10 @@ class Source:
     map_index: int = -1
     generation: int = 0
 
-
-@dataclass(frozen=True, slots=True)
-class NewCall:
-    """A call to be claimed: everything the store keeps of it before the POST.
-
-    :param key: the whole idempotency key; only its hash and ``key_label`` are kept.
-    :param base_key: the key without clear and attempt: what all calls of one intent share.
-    :param key_label: the key for people to read, phone numbers in it masked.
-    :param own_key: whether the user chose it.
-    :param host: the API's, in its one spelling.
-    :param clear: which clear of the task asks to call again, once the earlier call has ended; 0 for none.
-    :param attempt: the first call of an intent is 1, a redial of it 2, and so on; the base key is the same.
-    :param list_id: of the call list that it belongs to.
-    :param list_row: its row there.
-    :param patience: for how long from now a completion may settle it, should nobody receive the answer.
-    :param request: first message, context and variables, as they will be sent.
-    :param fingerprint: a short hash of each field of the request, by the field's name.
-    """
-
-    key: str = field(repr=False)
-    base_key: str = field(repr=False)
-    key_label: str
-    own_key: bool
-    patience: timedelta
-    realm: Realm
-    host: str
-    conn_id: str
-    webhook_conn_id: str
-    source: Source
-    agent_id: str
-    from_number: str = field(repr=False)
-    to_number: str = field(repr=False)
-    request: Mapping[str, Any] = field(repr=False)
-    fingerprint: Mapping[str, str]
-    metadata: Mapping[str, Any] = field(repr=False)
-    clear: int = 0
-    attempt: int = 1
-    list_id: str | None = None
-    list_row: int | None = None
+    def is_same_task(self, other: Source) -> bool:
+        """Tell whether both are the same task of the same logical run, whichever clear of it asks."""
+        ours, theirs = ((each.dag_id, each.run, each.task_id, each.map_index) for each in (self, other))
+        return ours == theirs
 
 
 class Party(NamedTuple):
@@ -143,39 +108,6 @@ class Party(NamedTuple):
     def of(cls, row: Any) -> Party:
         """Read it from a row of calls or of completions."""
         return cls(row.webhook_conn_id, row.agent_id, row.from_number, row.to_number)
-
-
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """A call that we hold the claim on; ``owner`` proves it at each step."""
-
-    id: int
-    ref: str
-    owner: str
-    party: Party = field(repr=False)
-
-
-class ConflictReason(StrEnum):
-    """Why another call conflicts with a new one."""
-
-    KEY = "key"
-    """It has the same key, or had it before a clear and has not ended."""
-    MAP_INDEX = "map_index"
-    """Another map index of the same task and run calls the same number."""
-    RETRY = "retry"
-    """An earlier try of the same task called another number."""
-    NUMBER = "number"
-    """It has the same key, and calls another number."""
-    HOST = "host"
-    """It was placed at another host, or waits to be."""
-
-
-@dataclass(frozen=True, slots=True)
-class Conflict:
-    """Another call that a new one must not be placed beside, named by its ref."""
-
-    ref: str
-    reason: ConflictReason
 
 
 @dataclass(frozen=True, slots=True)

@@ -104,8 +104,8 @@ call = sa.Table(
     sa.Column("owner", sa.String(32), nullable=False),
     sa.Column("claimed_at", UtcDateTime, nullable=False),
     sa.Column("claim_expires_at", UtcDateTime, nullable=False),
-    # How often its owner passed the fence: never means that nothing was sent.
-    sa.Column("fences", sa.Integer, nullable=False),
+    # How many send permits its owner was granted: none means that nothing was sent.
+    sa.Column("permits", sa.Integer, nullable=False),
     # Until when a completion may settle it, where nobody received the answer.
     sa.Column("deadline", UtcDateTime, nullable=False),
     sa.Column("call_id", sa.String(255)),

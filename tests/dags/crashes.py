@@ -50,7 +50,7 @@ def arm(step: str) -> None:
     steps: dict[str, tuple[Callable[[type, str], None], type, str]] = {
         "before_the_claim": (die_before, Claims, "take"),
         "after_the_claim": (die_after, Claims, "take"),
-        "after_the_fence": (die_after, Claims, "fence"),
+        "after_the_permit": (die_after, Claims, "request_permit"),
         "during_the_post": (die_during, VoiceInfraApi, "place_call"),
         "after_the_answer": (die_before, Claims, "record_queued"),
         "after_the_record": (die_after, Claims, "record_queued"),

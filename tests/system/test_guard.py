@@ -45,6 +45,6 @@ def test_what_meets_a_pause_waits_deferred_until_it_ends(
     [call] = call_store.calls.iterate(number=number)
     assert call.ref == waiting.ref
     end = time.monotonic() + 30
-    while "airflow.voiceinfra.calls.refused.paused" not in metrics:
+    while "airflow.voiceinfra.calls.deferred.paused" not in metrics:
         assert time.monotonic() < end, sorted(name for name in metrics if "voiceinfra" in name)
         time.sleep(0.05)

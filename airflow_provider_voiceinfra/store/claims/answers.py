@@ -11,10 +11,11 @@ import sqlalchemy as sa
 
 from airflow_provider_voiceinfra.store import schema
 from airflow_provider_voiceinfra.store.claims.recovery import recover_all
+from airflow_provider_voiceinfra.store.claims.results import Claim
 from airflow_provider_voiceinfra.store.claims.settling import settle
 from airflow_provider_voiceinfra.store.clock import time_of
 from airflow_provider_voiceinfra.store.history import record_events
-from airflow_provider_voiceinfra.store.models import CallState, Claim
+from airflow_provider_voiceinfra.store.models import CallState
 from airflow_provider_voiceinfra.store.reads.disputes import add_dispute, known_disputes
 
 log = logging.getLogger(__name__)

@@ -1,105 +1,163 @@
-"""The rows of calls that are claimed or refused together, in one transaction."""
+"""The rows of calls that are claimed or denied together, in one transaction."""
 
 from __future__ import annotations
 
 import secrets
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 
 from airflow_provider_voiceinfra.store import schema
-from airflow_provider_voiceinfra.store.claims.conflicts import asked_before, asker
-from airflow_provider_voiceinfra.store.claims.requesters import record_requester
-from airflow_provider_voiceinfra.store.guard.rules import Refusal, Refused
+from airflow_provider_voiceinfra.store.claims.prior_call import PriorCall
+from airflow_provider_voiceinfra.store.claims.requesters import record_requester, requester_label
+from airflow_provider_voiceinfra.store.claims.results import Claim, ClaimResult, Conflict
+from airflow_provider_voiceinfra.store.guard import lifetimes
+from airflow_provider_voiceinfra.store.guard.claim_request import ClaimRequest
+from airflow_provider_voiceinfra.store.guard.rules import Denial, DeniedCall
+from airflow_provider_voiceinfra.store.hashing import hash_key
 from airflow_provider_voiceinfra.store.history import record_event, record_events
-from airflow_provider_voiceinfra.store.lists.list_rows import open_rows, refuse_row
-from airflow_provider_voiceinfra.store.models import CallState, Claim, Conflict, NewCall, Party
+from airflow_provider_voiceinfra.store.lists.list_rows import deny_row, open_rows
+from airflow_provider_voiceinfra.store.models import CallState
 
 _BY_REF = sa.select(schema.call.c.ref, schema.call.c.id).where(
     schema.call.c.ref.in_(sa.bindparam("refs", expanding=True))
 )
 
 
-class Claiming:
-    """Writes calls that are claimed or refused, and gives what became of each.
+class ClaimBatch:
+    """Writes calls that are claimed or denied together, and gives the result of each.
 
-    :param owner: proves that the claims are ours.
+    :param environment: of the calls.
     """
 
-    def __init__(self, tx: sa.Connection, owner: str) -> None:
+    def __init__(self, tx: sa.Connection, environment: str) -> None:
         self._tx = tx
-        self._owner = owner
-        self._taken: list[Claim | Conflict | Refused | tuple[str, Party]] = []
-        # By ref: what is claimed anew is written together.
-        self._new: dict[str, dict[str, Any]] = {}
-        self._of_lists: dict[int, str] = {}
-        self._claimed: dict[str, int] = {}
+        self._environment = environment
+        # Proves that the claims are ours.
+        self._owner = secrets.token_hex(16)
+        self._results: list[ClaimResult] = []
+        # By its place among the results, and its ref: a claim is complete once its row has an id.
+        self._claimed: list[tuple[int, str, ClaimRequest]] = []
+        self._ids: dict[str, int] = {}
+        self._new_rows: list[dict[str, Any]] = []
 
-    def leave(self, new: NewCall, met: Conflict | Refused) -> None:
-        """Claim nothing: something stands in the way."""
-        if isinstance(met, Refused):
-            refuse_row(self._tx, new, met)
-        self._taken.append(met)
+    def leave(self, conflict: Conflict) -> None:
+        """Claim nothing: another call conflicts."""
+        self._results.append(ClaimResult(conflict=conflict))
 
-    def refuse(self, new: NewCall, earlier: Any, row: dict[str, Any], refusal: Refusal) -> None:
-        """Write that the guard refuses a call."""
-        ref, row = self._ref(earlier), row | refused_by(refusal)
-        row_id = self._go_on(earlier, row) if earlier is not None else self._insert([{"ref": ref, **row}])[ref]
-        if not asked_before(earlier, new, refusal.rule):
-            record_event(self._tx, row_id, refusal.rule.state, rule=refusal.rule, asked_by=asker(new))
-        record_requester(self._tx, row_id, new.source)
-        self.leave(new, Refused(ref, refusal.rule.state, refusal))
+    def leave_denied(self, request: ClaimRequest, denied: DeniedCall) -> None:
+        """Claim nothing: the guard has denied the call before."""
+        if request.list_row is not None:
+            deny_row(self._tx, request.list_row, denied)
+        self._results.append(ClaimResult(denied=denied))
 
-    def claim(self, new: NewCall, earlier: Any, row: dict[str, Any]) -> None:
-        """Claim a call; one that waited goes on under its ref."""
-        ref = self._ref(earlier)
-        if earlier is not None:
-            self._claimed[ref] = self._go_on(earlier, row)
+    def deny(self, request: ClaimRequest, waiting: PriorCall | None, denial: Denial, now: datetime) -> None:
+        """Write that the guard denies a call.
+
+        :param waiting: its row, where it has waited before.
+        """
+        row = self._row(request, now) | denied_by(denial)
+        ref = _new_ref() if waiting is None else waiting.ref
+        row_id = self._update(waiting.id, row) if waiting is not None else self._insert([{"ref": ref, **row}])[ref]
+        if waiting is None or not _was_told(waiting, request, denial):
+            asked_by = requester_label(request.source)
+            record_event(self._tx, row_id, denial.state, rule=denial.rule, asked_by=asked_by)
+        record_requester(self._tx, row_id, request.source)
+        self.leave_denied(request, DeniedCall(ref, denial.state, denial))
+
+    def claim(self, request: ClaimRequest, waiting: PriorCall | None, counted_on: str | None, now: datetime) -> None:
+        """Claim a call; one that has waited keeps its ref."""
+        row = self._row(request, now) | {"state": CallState.CLAIMED, "counted_on": counted_on}
+        ref = _new_ref() if waiting is None else waiting.ref
+        if waiting is not None:
+            self._ids[ref] = self._update(waiting.id, row)
         else:
-            self._new[ref] = {"ref": ref, **row}
-        if new.list_row is not None:
-            self._of_lists[new.list_row] = ref
-        self._taken.append((ref, Party.of(new)))
+            self._new_rows.append({"ref": ref, **row})
+        self._claimed.append((len(self._results), ref, request))
+        self._results.append(ClaimResult())
 
-    def write(self) -> None:
-        """Write what is claimed."""
-        self._claimed |= self._insert(list(self._new.values()))
-        record_events(self._tx, "claimed", {row_id: {} for row_id in self._claimed.values()})
-        open_rows(self._tx, self._of_lists)
+    def write(self) -> list[ClaimResult]:
+        """Write what is claimed.
 
-    def taken(self) -> list[Claim | Conflict | Refused]:
-        """Give what became of each, in the order in which they were asked for."""
-        return [
-            Claim(self._claimed[each[0]], each[0], self._owner, each[1]) if isinstance(each, tuple) else each
-            for each in self._taken
-        ]
+        :return: for each call, in the order in which they were asked for.
+        """
+        self._ids |= self._insert(self._new_rows)
+        for index, ref, request in self._claimed:
+            self._results[index] = ClaimResult(claim=Claim(self._ids[ref], ref, self._owner, request))
+        record_events(self._tx, "claimed", {self._ids[ref]: {} for _, ref, _ in self._claimed})
+        open_rows(self._tx, {each.list_row: ref for _, ref, each in self._claimed if each.list_row is not None})
+        return self._results
 
-    @staticmethod
-    def _ref(earlier: Any) -> str:
-        return f"vc_{secrets.token_hex(6)}" if earlier is None else str(earlier.ref)
-
-    def _go_on(self, earlier: Any, row: dict[str, Any]) -> int:
-        self._tx.execute(sa.update(schema.call).where(schema.call.c.id == earlier.id).values(row))
-        return int(earlier.id)
+    def _update(self, row_id: int, row: dict[str, Any]) -> int:
+        self._tx.execute(sa.update(schema.call).where(schema.call.c.id == row_id).values(row))
+        return row_id
 
     def _insert(self, rows: Sequence[dict[str, Any]]) -> dict[str, int]:
-        """Insert rows of calls; gives the number of each, by ref."""
+        """Insert rows of calls; gives the id of each, by ref."""
         if not rows:
             return {}
         self._tx.execute(schema.call.insert(), rows)
-        refs = [row["ref"] for row in rows]
-        found = self._tx.execute(_BY_REF, {"refs": refs})
+        found = self._tx.execute(_BY_REF, {"refs": [row["ref"] for row in rows]})
         return {row.ref: row.id for row in found}
 
+    def _row(self, request: ClaimRequest, now: datetime) -> dict[str, Any]:
+        source = request.source
+        return {
+            "environment": self._environment,
+            "realm": request.realm,
+            "host": request.host,
+            "key_hash": hash_key(request.key),
+            "base_key_hash": hash_key(request.base_key),
+            "key_label": request.key_label,
+            "own_key": request.own_key,
+            "key_active": True,
+            "conn_id": request.conn_id,
+            "webhook_conn_id": request.webhook_conn_id,
+            "dag_id": source.dag_id,
+            "run_id": source.run_id,
+            "run": source.run,
+            "task_id": source.task_id,
+            "map_index": source.map_index,
+            "generation": source.generation,
+            "agent_id": request.agent_id,
+            "from_number": request.from_number,
+            "to_number": request.to_number,
+            "request": dict(request.request),
+            "fingerprint": dict(request.fingerprint),
+            "metadata": dict(request.metadata),
+            "attempt": request.attempt,
+            "list_id": request.list_id,
+            "owner": self._owner,
+            "claimed_at": now,
+            "claim_expires_at": now + lifetimes.CLAIM_LIFETIME,
+            "permits": 0,
+            "deadline": now + request.patience,
+            "rule": None,
+            "wait_until": None,
+            "pause_id": None,
+            "purged_at": None,
+            "number_hash": None,
+        }
 
-def refused_by(refusal: Refusal) -> dict[str, Any]:
-    """Say what a call that the guard refuses is."""
-    state = refusal.rule.state
+
+def denied_by(denial: Denial) -> dict[str, Any]:
+    """Give what changes in the row of a call that the guard denies."""
     return {
-        "state": state,
-        "key_active": state == CallState.WAITING,
-        "rule": refusal.rule,
-        "wait_until": refusal.until,
-        "pause_id": refusal.pause_id,
+        "state": denial.state,
+        "key_active": denial.state == CallState.WAITING,
+        "rule": denial.rule,
+        "wait_until": denial.until,
+        "pause_id": denial.pause_id,
     }
+
+
+def _was_told(waiting: PriorCall, request: ClaimRequest, denial: Denial) -> bool:
+    """Tell whether the task that asks was told the same when it asked last: that needs no other event."""
+    last, now = waiting.source, request.source
+    return waiting.rule == denial.rule and last.is_same_task(now) and last.generation == now.generation
+
+
+def _new_ref() -> str:
+    return f"vc_{secrets.token_hex(6)}"

@@ -99,13 +99,13 @@ def recover_all(tx: sa.Connection, parties: Collection[Party]) -> None:
 def _expire(tx: sa.Connection, party: Party) -> None:
     """Judge the party's claims that are older than a POST may take: their owner is gone.
 
-    One that never passed the fence has sent nothing, and will not: its key is free. Any other one is unknown.
+    One that never had a send permit has sent nothing, and will not: its key is free. Any other one is unknown.
     """
     columns = schema.call.c
     old = (columns.state == CallState.CLAIMED, columns.claim_expires_at < time_of(tx), *_is(party))
     judgements: tuple[tuple[sa.ColumnElement[bool], dict[str, Any]], ...] = (
-        (columns.fences == 0, {"state": CallState.RELEASED, "key_active": False}),
-        (columns.fences > 0, {"state": CallState.UNKNOWN}),
+        (columns.permits == 0, {"state": CallState.RELEASED, "key_active": False}),
+        (columns.permits > 0, {"state": CallState.UNKNOWN}),
     )
     for condition, values in judgements:
         update = sa.update(schema.call).where(*old, condition).values(**values)

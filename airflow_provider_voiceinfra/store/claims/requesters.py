@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 from airflow_provider_voiceinfra.store import schema
+from airflow_provider_voiceinfra.store.hashing import join_parts
 from airflow_provider_voiceinfra.store.models import Source
 
 _requester = schema.call_requester.c
@@ -15,6 +16,11 @@ def record_requester(tx: sa.Connection, row_id: int, source: Source) -> None:
     if source.dag_id is not None:
         insert = schema.insert(tx, schema.call_requester).values(call=row_id, **_identity(source))
         tx.execute(insert.on_conflict_do_nothing())
+
+
+def requester_label(source: Source) -> str:
+    """Name who asks for a call, for its history: a task, from one clear to the next."""
+    return join_parts(source.dag_id, source.run, source.task_id, source.map_index, source.generation)
 
 
 def requested_by(call: sa.ColumnElement[int], source: Source) -> sa.ColumnElement[bool]:

@@ -14,10 +14,12 @@ from airflow_provider_voiceinfra.store import schema
 from airflow_provider_voiceinfra.store.clock import time_of
 from airflow_provider_voiceinfra.store.engine import Database
 from airflow_provider_voiceinfra.store.errors import StoreError
-from airflow_provider_voiceinfra.store.guard.rules import PERMIT_LIFETIME, Rule
+from airflow_provider_voiceinfra.store.guard import lifetimes
+from airflow_provider_voiceinfra.store.guard.claim_request import ClaimRequest
+from airflow_provider_voiceinfra.store.guard.rules import Rule
 from airflow_provider_voiceinfra.store.history import record_event
 from airflow_provider_voiceinfra.store.locks import lock, lock_shared
-from airflow_provider_voiceinfra.store.models import CallState, NewCall
+from airflow_provider_voiceinfra.store.models import CallState
 
 _LOOK_INTERVAL = 0.05
 
@@ -62,9 +64,9 @@ class Pause:
     paused_at: datetime
     paused_by: str
 
-    def stops(self, new: NewCall) -> bool:
+    def stops(self, request: ClaimRequest) -> bool:
         """Tell whether a call is in its scope."""
-        return _names(new).get(self.scope) == self.name
+        return _names(request).get(self.scope) == self.name
 
 
 class Pauses:
@@ -97,8 +99,8 @@ class Pauses:
                 schema.pause.insert().values(**row, paused_at=time_of(tx)).returning(_pause.id)
             )
             assert pause_id is not None  # noqa: S101 - the insert gives it
-            fenced = self._fenced(tx)
-        self._wait_for(fenced)
+            permitted = self._permitted(tx)
+        self._wait_for(permitted)
         return pause_id
 
     def resume(self, scope: Scope, name: str, *, actor: str, cancel: bool = False) -> int:
@@ -139,21 +141,21 @@ class Pauses:
         with self._database.read() as tx:
             return set(tx.scalars(query))
 
-    def _fenced(self, tx: sa.Connection) -> dict[int, int]:
-        """Give the claims whose owner may begin to send at any moment, and how often he passed the fence."""
-        query = sa.select(_call.id, _call.fences).where(
-            _call.state == CallState.CLAIMED, _call.environment == self._environment, _call.fences > 0
+    def _permitted(self, tx: sa.Connection) -> dict[int, int]:
+        """Give the claims whose owner may begin to send at any moment, and how many send permits each has had."""
+        query = sa.select(_call.id, _call.permits).where(
+            _call.state == CallState.CLAIMED, _call.environment == self._environment, _call.permits > 0
         )
-        return {row.id: row.fences for row in tx.execute(query)}
+        return {row.id: row.permits for row in tx.execute(query)}
 
-    def _wait_for(self, fenced: dict[int, int]) -> None:
+    def _wait_for(self, permitted: dict[int, int]) -> None:
         """Wait until what had a send permit before is sent, or will not be."""
-        end = time.monotonic() + PERMIT_LIFETIME.total_seconds()
-        while fenced and time.monotonic() < end:
+        end = time.monotonic() + lifetimes.PERMIT_LIFETIME.total_seconds()
+        while permitted and time.monotonic() < end:
             time.sleep(_LOOK_INTERVAL)
             with self._database.read() as tx:
-                now = self._fenced(tx)
-            fenced = {row_id: fences for row_id, fences in fenced.items() if now.get(row_id) == fences}
+                now = self._permitted(tx)
+            permitted = {row_id: count for row_id, count in permitted.items() if now.get(row_id) == count}
 
 
 def find_pauses(tx: sa.Connection, environment: str) -> list[Pause]:
@@ -162,14 +164,14 @@ def find_pauses(tx: sa.Connection, environment: str) -> list[Pause]:
     return [Pause(row.id, Scope(row.scope), *row[2:]) for row in tx.execute(_PAUSES, {"environment": environment})]
 
 
-def _names(new: NewCall) -> dict[Scope, str]:
+def _names(request: ClaimRequest) -> dict[Scope, str]:
     """Name what a call belongs to, by scope."""
     names = {
         Scope.ALL: "",
-        Scope.CONNECTION: new.conn_id,
-        Scope.AGENT: new.agent_id,
-        Scope.DAG: new.source.dag_id,
-        Scope.LIST: new.list_id,
+        Scope.CONNECTION: request.conn_id,
+        Scope.AGENT: request.agent_id,
+        Scope.DAG: request.source.dag_id,
+        Scope.LIST: request.list_id,
     }
     return {scope: name for scope, name in names.items() if name is not None}
 

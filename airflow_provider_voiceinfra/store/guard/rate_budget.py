@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from math import floor
 from typing import Any
@@ -13,7 +12,7 @@ import sqlalchemy as sa
 
 from airflow_provider_voiceinfra.store import schema
 from airflow_provider_voiceinfra.store.engine import update_last
-from airflow_provider_voiceinfra.store.guard.rules import Refusal, Rule, Rules
+from airflow_provider_voiceinfra.store.guard.rules import Denial, Rule, Rules, SendSlot, Verdict
 from airflow_provider_voiceinfra.store.models import MAY_HAVE_RUNG, CallState, Realm
 
 LONGEST_WAIT = timedelta(seconds=5)
@@ -30,7 +29,7 @@ _budget, _call = schema.budget.c, schema.call.c
 
 
 class RateBudget:
-    """What one connection or list has used, in one transaction, which holds its row from here on.
+    """What one connection or list has used, in one transaction, which has its row locked from here on.
 
     :param environment: of the claims that count.
     :param realm: of the claims that count.
@@ -43,26 +42,24 @@ class RateBudget:
         self._realm = realm
         self._name = name
         self._is = (_budget.environment == environment, _budget.realm == realm, _budget.name == name)
-        self._row = self._lock_row(now)
+        self._row = self._locked(now)
         self._calls: int = self._row.calls
         self._day: str = self._row.day
+        # Busy ones, once they are counted.
         self._lines: int | None = None
         self.next_at: datetime = self._row.next_at
 
-    def count(self, rules: Rules, now: datetime) -> Refusal | str | None:
-        """Count a call that is about to be claimed.
-
-        :return: the limit that it would exceed; or the day on which it is counted, where days are counted.
-        """
-        if rules.max_in_flight is not None:
-            if self._lines is None:
-                self._lines = self._in_flight(rules.max_in_flight, now)
-            if self._lines >= rules.max_in_flight:
-                return Refusal(Rule.IN_FLIGHT, now + LINES_INTERVAL, facts={"limit": str(rules.max_in_flight)})
-        day = None if rules.max_calls_per_day is None else self._count_day(rules.max_calls_per_day, rules, now)
-        if self._lines is not None and not isinstance(day, Refusal):
+    def count(self, rules: Rules, now: datetime) -> Verdict:
+        """Count a call that is about to be claimed, unless it would exceed a limit."""
+        denial = self._denial_by_lines(rules, now) or self._denial_by_day(rules, now)
+        if denial is not None:
+            return Verdict(denial)
+        if self._lines is not None:
             self._lines += 1
-        return day
+        if rules.max_calls_per_day is None:
+            return Verdict()
+        self._calls += 1
+        return Verdict(counted_on=self._day)
 
     def write(self) -> None:
         """Write what was counted."""
@@ -71,17 +68,28 @@ class RateBudget:
         if changed:
             self._tx.execute(sa.update(schema.budget).where(*self._is).values(changed))
 
-    def _count_day(self, limit: int, rules: Rules, now: datetime) -> Refusal | str:
+    def _denial_by_lines(self, rules: Rules, now: datetime) -> Denial | None:
+        limit = rules.max_in_flight
+        if limit is None:
+            return None
+        if self._lines is None:
+            self._lines = self._in_flight(limit, now)
+        if self._lines < limit:
+            return None
+        return Denial(Rule.IN_FLIGHT, now + LINES_INTERVAL, facts={"limit": str(limit)})
+
+    def _denial_by_day(self, rules: Rules, now: datetime) -> Denial | None:
+        limit = rules.max_calls_per_day
+        if limit is None:
+            return None
         today = now.astimezone(rules.days_of).date()
         if self._day != today.isoformat():
             self._day, self._calls = today.isoformat(), self._calls_since(_midnight(today, rules))
-        if self._calls >= limit:
-            until = _midnight(today + timedelta(days=1), rules)
-            return Refusal(Rule.PER_DAY, until, facts={"limit": str(limit)})
-        self._calls += 1
-        return self._day
+        if self._calls < limit:
+            return None
+        return Denial(Rule.PER_DAY, _midnight(today + timedelta(days=1), rules), facts={"limit": str(limit)})
 
-    def _lock_row(self, now: datetime) -> Any:
+    def _locked(self, now: datetime) -> Any:
         key = {"environment": self._environment, "realm": self._realm, "name": self._name}
         row = {**key, "day": date.min.isoformat(), "calls": 0, "next_at": now}
         self._tx.execute(schema.insert(self._tx, schema.budget).values(row).on_conflict_do_nothing())
@@ -108,32 +116,20 @@ class RateBudget:
         return self._tx.scalar(sa.select(sa.func.count()).select_from(found.subquery())) or 0
 
 
-@dataclass(frozen=True, slots=True)
-class SendSlot:
-    """When one POST may begin.
-
-    :param send_at: the first byte is not written earlier.
-    :param send_by: nor later than this.
-    """
-
-    send_at: datetime
-    send_by: datetime
-
-
-def reserve_slot(paced: Sequence[tuple[RateBudget, float]], now: datetime) -> SendSlot | Refusal:
+def reserve_slot(paced: Sequence[tuple[RateBudget, float]], now: datetime) -> Verdict:
     """Reserve the next send slot: the generic cell rate algorithm (GCRA), without bursts.
 
     Wherever in their slots POSTs begin, no second sees more than one above the rate.
 
     :param paced: the budgets that the POST counts against, each with its calls per second.
-    :return: the slot; or the limit, where the slot would be too far ahead.
+    :return: with the slot; denied where it would be too far ahead.
     """
     send_at: datetime = max(now, *(budget.next_at for budget, _ in paced))
     if send_at - now > LONGEST_WAIT:
-        return Refusal(Rule.PACE, send_at, facts={"limit": f"{min(rate for _, rate in paced):g}"})
+        return Verdict(Denial(Rule.PACE, send_at, facts={"limit": f"{min(rate for _, rate in paced):g}"}))
     for budget, rate in paced:
         budget.next_at = send_at + timedelta(seconds=_SPACING / rate)
-    return SendSlot(send_at, send_at + min(_length(rate) for _, rate in paced))
+    return Verdict(slot=SendSlot(send_at, send_at + min(_length(rate) for _, rate in paced)))
 
 
 def _length(rate: float) -> timedelta:

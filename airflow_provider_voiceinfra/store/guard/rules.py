@@ -1,4 +1,4 @@
-"""What every dial is checked against, as values."""
+"""What each call is checked against, and what the guard decides, as values."""
 
 from __future__ import annotations
 
@@ -7,10 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, tzinfo
 from enum import StrEnum
 
-from airflow_provider_voiceinfra.store.models import CallState, NewCall
-
-PERMIT_LIFETIME = timedelta(seconds=1.5)
-"""How long a send permit lasts, and so how soon a pause has stopped every POST."""
+from airflow_provider_voiceinfra.store.models import CallState
 
 
 class Rule(StrEnum):
@@ -30,11 +27,11 @@ class Rule(StrEnum):
 
     @property
     def state(self) -> CallState:
-        """Where it leaves a call that it refuses."""
-        return _ENDS.get(self, CallState.WAITING)
+        """The state of a call that it denies: blocked, or deferred."""
+        return _BLOCKED.get(self, CallState.WAITING)
 
 
-_ENDS = {
+_BLOCKED = {
     Rule.ALLOWED_NUMBERS: CallState.NOT_ALLOWED,
     Rule.TIMEZONE: CallState.NO_TIMEZONE,
     Rule.DO_NOT_CALL: CallState.DO_NOT_CALL,
@@ -45,12 +42,12 @@ _ENDS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
-    """Why a call is not dialled now, or not at all.
+class Denial:
+    """Why a call may not be placed: never (its rule blocks it), or not yet (its rule defers it).
 
-    :param until: when it may be worth to ask again, where that is known.
+    :param until: when to ask again, where that is known.
     :param pause_id: the pause that it met.
-    :param facts: for the sentence that tells it, without numbers or words of the call.
+    :param facts: for the error message, without numbers or words of the call.
     """
 
     rule: Rule
@@ -58,17 +55,48 @@ class Refusal:
     pause_id: int | None = None
     facts: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def state(self) -> CallState:
+        """The state of the call that is denied."""
+        return self.rule.state
+
 
 @dataclass(frozen=True, slots=True)
-class Refused:
-    """The guard does not let a call be dialled.
+class DeniedCall:
+    """A call that the guard has blocked or deferred.
 
-    :param state: where that leaves the call.
+    :param state: which of the two; an earlier denial may have been changed since, by cancelling what waited.
     """
 
     ref: str
     state: CallState
-    refusal: Refusal
+    denial: Denial
+
+
+@dataclass(frozen=True, slots=True)
+class SendSlot:
+    """When one POST may begin, where there is a rate.
+
+    :param send_at: the first byte is not written earlier.
+    :param send_by: nor later than this.
+    """
+
+    send_at: datetime
+    send_by: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What the guard decides about a call, and what it has counted or reserved for it.
+
+    :param denial: why it may not be placed; None where it may.
+    :param counted_on: the day against whose limit it is counted, where days are counted.
+    :param slot: its send slot, where there is a rate.
+    """
+
+    denial: Denial | None = None
+    counted_on: str | None = None
+    slot: SendSlot | None = None
 
 
 def _always(_: datetime) -> None:
@@ -77,20 +105,20 @@ def _always(_: datetime) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """The rules of one dial. Pauses and do-not-call are not among them: they are the store's, and always apply.
+    """The rules of one call. Pauses and do-not-call are not among them: they are the store's, and always apply.
 
-    :param by_time: refuses what may not be dialled at a time: outside calling hours, or too late.
-    :param closes_at: when a dial that is let through at a time must have begun to be sent; None for no such time.
-    :param not_after: when the call is of no use any more.
-    :param min_interval: between two calls of a person; the calls of one intent do not count.
+    :param by_time: denies what may not be placed at a time: outside calling hours, or too late.
+    :param closes_at: when a POST that is let through at a time must have begun; None for no such time.
+    :param not_after: when the call expires.
+    :param min_interval: between two calls of one number; the calls of one intent do not count.
     :param max_calls_per_day: of a connection, in a calendar day.
     :param days_of: the zone of those days.
-    :param max_in_flight: calls of a connection that may be going on at a time.
+    :param max_in_flight: calls of a connection at a time.
     :param calls_per_second: of a connection; below 1 for fewer.
     :param list_calls_per_second: of the call's list.
     """
 
-    by_time: Callable[[datetime], Refusal | None] = _always
+    by_time: Callable[[datetime], Denial | None] = _always
     closes_at: Callable[[datetime], datetime | None] = _always
     not_after: datetime | None = None
     min_interval: timedelta | None = None
@@ -100,24 +128,7 @@ class Rules:
     calls_per_second: float | None = None
     list_calls_per_second: float | None = None
 
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """A call that somebody wants to dial, and the rules that it is checked against."""
-
-    new: NewCall
-    rules: Rules = Rules()
-
-
-@dataclass(frozen=True, slots=True)
-class Fence:
-    """A send permit.
-
-    :param valid_until: the first byte may be written until then; see :data:`PERMIT_LIFETIME`.
-    :param send_at: when the POST's send slot begins, by ``calls_per_second``; None for at once.
-    :param send_by: when its slot ends.
-    """
-
-    valid_until: datetime
-    send_at: datetime | None = None
-    send_by: datetime | None = None
+    @property
+    def is_paced(self) -> bool:
+        """Whether each POST needs a send slot."""
+        return bool(self.calls_per_second or self.list_calls_per_second)

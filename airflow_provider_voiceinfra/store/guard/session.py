@@ -1,4 +1,4 @@
-"""The guard: every dial is checked by it, in the transaction that claims the call and in the one before the POST."""
+"""The guard: each call is checked by it, in the transaction that claims it and in the one before the POST."""
 
 from __future__ import annotations
 
@@ -10,19 +10,20 @@ import sqlalchemy as sa
 
 from airflow_provider_voiceinfra.store import schema
 from airflow_provider_voiceinfra.store.clock import read_time, time_of
+from airflow_provider_voiceinfra.store.guard.claim_request import ClaimRequest
 from airflow_provider_voiceinfra.store.guard.do_not_call import DoNotCall, hash_number
 from airflow_provider_voiceinfra.store.guard.pauses import Scope, find_pauses
-from airflow_provider_voiceinfra.store.guard.rate_budget import RateBudget, SendSlot, reserve_slot
-from airflow_provider_voiceinfra.store.guard.rules import Asked, Refusal, Rule, Rules
+from airflow_provider_voiceinfra.store.guard.rate_budget import RateBudget, reserve_slot
+from airflow_provider_voiceinfra.store.guard.rules import Denial, Rule, Rules, Verdict
 from airflow_provider_voiceinfra.store.hashing import hash_key
 from airflow_provider_voiceinfra.store.locks import lock_all
-from airflow_provider_voiceinfra.store.models import MAY_HAVE_RUNG, CallState, NewCall, Realm
+from airflow_provider_voiceinfra.store.models import MAY_HAVE_RUNG, CallState, Realm
 
 _call = schema.call.c
 
 
 class Guard:
-    """Says whether calls may be dialled. What refuses for good is asked first, what only delays after it.
+    """Decides whether calls may be placed.
 
     :param environment: whose pauses and calls count.
     """
@@ -31,20 +32,22 @@ class Guard:
         self._environment = environment
         self._do_not_call = do_not_call
 
-    def look(self, tx: sa.Connection, asked: Sequence[Asked]) -> Look:
-        """Read at once what is to be known of some calls; no pause begins before the transaction ends."""
-        return Look(tx, self._environment, self._do_not_call, asked)
+    def open_session(self, tx: sa.Connection, requests: Sequence[ClaimRequest]) -> GuardSession:
+        """Read at once what the guard needs to know of some calls; no pause begins before the transaction ends."""
+        return GuardSession(tx, self._environment, self._do_not_call, requests)
 
 
-class Look:
-    """What the guard knows of some calls, in one transaction."""
+class GuardSession:
+    """Checks calls in one transaction. What blocks them is asked first, what only defers them after it."""
 
-    def __init__(self, tx: sa.Connection, environment: str, do_not_call: DoNotCall, asked: Sequence[Asked]) -> None:
+    def __init__(
+        self, tx: sa.Connection, environment: str, do_not_call: DoNotCall, requests: Sequence[ClaimRequest]
+    ) -> None:
         self._tx = tx
         self._environment = environment
-        self._asked = asked
-        self._held = find_pauses(tx, environment) if asked else []
-        self._listed = do_not_call.among(tx, {each.new.to_number for each in asked})
+        self._requests = requests
+        self._pauses = find_pauses(tx, environment) if requests else []
+        self._listed = do_not_call.among(tx, {request.to_number for request in requests})
         self._budgets: dict[tuple[Realm, str], RateBudget] = {}
 
     @property
@@ -52,59 +55,54 @@ class Look:
         """The time that calls are checked by: read after the locks that were taken last."""
         return time_of(self._tx)
 
-    def check(self, new: NewCall, rules: Rules) -> Refusal | str | None:
-        """Check a call that is to be claimed, and count it against its connection's limits.
-
-        :return: what refuses it; or the day on which it is counted, where days are counted.
-        """
-        refusal = self.check_again(new, rules)
-        if refusal is None and new.list_row in self._cancelled:
-            refusal = Refusal(Rule.CANCELLED)
-        refusal = refusal or self._called_recently(new, rules)
-        if refusal is not None:
-            return refusal
+    def check(self, request: ClaimRequest) -> Verdict:
+        """Check a call that is to be claimed, and count it against its connection's limits."""
+        rules = request.rules
+        denial = self.check_again(request) or self._check_cancelled(request) or self._check_interval(request)
+        if denial is not None:
+            return Verdict(denial)
         if rules.max_calls_per_day is None and rules.max_in_flight is None:
-            return None
-        budget = self._budget(new, new.conn_id)
+            return Verdict()
+        budget = self._budget(request, request.conn_id)
         # What time forbids is checked again: the budget may have been waited for.
-        counted = self.check_again(new, rules) or budget.count(rules, self.now)
-        return _too_late(counted, rules) if isinstance(counted, Refusal) else counted
+        denial = self.check_again(request)
+        return Verdict(denial) if denial is not None else _in_time(budget.count(rules, self.now), rules)
 
-    def check_again(self, new: NewCall, rules: Rules) -> Refusal | None:
+    def check_again(self, request: ClaimRequest) -> Denial | None:
         """Check what may have changed since a call was claimed: right before each POST."""
-        now = self.now
+        now, rules = self.now, request.rules
         if rules.not_after is not None and now >= rules.not_after:
-            return Refusal(Rule.NOT_AFTER)
-        if new.to_number in self._listed:
-            return Refusal(Rule.DO_NOT_CALL)
+            return Denial(Rule.NOT_AFTER)
+        if request.to_number in self._listed:
+            return Denial(Rule.DO_NOT_CALL)
         by_time = rules.by_time(now)
         if by_time is not None and by_time.until is None:
             return by_time
-        held = self._paused(new, rules)
-        return held or (None if by_time is None else _too_late(by_time, rules))
+        return self._check_pauses(request) or (by_time and _denial_in_time(by_time, rules))
 
-    def reserve_slot(self, new: NewCall, rules: Rules) -> SendSlot | Refusal | None:
-        """Reserve a send slot by the rates of the connection and the list; None where there is no rate."""
-        rates = {new.conn_id: rules.calls_per_second, new.list_id: rules.list_calls_per_second}
-        paced = [(self._budget(new, name), rate) for name, rate in rates.items() if name is not None and rate]
+    def reserve_slot(self, request: ClaimRequest) -> Verdict:
+        """Reserve a send slot by the rates of the connection and the list, where there are any."""
+        rules = request.rules
+        rates = {request.conn_id: rules.calls_per_second, request.list_id: rules.list_calls_per_second}
+        paced = [(self._budget(request, name), rate) for name, rate in rates.items() if name is not None and rate]
         if not paced:
-            return None
-        slot = self.check_again(new, rules) or reserve_slot(paced, self.now)
-        return _too_late(slot, rules) if isinstance(slot, Refusal) else slot
+            return Verdict()
+        denial = self.check_again(request)
+        return Verdict(denial) if denial is not None else _in_time(reserve_slot(paced, self.now), rules)
 
     def write(self) -> None:
-        """Write what was counted. To be called last: whoever counts holds rows that many share."""
+        """Write what was counted. To be called last: it locks rows that many share."""
         for budget in self._budgets.values():
             budget.write()
 
     def lock_numbers(self) -> None:
-        """Let nobody else call those to whom there must be an interval."""
-        to_lock = {(each.new.realm, each.new.to_number) for each in self._asked if each.rules.min_interval is not None}
+        """Let nobody else claim calls to those numbers between whose calls there must be an interval."""
+        to_lock = {(each.realm, each.to_number) for each in self._requests if each.rules.min_interval is not None}
         if to_lock:
             lock_all(self._tx, (("number", self._environment, *number) for number in to_lock))
 
-    def _budget(self, new: NewCall, name: str) -> RateBudget:
-        which = (new.realm, name)
+    def _budget(self, request: ClaimRequest, name: str) -> RateBudget:
+        which = (request.realm, name)
         if which not in self._budgets:
             self._budgets[which] = RateBudget(self._tx, self._environment, *which, self.now)
             read_time(self._tx)
@@ -112,49 +110,54 @@ class Look:
 
     @cached_property
     def _cancelled(self) -> set[int | None]:
-        """Rows of lists that were cancelled while a worker had them in its hands; no pause ends meanwhile."""
-        rows, ids = schema.call_list_row.c, [each.new.list_row for each in self._asked if each.new.list_row]
+        """Rows of lists that were cancelled while a worker was about to claim them; no pause ends meanwhile."""
+        rows, ids = schema.call_list_row.c, [each.list_row for each in self._requests if each.list_row]
         if not ids:
             return set()
         return set(self._tx.scalars(sa.select(rows.id).where(rows.id.in_(ids), rows.result == CallState.CANCELLED)))
 
-    def _paused(self, new: NewCall, rules: Rules) -> Refusal | None:
-        pause = next((each for each in self._held if each.stops(new)), None)
+    def _check_cancelled(self, request: ClaimRequest) -> Denial | None:
+        return Denial(Rule.CANCELLED) if request.list_row in self._cancelled else None
+
+    def _check_pauses(self, request: ClaimRequest) -> Denial | None:
+        pause = next((each for each in self._pauses if each.stops(request)), None)
         if pause is None:
             return None
         what = "everything" if pause.scope is Scope.ALL else f"{pause.scope} {pause.name}"
-        return Refusal(
-            Rule.PAUSED,
-            rules.not_after,
-            pause_id=pause.id,
-            facts={"what": what, "who": pause.paused_by, "why": pause.why},
-        )
+        facts = {"what": what, "who": pause.paused_by, "why": pause.why}
+        return Denial(Rule.PAUSED, request.rules.not_after, pause_id=pause.id, facts=facts)
 
-    def _called_recently(self, new: NewCall, rules: Rules) -> Refusal | None:
-        if rules.min_interval is None:
+    def _check_interval(self, request: ClaimRequest) -> Denial | None:
+        interval = request.rules.min_interval
+        if interval is None:
             return None
         tx = self._tx
         others = (
-            _call.claimed_at > self.now - rules.min_interval,
+            _call.claimed_at > self.now - interval,
             # Not by an index of environments, which SQLite would take for the newest call of all.
             _call.environment.concat("") == self._environment,
-            _call.realm == new.realm,
+            _call.realm == request.realm,
             _call.state.in_(MAY_HAVE_RUNG),
-            _call.base_key_hash != hash_key(new.base_key),
+            _call.base_key_hash != hash_key(request.base_key),
         )
-        hers = _call.to_number == new.to_number
-        purged = sa.and_(_call.number_hash.is_not(None), _call.number_hash == hash_number(tx, new.to_number))
+        same_number = _call.to_number == request.to_number
+        purged = sa.and_(_call.number_hash.is_not(None), _call.number_hash == hash_number(tx, request.to_number))
         # One by one, each by its index.
-        found = [tx.scalar(sa.select(sa.func.max(_call.claimed_at)).where(which, *others)) for which in (hers, purged)]
-        last = max(filter(None, found), default=None)
+        latest = (
+            tx.scalar(sa.select(sa.func.max(_call.claimed_at)).where(at, *others)) for at in (same_number, purged)
+        )
+        last = max(filter(None, latest), default=None)
         if last is None:
             return None
-        facts = {"last": f"{last:%Y-%m-%d %H:%M} UTC", "limit": str(rules.min_interval)}
-        return Refusal(Rule.MIN_INTERVAL, facts=facts)
+        return Denial(Rule.MIN_INTERVAL, facts={"last": f"{last:%Y-%m-%d %H:%M} UTC", "limit": str(interval)})
 
 
-def _too_late(refusal: Refusal, rules: Rules) -> Refusal:
-    """Do not wait for a time at which the call is of no use any more."""
-    if rules.not_after is None or refusal.until is None or refusal.until < rules.not_after:
-        return refusal
-    return Refusal(Rule.NOT_AFTER, facts={"rule": refusal.rule})
+def _in_time(verdict: Verdict, rules: Rules) -> Verdict:
+    return verdict if verdict.denial is None else Verdict(_denial_in_time(verdict.denial, rules))
+
+
+def _denial_in_time(denial: Denial, rules: Rules) -> Denial:
+    """Do not defer a call to a time at which it has expired."""
+    if rules.not_after is None or denial.until is None or denial.until < rules.not_after:
+        return denial
+    return Denial(Rule.NOT_AFTER, facts={"rule": denial.rule})

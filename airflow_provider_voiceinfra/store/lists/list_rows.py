@@ -14,9 +14,9 @@ import sqlalchemy as sa
 from airflow_provider_voiceinfra.store import schema
 from airflow_provider_voiceinfra.store.clock import time_of
 from airflow_provider_voiceinfra.store.engine import Database
-from airflow_provider_voiceinfra.store.guard.rules import Refused
+from airflow_provider_voiceinfra.store.guard.rules import DeniedCall
 from airflow_provider_voiceinfra.store.hashing import hash_key
-from airflow_provider_voiceinfra.store.models import CallState, NewCall
+from airflow_provider_voiceinfra.store.models import CallState
 
 _row, _call = schema.call_list_row.c, schema.call.c
 _OPEN_CALLS = (CallState.CLAIMED, CallState.QUEUED, CallState.UNKNOWN)
@@ -327,14 +327,12 @@ def make_due(tx: sa.Connection, rows: Sequence[DueRow], due_at: datetime) -> Non
         )
 
 
-def refuse_row(tx: sa.Connection, new: NewCall, refused: Refused) -> None:
-    """Note that the guard does not let the call of a row be dialled, where it is one of a list."""
-    if new.list_row is None:
-        return
+def deny_row(tx: sa.Connection, row_id: int, denied: DeniedCall) -> None:
+    """Note that the guard blocks or defers the call of a row."""
     now = time_of(tx)
-    if refused.state == CallState.WAITING:
-        values = {"state": RowState.PENDING, "due_at": refused.refusal.until or now}
+    if denied.state == CallState.WAITING:
+        values = {"state": RowState.PENDING, "due_at": denied.denial.until or now}
     else:
-        values = {"state": RowState.DONE, "result": refused.state, "ended_at": now}
-    update = sa.update(schema.call_list_row).where(_row.id == new.list_row)
-    tx.execute(update.values(**values, call_ref=refused.ref))
+        values = {"state": RowState.DONE, "result": denied.state, "ended_at": now}
+    update = sa.update(schema.call_list_row).where(_row.id == row_id)
+    tx.execute(update.values(**values, call_ref=denied.ref))

@@ -15,7 +15,7 @@ from airflow_provider_voiceinfra.calls.account import Account
 from airflow_provider_voiceinfra.calls.dialing import Dialer
 from airflow_provider_voiceinfra.lists.circuit_breaker import CircuitBreaker
 from airflow_provider_voiceinfra.lists.column_mapping import ColumnMapping
-from airflow_provider_voiceinfra.lists.list_dialer import Waves
+from airflow_provider_voiceinfra.lists.list_dialer import ListDialer
 from airflow_provider_voiceinfra.lists.progress import Progress
 from airflow_provider_voiceinfra.lists.source_rows import CallDefaults
 from airflow_provider_voiceinfra.sandbox import Sandbox
@@ -109,7 +109,7 @@ def work(url: str, store_url: str, rows: int, calls_per_second: float | None, *,
     store = CallStore(store_url)
     template = CallDefaults(account(url), "benchmark", calls_per_second=calls_per_second)
     list_id = read(store, template, rows)
-    waves = Waves(
+    dialer = ListDialer(
         store,
         Dialer(store, account(url)),
         list_id,
@@ -120,8 +120,8 @@ def work(url: str, store_url: str, rows: int, calls_per_second: float | None, *,
         max_in_flight=rows,
         calls_per_second=calls_per_second,
     )
-    while (nap := waves.run()) is not None and (to_the_end or store.list_rows.next_due(list_id) is not None):
-        time.sleep(min(1.0, max(0.0, (nap.until - datetime.now(UTC)).total_seconds())))
+    while (resume_at := dialer.run()) is not None and (to_the_end or store.list_rows.next_due(list_id) is not None):
+        time.sleep(min(1.0, max(0.0, (resume_at.until - datetime.now(UTC)).total_seconds())))
     store.close()
 
 

@@ -12,6 +12,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import time as clock
 from datetime import timedelta
 
@@ -19,11 +20,11 @@ import psycopg
 import sqlalchemy as sa
 
 from airflow_provider_voiceinfra.guard.calling_hours import WEEKDAYS, CallingHours
-from airflow_provider_voiceinfra.guard.constraints import Wishes, rules_for
+from airflow_provider_voiceinfra.guard.constraints import CallConstraints, rules_for
 from airflow_provider_voiceinfra.guard.limits import Limits
 from airflow_provider_voiceinfra.store.call_store import CallStore
-from airflow_provider_voiceinfra.store.guard.rules import Rules
-from airflow_provider_voiceinfra.store.models import Claim, NewCall, Realm, Source
+from airflow_provider_voiceinfra.store.guard.claim_request import ClaimRequest
+from airflow_provider_voiceinfra.store.models import Realm, Source
 from tests.benchmarks.findings import found
 from tests.benchmarks.guard.history import CONN_ID, fill
 from tests.postgres import find_binaries, running
@@ -47,7 +48,7 @@ def main() -> int:
     parser.add_argument("--numbers", type=int, default=100_000, help="not to be called (default: %(default)s)")
     parser.add_argument("--claims", type=int, default=600, help="claims in each store (default: %(default)s)")
     asked = parser.parse_args()
-    print(f"| claim and fence | {'ms, median':>10} | of the empty store |\n|---|---|---|")
+    print(f"| claim and permit | {'ms, median':>10} | of the empty store |\n|---|---|---|")
     reached = True
     for kind, place in (("SQLite", _sqlite), ("PostgreSQL", _postgresql)):
         with place() as (empty_url, full_url):
@@ -77,7 +78,7 @@ def _measure(kind: str, empty: CallStore, full: CallStore, claims: int) -> float
     for name, median in medians.items():
         print(f"| {name} | {1_000 * median:10.2f} | {median / base:.2f} |", flush=True)
     full = medians[f"{kind}, full, all rules"]
-    what = f"claim and fence under all rules, in a store full of calls, {kind}"
+    what = f"claim and permit under all rules, in a store full of calls, {kind}"
     found(
         what, 1_000 * full, "ms", beside="an empty store, all rules", than=1_000 * medians[f"{kind}, empty, all rules"]
     )
@@ -94,20 +95,20 @@ def _measure(kind: str, empty: CallStore, full: CallStore, claims: int) -> float
 
 
 def _claim(store: CallStore, limits: Limits, key: str, number: str) -> float:
-    new = _new_call(key, number)
+    request = _claim_request(key, number)
     begun = time.perf_counter()
-    rules: Rules = rules_for(limits, Wishes(timezone="Europe/London"), number)
-    claim = store.claims.take(new, rules)
-    assert isinstance(claim, Claim), claim
-    store.claims.fence(claim, new, rules)
+    rules = rules_for(limits, CallConstraints(timezone="Europe/London"), number)
+    claim = store.claims.take(replace(request, rules=rules)).claim
+    assert claim is not None
+    store.claims.request_permit(claim)
     taken = time.perf_counter() - begun
     # Its line is free again.
     store.claims.release(claim, "measured")
     return taken
 
 
-def _new_call(key: str, number: str) -> NewCall:
-    return NewCall(
+def _claim_request(key: str, number: str) -> ClaimRequest:
+    return ClaimRequest(
         key=key,
         base_key=key,
         key_label=key,

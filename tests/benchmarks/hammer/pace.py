@@ -13,19 +13,19 @@ from dataclasses import astuple
 
 from airflow_provider_voiceinfra.calls.retry import RetryPolicy
 from airflow_provider_voiceinfra.calls.transport import Timeouts
-from airflow_provider_voiceinfra.store.claims import claims
+from airflow_provider_voiceinfra.store.guard import lifetimes
 
 SPEED = 20
 
-LIFETIME = claims.CLAIM_LIFETIME / SPEED
+LIFETIME = lifetimes.CLAIM_LIFETIME / SPEED
 TIMEOUTS = Timeouts(*(seconds / SPEED for seconds in astuple(Timeouts())))
 SLOW_ANSWER = 45.0 / SPEED
 LATE_WEBHOOK = 60.0 / SPEED
 RETRY = RetryPolicy(attempts=2, deadline=60.0 / SPEED, base=1.0 / SPEED, longest=20.0 / SPEED)
-_PERMIT_LIFETIME = claims.PERMIT_LIFETIME / 2
+_PERMIT_LIFETIME = lifetimes.PERMIT_LIFETIME / 2
 
 
 def quicken() -> None:
     """Shorten the times of this process."""
-    claims.CLAIM_LIFETIME = LIFETIME
-    claims.PERMIT_LIFETIME = _PERMIT_LIFETIME
+    lifetimes.CLAIM_LIFETIME = LIFETIME
+    lifetimes.PERMIT_LIFETIME = _PERMIT_LIFETIME

@@ -18,7 +18,7 @@ from airflow_provider_voiceinfra.calls.stop import StopFlag
 from airflow_provider_voiceinfra.context import stop_of_task
 from airflow_provider_voiceinfra.errors import VoiceInfraError
 from airflow_provider_voiceinfra.store.call_store import CallStore
-from tests.integration.calls.test_waves import waves
+from tests.integration.calls.test_list_dialer import list_dialer
 from tests.unit.calls.samples import account, intent
 
 # Not forked: SQLite takes a lock that another thread held at that moment for one of the child's own.
@@ -109,5 +109,5 @@ def call_one(url: str, store: CallStore, number: str = "+14155550147", *, stop: 
 
 def call_a_list(url: str, store: CallStore, *, stop: StopFlag) -> None:
     """Dial a list."""
-    while waves(store, url)[0].run() is not None:
+    while list_dialer(store, url)[0].run() is not None:
         stop.sleep(0.05)

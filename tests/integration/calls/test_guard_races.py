@@ -15,12 +15,11 @@ from airflow_provider_voiceinfra.calls.dialing import Dialer
 from airflow_provider_voiceinfra.calls.keys import own_key
 from airflow_provider_voiceinfra.calls.request import CallRequest
 from airflow_provider_voiceinfra.guard.calling_hours import WEEKDAYS, CallingHours
-from airflow_provider_voiceinfra.guard.constraints import Wishes
+from airflow_provider_voiceinfra.guard.constraints import CallConstraints
 from airflow_provider_voiceinfra.guard.errors import CallPausedError, GuardError
 from airflow_provider_voiceinfra.guard.limits import Limits
 from airflow_provider_voiceinfra.sandbox import Sandbox
 from airflow_provider_voiceinfra.store.guard.pauses import Scope
-from airflow_provider_voiceinfra.store.guard.rules import Fence
 from airflow_provider_voiceinfra.store.models import Source
 from tests.unit.calls.samples import account
 from tests.unit.store.race import in_processes
@@ -43,10 +42,11 @@ def dialer(store, sandbox, limits):
     return Dialer(store, account(f"{sandbox.url}", api_key="sandbox-key", agent_id="agent_sandbox", limits=limits))
 
 
-def place(dialer, key, to_number, **wishes):
-    """Place a call; gives the rule that refuses it, or nothing."""
+def place(dialer, key, to_number, **constraints):
+    """Place a call; gives the rule that denies it, or nothing."""
     request = CallRequest.build(account(agent_id="agent_sandbox"), to_number=to_number)
-    intent = CallIntent(own_key(key, to_number=to_number), request, Source(), wishes=Wishes(**wishes))
+    when = CallConstraints(**constraints)
+    intent = CallIntent(own_key(key, to_number=to_number), request, Source(), constraints=when)
     try:
         dialer.place(intent)
     except GuardError as error:
@@ -89,21 +89,22 @@ def test_no_two_posts_have_the_same_send_slot(open_store, sandbox):
 
     def dial(process):
         store, slots = open_store(), []
-        fence = store.claims.fence
+        request_permit = store.claims.request_permit
 
-        def noting(*claim):
-            passed = fence(*claim)
-            if isinstance(passed, Fence):
-                slots.append((passed.send_at.timestamp(), passed.send_by.timestamp()))
-            return passed
+        def noting(*asked):
+            result = request_permit(*asked)
+            if result.permit:
+                slot = result.permit.slot
+                slots.append((slot.send_at.timestamp(), slot.send_by.timestamp()))
+            return result
 
-        store.claims.fence = noting
+        store.claims.request_permit = noting
         while place(dialer(store, sandbox, limits), str(process), number(process, 0)):
             # Its slot would have been too far ahead, on a busy machine.
             sleep(0.1)
         return slots
 
-    slots = sorted(slot for taken in in_processes(PROCESSES, dial) for slot in taken)
+    slots = sorted({slot for taken in in_processes(PROCESSES, dial) for slot in taken})
     assert len(slots) >= PROCESSES
     for (_, over), (begin, _) in pairwise(slots):
         # But for the rounding of times.

@@ -9,7 +9,7 @@ import pytest
 
 from airflow_provider_voiceinfra.sandbox import Sandbox
 from tests.integration.calls.stoppable import BEFORE_SIGKILL, LATEST, Stoppable, call_a_list, call_everybody, call_one
-from tests.integration.calls.test_waves import ROWS, waves
+from tests.integration.calls.test_list_dialer import ROWS, list_dialer
 from tests.support.backlog import full_backlog
 from tests.unit.calls.samples import only_call
 from tests.unit.store.samples import events
@@ -52,13 +52,13 @@ def test_no_post_begins_later_and_the_next_try_goes_on(store, store_url, work, a
 
 
 def test_a_list_that_was_stopped_is_called_to_its_end_by_the_next_try(store, store_url, monkeypatch):
-    monkeypatch.setattr("tests.integration.calls.test_waves.LINES", ROWS)
+    monkeypatch.setattr("tests.integration.calls.test_list_dialer.LINES", ROWS)
     with Sandbox(delay=None, answer_delay=0.2) as sandbox:
         process = Stoppable(call_a_list, sandbox.url, store_url)
         sandbox.wait_for_dials(5, 40)
         process.stop()
         process.end()
-        waves(store, sandbox.url)[0].run()
+        list_dialer(store, sandbox.url)[0].run()
         assert len(dials(sandbox)) == ROWS
         assert set(dials(sandbox).values()) == {1}
         assert states(store)["queued"] == ROWS

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from airflow_provider_voiceinfra.store.claims.claims import AtFence
 from airflow_provider_voiceinfra.store.guard.pauses import Scope
-from airflow_provider_voiceinfra.store.guard.rules import Asked, Rules
-from airflow_provider_voiceinfra.store.models import CallState, Claim, Source
+from airflow_provider_voiceinfra.store.guard.rules import Rules
+from airflow_provider_voiceinfra.store.models import CallState, Source
 from tests.benchmarks.guard.history import CONN_ID, fill
 from tests.integration.cost.steps import counting
-from tests.unit.store.samples import new_call
+from tests.unit.store.samples import claim_request
 
 RULES = Rules(max_calls_per_day=1_000_000, max_in_flight=100, min_interval=timedelta(days=7), calls_per_second=1_000)
 
@@ -18,21 +17,19 @@ RULES = Rules(max_calls_per_day=1_000_000, max_in_flight=100, min_interval=timed
 def steps(store, key, to_number):
     """Place a call; gives the steps that it took."""
     with counting(store) as count:
-        new = new_call(key, conn_id=CONN_ID, to_number=to_number)
-        claim = store.claims.take(new, RULES)
-        assert isinstance(claim, Claim)
-        store.claims.fence(claim, new, RULES)
+        claim = store.claims.take(claim_request(key, conn_id=CONN_ID, to_number=to_number, rules=RULES)).claim
+        store.claims.request_permit(claim)
         store.claims.record_queued(claim, f"call-{key}")
     return count["steps"]
 
 
 def steps_together(store, first, count=10):
     """Place calls together; gives the steps that they took."""
-    asked = [Asked(new_call(f"{n}", to_number=f"+44207946{n}")) for n in range(first, first + count)]
+    requests = [claim_request(f"{n}", to_number=f"+44207946{n}") for n in range(first, first + count)]
     with counting(store) as counted:
-        claims = store.claims.take_all(asked)
-        store.claims.fence_all([AtFence(claim, each.new) for claim, each in zip(claims, asked, strict=True)])
-        store.claims.record_all_queued([(claim, f"call-{claim.id}") for claim in claims])
+        claims = [result.claim for result in store.claims.take_all(requests)]
+        store.claims.record_and_permit([], claims)
+        store.claims.record_and_permit([(claim, f"call-{claim.id}") for claim in claims])
     return counted["steps"]
 
 
@@ -55,13 +52,13 @@ def test_nor_do_many_calls_that_are_going_on_where_lines_are_not_counted(store):
 
 def steps_of_a_retry(store, key, tasks):
     """Cancel a call that tasks have waited for; gives the steps that a retry of one of them takes."""
-    calls = [new_call(key, source=Source("dag", "run", "run", f"task_{n}")) for n in range(tasks)]
+    calls = [claim_request(key, source=Source("dag", "run", "run", f"task_{n}")) for n in range(tasks)]
     store.pauses.pause(Scope.ALL, "", why="they waited", actor="ada")
     for call in calls:
         store.claims.take(call)
     store.pauses.resume(Scope.ALL, "", actor="bob", cancel=True)
     with counting(store) as count:
-        assert store.claims.take(calls[0]).state == CallState.CANCELLED
+        assert store.claims.take(calls[0]).denied.state == CallState.CANCELLED
     return count["steps"]
 
 

@@ -11,13 +11,14 @@ import sqlalchemy as sa
 
 from airflow_provider_voiceinfra.store import schema
 from airflow_provider_voiceinfra.store.call_store import CallStore
+from airflow_provider_voiceinfra.store.claims.results import ClaimResult
 from airflow_provider_voiceinfra.store.feed.completed_calls import CompletionFilter
 from airflow_provider_voiceinfra.store.guard.pauses import Scope
-from airflow_provider_voiceinfra.store.guard.rules import Refused, Rules
+from airflow_provider_voiceinfra.store.guard.rules import Rules
 from airflow_provider_voiceinfra.store.lists.list_rows import NewRow, RowState
 from airflow_provider_voiceinfra.store.models import CallState, Source
 from airflow_provider_voiceinfra.store.watch.deadlines import Deadlines
-from tests.unit.store.samples import claim, deliver, delivery, new_call, queued
+from tests.unit.store.samples import claim, claim_request, deliver, delivery, queued
 
 RULES = Rules(max_calls_per_day=1_000)
 SHARED = {"store", "do_not_call", "do_not_call_event", "completed_call", "disputed_call_id"}
@@ -102,8 +103,8 @@ def fill(store: CallStore, mark: str, last_digits: str) -> Neighbour:
         "source": Source(dag, f"{mark}_run", f"{mark}_run", f"{mark}_task"),
     }
 
-    def take(state: str, **changes: Any) -> Any:
-        return store.claims.take(new_call(f"{mark}-{state}", **(fields | changes)), RULES)
+    def take(state: str, **changes: Any) -> ClaimResult:
+        return store.claims.take(claim_request(f"{mark}-{state}", **(fields | changes), rules=RULES))
 
     def placed(state: str) -> None:
         refs[state] = queued(store, f"{mark}-{state}", **fields).ref
@@ -112,10 +113,10 @@ def fill(store: CallStore, mark: str, last_digits: str) -> Neighbour:
         said = {"to_number": number, "summary": f"{mark} summary", "transcript": f"Agent: {mark} transcript"}
         deliver(store, f"{mark}-{state}", **(said | more))
 
-    def refused(state: str, **changes: Any) -> None:
-        taken = take(state, **changes)
-        assert isinstance(taken, Refused), taken
-        refs[state] = taken.ref
+    def denied(state: str, **changes: Any) -> None:
+        result = take(state, **changes)
+        assert result.denied is not None, result
+        refs[state] = result.denied.ref
 
     placed("queued")
     placed("overdue")
@@ -124,13 +125,13 @@ def fill(store: CallStore, mark: str, last_digits: str) -> Neighbour:
     told("completed")
     told("completed", summary=f"{mark} second summary")
     for state in ("unknown", "not_placed"):
-        ours = take(state)
-        assert store.claims.fence(ours, new_call(f"{mark}-{state}", **fields))
+        ours = claim(store, f"{mark}-{state}", **fields, rules=RULES)
+        assert store.claims.request_permit(ours).permit
         store.claims.record_unknown(ours, f"{mark} was lost")
         refs[state] = ours.ref
     store.resolutions.not_placed(refs["not_placed"], actor=f"{mark}_ada")
     for state in ("claimed", "released", "rejected"):
-        refs[state] = take(state).ref
+        refs[state] = claim(store, f"{mark}-{state}", **fields, rules=RULES).ref
         ours = claim(store, f"{mark}-{state}-too", **fields)
         if state == "released":
             store.claims.release(ours, f"{mark} gave up")
@@ -139,11 +140,11 @@ def fill(store: CallStore, mark: str, last_digits: str) -> Neighbour:
     store.claims.record_conflict(refs["queued"], "idempotency_key", fields=f"{mark}_context")
     held = {scope: f"{mark}_held_{scope}" for scope in (Scope.AGENT, Scope.DAG)}
     pause_id = store.pauses.pause(Scope.AGENT, held[Scope.AGENT], why=f"{mark} why", actor=f"{mark}_ada")
-    refused("waiting", agent_id=held[Scope.AGENT])
+    denied("waiting", agent_id=held[Scope.AGENT])
     store.pauses.pause(Scope.DAG, held[Scope.DAG], why=f"{mark} why", actor=f"{mark}_ada")
-    refused("cancelled", source=Source(held[Scope.DAG], "run", "run", "task"))
+    denied("cancelled", source=Source(held[Scope.DAG], "run", "run", "task"))
     store.pauses.resume(Scope.DAG, held[Scope.DAG], actor=f"{mark}_ada", cancel=True)
-    refused("do_not_call", to_number=_listed(store, last_digits))
+    denied("do_not_call", to_number=_listed(store, last_digits))
     placed("opted_out")
     told("opted_out", extracted={"do_not_call": True})
     list_id = _make_list(store, mark, fields, last_digits)

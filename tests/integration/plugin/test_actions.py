@@ -5,10 +5,9 @@ from __future__ import annotations
 import pytest
 
 from airflow_provider_voiceinfra.store.guard.pauses import Scope
-from airflow_provider_voiceinfra.store.guard.rules import Refused
 from airflow_provider_voiceinfra.store.models import Source
 from tests.integration.plugin.conftest import NUMBER, act, claim, deliver, get, queued, rights, toast
-from tests.unit.store.samples import new_call
+from tests.unit.store.samples import claim_request
 
 SOURCE = Source("one", "run", "run", "task")
 
@@ -36,8 +35,7 @@ def test_a_pause_is_made_and_ended_and_names_who_did_it(editor, store):
 
 def test_what_waits_is_cancelled_where_that_is_ticked(editor, store):
     act(editor, "/pauses/pause", scope="dag", name="one", why="x")
-    waiting = store.claims.take(new_call(source=SOURCE))
-    assert isinstance(waiting, Refused)
+    waiting = store.claims.take(claim_request(source=SOURCE)).denied
     assert "1 calls are cancelled" in toast(act(editor, "/pauses/resume", scope="dag", name="one", cancel="true"))
     [*_, last] = store.calls.history(store.calls.get(waiting.ref).id)
     assert (last.kind, last.actor) == ("cancelled", "eve")

@@ -7,13 +7,13 @@ import pytest
 AREAS = {
     "before_the_claim": 213,
     "after_the_claim": 214,
-    "after_the_fence": 215,
+    "after_the_permit": 215,
     "during_the_post": 216,
     "after_the_answer": 217,
     "after_the_record": 218,
 }
 # Killed when a byte might have been sent: nobody can tell, so it is reported, and not dialled.
-REPORTED = {"after_the_fence"}
+REPORTED = {"after_the_permit"}
 
 
 def number(step):

@@ -20,7 +20,7 @@ def other_store(request, tmp_path):
 def test_a_retry_with_another_store_dials_nobody(airflow, sandbox, other_store):
     kind, url = other_store
     number = "+12195550100" if kind == "missing" else "+12205550100"
-    conf = {"to_number": number, "step": "after_the_fence", "store_of_retry": url}
+    conf = {"to_number": number, "step": "after_the_permit", "store_of_retry": url}
     run_id = airflow.trigger_dag("crashing", conf=conf)
     assert airflow.wait_for_run("crashing", run_id, timeout=120) == "failed"
     assert not [dial for dial in sandbox.dials if dial.to_number == number]

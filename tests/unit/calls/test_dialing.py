@@ -17,7 +17,7 @@ from airflow_provider_voiceinfra.errors import (
 )
 from tests.unit.calls.samples import dialer, intent, only_call, shows_no_secret
 from tests.unit.calls.wire import answer, hang_up, nonsense, queued, refuse, reset_at_once, until_the_client_goes, wire
-from tests.unit.store.samples import events, new_call
+from tests.unit.store.samples import claim_request, events
 
 pytestmark = pytest.mark.usefixtures("naps")
 THRICE = RetryPolicy(attempts=3)
@@ -139,4 +139,4 @@ def test_errors_show_no_secret(store):
             with pytest.raises(VoiceInfraError) as error:
                 ours.place(intent(key))
             assert shows_no_secret(f"{error.value} {error.value!r} {error.value.__cause__}")
-    assert store.claims.take(new_call("other"))
+    assert store.claims.take(claim_request("other"))

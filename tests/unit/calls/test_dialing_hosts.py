@@ -13,10 +13,10 @@ from airflow_provider_voiceinfra.calls.dialing import Dialer
 from airflow_provider_voiceinfra.calls.keys import own_key, task_key
 from airflow_provider_voiceinfra.calls.retry import RetryPolicy
 from airflow_provider_voiceinfra.errors import HostConflictError, VoiceInfraError
-from airflow_provider_voiceinfra.guard.errors import CalledRecentlyError, CallWaitsError
+from airflow_provider_voiceinfra.guard.errors import CallDeferredError, CalledRecentlyError
 from airflow_provider_voiceinfra.guard.limits import Limits
 from airflow_provider_voiceinfra.store.guard.pauses import Scope
-from airflow_provider_voiceinfra.store.models import Claim, Realm
+from airflow_provider_voiceinfra.store.models import Realm
 from tests.unit.calls.samples import NUMBER, SOURCE, account, intent, only_call, request
 from tests.unit.calls.wire import answer, hang_up, queued, queued_each, refuse, wire
 from tests.unit.store.samples import deliver
@@ -80,7 +80,7 @@ def test_a_call_that_may_have_been_placed_at_another_host_is_a_conflict(at, key)
 def test_a_call_that_is_being_placed_at_another_host_is_a_conflict(store, at):
     with wire(queued_each) as server:
         here = at(HERE, server)
-        assert isinstance(store.claims.take(here.ask(intent()).new), Claim)
+        assert store.claims.take(here.claim_request(intent())).claim
         refused(at(THERE, server), intent())
     assert server.requests == []
 
@@ -88,7 +88,7 @@ def test_a_call_that_is_being_placed_at_another_host_is_a_conflict(store, at):
 def test_a_call_that_waits_to_be_placed_at_another_host_is_a_conflict(store, at):
     store.pauses.pause(Scope.ALL, "", why="holiday", actor="ada")
     with wire(queued_each) as server:
-        with pytest.raises(CallWaitsError):
+        with pytest.raises(CallDeferredError):
             at(HERE, server).place(intent())
         store.pauses.resume(Scope.ALL, "", actor="ada")
         refused(at(THERE, server), intent())

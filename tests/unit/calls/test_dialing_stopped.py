@@ -9,18 +9,18 @@ from datetime import timedelta
 import pytest
 
 from airflow_provider_voiceinfra.calls import sending
-from airflow_provider_voiceinfra.calls.send_gate import Dial
+from airflow_provider_voiceinfra.calls.send_gate import ClaimedCall
 from airflow_provider_voiceinfra.calls.stop import StopFlag
 from airflow_provider_voiceinfra.errors import CallUnknownError, VoiceInfraError
 from airflow_provider_voiceinfra.guard.errors import CallPausedError
 from airflow_provider_voiceinfra.guard.limits import Limits
-from airflow_provider_voiceinfra.store import clock, sqlite
-from airflow_provider_voiceinfra.store.claims.claims import AtFence
+from airflow_provider_voiceinfra.store import clock, schema, sqlite
 from airflow_provider_voiceinfra.store.errors import StoreError
+from airflow_provider_voiceinfra.store.guard import lifetimes
 from tests.unit.calls.outage import Outage
 from tests.unit.calls.samples import dialer, intent, only_call
 from tests.unit.calls.wire import answer, queued, wire
-from tests.unit.store.samples import events, make_old
+from tests.unit.store.samples import events, make_old, rows
 
 
 @pytest.fixture
@@ -84,13 +84,13 @@ def test_a_refusal_and_a_doubt_are_recorded_too_when_the_store_is_back(store, ou
 
 
 def test_a_store_that_is_away_before_the_post_lets_nothing_be_sent(store, outage, at_nap, monkeypatch):
-    fence = store.claims.fence
+    request_permit = store.claims.request_permit
 
-    def away(*claim, **_):
+    def away(*claim):
         outage.begin()
-        return fence(*claim)
+        return request_permit(*claim)
 
-    monkeypatch.setattr(store.claims, "fence", away)
+    monkeypatch.setattr(store.claims, "request_permit", away)
     at_nap(outage.end)
     with wire(queued) as server, pytest.raises(StoreError):
         dialer(store, server.url).place(intent())
@@ -125,7 +125,7 @@ def test_stopped_between_two_attempts_it_is_let_go(store, at_nap):
 
 
 def test_stopped_before_the_post_it_is_let_go(store, monkeypatch):
-    monkeypatch.setattr(store.claims, "fence", stopped)
+    monkeypatch.setattr(store.claims, "request_permit", stopped)
     with wire(queued) as server, pytest.raises(KeyboardInterrupt):
         dialer(store, server.url).place(intent())
     assert only_call(store).state == "released"
@@ -182,53 +182,43 @@ def test_a_pause_that_comes_while_the_connection_is_made_lets_nothing_be_sent(st
     assert only_call(store).state == "waiting"
 
 
-def claimed(store, ours, key):
+def claimed(store, ours, key="one"):
     what = intent(key)
-    asked = ours.ask(what)
-    return Dial(store.claims.take(asked.new, asked.rules), what.request, asked)
+    return ClaimedCall(store.claims.take(ours.claim_request(what)).claim, what.request)
 
 
 def test_a_post_that_has_missed_its_send_slot_is_sent_in_another_one(store):
     with wire(queued) as server:
         ours = dialer(store, server.url, limits=Limits(calls_per_second=2))
-        dial = claimed(store, ours, "late")
-        permit = store.claims.fence(dial.claim, dial.asked.new, dial.asked.rules)
+        call = claimed(store, ours)
+        permit = store.claims.request_permit(call.claim).permit
         with clock.shift(timedelta(seconds=1)):
-            assert permit.send_by < store.database.clock.now() < permit.valid_until
-            gate = ours.sender.gate(dial, StopFlag(), permit)
+            assert permit.slot.send_by < store.database.clock.now() < permit.valid_until
+            gate = ours.sender.gate(call, StopFlag(), permit)
             assert ours.sender.attempt(gate) == "call-1"
     assert gate.missed_slots == 1
     assert len(server.requests) == 1
 
 
 def test_a_permit_that_ends_before_its_send_slot_is_renewed_in_time(store, monkeypatch):
-    monkeypatch.setattr("airflow_provider_voiceinfra.store.claims.claims.PERMIT_LIFETIME", timedelta(seconds=0.8))
+    monkeypatch.setattr(lifetimes, "PERMIT_LIFETIME", timedelta(seconds=0.8))
     ours = dialer(store, "http://127.0.0.1:9", limits=Limits(calls_per_second=1))
-    dials = [claimed(store, ours, key) for key in ("first", "second")]
-    _, permit = store.claims.fence_all([AtFence(each.claim, each.asked.new, each.asked.rules) for each in dials])
-    assert permit.send_at > permit.valid_until
-    gate = ours.sender.gate(dials[1], StopFlag(), permit)
+    calls = [claimed(store, ours, key) for key in ("first", "second")]
+    [_, result] = store.claims.record_and_permit([], [call.claim for call in calls])
+    assert result.permit.slot.send_at > result.permit.valid_until
+    gate = ours.sender.gate(calls[1], StopFlag(), result.permit)
     gate.wait_for_slot()
     gate()
     assert gate.missed_slots == 0
+    assert [rows(store, schema.budget)[0].next_at] == [result.permit.slot.send_at + timedelta(seconds=1.02)]
 
 
 def test_a_permit_that_was_not_used_at_once_is_asked_for_again(store, monkeypatch):
     """As where a list's permits are granted together, and one connection takes long."""
-    monkeypatch.setattr("airflow_provider_voiceinfra.store.claims.claims.PERMIT_LIFETIME", timedelta(0))
-    permits, fence = [], store.claims.fence
-
-    def granted(*claim, **options):
-        monkeypatch.setattr("airflow_provider_voiceinfra.store.claims.claims.PERMIT_LIFETIME", timedelta(seconds=1.5))
-        permits.append(fence(*claim, **options))
-        return permits[-1]
-
     ours = dialer(store, "http://127.0.0.1:9")
-    asked = ours.ask(intent())
-    taken = store.claims.take(asked.new, asked.rules)
-    dial = Dial(taken, intent().request, asked)
-    late = fence(taken, asked.new, asked.rules)
-    monkeypatch.setattr(store.claims, "fence", granted)
-    ours.sender.gate(dial, StopFlag(), late)()
-    assert len(permits) == 1
-    assert events(store, taken.id) == ["claimed", "dialling", "dialling"]
+    call = claimed(store, ours)
+    with monkeypatch.context() as patch:
+        patch.setattr(lifetimes, "PERMIT_LIFETIME", timedelta(0))
+        late = store.claims.request_permit(call.claim).permit
+    ours.sender.gate(call, StopFlag(), late)()
+    assert events(store, call.claim.id) == ["claimed", "dialling", "dialling"]

@@ -12,7 +12,7 @@ from airflow_provider_voiceinfra import config
 from airflow_provider_voiceinfra.cli.parser import main
 from airflow_provider_voiceinfra.store.lists.list_rows import NewRow
 from airflow_provider_voiceinfra.store.models import Source
-from tests.unit.store.samples import NUMBER, SECRET, claim, deliver, new_call, queued, state
+from tests.unit.store.samples import NUMBER, SECRET, claim, claim_request, deliver, queued, state
 from tests.unit.store.test_recovery import started, unknown
 
 
@@ -152,7 +152,7 @@ def test_a_store_that_is_missing_is_said_in_a_sentence(cli, monkeypatch):
 
 def test_the_store_says_what_it_holds(cli, store):
     unknown(store)
-    store.claims.take(new_call("other"))
+    store.claims.take(claim_request("other"))
     _, output, _ = cli("store", "status")
     assert "can be used" in output
     assert [line.split() for line in output.splitlines()[2:]] == [["claimed", "1"], ["unknown", "1"]]

@@ -10,16 +10,15 @@ import pytest
 
 from airflow_provider_voiceinfra import config
 from airflow_provider_voiceinfra.cli.parser import main
-from airflow_provider_voiceinfra.store.guard.rules import Refused
 from tests.unit.provider.test_commands import cli  # noqa: F401
-from tests.unit.store.samples import NUMBER, new_call
+from tests.unit.store.samples import NUMBER, claim_request
 
 
 def test_a_pause_is_made_listed_and_ended(cli, store):  # noqa: F811
     assert cli("pauses", "list")[1] == "Nothing is paused.\n"
     _, output, _ = cli("pause", "--dag", "dag", "--reason", "it says the wrong date")
     assert "Calls of dag dag are paused: no new call is placed. Calls in progress cannot be hung up." in output
-    assert isinstance(store.claims.take(new_call()), Refused)
+    assert store.claims.take(claim_request()).denied
     assert "it says the wrong date" in cli("pauses", "list")[1]
     assert "waiting calls are placed" in cli("resume", "--dag", "dag")[1]
     assert cli("pauses", "list")[1] == "Nothing is paused.\n"
@@ -28,7 +27,7 @@ def test_a_pause_is_made_listed_and_ended(cli, store):  # noqa: F811
 def test_what_waits_is_cancelled_where_that_is_asked_for(cli, store):  # noqa: F811
     cli("pause", "--all", "--reason", "wrong list")
     cli("pause", "--agent", "agent", "--reason", "wrong words")
-    store.claims.take(new_call())
+    store.claims.take(claim_request())
     _, output, _ = cli("resume", "--all", "--cancel")
     assert "1 waiting calls are cancelled" in output
     assert "Still paused:" in output
@@ -37,8 +36,8 @@ def test_what_waits_is_cancelled_where_that_is_asked_for(cli, store):  # noqa: F
 
 def test_what_waits_is_found_by_its_list_and_says_for_what(cli, store):  # noqa: F811
     cli("pause", "--list", "vl_1", "--reason", "wrong words")
-    waiting = store.claims.take(new_call(list_id="vl_1"))
-    store.claims.take(new_call("other", to_number="+14155550177", list_id="vl_2"))
+    waiting = store.claims.take(claim_request(list_id="vl_1")).denied
+    store.claims.take(claim_request("other", to_number="+14155550177", list_id="vl_2"))
     _, output, _ = cli("calls", "list", "--list", "vl_1")
     assert [line.split()[:2] for line in output.splitlines()[1:]] == [[waiting.ref, "waiting"]]
     _, output, _ = cli("calls", "show", waiting.ref)
@@ -48,9 +47,9 @@ def test_what_waits_is_found_by_its_list_and_says_for_what(cli, store):  # noqa:
 
 def test_every_refusal_is_in_the_export_with_its_rule(cli, store):  # noqa: F811
     cli("pause", "--all", "--reason", "wrong words")
-    store.claims.take(new_call())
+    store.claims.take(claim_request())
     cli("dnc", "add", "+14155550177")
-    store.claims.take(new_call("other", to_number="+14155550177"))
+    store.claims.take(claim_request("other", to_number="+14155550177"))
     cli("resume", "--all", "--cancel")
     steps = [json.loads(line) for line in cli("calls", "export")[1].splitlines()]
     told = {(step["event"], step["detail"].get("rule")) for step in steps}
@@ -75,7 +74,7 @@ def test_what_is_not_clear_stops_nothing_and_says_so(cli, arguments, says):  # n
 def test_a_number_is_added_listed_and_removed(cli, store):  # noqa: F811
     assert "+1415•••0100 is not called any more" in cli("dnc", "add", NUMBER, "--why", "she asked")[1]
     assert "on the list already" in cli("dnc", "add", "(415) 555-0100", "--region", "US")[1]
-    assert isinstance(store.claims.take(new_call()), Refused)
+    assert store.claims.take(claim_request()).denied
     _, output, _ = cli("dnc", "list")
     assert "+1415•••0100" in output
     assert "she asked" in output
@@ -107,4 +106,4 @@ def test_who_is_erased_stays_on_the_list_as_a_hash(cli, store):  # noqa: F811
     cli("dnc", "add", NUMBER)
     cli("store", "erase", NUMBER, "--all-environments")
     assert [each.number for each in store.do_not_call.iterate()] == [None]
-    assert isinstance(store.claims.take(new_call()), Refused)
+    assert store.claims.take(claim_request()).denied

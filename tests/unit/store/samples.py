@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -11,16 +12,19 @@ import sqlalchemy as sa
 
 from airflow_provider_voiceinfra.store import schema
 from airflow_provider_voiceinfra.store.call_store import CallStore
+from airflow_provider_voiceinfra.store.claims.results import Claim
 from airflow_provider_voiceinfra.store.errors import StoreError, StoreUnavailableError
+from airflow_provider_voiceinfra.store.guard.claim_request import ClaimRequest
+from airflow_provider_voiceinfra.store.guard.rules import Rules
 from airflow_provider_voiceinfra.store.inbox.delivery import Delivery
-from airflow_provider_voiceinfra.store.models import Claim, DeliveryResult, NewCall, Realm, Source
+from airflow_provider_voiceinfra.store.models import DeliveryResult, Realm, Source
 
 NUMBER, CALLER = "+14155550100", "+14155550199"
 SECRET = "her policy was cancelled"
 CONN = "voiceinfra_default"
 
 
-def new_call(key: str = "key", **changes: Any) -> NewCall:
+def claim_request(key: str = "key", **changes: Any) -> ClaimRequest:
     """A call to be claimed."""
     fields = {
         "base_key": key,
@@ -39,14 +43,19 @@ def new_call(key: str = "key", **changes: Any) -> NewCall:
         "fingerprint": {"agent_id": "a1"},
         "metadata": {"appointment": 7},
     }
-    return NewCall(key=key, **(fields | changes))
+    return ClaimRequest(key=key, **(fields | changes))
 
 
 def claim(store: CallStore, key: str = "key", **changes: Any) -> Claim:
     """Claim a call whose key is free."""
-    taken = store.claims.take(new_call(key, **changes))
-    assert isinstance(taken, Claim)
-    return taken
+    claim = store.claims.take(claim_request(key, **changes)).claim
+    assert claim is not None
+    return claim
+
+
+def under(ours: Claim, rules: Rules) -> Claim:
+    """The same claim, whose rules have changed since."""
+    return replace(ours, request=replace(ours.request, rules=rules))
 
 
 def queued(store: CallStore, call_id: str, **changes: Any) -> Claim:
@@ -97,13 +106,13 @@ def events(store: CallStore, claim_id: int) -> list[str]:
     return [row.kind for row in rows(store, schema.call_event) if row.call == claim_id]
 
 
-def make_old(store: CallStore, ours: Claim, *, fences: int = 1) -> None:
-    """Let a claim's time have run out, after its owner passed the fence."""
+def make_old(store: CallStore, ours: Claim, *, permits: int = 1) -> None:
+    """Let a claim's time have run out, after its owner was granted send permits."""
     with store.database.write() as tx:
         tx.execute(
             sa.update(schema.call)
             .where(schema.call.c.id == ours.id)
-            .values(claim_expires_at=datetime.now(UTC) - timedelta(seconds=1), fences=fences)
+            .values(claim_expires_at=datetime.now(UTC) - timedelta(seconds=1), permits=permits)
         )
 
 

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from airflow_provider_voiceinfra.store import schema
 from airflow_provider_voiceinfra.store.models import CallState, Source
 from airflow_provider_voiceinfra.store.reads import call_reader
-from tests.unit.store.samples import CALLER, CONN, NUMBER, SECRET, claim, deliver, new_call, queued
+from tests.unit.store.samples import CALLER, CONN, NUMBER, SECRET, claim, claim_request, deliver, queued
 
 
 def test_a_call_is_found_by_ref_and_by_call_id_whole(store):
@@ -105,7 +105,7 @@ def test_calls_are_counted_by_state(store):
 def test_repr_shows_no_number_no_words_and_no_key(store):
     queued(store, "call-1", key=f"own:{NUMBER}", key_label="label")
     deliver(store, "call-1", summary=SECRET)
-    for shown in (repr(store.calls.get("call-1")), repr(new_call(key=f"own:{NUMBER}", key_label="label"))):
+    for shown in (repr(store.calls.get("call-1")), repr(claim_request(key=f"own:{NUMBER}", key_label="label"))):
         assert "label" in shown
         assert NUMBER not in shown
         assert CALLER not in shown

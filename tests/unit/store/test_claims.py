@@ -7,49 +7,49 @@ from dataclasses import replace
 import pytest
 
 from airflow_provider_voiceinfra.store import schema
-from airflow_provider_voiceinfra.store.models import Claim, Conflict, ConflictReason, Realm
+from airflow_provider_voiceinfra.store.claims.results import Conflict, ConflictReason
+from airflow_provider_voiceinfra.store.models import Realm
 from tests.unit.store.race import in_processes, in_threads
 from tests.unit.store.samples import (
     claim,
+    claim_request,
     deliver,
     events,
     make_old,
-    new_call,
     rows,
     state,
 )
 
 
 def test_of_many_threads_one_gets_the_key(store):
-    taken = in_threads(*[lambda: store.claims.take(new_call())] * 12)
-    owners = [one for one in taken if isinstance(one, Claim)]
-    assert len(owners) == 1
-    assert {one.ref for one in taken if isinstance(one, Conflict)} == {owners[0].ref}
+    taken = in_threads(*[lambda: store.claims.take(claim_request())] * 12)
+    [owner] = [one.claim for one in taken if one.claim]
+    assert {one.conflict.ref for one in taken if one.conflict} == {owner.ref}
 
 
 def test_of_many_processes_one_gets_the_key(open_store):
-    taken = in_processes(6, lambda _: type(open_store().claims.take(new_call())).__name__)
-    assert sorted(taken) == ["Claim"] + ["Conflict"] * 5
+    taken = in_processes(6, lambda _: open_store().claims.take(claim_request()).claim is not None)
+    assert sorted(taken) == [False] * 5 + [True]
 
 
-def test_the_fence_opens_for_the_owner_only(store):
+def test_only_the_owner_is_granted_a_send_permit(store):
     ours = claim(store)
-    assert store.claims.fence(ours, new_call())
-    assert not store.claims.fence(replace(ours, owner="somebody else"), new_call())
+    assert store.claims.request_permit(ours).permit
+    assert not store.claims.request_permit(replace(ours, owner="somebody else")).permit
 
 
 @pytest.mark.parametrize("end", ["release", "record_queued", "record_rejected", "record_unknown"])
-def test_the_fence_is_shut_once_the_call_is_not_claimed(store, end):
+def test_no_permit_is_granted_once_the_call_is_not_claimed(store, end):
     ours = claim(store)
     words = {"record_rejected": ("invalid_phone", "no")}.get(end, ("word",))
     getattr(store.claims, end)(ours, *words)
-    assert not store.claims.fence(ours, new_call())
+    assert not store.claims.request_permit(ours).permit
 
 
-def test_the_fence_renews_the_claim(store):
+def test_a_permit_renews_the_claim(store):
     ours = claim(store)
     make_old(store, ours)
-    store.claims.fence(ours, new_call())
+    store.claims.request_permit(ours)
     store.claims.expire(ours.ref)
 
 
@@ -80,7 +80,7 @@ def test_the_last_owner_cannot_let_go_of_the_next_ones_key(store):
 def test_a_call_that_may_have_been_placed_keeps_its_key(store, end):
     ours = claim(store)
     getattr(store.claims, end)(ours, "word")
-    assert store.claims.take(new_call()) == Conflict(ours.ref, ConflictReason.KEY)
+    assert store.claims.take(claim_request()).conflict == Conflict(ours.ref, ConflictReason.KEY)
     assert not store.claims.release(ours, "test")
 
 
@@ -88,14 +88,14 @@ def test_environments_and_realms_have_keys_of_their_own(store, open_store):
     staging, sandbox = open_store(environment="staging"), {"realm": Realm.SANDBOX, "host": "localhost"}
     first, other = claim(store), claim(store, **sandbox)
     third = claim(staging)
-    assert store.claims.take(new_call()) == Conflict(first.ref, ConflictReason.KEY)
-    assert store.claims.take(new_call(**sandbox)) == Conflict(other.ref, ConflictReason.KEY)
-    assert staging.claims.take(new_call()) == Conflict(third.ref, ConflictReason.KEY)
+    assert store.claims.take(claim_request()).conflict == Conflict(first.ref, ConflictReason.KEY)
+    assert store.claims.take(claim_request(**sandbox)).conflict == Conflict(other.ref, ConflictReason.KEY)
+    assert staging.claims.take(claim_request()).conflict == Conflict(third.ref, ConflictReason.KEY)
 
 
 def test_every_step_leaves_its_event(store):
     ours = claim(store)
-    store.claims.fence(ours, new_call())
+    store.claims.request_permit(ours)
     store.claims.record_unknown(ours, "a timeout")
     store.claims.record_queued(ours, "call-1")
     deliver(store, "call-1")

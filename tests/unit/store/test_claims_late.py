@@ -12,7 +12,6 @@ from tests.unit.store.samples import (
     deliver,
     events,
     make_old,
-    new_call,
     state,
 )
 
@@ -24,12 +23,12 @@ def test_an_old_claim_is_marked_unknown_by_whoever_meets_it(store, open_store):
     assert state(store, ours.ref) == "unknown"
 
 
-def test_an_old_claim_that_never_passed_the_fence_lets_its_key_go(store):
+def test_an_old_claim_that_never_had_a_permit_gives_its_key_up(store):
     ours = claim(store)
-    make_old(store, ours, fences=0)
+    make_old(store, ours, permits=0)
     store.claims.expire(ours.ref)
     assert state(store, ours.ref) == "released"
-    assert not store.claims.fence(ours, new_call())
+    assert not store.claims.request_permit(ours).permit
     claim(store)
 
 

@@ -13,10 +13,9 @@ import sqlalchemy as sa
 from airflow_provider_voiceinfra.store import clock, schema
 from airflow_provider_voiceinfra.store.call_store import CallStore
 from airflow_provider_voiceinfra.store.claims.conflicts import lock_intents
-from airflow_provider_voiceinfra.store.guard.rules import Fence, Refusal, Refused, Rule, Rules
-from airflow_provider_voiceinfra.store.models import Claim
+from airflow_provider_voiceinfra.store.guard.rules import Denial, Rule, Rules
 from tests.support.hosts import on_host
-from tests.unit.store.samples import claim, events, make_old, new_call, rows, state
+from tests.unit.store.samples import claim, claim_request, events, make_old, rows, state
 
 DAY, HOUR, NOW = timedelta(days=1), timedelta(hours=1), timedelta(seconds=30)
 OTHER = "+14155550177"
@@ -34,14 +33,13 @@ def is_now(told: datetime) -> bool:
 
 
 def place(url, key, rules):
-    """Claim a call and pass its fence; gives the rule that refuses it."""
+    """Claim a call and ask for its permit; gives the rule that denies it."""
     store = CallStore(url)
-    new = new_call(key, to_number=OTHER)
-    met = store.claims.take(new, rules)
-    if isinstance(met, Claim):
-        met = store.claims.fence(met, new, rules)
+    result = store.claims.take(claim_request(key, to_number=OTHER, rules=rules))
+    if result.claim:
+        result = store.claims.request_permit(result.claim)
     store.close()
-    return met.refusal.rule if isinstance(met, Refused) else "none"
+    return result.denied.denial.rule if result.denied else "none"
 
 
 def expire(url, ref):
@@ -68,7 +66,7 @@ class Open:
         self.around = around
 
     def __call__(self, now):
-        return None if abs(now - self.around) < HOUR else Refusal(Rule.CALLING_HOURS, now + HOUR)
+        return None if abs(now - self.around) < HOUR else Denial(Rule.CALLING_HOURS, now + HOUR)
 
 
 @on_postgresql
@@ -96,10 +94,10 @@ def test_a_wrong_host_closes_neither_the_day_nor_the_second(store, store_url, ah
 @on_postgresql
 def test_a_host_that_is_ahead_does_not_judge_a_live_claim(store, store_url):
     ours = claim(store)
-    store.claims.fence(ours, new_call())
+    store.claims.request_permit(ours)
     on_host(DAY, expire, store_url, ours.ref)
     assert state(store, ours.ref) == "claimed"
-    assert isinstance(store.claims.fence(ours, new_call()), Fence)
+    assert store.claims.request_permit(ours).permit
 
 
 @on_postgresql
@@ -128,23 +126,23 @@ def test_a_wrong_host_keeps_to_the_times_of_a_call(store_url, ahead):
 @on_postgresql
 @pytest.mark.parametrize("waits_for", ["the key", "the budget"])
 def test_the_time_is_read_after_what_was_waited_for(store, store_url, open_store, waits_for):
-    rules, new = Rules(max_calls_per_day=2, not_after=datetime.now(UTC) + HOUR), new_call(to_number=OTHER)
-    assert isinstance(store.claims.take(new_call("first"), rules), Claim)
-    met = []
-    late = threading.Thread(target=lambda: met.append(open_store().claims.take(new, rules)))
+    rules = Rules(max_calls_per_day=2, not_after=datetime.now(UTC) + HOUR)
+    request = claim_request(to_number=OTHER, rules=rules)
+    assert store.claims.take(claim_request("first", rules=rules)).claim
+    results = []
+    late = threading.Thread(target=lambda: results.append(open_store().claims.take(request)))
     with ExitStack() as meanwhile:
         with store.database.write() as tx:
             if waits_for == "the key":
-                lock_intents(tx, "default", [new])
+                lock_intents(tx, "default", [request])
             else:
                 tx.execute(sa.select(schema.budget).with_for_update())
             late.start()
             until_one_waits(store)
             meanwhile.enter_context(clock.shift(2 * HOUR))
         late.join()
-    (refused,) = met
-    assert isinstance(refused, Refused)
-    assert refused.refusal.rule == Rule.NOT_AFTER
+    [result] = results
+    assert result.denied.denial.rule == Rule.NOT_AFTER
 
 
 def until_one_waits(store):

@@ -6,11 +6,11 @@ import pytest
 
 from airflow_provider_voiceinfra.store import schema
 from airflow_provider_voiceinfra.store.guard.pauses import Scope
-from airflow_provider_voiceinfra.store.guard.rules import Refused, Rules
-from airflow_provider_voiceinfra.store.models import Claim, DeliveryResult
+from airflow_provider_voiceinfra.store.guard.rules import Rules
+from airflow_provider_voiceinfra.store.models import DeliveryResult
 from airflow_provider_voiceinfra.store.operations import rename_connection
 from airflow_provider_voiceinfra.store.operations.rename_connection import Moved, Unserved
-from tests.unit.store.samples import CONN, claim, deliver, events, new_call, queued, rows, state
+from tests.unit.store.samples import CONN, claim, claim_request, deliver, events, queued, rows, state
 from tests.unit.store.test_recovery import started, unknown
 
 NEW = "voiceinfra_eu"
@@ -42,7 +42,7 @@ def test_so_do_those_whose_completions_have_come_before_anybody_noticed(store):
 
 def test_a_call_that_is_being_placed_meanwhile_ends_by_the_new_name_too(store):
     ours = claim(store)
-    assert store.claims.fence(ours, new_call())
+    assert store.claims.request_permit(ours).permit
     rename(store)
     store.claims.record_queued(ours, "call-1")
     deliver(store, "call-1", conn=NEW)
@@ -84,12 +84,11 @@ def test_a_pause_of_the_connection_still_stops_calls(store):
 @pytest.mark.parametrize("rules", [Rules(max_calls_per_day=3), Rules(max_in_flight=3)])
 def test_what_was_used_of_a_limit_stays_used(store, rules):
     for number in range(2):
-        assert isinstance(store.claims.take(new_call(f"old {number}"), rules), Claim)
-    assert isinstance(store.claims.take(new_call("new", conn_id=NEW, webhook_conn_id=NEW), rules), Claim)
+        assert store.claims.take(claim_request(f"old {number}", rules=rules)).claim
+    assert store.claims.take(claim_request("new", conn_id=NEW, webhook_conn_id=NEW, rules=rules)).claim
     rename(store)
-    refused = store.claims.take(new_call("too many", conn_id=NEW, webhook_conn_id=NEW), rules)
-    assert isinstance(refused, Refused)
-    assert refused.refusal.facts == {"limit": "3"}
+    denied = store.claims.take(claim_request("too many", conn_id=NEW, webhook_conn_id=NEW, rules=rules)).denied
+    assert denied.denial.facts == {"limit": "3"}
 
 
 def test_many_calls_are_moved_in_small_steps(store, monkeypatch):

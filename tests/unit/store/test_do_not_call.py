@@ -5,10 +5,8 @@ from __future__ import annotations
 import pytest
 
 from airflow_provider_voiceinfra.store import schema
-from airflow_provider_voiceinfra.store.guard.rules import Refused
-from airflow_provider_voiceinfra.store.models import Claim
 from tests.unit.store.race import in_threads
-from tests.unit.store.samples import NUMBER, body, claim, deliver, delivery, new_call, queued, rows
+from tests.unit.store.samples import NUMBER, body, claim, claim_request, deliver, delivery, queued, rows
 
 OTHER = "+14155550177"
 
@@ -21,9 +19,9 @@ def is_listed(store, number=NUMBER):
 def test_a_number_on_the_list_is_not_dialled(store, open_store):
     assert store.do_not_call.add([NUMBER, NUMBER], actor="ada", why="asked") == 1
     assert store.do_not_call.add([NUMBER], actor="bob", why="again") == 0
-    assert isinstance(store.claims.take(new_call()), Refused)
-    assert isinstance(open_store(environment="staging").claims.take(new_call()), Refused)
-    assert isinstance(store.claims.take(new_call("other", to_number=OTHER)), Claim)
+    assert store.claims.take(claim_request()).denied
+    assert open_store(environment="staging").claims.take(claim_request()).denied
+    assert store.claims.take(claim_request("other", to_number=OTHER)).claim
 
 
 def test_who_added_and_removed_it_is_kept(store):
@@ -32,7 +30,7 @@ def test_who_added_and_removed_it_is_kept(store):
     assert not store.do_not_call.remove(NUMBER, actor="bob", why="")
     history = [(event.action, event.actor, event.why) for event in store.do_not_call.history(NUMBER)]
     assert history == [("added", "ada", "she asked"), ("removed", "bob", "she changed her mind")]
-    assert isinstance(store.claims.take(new_call()), Claim)
+    assert store.claims.take(claim_request()).claim
 
 
 def test_many_numbers(store):
@@ -48,7 +46,7 @@ def test_where_wished_only_hashes_are_kept_which_nobody_can_reverse_without_the_
     assert listed.number is None
     assert NUMBER[1:] not in str(rows(store, schema.do_not_call))
     assert is_listed(store)
-    assert isinstance(store.claims.take(new_call()), Refused)
+    assert store.claims.take(claim_request()).denied
 
 
 def test_who_is_erased_is_still_not_called(store):

@@ -11,11 +11,11 @@ import pytest
 import sqlalchemy as sa
 
 from airflow_provider_voiceinfra.store import clock, schema
-from airflow_provider_voiceinfra.store.claims.claims import AtFence
+from airflow_provider_voiceinfra.store.claims.results import Conflict, ConflictReason, PermitResult
 from airflow_provider_voiceinfra.store.guard.pauses import Scope
-from airflow_provider_voiceinfra.store.guard.rules import Asked, Fence, Refusal, Refused, Rule, Rules
-from airflow_provider_voiceinfra.store.models import Claim, Conflict, ConflictReason, Source
-from tests.unit.store.samples import NUMBER, deliver, events, make_old, new_call, queued, rows, state
+from airflow_provider_voiceinfra.store.guard.rules import Denial, Rule, Rules
+from airflow_provider_voiceinfra.store.models import Source
+from tests.unit.store.samples import NUMBER, claim_request, deliver, events, make_old, queued, rows, state, under
 
 OTHER = "+14155550177"
 DAY = timedelta(days=1)
@@ -26,68 +26,70 @@ def soon(seconds=60):
 
 
 def take(store, key="key", rules=None, **changes):
-    return store.claims.take(new_call(key, **changes), rules or Rules())
+    return store.claims.take(claim_request(key, **changes, rules=rules or Rules()))
 
 
 def number(index):
     return f"+1415555{index:04}"
 
 
-def refused(taken, rule, wanted):
-    assert isinstance(taken, Refused), taken
-    assert (taken.refusal.rule, taken.state) == (rule, wanted)
-    return taken
+def claimed(store, key="key", rules=None, **changes):
+    return take(store, key, rules, **changes).claim
 
 
-CLOSED = Rules(by_time=lambda now: Refusal(Rule.CALLING_HOURS, now + DAY))
+def denied(result, rule, state):
+    assert result.denied, result
+    assert (result.denied.denial.rule, result.denied.state) == (rule, state)
+    return result.denied
+
+
+CLOSED = Rules(by_time=lambda now: Denial(Rule.CALLING_HOURS, now + DAY))
 
 
 def test_a_call_that_waits_goes_on_under_its_ref_with_what_is_asked_for_then(store):
-    waiting = refused(take(store, rules=CLOSED), Rule.CALLING_HOURS, "waiting")
-    again = refused(take(store, rules=CLOSED), Rule.CALLING_HOURS, "waiting")
-    claim = take(store, request={"context": "newer"})
-    assert isinstance(claim, Claim)
+    waiting = denied(take(store, rules=CLOSED), Rule.CALLING_HOURS, "waiting")
+    again = denied(take(store, rules=CLOSED), Rule.CALLING_HOURS, "waiting")
+    claim = claimed(store, request={"context": "newer"})
     assert waiting.ref == again.ref == claim.ref
     # Once is enough to be told the same.
     assert events(store, claim.id) == ["waiting", "claimed"]
     call = store.calls.get(claim.ref)
     assert (call.state, call.request, call.rule, call.wait_until) == ("claimed", {"context": "newer"}, None, None)
-    assert isinstance(store.claims.fence(claim, new_call()), Fence)
+    assert store.claims.request_permit(claim).permit
 
 
 def test_who_waits_keeps_nobody_else_from_calling(store):
     by_task = {"own_key": False, "source": Source("dag", "r", "r", "t", 0)}
-    refused(take(store, rules=CLOSED, **by_task), Rule.CALLING_HOURS, "waiting")
-    assert isinstance(take(store, "other", own_key=False, source=Source("dag", "r", "r", "t", 1)), Claim)
+    denied(take(store, rules=CLOSED, **by_task), Rule.CALLING_HOURS, "waiting")
+    assert take(store, "other", own_key=False, source=Source("dag", "r", "r", "t", 1)).claim
 
 
-def test_what_is_refused_for_good_is_refused_to_every_try_and_asked_anew_by_a_clear(store):
+def test_what_is_blocked_is_blocked_for_every_try_and_asked_again_by_a_clear(store):
     late = Rules(not_after=soon(-1))
-    first = refused(take(store, rules=late), Rule.NOT_AFTER, "expired")
-    assert refused(take(store), Rule.NOT_AFTER, "expired").ref == first.ref
-    cleared = take(store, source=Source("dag", "run", "run", "task", generation=1))
-    assert isinstance(cleared, Claim)
+    first = denied(take(store, rules=late), Rule.NOT_AFTER, "expired")
+    assert denied(take(store), Rule.NOT_AFTER, "expired").ref == first.ref
+    cleared = claimed(store, source=Source("dag", "run", "run", "task", generation=1))
     assert cleared.ref != first.ref
 
 
 def test_nobody_waits_for_a_time_that_is_too_late(store):
     rules = Rules(by_time=CLOSED.by_time, not_after=soon())
-    refused(take(store, rules=rules), Rule.NOT_AFTER, "expired")
+    denied(take(store, rules=rules), Rule.NOT_AFTER, "expired")
 
 
 def test_what_changed_since_the_claim_is_seen_before_the_post(store):
-    claim = take(store)
+    claim = claimed(store)
     store.do_not_call.add([NUMBER], actor="ada", why="asked")
-    refused(store.claims.fence(claim, new_call()), Rule.DO_NOT_CALL, "do_not_call")
+    denied(store.claims.request_permit(claim), Rule.DO_NOT_CALL, "do_not_call")
     assert state(store, claim.ref) == "do_not_call"
-    other = take(store, "other", to_number=OTHER)
-    refused(store.claims.fence(other, new_call(to_number=OTHER), CLOSED), Rule.CALLING_HOURS, "waiting")
-    assert isinstance(take(store, "other", to_number=OTHER), Claim)
+    other = claimed(store, "other", to_number=OTHER)
+    denied(store.claims.request_permit(under(other, CLOSED)), Rule.CALLING_HOURS, "waiting")
+    assert take(store, "other", to_number=OTHER).claim
 
 
-def test_somebody_elses_claim_is_not_refused_by_us(store):
-    claim = take(store)
-    assert store.claims.fence(replace(claim, owner="another"), new_call(), CLOSED) is None
+def test_somebody_elses_claim_is_not_denied_by_us(store):
+    claim = claimed(store)
+    assert store.claims.request_permit(replace(under(claim, CLOSED), owner="another")) == PermitResult()
     assert state(store, claim.ref) == "claimed"
 
 
@@ -98,16 +100,16 @@ FEW = Rules(max_calls_per_day=2)
 
 def test_no_more_calls_a_day_than_the_connection_may(store):
     for index in range(2):
-        assert isinstance(take(store, f"{index}", FEW, to_number=number(index)), Claim)
-    third = refused(take(store, "3", FEW, to_number=number(3)), Rule.PER_DAY, "waiting")
-    assert third.refusal.until.time().isoformat() == "00:00:00"
-    assert timedelta(0) < third.refusal.until - datetime.now(UTC) <= DAY
-    assert isinstance(take(store, "4", FEW, conn_id="another", to_number=number(4)), Claim)
+        assert take(store, f"{index}", FEW, to_number=number(index)).claim
+    third = denied(take(store, "3", FEW, to_number=number(3)), Rule.PER_DAY, "waiting")
+    assert third.denial.until.time().isoformat() == "00:00:00"
+    assert timedelta(0) < third.denial.until - datetime.now(UTC) <= DAY
+    assert take(store, "4", FEW, conn_id="another", to_number=number(4)).claim
 
 
 def test_the_day_is_that_of_its_zone(store):
     rules = Rules(max_calls_per_day=0, days_of=ZoneInfo("Asia/Kathmandu"))
-    until = refused(take(store, rules=rules), Rule.PER_DAY, "waiting").refusal.until
+    until = denied(take(store, rules=rules), Rule.PER_DAY, "waiting").denial.until
     assert until.astimezone(ZoneInfo("Asia/Kathmandu")).time().isoformat() == "00:00:00"
 
 
@@ -117,7 +119,7 @@ def test_the_next_day_begins_anew(store):
         yesterday = datetime.now(UTC) - DAY
         tx.execute(sa.update(schema.budget).values(day=yesterday.date().isoformat()))
         tx.execute(sa.update(schema.call).values(claimed_at=yesterday))
-    assert isinstance(take(store, "2", Rules(max_calls_per_day=1), to_number=OTHER), Claim)
+    assert take(store, "2", Rules(max_calls_per_day=1), to_number=OTHER).claim
 
 
 def test_around_midnight_each_day_has_its_calls_once(store):
@@ -128,7 +130,7 @@ def test_around_midnight_each_day_has_its_calls_once(store):
         with clock.shift(midnight - datetime.now(UTC) + timedelta(minutes=at)):
             key = next(keys)
             taken = take(store, key, FEW, to_number=number(int(key)))
-        if isinstance(taken, Claim):
+        if taken.claim:
             days.append(at)
     assert days == [-1, -1, 1, 1]
 
@@ -136,43 +138,43 @@ def test_around_midnight_each_day_has_its_calls_once(store):
 def test_a_limit_that_is_set_in_the_middle_of_a_day_knows_its_calls(store):
     for index in range(3):
         take(store, f"{index}", to_number=number(index))
-    refused(take(store, "next", Rules(max_calls_per_day=3), to_number=OTHER), Rule.PER_DAY, "waiting")
+    denied(take(store, "next", Rules(max_calls_per_day=3), to_number=OTHER), Rule.PER_DAY, "waiting")
 
 
 def test_what_is_recorded_twice_is_given_back_once(store):
     """As the dialler does where it is not told whether its commit came through."""
-    first, second = (take(store, f"{index}", FEW, to_number=number(index)) for index in range(2))
+    first, second = (claimed(store, f"{index}", FEW, to_number=number(index)) for index in range(2))
     store.claims.record_queued(first, "call-1")
     for _ in range(2):
         store.claims.record_rejected(second, "invalid_phone", "no")
-    assert isinstance(take(store, "3", FEW, to_number=number(3)), Claim)
-    refused(take(store, "4", FEW, to_number=number(4)), Rule.PER_DAY, "waiting")
+    assert take(store, "3", FEW, to_number=number(3)).claim
+    denied(take(store, "4", FEW, to_number=number(4)), Rule.PER_DAY, "waiting")
 
 
-@pytest.mark.parametrize("end", ["released", "rejected", "expired", "refused", "not placed"])
+@pytest.mark.parametrize("end", ["released", "rejected", "expired", "denied", "not placed"])
 def test_a_call_for_which_nothing_was_sent_counts_no_more(store, end):
     one = Rules(max_calls_per_day=1)
-    claim = take(store, rules=one)
+    claim = claimed(store, rules=one)
     if end == "released":
         store.claims.release(claim, "nothing was sent")
     elif end == "rejected":
         store.claims.record_rejected(claim, "invalid_phone", "no")
     elif end == "expired":
-        make_old(store, claim, fences=0)
+        make_old(store, claim, permits=0)
         store.claims.expire(claim.ref)
     elif end == "not placed":
         store.claims.record_unknown(claim, "timeout")
         store.resolutions.not_placed(claim.ref, actor="ada")
     else:
-        store.claims.fence(claim, new_call(), CLOSED)
-    assert isinstance(take(store, "next", one, to_number=OTHER), Claim)
-    refused(take(store, "third", one, to_number=number(3)), Rule.PER_DAY, "waiting")
+        store.claims.request_permit(under(claim, CLOSED))
+    assert take(store, "next", one, to_number=OTHER).claim
+    denied(take(store, "third", one, to_number=number(3)), Rule.PER_DAY, "waiting")
 
 
 def test_one_that_may_have_been_sent_counts(store):
-    claim = take(store, rules=Rules(max_calls_per_day=1))
+    claim = claimed(store, rules=Rules(max_calls_per_day=1))
     store.claims.record_unknown(claim, "timeout")
-    refused(take(store, "next", Rules(max_calls_per_day=1), to_number=OTHER), Rule.PER_DAY, "waiting")
+    denied(take(store, "next", Rules(max_calls_per_day=1), to_number=OTHER), Rule.PER_DAY, "waiting")
 
 
 # -- calls at a time
@@ -181,30 +183,30 @@ LINES = Rules(max_in_flight=2)
 
 
 def test_no_more_calls_at_a_time_than_the_connection_may(store):
-    first = take(store, "1", LINES)
+    first = claimed(store, "1", LINES)
     store.claims.record_queued(first, "call-1")
-    store.claims.record_unknown(take(store, "2", LINES, to_number=number(2)), "timeout")
-    refused(take(store, "3", LINES, to_number=number(3)), Rule.IN_FLIGHT, "waiting")
+    store.claims.record_unknown(claimed(store, "2", LINES, to_number=number(2)), "timeout")
+    denied(take(store, "3", LINES, to_number=number(3)), Rule.IN_FLIGHT, "waiting")
     deliver(store, "call-1")
-    assert isinstance(take(store, "3", LINES, to_number=number(3)), Claim)
+    assert take(store, "3", LINES, to_number=number(3)).claim
 
 
 def test_a_call_whose_completion_is_overdue_frees_its_line(store):
     queued(store, "call-1")
     queued(store, "call-2", to_number=OTHER)
-    refused(take(store, "3", LINES, to_number=number(3)), Rule.IN_FLIGHT, "waiting")
+    denied(take(store, "3", LINES, to_number=number(3)), Rule.IN_FLIGHT, "waiting")
     store.claims.record_overdue("call-1")
-    assert isinstance(take(store, "3", LINES, to_number=number(3)), Claim)
+    assert take(store, "3", LINES, to_number=number(3)).claim
     with store.database.write() as tx:
         # And one of which nobody ever asked what became of it.
         tx.execute(sa.update(schema.call).where(schema.call.c.call_id == "call-2").values(deadline=soon(-1)))
-    assert isinstance(take(store, "4", LINES, to_number=number(4)), Claim)
+    assert take(store, "4", LINES, to_number=number(4)).claim
 
 
 def test_a_call_that_is_being_placed_has_a_line_whatever_its_patience(store):
     one = Rules(max_in_flight=1)
     take(store, "1", one, patience=timedelta(0))
-    refused(take(store, "2", one, to_number=OTHER), Rule.IN_FLIGHT, "waiting")
+    denied(take(store, "2", one, to_number=OTHER), Rule.IN_FLIGHT, "waiting")
 
 
 # -- calls of a person
@@ -215,8 +217,8 @@ RARELY = Rules(min_interval=timedelta(hours=24))
 def test_a_person_is_not_called_again_within_the_interval_whatever_the_key(store):
     queued(store, "call-1")
     deliver(store, "call-1")
-    refused(take(store, "other", RARELY, conn_id="another"), Rule.MIN_INTERVAL, "called_recently")
-    assert isinstance(take(store, "third", RARELY, to_number=OTHER), Claim)
+    denied(take(store, "other", RARELY, conn_id="another"), Rule.MIN_INTERVAL, "called_recently")
+    assert take(store, "third", RARELY, to_number=OTHER).claim
 
 
 def test_after_the_interval_she_is(store):
@@ -224,7 +226,7 @@ def test_after_the_interval_she_is(store):
     with store.database.write() as tx:
         ago = datetime.now(UTC) - timedelta(hours=25)
         tx.execute(sa.update(schema.call).where(schema.call.c.id == claim.id).values(claimed_at=ago))
-    assert isinstance(take(store, "other", RARELY), Claim)
+    assert take(store, "other", RARELY).claim
 
 
 def test_a_purge_does_not_make_it_forgotten_that_she_was_called(store):
@@ -232,14 +234,14 @@ def test_a_purge_does_not_make_it_forgotten_that_she_was_called(store):
     deliver(store, "call-1")
     store.retention.erase(NUMBER)
     assert NUMBER not in str(rows(store, schema.call))
-    refused(take(store, "other", RARELY), Rule.MIN_INTERVAL, "called_recently")
-    assert isinstance(take(store, "third", RARELY, to_number=OTHER), Claim)
+    denied(take(store, "other", RARELY), Rule.MIN_INTERVAL, "called_recently")
+    assert take(store, "third", RARELY, to_number=OTHER).claim
 
 
 def test_a_call_that_never_rang_is_no_call_of_hers(store):
-    store.claims.release(take(store, "1"), "nothing was sent")
-    refused(take(store, "2", CLOSED), Rule.CALLING_HOURS, "waiting")
-    assert isinstance(take(store, "3", RARELY), Claim)
+    store.claims.release(claimed(store, "1"), "nothing was sent")
+    denied(take(store, "2", CLOSED), Rule.CALLING_HOURS, "waiting")
+    assert take(store, "3", RARELY).claim
 
 
 def attempt(store, index, rules=RARELY):
@@ -247,52 +249,52 @@ def attempt(store, index, rules=RARELY):
 
 
 def test_a_redial_of_the_same_call_is_exempt(store):
-    claim = attempt(store, 1)
+    claim = attempt(store, 1).claim
     store.claims.record_queued(claim, "call-1")
     deliver(store, "call-1", call_outcome="voicemail")
-    assert isinstance(attempt(store, 2), Claim)
+    assert attempt(store, 2).claim
 
 
 def test_a_redial_comes_only_after_the_call_before_it_has_ended(store):
-    first = attempt(store, 1)
-    assert attempt(store, 2) == Conflict(first.ref, "key")
+    first = attempt(store, 1).claim
+    assert attempt(store, 2).conflict == Conflict(first.ref, "key")
     store.claims.record_unknown(first, "timeout")
-    assert attempt(store, 2) == Conflict(first.ref, "key")
+    assert attempt(store, 2).conflict == Conflict(first.ref, "key")
 
 
 def test_a_redial_calls_nobody_else(store):
     """Templates are rendered again for each attempt, and an own key says nothing of the number."""
-    claim = attempt(store, 1)
+    claim = attempt(store, 1).claim
     store.claims.record_queued(claim, "call-1")
     deliver(store, "call-1", call_outcome="voicemail")
-    again = new_call("key/attempt-2", base_key="key", attempt=2, to_number=OTHER)
-    assert store.claims.take(again) == Conflict(claim.ref, ConflictReason.NUMBER)
+    again = claim_request("key/attempt-2", base_key="key", attempt=2, to_number=OTHER)
+    assert store.claims.take(again).conflict == Conflict(claim.ref, ConflictReason.NUMBER)
 
 
 def test_a_retry_finds_each_attempt_that_was_placed(store):
     refs = []
     for index in (1, 2):
-        claim = attempt(store, index)
+        claim = attempt(store, index).claim
         store.claims.record_queued(claim, f"call-{index}")
         deliver(store, f"call-{index}", call_outcome="voicemail")
         refs.append(claim.ref)
-    assert [attempt(store, index).ref for index in (1, 2)] == refs
-    assert isinstance(attempt(store, 3), Claim)
+    assert [attempt(store, index).conflict.ref for index in (1, 2)] == refs
+    assert attempt(store, 3).claim
 
 
 # -- send slots
 
 
-def permits(store, rules, keys):
-    """Let calls ask together for send permits."""
-    calls = [new_call(f"{key}", to_number=f"+1212{2_000_000 + key}") for key in keys]
-    claims = store.claims.take_all([Asked(call, rules) for call in calls])
-    return store.claims.fence_all([AtFence(claim, call, rules) for claim, call in zip(claims, calls, strict=True)])
+def slots(store, rules, keys):
+    """Let calls ask together for send permits; gives their slots."""
+    calls = [claim_request(f"{key}", to_number=f"+1212{2_000_000 + key}", rules=rules) for key in keys]
+    claims = [result.claim for result in store.claims.take_all(calls)]
+    return [result.permit.slot for result in store.claims.record_and_permit([], claims)]
 
 
 @pytest.mark.parametrize("rate", [0.4, 0.99, 1, 2.5, 7, 20, 49, 60, 300])
 def test_no_second_sees_more_than_one_above_the_rate_however_late_posts_are(store, rate):
-    granted = permits(store, Rules(calls_per_second=rate), range(int(3 * rate) + 1))
+    granted = slots(store, Rules(calls_per_second=rate), range(int(3 * rate) + 1))
     for index, last in enumerate(granted):
         # The others as late as they may, and the last one as early. Times are rounded.
         since = last.send_at - timedelta(seconds=0.9999)
@@ -305,25 +307,23 @@ def test_no_second_sees_more_than_one_above_the_rate_however_late_posts_are(stor
 
 def test_posts_that_are_far_apart_get_slots_at_once_and_save_none_up(store):
     rules = Rules(calls_per_second=2)
-    permits(store, rules, [1])
+    slots(store, rules, [1])
     with clock.shift(timedelta(seconds=10)):
-        first, second, third = (each.send_at for each in permits(store, rules, range(10, 13)))
+        first, second, third = (each.send_at for each in slots(store, rules, range(10, 13)))
         assert first <= datetime.now(UTC) + timedelta(seconds=10)
     assert second - first == third - second == timedelta(seconds=0.51)
 
 
 def test_a_slot_that_is_far_ahead_is_not_waited_for(store):
     rules = Rules(calls_per_second=0.1)
-    taken = []
-    for index in range(2):
-        call = new_call(f"{index}", to_number=number(index))
-        taken.append(store.claims.fence(store.claims.take(call, rules), call, rules))
-    refused(taken[1], Rule.PACE, "waiting")
-    assert taken[1].refusal.until > soon(5)
+    _, second = (
+        store.claims.request_permit(claimed(store, f"{index}", rules, to_number=number(index))) for index in range(2)
+    )
+    assert denied(second, Rule.PACE, "waiting").denial.until > soon(5)
 
 
 def test_pauses_and_hours_come_after_what_is_for_good(store):
     store.pauses.pause(Scope.ALL, "", why="wrong date", actor="ada")
     store.do_not_call.add([NUMBER], actor="ada", why="asked")
-    refused(take(store, rules=CLOSED), Rule.DO_NOT_CALL, "do_not_call")
+    denied(take(store, rules=CLOSED), Rule.DO_NOT_CALL, "do_not_call")
     assert [row.state for row in rows(store, schema.call)] == ["do_not_call"]

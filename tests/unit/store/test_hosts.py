@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from airflow_provider_voiceinfra.store.models import Claim, Conflict, ConflictReason, Realm
+from airflow_provider_voiceinfra.store.claims.results import Conflict, ConflictReason
+from airflow_provider_voiceinfra.store.models import Realm
 from airflow_provider_voiceinfra.store.operations import rename_host
-from tests.unit.store.samples import claim, new_call, queued
+from tests.unit.store.samples import claim, claim_request, queued
 
 OLD, NEW = "api.voiceinfra.ai", "eu.voiceinfra.ai"
 
@@ -40,10 +41,10 @@ def test_a_call_that_is_being_placed_meanwhile_is_recorded(store):
     ours = claim(store)
     rename(store)
     store.claims.record_queued(ours, "call-1")
-    assert store.claims.take(new_call(host=NEW)) == Conflict(ours.ref, ConflictReason.KEY)
+    assert store.claims.take(claim_request(host=NEW)).conflict == Conflict(ours.ref, ConflictReason.KEY)
 
 
 def test_a_host_that_is_not_renamed_is_in_the_way(store):
     ours = queued(store, "call-1")
-    assert store.claims.take(new_call("call-1", host=NEW)) == Conflict(ours.ref, ConflictReason.HOST)
-    assert isinstance(store.claims.take(new_call("another", host=NEW)), Claim)
+    assert store.claims.take(claim_request("call-1", host=NEW)).conflict == Conflict(ours.ref, ConflictReason.HOST)
+    assert store.claims.take(claim_request("another", host=NEW)).claim

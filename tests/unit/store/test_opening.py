@@ -13,7 +13,7 @@ from airflow_provider_voiceinfra.store.errors import (
     StoreVersionError,
 )
 from tests.unit.store.race import in_processes, in_threads
-from tests.unit.store.samples import claim, new_call, tables_at, why
+from tests.unit.store.samples import claim, claim_request, tables_at, why
 
 
 def test_where_no_store_is_none_is_made(empty_store_url, kind, tmp_path):
@@ -48,7 +48,7 @@ def test_a_store_of_another_version_is_not_used(store, store_url, version, remed
     with store.database.write() as tx:
         tx.execute(sa.text(f"UPDATE {schema.VERSION_TABLE} SET version_num = '{version}'"))
     with pytest.raises(StoreVersionError, match=remedy):
-        CallStore(store_url).claims.take(new_call())
+        CallStore(store_url).claims.take(claim_request())
     why(store_url, StoreVersionError)
 
 

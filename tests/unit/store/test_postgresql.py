@@ -14,7 +14,7 @@ from airflow_provider_voiceinfra.store import schema
 from airflow_provider_voiceinfra.store.call_store import CallStore
 from airflow_provider_voiceinfra.store.errors import StoreEncodingError, StoreError, StoreUnavailableError
 from tests.support.pooler import pooling
-from tests.unit.store.samples import claim, deliver, new_call, queued, rows, state
+from tests.unit.store.samples import claim, deliver, queued, rows, state
 
 pytestmark = pytest.mark.parametrize("kind", ["postgresql"])
 
@@ -143,8 +143,8 @@ def test_a_lock_is_waited_for_no_longer_than_its_timeout(store, open_store):
     with store.database.write() as tx:
         tx.exec_driver_sql("LOCK TABLE voiceinfra_call")
         with pytest.raises(StoreUnavailableError, match="lock timeout"):
-            other.claims.fence(ours, new_call())
-    assert store.claims.fence(ours, new_call())
+            other.claims.request_permit(ours)
+    assert store.claims.request_permit(ours).permit
 
 
 def test_a_transaction_of_a_process_that_hangs_frees_its_locks(store, open_store):

@@ -8,8 +8,7 @@ import pytest
 import sqlalchemy as sa
 
 from airflow_provider_voiceinfra.store import schema
-from airflow_provider_voiceinfra.store.models import Conflict
-from tests.unit.store.samples import CALLER, NUMBER, claim, deliver, events, make_old, new_call, state
+from tests.unit.store.samples import CALLER, NUMBER, claim, claim_request, deliver, events, make_old, state
 
 PARTY = {"agent_id": "agent", "from_number": CALLER, "to_number": NUMBER}
 
@@ -23,7 +22,7 @@ def started(seconds=1.0, **changes):
 def unknown(store, key="key", **changes):
     """A call whose answer nobody received."""
     ours = claim(store, key, **changes)
-    assert store.claims.fence(ours, new_call())
+    assert store.claims.request_permit(ours).permit
     store.claims.record_unknown(ours, "the connection was lost")
     return ours
 
@@ -146,9 +145,7 @@ def test_an_answer_takes_back_what_another_call_was_settled_by(store):
 
 def test_an_unknown_call_holds_its_key(store):
     ours = unknown(store)
-    held = store.claims.take(new_call())
-    assert isinstance(held, Conflict)
-    assert held.ref == ours.ref
+    assert store.claims.take(claim_request()).conflict.ref == ours.ref
 
 
 def test_a_person_settles_it_as_placed(store):
@@ -179,11 +176,11 @@ def test_a_call_that_was_not_placed_lets_its_key_go(store):
 
 def test_what_may_still_be_sent_is_not_resolved(store):
     ours = claim(store)
-    store.claims.fence(ours, new_call())
+    store.claims.request_permit(ours)
     for resolve in (store.resolutions.not_placed, lambda ref, actor: store.resolutions.placed(ref, "c", actor=actor)):
         with pytest.raises(Exception, match="may still be sent: try again after"):
             resolve(ours.ref, actor="ada")
-    assert store.claims.fence(ours, new_call())
+    assert store.claims.request_permit(ours).permit
 
 
 @pytest.mark.parametrize("ref", ["vc_nobody", "queued"])

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from airflow_provider_voiceinfra.store import schema
 from airflow_provider_voiceinfra.store.inbox import quarantine
 from airflow_provider_voiceinfra.store.lists.list_rows import NewRow
-from airflow_provider_voiceinfra.store.models import Conflict, DeliveryResult, Source
+from airflow_provider_voiceinfra.store.models import DeliveryResult, Source
 from airflow_provider_voiceinfra.store.operations import retention
 from tests.unit.store.samples import (
     CONN,
@@ -18,9 +18,9 @@ from tests.unit.store.samples import (
     SECRET,
     body,
     claim,
+    claim_request,
     deliver,
     delivery,
-    new_call,
     queued,
     rows,
 )
@@ -55,9 +55,7 @@ def test_a_purged_call_is_not_placed_again(store):
     ours = queued(store, "call-1")
     deliver(store, "call-1")
     purge_all(store)
-    held = store.claims.take(new_call("call-1"))
-    assert isinstance(held, Conflict)
-    assert held.ref == ours.ref
+    assert store.claims.take(claim_request("call-1")).conflict.ref == ours.ref
 
 
 @pytest.mark.parametrize("said", ["the same", "something else"])

@@ -27,7 +27,7 @@ def assert_both_unknown(store, *claims, other_store=None):
 
 
 def record_together(store, one, two):
-    store.claims.record_all_queued([(one, "call-1"), (two, "call-1")])
+    store.claims.record_and_permit([(one, "call-1"), (two, "call-1")])
 
 
 def record_one_by_one(store, one, two):
@@ -128,7 +128,7 @@ def test_an_answer_that_is_recorded_twice_is_no_second_call(store):
     one, two = pair(store)
     store.claims.record_queued(one, "call-1")
     store.claims.record_queued(one, "call-1")
-    store.claims.record_all_queued([(one, "call-1"), (two, "call-2")])
+    store.claims.record_and_permit([(one, "call-1"), (two, "call-2")])
     assert (state(store, one.ref), state(store, two.ref)) == ("queued", "queued")
 
 

@@ -256,7 +256,7 @@ def upgrade() -> None:
         sa.Column("owner", sa.String(length=32), nullable=False),
         sa.Column("claimed_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("claim_expires_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("fences", sa.Integer, nullable=False),
+        sa.Column("permits", sa.Integer, nullable=False),
         sa.Column("deadline", sa.DateTime(timezone=True), nullable=False),
         sa.Column("call_id", sa.String(length=255)),
         sa.Column("queued_at", sa.DateTime(timezone=True)),

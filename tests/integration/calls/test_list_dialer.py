@@ -20,14 +20,14 @@ from airflow_provider_voiceinfra.errors import InvalidCallError
 from airflow_provider_voiceinfra.lists import progress
 from airflow_provider_voiceinfra.lists.circuit_breaker import CircuitBreaker
 from airflow_provider_voiceinfra.lists.column_mapping import ColumnMapping
-from airflow_provider_voiceinfra.lists.list_dialer import Waves
+from airflow_provider_voiceinfra.lists.list_dialer import ListDialer
 from airflow_provider_voiceinfra.lists.progress import Progress
 from airflow_provider_voiceinfra.lists.source_rows import CallDefaults
 from airflow_provider_voiceinfra.phone_numbers.e164 import to_e164
 from airflow_provider_voiceinfra.sandbox import Sandbox
 from airflow_provider_voiceinfra.store import schema
 from airflow_provider_voiceinfra.store.call_store import CallStore
-from airflow_provider_voiceinfra.store.claims import claims
+from airflow_provider_voiceinfra.store.guard import lifetimes
 from airflow_provider_voiceinfra.store.lists.list_rows import RowStep
 from airflow_provider_voiceinfra.store.models import Source
 
@@ -42,7 +42,7 @@ def number_of(row):
 
 def hurry():
     """Judge a dead worker's claims after three seconds instead of a minute."""
-    claims.CLAIM_LIFETIME = timedelta(seconds=3)
+    lifetimes.CLAIM_LIFETIME = timedelta(seconds=3)
     progress.DUE_AGAIN = timedelta(seconds=0.1)
 
 
@@ -59,8 +59,8 @@ def read(store, account):
     return list_id
 
 
-def waves(store, sandbox_url, end_ineligible=lambda: None, **options):
-    """Give a worker's waves, and the id of the list.
+def list_dialer(store, sandbox_url, end_ineligible=lambda: None, **options):
+    """Give a worker's list dialer, and the id of the list.
 
     :param options: of the dialer.
     """
@@ -73,7 +73,7 @@ def waves(store, sandbox_url, end_ineligible=lambda: None, **options):
         from_number="+14155550199",
     )
     template, list_id = CallDefaults(account, "test"), read(store, account)
-    ours = Waves(
+    ours = ListDialer(
         store,
         Dialer(store, account, **options),
         list_id,
@@ -90,13 +90,13 @@ def work(sandbox_url, store_url):
     """Dial the list to its end, as one worker after another does."""
     hurry()
     store = CallStore(store_url)
-    to_the_end(waves(store, sandbox_url)[0])
+    to_the_end(list_dialer(store, sandbox_url)[0])
     store.close()
 
 
 def to_the_end(ours):
-    while (nap := ours.run()) is not None:
-        time.sleep(min(0.05, max(0.0, (nap.until - datetime.now(UTC)).total_seconds())))
+    while (resume_at := ours.run()) is not None:
+        time.sleep(min(0.05, max(0.0, (resume_at.until - datetime.now(UTC)).total_seconds())))
 
 
 def test_a_worker_that_is_killed_again_and_again_calls_nobody_twice(voiceinfra):
@@ -127,13 +127,13 @@ def test_a_worker_that_is_killed_again_and_again_calls_nobody_twice(voiceinfra):
 def test_what_a_killed_worker_had_in_its_hands_is_looked_at_as_soon_as_it_may_be_judged(voiceinfra, monkeypatch):
     monkeypatch.setitem(globals(), "PATIENCE", timedelta(hours=1))
     store = voiceinfra.store
-    ours, list_id = waves(store, voiceinfra.sandbox.url)
+    ours, list_id = list_dialer(store, voiceinfra.sandbox.url)
     # As a worker leaves it that was killed right after its claims.
-    ours._stream().go_on(store.list_rows.due(list_id, datetime.now(UTC), 2), wait=0)
+    ours._pipeline().advance(store.list_rows.due(list_id, datetime.now(UTC), 2), wait=0)
     claimed = list(store.calls.iterate(list_id=list_id, state="claimed"))
     assert len(claimed) == 2
-    nap = ours.run()
-    assert nap.until <= min(call.claim_expires_at for call in claimed)
+    resume_at = ours.run()
+    assert resume_at.until <= min(call.claim_expires_at for call in claimed)
 
 
 def test_who_is_still_to_be_called_is_asked_again_while_rows_are_dialled(voiceinfra, monkeypatch):
@@ -146,7 +146,7 @@ def test_who_is_still_to_be_called_is_asked_again_while_rows_are_dialled(voicein
             # Who is in hands already is called.
             store.list_rows.end_others(list_id, [], "not_eligible")
 
-    ours, list_id = waves(store, voiceinfra.sandbox.url, end_ineligible)
+    ours, list_id = list_dialer(store, voiceinfra.sandbox.url, end_ineligible)
     ours.run()
     assert asked[0] == 0
     assert len(asked) >= 3
@@ -156,7 +156,7 @@ def test_who_is_still_to_be_called_is_asked_again_while_rows_are_dialled(voicein
 def test_how_far_it_has_come_is_told_at_a_steady_pace(voiceinfra, monkeypatch, caplog):
     caplog.set_level("INFO")
     monkeypatch.setattr(progress, "TELL_INTERVAL", 0.0)
-    ours, list_id = waves(voiceinfra.store, voiceinfra.sandbox.url)
+    ours, list_id = list_dialer(voiceinfra.store, voiceinfra.sandbox.url)
     ours.run()
     told = [record.getMessage() for record in caplog.records if record.name == progress.__name__]
     assert told[0] == f"List {list_id}: {ROWS} of {ROWS} rows left, 0 calls going on."
@@ -167,7 +167,7 @@ def test_how_far_it_has_come_is_told_at_a_steady_pace(voiceinfra, monkeypatch, c
 
 def test_the_rate_and_the_end_are_told_once_rows_have_ended(voiceinfra):
     store = voiceinfra.store
-    ours, list_id = waves(store, voiceinfra.sandbox.url)
+    ours, list_id = list_dialer(store, voiceinfra.sandbox.url)
     to_the_end(ours)
     with store.database.read() as tx:
         row = tx.execute(sa.select(schema.call_list_row).limit(1)).one()
@@ -180,7 +180,7 @@ def test_what_is_unexpected_ends_the_list_with_what_it_was(voiceinfra, monkeypat
     def broken(*_, **__):
         raise ZeroDivisionError
 
-    ours, _ = waves(voiceinfra.store, voiceinfra.sandbox.url)
+    ours, _ = list_dialer(voiceinfra.store, voiceinfra.sandbox.url)
     monkeypatch.setattr("airflow_provider_voiceinfra.calls.transport.Transport.post", broken)
     with pytest.raises(ZeroDivisionError):
         ours.run()
@@ -203,9 +203,9 @@ def test_retry_after_applies_to_the_whole_list_and_to_the_next_try(store, monkey
     throttled_rows(monkeypatch)
     with Sandbox(delay=None, retry_after=3600) as sandbox:
         for _ in range(3):
-            nap = waves(store, sandbox.url)[0].run()
-            assert nap.until > datetime.now(UTC) + timedelta(minutes=5)
-            assert nap.lines == 0
+            resume_at = list_dialer(store, sandbox.url)[0].run()
+            assert resume_at.until > datetime.now(UTC) + timedelta(minutes=5)
+            assert resume_at.lines == 0
         # Those that were sent together before the first answer.
         assert 1 <= len(sandbox.refused) <= LINES
         assert sandbox.dials == []
@@ -216,7 +216,7 @@ def test_after_a_short_wait_it_goes_on_carefully_and_calls_everybody_once(store,
     throttled_rows(monkeypatch)
     monkeypatch.setattr(sys.modules[__name__], "ROWS", 12)
     with Sandbox(delay=None, retry_after=1) as sandbox:
-        ours, list_id = waves(store, sandbox.url)
+        ours, list_id = list_dialer(store, sandbox.url)
         monkeypatch.setattr("airflow_provider_voiceinfra.lists.backoff.random.uniform", lambda *_: 0.01)
         ours._max_in_flight = 12
         ours.run()
@@ -230,13 +230,13 @@ def test_a_list_whose_voiceinfra_cannot_be_reached_waits_and_knocks_with_one_cal
         url = f"http://127.0.0.1:{taken.getsockname()[1]}"
     monkeypatch.setattr("airflow_provider_voiceinfra.lists.list_dialer._SHORT_WAIT", 0.0)
     patient = RetryPolicy(base=60.0, longest=60.0)
-    ours, list_id = waves(store, url, retry=patient)
-    nap = ours.run()
-    assert store.lists.resume_at(list_id) == nap.until
+    ours, list_id = list_dialer(store, url, retry=patient)
+    resume_at = ours.run()
+    assert store.lists.resume_at(list_id) == resume_at.until
     released = len(list(store.calls.iterate()))
     assert released <= LINES
     with store.database.write() as tx:
         tx.execute(sa.update(schema.call_list).values(resume_at=datetime.now(UTC)))
-    assert waves(store, url, retry=patient)[0].run() is not None
+    assert list_dialer(store, url, retry=patient)[0].run() is not None
     # One is sent, and the next one is claimed ahead.
     assert len(list(store.calls.iterate())) <= released + 2

@@ -1,0 +1,64 @@
+"""What becomes of rows whose calls were not sent, were sent without an answer, or had been placed before."""
+
+from __future__ import annotations
+
+from airflow_provider_voiceinfra import errors
+from airflow_provider_voiceinfra.guard.errors import CallDeferredError, GuardError
+from airflow_provider_voiceinfra.store.call_store import CallStore
+from airflow_provider_voiceinfra.store.guard.rules import Rule
+from airflow_provider_voiceinfra.store.lists.list_rows import DueRow
+from airflow_provider_voiceinfra.store.models import Call, CallState, Source
+
+# Rules that let no other row of the list through either.
+_WHOLE_LIST = frozenset({Rule.PAUSED, Rule.PER_DAY, Rule.IN_FLIGHT, Rule.PACE})
+
+
+class ListStoppedError(errors.VoiceInfraError):
+    """The list cannot go on: every call of it would be rejected. Its rows stay as they are."""
+
+
+class RowResults:
+    """Records what becomes of rows, and what of it stops the whole list.
+
+    :param source: the list's task.
+    """
+
+    def __init__(self, store: CallStore, source: Source) -> None:
+        self._store = store
+        self._source = source
+        self.deferral: CallDeferredError | None = None
+        """Why the guard lets no row through at the moment, once it does not."""
+        self.error: BaseException | None = None
+        """What ends the list, once something does."""
+
+    @property
+    def stop_list(self) -> bool:
+        """Whether no other row may begin."""
+        return self.deferral is not None or self.error is not None
+
+    def found(self, row: DueRow, call: Call) -> None:
+        """Record a call that a row's key had placed before."""
+        if call.source.is_same_task(self._source):
+            self._store.list_rows.called(row, call.ref)
+        else:
+            self._store.list_rows.done(row, "already_called", call.ref)
+
+    def failed(self, row: DueRow, error: BaseException) -> None:
+        """Record why a row has no call that VoiceInfra has taken; what the guard denies, the store has recorded."""
+        rows, now = self._store.list_rows, self._store.database.clock.now()
+        match error:
+            case CallDeferredError() if error.rule in _WHOLE_LIST:
+                self.deferral = self.deferral or error
+            case GuardError():
+                pass
+            case errors.CallUnknownError():
+                rows.called(row, str(error.ref))
+            case errors.AuthenticationError() | errors.AgentNotFoundError() | errors.HostConflictError():
+                rows.wait(row, now)
+                self.error = ListStoppedError(f"{error} The list stops here; its other rows were not dialled.")
+            case errors.KeyConflictError():
+                rows.done(row, "already_called", str(error.ref))
+            case errors.CallRejectedError():
+                rows.done(row, CallState.REJECTED, str(error.ref))
+            case _:
+                self.error = self.error or error
