@@ -14,8 +14,8 @@ from airflow_provider_voiceinfra.guard.constraints import CallConstraints, rules
 from airflow_provider_voiceinfra.store.guard.claim_request import ClaimRequest
 from airflow_provider_voiceinfra.store.models import Source
 
-PATIENCE = timedelta(hours=2)
-"""For how long a call whose answer nobody received may be settled by its completion."""
+SETTLE_TIMEOUT = timedelta(hours=2)
+"""For how long a completion may settle a call whose answer was lost."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,7 @@ class CallIntent:
     """A call that is to be placed, once.
 
     :param metadata: kept with the call, never sent.
-    :param patience: for how long it may be settled by its completion, should nobody receive the answer.
+    :param settle_timeout: for how long its completion may settle it, if VoiceInfra's answer is lost.
     :param constraints: when it may be placed.
     :param list_id: of the call list that it belongs to.
     :param list_row: its row there.
@@ -33,7 +33,7 @@ class CallIntent:
     request: CallRequest
     source: Source
     metadata: Mapping[str, Any] = field(default_factory=dict, repr=False)
-    patience: timedelta = PATIENCE
+    settle_timeout: timedelta = SETTLE_TIMEOUT
     constraints: CallConstraints = field(default_factory=CallConstraints)
     list_id: str | None = None
     list_row: int | None = None
@@ -51,7 +51,7 @@ class CallIntent:
             own_key=self.key.own,
             clear=self.key.clear,
             attempt=self.key.attempt,
-            patience=self.patience,
+            settle_timeout=self.settle_timeout,
             realm=account.realm,
             host=account.host,
             conn_id=account.conn_id,

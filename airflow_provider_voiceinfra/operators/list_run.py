@@ -168,7 +168,7 @@ class ListRun:
         )
 
     def _intent(self, row: DueRow) -> CallIntent:
-        return self._template.intent(self.list_id, row, self._source, patience=self._task.completion_timeout)
+        return self._template.intent(self.list_id, row, self._source, settle_timeout=self._task.completion_timeout)
 
     @cached_property
     def _progress(self) -> Progress:

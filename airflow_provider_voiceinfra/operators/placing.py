@@ -139,7 +139,9 @@ class PlacingOperator(StoppableOperator, CallFieldsOperator, OpenLineageMixin):
             key = task_key(source, to_number=request.to_number, **which)
         metadata = plain_object("metadata", rendered["metadata"]) or {}
         constraints = CallConstraints.build(self.calling_hours, rendered["timezone"], rendered["not_after"])
-        return CallIntent(key, request, source, metadata, patience=self.completion_timeout, constraints=constraints)
+        return CallIntent(
+            key, request, source, metadata, settle_timeout=self.completion_timeout, constraints=constraints
+        )
 
     def _wait_for_guard(self, error: CallDeferredError) -> NoReturn:
         """Wait, whatever ``deferrable`` says: a worker is not held for what may take days."""

@@ -133,7 +133,7 @@ class ClaimBatch:
             "claimed_at": now,
             "claim_expires_at": now + lifetimes.CLAIM_LIFETIME,
             "permits": 0,
-            "deadline": now + request.patience,
+            "deadline": now + request.settle_timeout,
             "rule": None,
             "wait_until": None,
             "pause_id": None,

@@ -24,7 +24,7 @@ class ClaimRequest:
     :param attempt: the first call of an intent is 1, a redial of it 2, and so on; the base key is the same.
     :param list_id: of the call list that it belongs to.
     :param list_row: its row there.
-    :param patience: for how long from now a completion may settle it, should nobody receive the answer.
+    :param settle_timeout: for how long from now a completion may settle it, if VoiceInfra's answer is lost.
     :param request: first message, context and variables, as they will be sent.
     :param fingerprint: a short hash of each field of the request, by the field's name.
     :param rules: that the guard checks it against, when it is claimed and before each POST.
@@ -34,7 +34,7 @@ class ClaimRequest:
     base_key: str = field(repr=False)
     key_label: str
     own_key: bool
-    patience: timedelta
+    settle_timeout: timedelta
     realm: Realm
     host: str
     conn_id: str

@@ -24,7 +24,7 @@ from airflow_provider_voiceinfra.store.models import Source
 from tests.benchmarks.receiver.webhooks import SECRET
 
 ANSWER_SECONDS = 0.1
-PATIENCE = timedelta(seconds=90)
+SETTLE_TIMEOUT = timedelta(seconds=90)
 TASK = Source("benchmark", "run", "run", "call")
 CONN_ID = "voiceinfra_default"
 CONTEXT = multiprocessing.get_context("spawn")
@@ -114,7 +114,7 @@ def work(url: str, store_url: str, rows: int, calls_per_second: float | None, *,
         Dialer(store, account(url)),
         list_id,
         TASK,
-        lambda row: template.intent(list_id, row, TASK, patience=PATIENCE),
+        lambda row: template.intent(list_id, row, TASK, settle_timeout=SETTLE_TIMEOUT),
         Progress(store, list_id, circuit_breaker=CircuitBreaker(unknown=0, overdue=0)),
         lambda: None,
         max_in_flight=rows,

@@ -113,7 +113,7 @@ def _claim_request(key: str, number: str) -> ClaimRequest:
         base_key=key,
         key_label=key,
         own_key=True,
-        patience=timedelta(hours=2),
+        settle_timeout=timedelta(hours=2),
         realm=Realm.LIVE,
         host="api.voiceinfra.ai",
         conn_id=CONN_ID,

@@ -32,7 +32,7 @@ from airflow_provider_voiceinfra.store.lists.list_rows import RowStep
 from airflow_provider_voiceinfra.store.models import Source
 
 ROWS, KILLS, LINES = 60, 3, 10
-PATIENCE = timedelta(seconds=8)
+SETTLE_TIMEOUT = timedelta(seconds=8)
 TASK = Source("dag", "run", "run", "call")
 
 
@@ -78,7 +78,7 @@ def list_dialer(store, sandbox_url, end_ineligible=lambda: None, **options):
         Dialer(store, account, **options),
         list_id,
         TASK,
-        lambda row: template.intent(list_id, row, TASK, patience=PATIENCE),
+        lambda row: template.intent(list_id, row, TASK, settle_timeout=SETTLE_TIMEOUT),
         Progress(store, list_id, circuit_breaker=CircuitBreaker(unknown=0)),
         end_ineligible,
         max_in_flight=LINES,
@@ -125,7 +125,7 @@ def test_a_worker_that_is_killed_again_and_again_calls_nobody_twice(voiceinfra):
 
 
 def test_what_a_killed_worker_had_in_its_hands_is_looked_at_as_soon_as_it_may_be_judged(voiceinfra, monkeypatch):
-    monkeypatch.setitem(globals(), "PATIENCE", timedelta(hours=1))
+    monkeypatch.setitem(globals(), "SETTLE_TIMEOUT", timedelta(hours=1))
     store = voiceinfra.store
     ours, list_id = list_dialer(store, voiceinfra.sandbox.url)
     # As a worker leaves it that was killed right after its claims.

@@ -30,7 +30,7 @@ def claim_request(key: str = "key", **changes: Any) -> ClaimRequest:
         "base_key": key,
         "key_label": key,
         "own_key": True,
-        "patience": timedelta(hours=2),
+        "settle_timeout": timedelta(hours=2),
         "realm": Realm.LIVE,
         "host": "api.voiceinfra.ai",
         "conn_id": CONN,

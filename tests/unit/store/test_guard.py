@@ -203,9 +203,9 @@ def test_a_call_whose_completion_is_overdue_frees_its_line(store):
     assert take(store, "4", LINES, to_number=number(4)).claim
 
 
-def test_a_call_that_is_being_placed_has_a_line_whatever_its_patience(store):
+def test_a_call_that_is_being_placed_has_a_line_whatever_its_settle_timeout(store):
     one = Rules(max_in_flight=1)
-    take(store, "1", one, patience=timedelta(0))
+    take(store, "1", one, settle_timeout=timedelta(0))
     denied(take(store, "2", one, to_number=OTHER), Rule.IN_FLIGHT, "waiting")
 
 

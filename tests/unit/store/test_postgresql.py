@@ -89,7 +89,7 @@ def test_our_settings_hold_whatever_the_role_and_the_database_have(hostile_store
 
 def test_a_call_is_placed_and_completed_under_hostile_settings(hostile_store):
     later = datetime(9999, 12, 31, 23, 59, tzinfo=UTC)
-    ours = queued(hostile_store, "call-1", metadata={"name": "Zoë 🌻"}, patience=timedelta(hours=2))
+    ours = queued(hostile_store, "call-1", metadata={"name": "Zoë 🌻"}, settle_timeout=timedelta(hours=2))
     deliver(hostile_store, "call-1", summary="Žluťoučký kůň 🐎")
     call = hostile_store.calls.get(ours.ref)
     assert (call.state, call.metadata) == ("completed", {"name": "Zoë 🌻"})
