@@ -130,7 +130,7 @@ def test_a_pause_stops_them_between_two_posts(open_store, sandbox):
         return requests.get(f"{sandbox.url.removesuffix('/v1')}/sandbox/dials", timeout=30).json()
 
     said = in_processes(PROCESSES, dial)
-    [when_it_returned] = [each for each in said if each != "pause"]
+    [when_it_returned] = [each for each in said if each != "paused"]
     assert len(sandbox.dials) == when_it_returned
 
 
