@@ -96,7 +96,7 @@ class Source:
         return ours == theirs
 
 
-class Party(NamedTuple):
+class CallParties(NamedTuple):
     """Who calls whom, by which account."""
 
     webhook_conn_id: str
@@ -105,7 +105,7 @@ class Party(NamedTuple):
     to_number: str
 
     @classmethod
-    def of(cls, row: Any) -> Party:
+    def of(cls, row: Any) -> CallParties:
         """Read it from a row of calls or of completions."""
         return cls(row.webhook_conn_id, row.agent_id, row.from_number, row.to_number)
 

@@ -21,7 +21,7 @@ from airflow_provider_voiceinfra.store.guard.do_not_call import add_person
 from airflow_provider_voiceinfra.store.guard.rate_budget import refund
 from airflow_provider_voiceinfra.store.history import record_event, record_events
 from airflow_provider_voiceinfra.store.locks import lock_all
-from airflow_provider_voiceinfra.store.models import CallState, Party
+from airflow_provider_voiceinfra.store.models import CallParties, CallState
 from airflow_provider_voiceinfra.store.reads.disputes import is_disputed
 from airflow_provider_voiceinfra.store.reads.matching import IS_OPEN, PARTY, TOLERANCE, Unmatched, fits
 
@@ -61,17 +61,17 @@ class Candidates(NamedTuple):
     elsewhere: int = 0
 
 
-def lock_party(tx: sa.Connection, *parties: Party) -> None:
+def lock_party(tx: sa.Connection, *parties: CallParties) -> None:
     """Let nobody else recover calls of these parties until the transaction ends."""
     lock_all(tx, (("party", *party) for party in parties))
 
 
-def party_of_call(tx: sa.Connection, row_id: int) -> Party:
+def party_of_call(tx: sa.Connection, row_id: int) -> CallParties:
     """Read who calls whom; it never changes."""
-    return Party.of(tx.execute(sa.select(*PARTY).where(schema.call.c.id == row_id)).one())
+    return CallParties.of(tx.execute(sa.select(*PARTY).where(schema.call.c.id == row_id)).one())
 
 
-def recover(tx: sa.Connection, party: Party) -> None:
+def recover(tx: sa.Connection, party: CallParties) -> None:
     """Settle the unknown calls of a party by their completions, where nothing is left to guess.
 
     To be called whenever a call or a completion comes or goes; the lock must be held.
@@ -89,14 +89,14 @@ def recover(tx: sa.Connection, party: Party) -> None:
             complete(tx, fitting[0].id, completion.row, "recovered", call_id=completion.row.call_id)
 
 
-def recover_all(tx: sa.Connection, parties: Collection[Party]) -> None:
+def recover_all(tx: sa.Connection, parties: Collection[CallParties]) -> None:
     """Settle the unknown calls of several parties; their locks must be held."""
     rows = tx.execute(_OPEN_PARTIES, {"numbers": [party.to_number for party in parties]})
-    for party in sorted({Party.of(row) for row in rows}.intersection(parties)):
+    for party in sorted({CallParties.of(row) for row in rows}.intersection(parties)):
         recover(tx, party)
 
 
-def _expire(tx: sa.Connection, party: Party) -> None:
+def _expire(tx: sa.Connection, party: CallParties) -> None:
     """Judge the party's claims that are older than a POST may take: their owner is gone.
 
     One that never had a send permit has sent nothing, and will not: its key is free. Any other one is unknown.
@@ -123,7 +123,7 @@ def candidates(tx: sa.Connection, ref: str, environment: str) -> Candidates:
     """
     is_it = (schema.call.c.ref == ref, schema.call.c.environment == environment)
     call = tx.execute(sa.select(schema.call).where(*is_it)).one()
-    party = Party.of(call)
+    party = CallParties.of(call)
     completions = [each for each in _unmatched(tx, party, [call]) if fits(call, each)]
     others = tx.execute(_open_calls(party).where(schema.call.c.id != call.id)).all()
     rivals = [other for other in others if any(fits(other, each) for each in completions)]
@@ -131,15 +131,15 @@ def candidates(tx: sa.Connection, ref: str, environment: str) -> Candidates:
     return Candidates(here, tuple(each.row.call_id for each in completions), len(rivals) - len(here))
 
 
-def _open_calls(party: Party) -> sa.Select[Any]:
+def _open_calls(party: CallParties) -> sa.Select[Any]:
     return sa.select(schema.call).where(*_is(party), schema.call.c.state.in_(_OPEN))
 
 
-def _is(party: Party) -> tuple[sa.ColumnElement[bool], ...]:
+def _is(party: CallParties) -> tuple[sa.ColumnElement[bool], ...]:
     return tuple(schema.call.c[name] == value for name, value in party._asdict().items())
 
 
-def _unmatched(tx: sa.Connection, party: Party, calls: Sequence[Any]) -> list[Unmatched]:
+def _unmatched(tx: sa.Connection, party: CallParties, calls: Sequence[Any]) -> list[Unmatched]:
     """Find the completions of a party that no call has, among those that may be one of the calls'."""
     columns = schema.completion.c
     known = sa.exists().where(

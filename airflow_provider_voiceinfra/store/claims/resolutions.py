@@ -14,7 +14,7 @@ from airflow_provider_voiceinfra.store.engine import Database
 from airflow_provider_voiceinfra.store.errors import StoreError
 from airflow_provider_voiceinfra.store.guard.rate_budget import refund
 from airflow_provider_voiceinfra.store.history import record_event
-from airflow_provider_voiceinfra.store.models import CallState, Party
+from airflow_provider_voiceinfra.store.models import CallParties, CallState
 
 
 class ResolutionError(StoreError):
@@ -73,8 +73,8 @@ class Resolutions:
             raise ResolutionError(
                 f"There is no call {ref}: `airflow voiceinfra calls list --state unknown` lists them."
             )
-        lock_party(tx, Party.of(row))
-        recover(tx, Party.of(row))
+        lock_party(tx, CallParties.of(row))
+        recover(tx, CallParties.of(row))
         row = tx.execute(query).one()
         if row.state == CallState.CLAIMED:
             raise ResolutionError(
@@ -89,7 +89,7 @@ class Resolutions:
     def _resolve(tx: sa.Connection, row: Any, actor: str, **values: Any) -> None:
         tx.execute(sa.update(schema.call).where(schema.call.c.id == row.id).values(**values))
         record_event(tx, row.id, "resolved", actor=actor, state=str(values["state"]))
-        recover(tx, Party.of(row))
+        recover(tx, CallParties.of(row))
 
 
 def _check_party(tx: sa.Connection, row: Any, call_id: str) -> None:

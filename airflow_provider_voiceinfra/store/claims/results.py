@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from airflow_provider_voiceinfra.store.guard.claim_request import ClaimRequest
 from airflow_provider_voiceinfra.store.guard.rules import Denial, DeniedCall, Rule, SendSlot
-from airflow_provider_voiceinfra.store.models import CallState, Party
+from airflow_provider_voiceinfra.store.models import CallParties, CallState
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,9 +25,9 @@ class Claim:
     request: ClaimRequest = field(repr=False)
 
     @property
-    def party(self) -> Party:
+    def party(self) -> CallParties:
         """Who calls whom."""
-        return Party.of(self.request)
+        return CallParties.of(self.request)
 
 
 class ConflictReason(StrEnum):

@@ -19,7 +19,7 @@ from airflow_provider_voiceinfra.store.inbox.delivery import Delivery
 from airflow_provider_voiceinfra.store.inbox.forwards import add_forwards
 from airflow_provider_voiceinfra.store.inbox.opt_out import OptOut
 from airflow_provider_voiceinfra.store.inbox.quarantine import add_to_quarantine, take_from_quarantine
-from airflow_provider_voiceinfra.store.models import DeliveryResult, Party
+from airflow_provider_voiceinfra.store.models import CallParties, DeliveryResult
 from airflow_provider_voiceinfra.store.notify import notify
 
 
@@ -86,12 +86,12 @@ class Deliveries:
             return add_to_quarantine(tx, [(each, "the database refuses what it holds") for each in deliveries])
 
 
-def _completions(deliveries: Sequence[Delivery]) -> list[tuple[Delivery, Party]]:
+def _completions(deliveries: Sequence[Delivery]) -> list[tuple[Delivery, CallParties]]:
     return [(each, each.party) for each in deliveries if each.party is not None]
 
 
 def _complete(
-    tx: sa.Connection, completions: Sequence[tuple[Delivery, Party]], opt_out: OptOut
+    tx: sa.Connection, completions: Sequence[tuple[Delivery, CallParties]], opt_out: OptOut
 ) -> Iterator[DeliveryResult]:
     """Keep completions, and end the calls that they are of.
 

@@ -17,7 +17,7 @@ from airflow_provider_voiceinfra.store.completion_body import (
     stored_completion,
     text_of,
 )
-from airflow_provider_voiceinfra.store.models import Party
+from airflow_provider_voiceinfra.store.models import CallParties
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class Delivery:
     call_id: str
     outcome: str
     reason: str
-    party: Party | None = field(default=None, repr=False)
+    party: CallParties | None = field(default=None, repr=False)
     start_time: datetime | None = None
     duration_seconds: int | None = None
 
@@ -77,7 +77,7 @@ class Delivery:
         payload: dict[str, Any],
     ) -> Delivery:
         named = (text_of(payload, name) or "" for name in ("agent_id", "from_number", "to_number"))
-        digest, party = hashlib.sha256(body).digest(), Party(webhook_conn_id, *named)
+        digest, party = hashlib.sha256(body).digest(), CallParties(webhook_conn_id, *named)
         return cls(
             webhook_conn_id,
             received_at,

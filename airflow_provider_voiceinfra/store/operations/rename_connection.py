@@ -15,7 +15,7 @@ from airflow_provider_voiceinfra.store.engine import Database
 from airflow_provider_voiceinfra.store.guard.pauses import Scope
 from airflow_provider_voiceinfra.store.history import record_events
 from airflow_provider_voiceinfra.store.locks import lock
-from airflow_provider_voiceinfra.store.models import CallState, Party
+from airflow_provider_voiceinfra.store.models import CallParties, CallState
 from airflow_provider_voiceinfra.store.notify import notify
 from airflow_provider_voiceinfra.store.reads.disputes import copy_disputes
 
@@ -117,8 +117,8 @@ def _move(tx: sa.Connection, calls: Collection[Any], old: str, new: str, actor: 
     ids = [call.id for call in calls]
     call_ids = {call.call_id for call in calls if call.call_id and call.webhook_conn_id == old}
     is_open = [call for call in calls if call.state in _OPEN]
-    parties = {Party.of(call)._replace(webhook_conn_id=new) for call in is_open if call.webhook_conn_id == old}
-    lock_party(tx, *parties, *(Party.of(call) for call in is_open))
+    parties = {CallParties.of(call)._replace(webhook_conn_id=new) for call in is_open if call.webhook_conn_id == old}
+    lock_party(tx, *parties, *(CallParties.of(call) for call in is_open))
     lock_call_id(tx, *call_ids)
     names = {
         column.name: sa.case((column == old, new), else_=column) for column in (_call.webhook_conn_id, _call.conn_id)

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from airflow_provider_voiceinfra.store import schema
 from airflow_provider_voiceinfra.store.completion_body import stored_completion
-from airflow_provider_voiceinfra.store.models import CallState, Completion, Party
+from airflow_provider_voiceinfra.store.models import CallParties, CallState, Completion
 
 TOLERANCE = timedelta(seconds=60)
 """By how much VoiceInfra's clock may be behind ours."""
@@ -40,7 +40,7 @@ class Unmatched:
 
     def __init__(self, row: Any, said: Completion) -> None:
         self.row = row
-        self.party = Party(row.webhook_conn_id, said.agent_id or "", said.from_number or "", said.to_number or "")
+        self.party = CallParties(row.webhook_conn_id, said.agent_id or "", said.from_number or "", said.to_number or "")
         self.start: datetime = said.start_time or row.received_at
 
 
@@ -62,6 +62,6 @@ def undecided(tx: sa.Connection, completion_ids: Collection[int], *, besides: st
         return found
     for row in tx.execute(_OPEN_CALLS, {"ids": list(completion_ids)}):
         unmatched = Unmatched(row, stored_completion(row.body, row.call_id, row.outcome))
-        if row.environment != besides and unmatched.party == Party.of(row) and fits(row, unmatched):
+        if row.environment != besides and unmatched.party == CallParties.of(row) and fits(row, unmatched):
             found.add(row.completion)
     return found
