@@ -24,7 +24,7 @@ def task_source(context: Context) -> Source:
     return Source(
         dag_id=ti.dag_id,
         run_id=ti.run_id,
-        run=_run(context),
+        logical_run=_logical_run(context),
         task_id=ti.task_id,
         map_index=-1 if ti.map_index is None else ti.map_index,
         generation=ti.max_tries,
@@ -57,7 +57,7 @@ def stop_of_task(context: Context) -> StopFlag:
     return stop
 
 
-def _run(context: Context) -> str:
+def _logical_run(context: Context) -> str:
     """Name the run: by its logical date where it has one, because a run that is made anew has another id."""
     date = context.get("logical_date")
     if date is None:

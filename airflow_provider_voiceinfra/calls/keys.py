@@ -53,7 +53,7 @@ def own_key(key: str, *, to_number: str, clear: int = 0, attempt: int = 1) -> Id
 
 def task_key(source: Source, *, to_number: str, clear: int = 0, attempt: int = 1) -> IdempotencyKey:
     """Make the default key: the same for all tries of a task, and for a clear."""
-    place = (source.dag_id, source.run, source.task_id, source.map_index)
+    place = (source.dag_id, source.logical_run, source.task_id, source.map_index)
     return IdempotencyKey(
         join_parts("task", *place, number_digest(to_number)),
         "/".join(map(str, (*place, mask(to_number)))),

@@ -79,20 +79,21 @@ MAY_HAVE_RUNG = frozenset(
 class Source:
     """Which task asks for a call.
 
-    :param run: the run's logical date where it has one, else its id: a run that was deleted and made anew is the same.
+    :param logical_run: the run's logical date if it has one, else its id: a run that is deleted and created again is
+        the same.
     :param generation: Airflow's ``ti.max_tries``: grows when the task is cleared, not when it is retried.
     """
 
     dag_id: str | None = None
     run_id: str | None = None
-    run: str | None = None
+    logical_run: str | None = None
     task_id: str | None = None
     map_index: int = -1
     generation: int = 0
 
     def is_same_task(self, other: Source) -> bool:
         """Tell whether both are the same task of the same logical run, whichever clear of it asks."""
-        ours, theirs = ((each.dag_id, each.run, each.task_id, each.map_index) for each in (self, other))
+        ours, theirs = ((each.dag_id, each.logical_run, each.task_id, each.map_index) for each in (self, other))
         return ours == theirs
 
 

@@ -87,7 +87,7 @@ call = sa.Table(
     sa.Column("dag_id", sa.String(250)),
     sa.Column("run_id", sa.String(250)),
     # Its logical date where it has one, else its id: a run that was deleted and made anew is the same.
-    sa.Column("run", sa.String(250)),
+    sa.Column("logical_run", sa.String(250)),
     sa.Column("task_id", sa.String(250)),
     sa.Column("map_index", sa.Integer, nullable=False),
     sa.Column("generation", sa.Integer, nullable=False),
@@ -138,7 +138,7 @@ call = sa.Table(
     ),
     sa.Index(None, "call_id"),
     sa.Index(None, "environment", "realm", "base_key_hash"),
-    sa.Index(None, "dag_id", "run", "task_id"),
+    sa.Index(None, "dag_id", "logical_run", "task_id"),
     sa.Index(
         "ix_voiceinfra_call_open",
         "to_number",

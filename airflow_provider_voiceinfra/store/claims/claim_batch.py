@@ -117,7 +117,7 @@ class ClaimBatch:
             "webhook_conn_id": request.webhook_conn_id,
             "dag_id": source.dag_id,
             "run_id": source.run_id,
-            "run": source.run,
+            "logical_run": source.logical_run,
             "task_id": source.task_id,
             "map_index": source.map_index,
             "generation": source.generation,

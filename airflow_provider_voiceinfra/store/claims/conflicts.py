@@ -32,7 +32,7 @@ def lock_intents(tx: sa.Connection, environment: str, requests: Sequence[ClaimRe
 
 def _intent(request: ClaimRequest) -> object:
     source = request.source
-    return request.base_key if request.own_key else (source.dag_id, source.run, source.task_id)
+    return request.base_key if request.own_key else (source.dag_id, source.logical_run, source.task_id)
 
 
 def keys_in_use(tx: sa.Connection, environment: str, requests: Sequence[ClaimRequest]) -> set[str]:
@@ -92,7 +92,7 @@ def _conflict_by_task(
         *here,
         ~_call.own_key,
         _call.dag_id == source.dag_id,
-        _call.run == source.run,
+        _call.logical_run == source.logical_run,
         _call.task_id == source.task_id,
     )
     # A call that was purged has a hash of its number.

@@ -12,7 +12,7 @@ from airflow_provider_voiceinfra.store.models import CallState, Source
 _call = schema.call.c
 _COLUMNS = (
     *(_call.id, _call.ref, _call.state, _call.host, _call.attempt, _call.rule, _call.to_number, _call.number_hash),
-    *(_call.dag_id, _call.run_id, _call.run, _call.task_id, _call.map_index, _call.generation),
+    *(_call.dag_id, _call.run_id, _call.logical_run, _call.task_id, _call.map_index, _call.generation),
 )
 
 

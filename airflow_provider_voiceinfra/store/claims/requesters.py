@@ -20,7 +20,7 @@ def record_requester(tx: sa.Connection, row_id: int, source: Source) -> None:
 
 def requester_label(source: Source) -> str:
     """Name who asks for a call, for its history: a task, from one clear to the next."""
-    return join_parts(source.dag_id, source.run, source.task_id, source.map_index, source.generation)
+    return join_parts(source.dag_id, source.logical_run, source.task_id, source.map_index, source.generation)
 
 
 def requested_by(call: sa.ColumnElement[int], source: Source) -> sa.ColumnElement[bool]:
@@ -37,7 +37,7 @@ def requested_by(call: sa.ColumnElement[int], source: Source) -> sa.ColumnElemen
 def _identity(source: Source) -> dict[str, str | int | None]:
     return {
         "dag_id": source.dag_id,
-        "logical_run": source.run,
+        "logical_run": source.logical_run,
         "task_id": source.task_id,
         "map_index": source.map_index,
         "generation": source.generation,

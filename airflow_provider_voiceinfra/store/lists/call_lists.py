@@ -80,8 +80,8 @@ class CallLists:
         :param realm: of its calls: whom the sandbox has called, nobody has.
         :return: its id, the same for all tries and clears of the task.
         """
-        place = join_parts(self._environment, realm, source.dag_id, source.run, source.task_id, source.map_index)
-        list_id = f"vl_{hash_key(place)[:16]}"
+        parts = (self._environment, realm, source.dag_id, source.logical_run, source.task_id, source.map_index)
+        list_id = f"vl_{hash_key(join_parts(*parts))[:16]}"
         row = {
             "id": list_id,
             "environment": self._environment,

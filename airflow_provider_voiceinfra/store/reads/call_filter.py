@@ -48,7 +48,7 @@ class CallFilter:
         wishes[_call.list_id] = self.list_id
         said: list[Condition] = [column == wanted for column, wanted in wishes.items() if wanted is not None]
         if self.runs:
-            said.append(sa.or_(_call.run.in_(self.runs), _call.run_id.in_(self.runs)))
+            said.append(sa.or_(_call.logical_run.in_(self.runs), _call.run_id.in_(self.runs)))
         if self.digits:
             said.append(_call.to_number.endswith(self.digits, autoescape=True))
         return said
@@ -92,7 +92,7 @@ def find_access_path(
         return AccessPath(tuple((mine, _call.dag_id == dag_id) for dag_id in sorted(dag_ids)), ())
     rest = (mine, *wishes, *([] if dag_ids is None else [_call.dag_id.in_(dag_ids)]))
     if wanted.dag_id is not None and wanted.runs and not wanted.digits:
-        of_run = (_call.dag_id == wanted.dag_id, _call.run.in_(wanted.runs))
+        of_run = (_call.dag_id == wanted.dag_id, _call.logical_run.in_(wanted.runs))
         if _are_few(tx, *of_run):
             return AccessPath((of_run,), rest, in_order=False)
     if wanted.list_id is not None and not wanted.digits:

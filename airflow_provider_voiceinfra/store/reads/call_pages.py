@@ -177,7 +177,7 @@ class CallPages:
 
         :param runs: names of its run, as ``run`` or ``run_id``.
         """
-        of_task = (_call.dag_id == dag_id, _call.run.in_(runs), _call.task_id == task_id)
+        of_task = (_call.dag_id == dag_id, _call.logical_run.in_(runs), _call.task_id == task_id)
         query = sa.select(_call.ref).where(*of_task, _call.map_index == map_index)
         query = query.where(_call.environment == self._environment)
         with self._database.read() as tx:

@@ -19,7 +19,7 @@ from airflow_provider_voiceinfra.store.reads.matching import undecided
 _PAGE = 500
 LOST = timedelta(days=1)
 """After which a call is lost for good whose completion has not come."""
-_SOURCE = ("dag_id", "run_id", "run", "task_id", "map_index", "generation")
+_SOURCE = ("dag_id", "run_id", "logical_run", "task_id", "map_index", "generation")
 
 
 class Calls:
@@ -154,7 +154,7 @@ class Calls:
         query = (
             sa.select(kind, sa.func.count())
             .where(columns.environment == self._environment, columns.dag_id == source.dag_id)
-            .where(columns.run == source.run, columns.task_id == source.task_id)
+            .where(columns.logical_run == source.logical_run, columns.task_id == source.task_id)
             .where(columns.map_index == source.map_index)
             .group_by(kind)
         )

@@ -481,7 +481,7 @@ def source_of(run):
     from airflow_provider_voiceinfra.store.models import Source
 
     [call, *_] = config.call_store().calls.iterate()
-    return Source(run.dag_id, run.run_id, call.source.run, "call")
+    return Source(run.dag_id, run.run_id, call.source.logical_run, "call")
 
 
 def test_what_makes_no_sense_is_told_when_the_dag_is_parsed():

@@ -29,7 +29,7 @@ def test_every_try_and_every_clear_has_the_same_key():
 
 
 @pytest.mark.parametrize(
-    "change", [{"dag_id": "b"}, {"run": "b"}, {"task_id": "b"}, {"map_index": 3}, {"map_index": -1}], ids=str
+    "change", [{"dag_id": "b"}, {"logical_run": "b"}, {"task_id": "b"}, {"map_index": 3}, {"map_index": -1}], ids=str
 )
 def test_every_other_task_has_another_key(change):
     assert default() != default(replace(TASK, **change))

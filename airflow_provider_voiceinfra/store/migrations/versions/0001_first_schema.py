@@ -240,7 +240,7 @@ def upgrade() -> None:
         sa.Column("webhook_conn_id", sa.String(length=250), nullable=False),
         sa.Column("dag_id", sa.String(length=250)),
         sa.Column("run_id", sa.String(length=250)),
-        sa.Column("run", sa.String(length=250)),
+        sa.Column("logical_run", sa.String(length=250)),
         sa.Column("task_id", sa.String(length=250)),
         sa.Column("map_index", sa.Integer, nullable=False),
         sa.Column("generation", sa.Integer, nullable=False),
@@ -281,7 +281,10 @@ def upgrade() -> None:
     )
     op.create_index("ix_voiceinfra_call_call_id", "voiceinfra_call", ["call_id"], unique=False)
     op.create_index(
-        "ix_voiceinfra_call_dag_id_run_task_id", "voiceinfra_call", ["dag_id", "run", "task_id"], unique=False
+        "ix_voiceinfra_call_dag_id_logical_run_task_id",
+        "voiceinfra_call",
+        ["dag_id", "logical_run", "task_id"],
+        unique=False,
     )
     op.create_index(
         "ix_voiceinfra_call_environment_realm_base_key_hash",
