@@ -245,18 +245,18 @@ def test_an_unknown_call_is_resolved_and_a_person_called_no_more(visit, place, c
     )
     call_store.claims.record_unknown(ours, "the connection was reset")
     page = visit(path=f"/{ours.ref}")
-    expect(page.locator("#main")).to_contain_text("Nobody knows whether this call was placed")
+    expect(page.locator("#main")).to_contain_text("It is not known whether this call was placed")
     page.get_by_role("button", name="Resolve…").click()
-    page.get_by_label("It was placed, as").check()
+    page.get_by_label("It was placed, with this call_id").check()
     page.get_by_role("button", name="Resolve", exact=True).click()
-    expect(page.get_by_role("alert")).to_contain_text("Give the call_id")
+    expect(page.get_by_role("alert")).to_contain_text("Enter the call_id")
     page.get_by_label("It was not placed").check()
     page.get_by_role("button", name="Resolve", exact=True).click()
     expect(page.locator("#timeline")).to_contain_text("resolved by eve")
     assert call_store.calls.get(ours.ref).state == "not_placed"
     page.get_by_role("button", name="Do not call again…").click()
     page.get_by_role("button", name="Do not call again", exact=True).click()
-    expect(page.locator("#toast")).to_contain_text("not called any more")
+    expect(page.locator("#toast")).to_contain_text("is on the do-not-call list")
     assert [event.actor for event in call_store.do_not_call.history("+13105550701")] == ["eve"]
 
 

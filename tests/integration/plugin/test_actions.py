@@ -20,7 +20,7 @@ def editor(visit):
 def test_a_pause_is_made_and_ended_and_names_who_did_it(editor, store):
     assert "What: <b>DAG one</b>" in get(editor, "/pauses/pause", scope="dag", name="one").text
     assert toast(act(editor, "/pauses/pause", scope="dag", name="one", why=" the wrong date ")) == (
-        "DAG one is paused: no new call starts."
+        "DAG one is paused: no new calls start."
     )
     [pause] = store.pauses.in_force()
     assert (pause.scope, pause.name, pause.why, pause.paused_by) == (Scope.DAG, "one", "the wrong date", "eve")
@@ -36,14 +36,17 @@ def test_a_pause_is_made_and_ended_and_names_who_did_it(editor, store):
 def test_what_waits_is_cancelled_where_that_is_ticked(editor, store):
     act(editor, "/pauses/pause", scope="dag", name="one", why="x")
     waiting = store.claims.take(claim_request(source=SOURCE)).denied
-    assert "1 calls are cancelled" in toast(act(editor, "/pauses/resume", scope="dag", name="one", cancel="true"))
+    assert "1 call was cancelled" in toast(act(editor, "/pauses/resume", scope="dag", name="one", cancel="true"))
     [*_, last] = store.calls.history(store.calls.get(waiting.ref).id)
     assert (last.kind, last.actor) == ("cancelled", "eve")
 
 
 @pytest.mark.parametrize(
     ("form", "wrong"),
-    [({"scope": "dag", "name": " ", "why": "x"}, "Say which dag."), ({"scope": "dag", "name": "one"}, "Give a reason")],
+    [
+        ({"scope": "dag", "name": " ", "why": "x"}, "Enter the DAG id."),
+        ({"scope": "dag", "name": "one"}, "Enter a reason"),
+    ],
 )
 def test_a_form_that_lacks_something_is_asked_again(editor, store, form, wrong):
     answer = act(editor, "/pauses/pause", **form)
@@ -70,8 +73,8 @@ def test_an_unknown_call_is_resolved_by_what_was_found_out(editor, store):
         store.claims.record_unknown(each, "no answer")
     deliver(store, "strange", agent_id="agent", from_number="+14155550199")
     assert 'value="strange"' in get(editor, f"/{ours.ref}/resolve").text
-    assert "Give the call_id" in act(editor, f"/{ours.ref}/resolve", found="placed").text
-    assert "is settled: it was placed" in toast(act(editor, f"/{ours.ref}/resolve", found="placed", call_id="strange"))
+    assert "Enter the call_id" in act(editor, f"/{ours.ref}/resolve", found="placed").text
+    assert "is resolved: it was placed" in toast(act(editor, f"/{ours.ref}/resolve", found="placed", call_id="strange"))
     assert store.calls.get(ours.ref).state == "completed"
     taken = act(editor, f"/{other.ref}/resolve", found="placed", call_id="strange")
     assert (taken.status_code, "is the call_id of" in taken.text) == (422, True)
@@ -85,10 +88,11 @@ def test_an_unknown_call_is_resolved_by_what_was_found_out(editor, store):
 def test_a_person_is_called_no_more(editor, store):
     ours = queued(store, "call-1", source=SOURCE)
     assert NUMBER in get(editor, f"/{ours.ref}/do-not-call").text
-    assert toast(act(editor, f"/{ours.ref}/do-not-call", why="asked by mail")) == "This person is not called any more."
+    answer = act(editor, f"/{ours.ref}/do-not-call", why="asked by mail")
+    assert toast(answer) == "The callee is on the do-not-call list."
     [event] = store.do_not_call.history(NUMBER)
     assert (event.action, event.actor, event.why) == ("added", "eve", "asked by mail")
-    assert "was on the do-not-call list already" in toast(act(editor, f"/{ours.ref}/do-not-call"))
+    assert "was already on the do-not-call list" in toast(act(editor, f"/{ours.ref}/do-not-call"))
 
 
 def test_who_sees_no_numbers_learns_none_by_acting(visit, store):

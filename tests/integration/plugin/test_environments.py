@@ -7,7 +7,7 @@ from urllib.parse import unquote_plus
 import pytest
 from fastapi.routing import APIRoute
 
-from airflow_provider_voiceinfra.plugin.calls_page import actions, calls, lists, overview
+from airflow_provider_voiceinfra.plugin.calls_page import actions, calls, lists, overview, pauses
 from tests.integration.environments.neighbour import fill
 from tests.integration.plugin.conftest import BASE, OURS, deliver, find
 from tests.unit.store.test_recovery import started, unknown
@@ -50,7 +50,7 @@ def addresses(path, production, staging):
 
 def routes(method):
     """The routes of the page; its parts are those that the application takes in."""
-    found = [route for part in (overview, lists, actions, calls) for route in part.router.routes]
+    found = [route for part in (overview, lists, pauses, actions, calls) for route in part.router.routes]
     assert all(isinstance(route, APIRoute) for route in found)
     return [route.path for route in found if method in route.methods]
 

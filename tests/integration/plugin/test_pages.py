@@ -122,7 +122,7 @@ def test_a_calls_timeline_tells_how_often_it_was_delivered_and_by_whom_it_was_re
     shown = text(get(visit(), f"/{ours.ref}"))
     assert re.search(r"claimed .*unknown .*resolved by ada .*completed", shown)
     assert "delivered 3 times" in shown
-    assert "delivered with other words, which are kept aside" in shown
+    assert "delivered with a different body, which is ignored" in shown
 
 
 def test_a_calls_timeline_tells_of_a_completion_of_another_number(visit, store):
@@ -140,7 +140,7 @@ def test_an_unknown_call_says_what_can_be_done(visit, store):
         store.claims.record_unknown(each, "no answer")
     deliver(store, "strange", agent_id="agent", from_number="+14155550199")
     shown = text(get(visit(), f"/{ours.ref}"))
-    assert "Completions that nobody asked for here and that fit it: strange" in shown
+    assert "Unmatched completions that match it: strange" in shown
     assert rival.ref in shown
 
 
@@ -149,7 +149,7 @@ def test_a_purged_call_shows_that_its_words_were_removed(visit, store):
     deliver(store, "call-1", summary="secret")
     store.retention.purge(datetime.now(UTC) + timedelta(days=1))
     shown = text(get(visit(), f"/{ours.ref}"))
-    assert "removed when its time was over" in shown
+    assert "The content of this call was purged." in shown
     assert "secret" not in shown
     assert ours.ref in get(visit()).text
 
@@ -197,8 +197,8 @@ def called_list(store):
 def test_a_list_tells_how_far_it_is_and_what_was_set_aside(visit, called_list):
     shown = text(get(visit(), f"/lists/{called_list}"))
     assert "3 of 6 done" in shown
-    assert "2 to be called" in shown
-    assert "1 going on or unknown" in shown
+    assert "2 pending" in shown
+    assert "1 in progress or unknown" in shown
     assert re.search(r"answered 2 66\.7% .*voicemail 1 33\.3%", shown)
     assert re.search(r"1 invalid number .*1 invalid timezone", shown)
     assert called_list in get(visit(), "/lists").text

@@ -1,9 +1,9 @@
-// What the pages do beyond htmx: dialogs, pictures, and ways out of Airflow's frame.
+// What htmx does not do: dialogs, toasts, charts, and links out of Airflow's frame.
 (() => {
   "use strict";
   const root = document.documentElement;
   const dialog = document.getElementById("dialog");
-  const asked = document.getElementById("asked");
+  const dialogContent = document.getElementById("dialog-content");
   const toast = document.getElementById("toast");
   let opener = null;
   let fading = 0;
@@ -15,40 +15,40 @@
     fading = setTimeout(() => toast.classList.remove("shown"), 8000);
   };
 
-  // A form that asks once more opens as a dialog, and closes when it was answered.
-  const opensDialog = (event) => event.detail.target === asked;
+  // A confirmation form opens as a dialog, and closes once it is submitted.
+  const opensDialog = (event) => event.detail.target === dialogContent;
   document.body.addEventListener("htmx:afterSwap", (event) => {
     if (!opensDialog(event)) return;
     if (!dialog.open) {
       opener = document.activeElement;
       dialog.showModal();
     }
-    asked.querySelector("[data-first], input:not([type=hidden]), select, button")?.focus();
+    dialogContent.querySelector("[data-first], input:not([type=hidden]), select, button")?.focus();
   });
   document.body.addEventListener("voiceinfra-toast", (event) => {
     dialog.close();
     showToast(event.detail.value);
   });
   dialog.addEventListener("close", () => {
-    asked.replaceChildren();
+    dialogContent.replaceChildren();
     if (opener?.isConnected) opener.focus();
   });
   dialog.addEventListener("click", (event) => {
     if (event.target === dialog || event.target.closest("[data-close]")) dialog.close();
   });
-  // What is wrong is said as long as it is: nobody takes what is old for what is so now.
-  document.body.addEventListener("htmx:sendError", () => showToast("Airflow does not answer: this may be old."));
+  // Errors are shown each time, so that nobody takes an outdated page for the current state.
+  document.body.addEventListener("htmx:sendError", () => showToast("Airflow is not responding. This page may be out of date."));
   document.body.addEventListener("htmx:responseError", (event) => {
     const answer = new DOMParser().parseFromString(event.detail.xhr.responseText, "text/html");
-    showToast(answer.querySelector("main p")?.textContent ?? "That did not work.");
+    showToast(answer.querySelector("main p")?.textContent ?? "The request failed.");
   });
 
-  // What nobody looks at is not asked for, and what somebody is reading in a form is not taken away.
+  // A hidden page is not refreshed.
   document.body.addEventListener("htmx:beforeRequest", (event) => {
     if (document.hidden && event.detail.elt.matches("[data-live]")) event.preventDefault();
   });
 
-  // Airflow's frame lets nothing out; but what is clicked in Airflow's own document goes there.
+  // Airflow's sandboxed frame blocks navigation of the top window, but a click in Airflow's own document is allowed.
   const outOfFrame = (link) => {
     try {
       const anchor = parent.document.createElement("a");
@@ -67,9 +67,9 @@
     if (outOfFrame(link)) event.preventDefault();
   });
 
-  // Pictures are drawn from the tables beneath them, which are there for everybody.
+  // Charts are drawn from the tables below them, which every visitor can read.
   const colour = (name) => getComputedStyle(root).getPropertyValue(`--${name}`).trim();
-  const pictures = new Map();
+  const charts = new Map();
 
   const read = (table) => ({
     labels: [...table.tBodies[0].rows].map((row) => row.cells[0].textContent),
@@ -89,7 +89,7 @@
       borderRadius: 2,
       maxBarThickness: 28,
     }));
-    const axis = { stacked: true, border: { display: false }, ticks: { color: colour("faint"), maxRotation: 0 } };
+    const axis = { stacked: true, border: { display: false }, ticks: { color: colour("muted"), maxRotation: 0 } };
     const options = {
       animation: false,
       responsive: true,
@@ -103,8 +103,8 @@
         legend: { display: series.length > 1, labels: { color: colour("text"), boxWidth: 10, boxHeight: 10 } },
       },
     };
-    pictures.get(canvas.id)?.destroy();
-    pictures.set(canvas.id, new Chart(canvas, { type: "bar", data: { labels, datasets }, options }));
+    charts.get(canvas.id)?.destroy();
+    charts.set(canvas.id, new Chart(canvas, { type: "bar", data: { labels, datasets }, options }));
   };
   const drawAll = () => document.querySelectorAll("canvas[data-chart]").forEach(draw);
   if (window.Chart) {

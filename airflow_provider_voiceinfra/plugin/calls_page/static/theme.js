@@ -1,15 +1,15 @@
-// Before the page is painted: as light or dark as Airflow around it, and by the reader's own clock.
+// Runs before the page is painted: follows Airflow's theme, and sends the visitor's time zone.
 (() => {
   "use strict";
   const root = document.documentElement;
 
-  // Airflow keeps its reader's choice there; without one the browser's is taken.
+  // Airflow stores the chosen theme there; without one, the browser's applies.
   const paint = () => {
     let chosen = null;
     try {
       chosen = localStorage.getItem("theme");
     } catch {
-      // Storage may be forbidden.
+      // The browser may block storage.
     }
     if (chosen === "dark" || chosen === "light") {
       root.dataset.theme = chosen;
