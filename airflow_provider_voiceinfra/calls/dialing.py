@@ -4,41 +4,30 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import time
 from collections.abc import Callable
 
 from airflow_provider_voiceinfra.calls.account import Account
 from airflow_provider_voiceinfra.calls.api import VoiceInfraApi
 from airflow_provider_voiceinfra.calls.call_intent import CallIntent
+from airflow_provider_voiceinfra.calls.conflicting_call import ConflictingCalls, known_call, placed
+from airflow_provider_voiceinfra.calls.recorder import Recorder
 from airflow_provider_voiceinfra.calls.retry import RetryPolicy
 from airflow_provider_voiceinfra.calls.send_gate import ClaimedCall
 from airflow_provider_voiceinfra.calls.sending import Sender
 from airflow_provider_voiceinfra.calls.stop import StopFlag, stop_at_sigterm
-from airflow_provider_voiceinfra.errors import CallUnknownError, HostConflictError, KeyConflictError
 from airflow_provider_voiceinfra.guard.errors import GuardError, error_of
 from airflow_provider_voiceinfra.phone_numbers.e164 import mask
 from airflow_provider_voiceinfra.store.call_store import CallStore
-from airflow_provider_voiceinfra.store.claims.results import Claim, Conflict, ConflictReason
-from airflow_provider_voiceinfra.store.errors import StoreError
+from airflow_provider_voiceinfra.store.claims.results import Claim
 from airflow_provider_voiceinfra.store.guard import lifetimes
 from airflow_provider_voiceinfra.store.guard.claim_request import ClaimRequest
 from airflow_provider_voiceinfra.store.guard.rules import DeniedCall
-from airflow_provider_voiceinfra.store.models import BLOCKED_STATES, Call, CallState
+from airflow_provider_voiceinfra.store.models import Call
 
 log = logging.getLogger(__name__)
 
 RECORD_DEADLINE = 60.0
 """Seconds for which an answer is tried to be recorded while the store does not answer."""
-
-KEY_IS_FREE = BLOCKED_STATES | {CallState.RELEASED, CallState.REJECTED, CallState.NOT_PLACED, CallState.WAITING}
-"""States of calls that were not placed, and may be claimed anew."""
-
-_ELSEWHERE = {
-    ConflictReason.MAP_INDEX: "another map index of this task and run calls the same number with another request",
-    ConflictReason.RETRY: (
-        "an earlier try of this task called another number, and a retry must not call a second person"
-    ),
-}
 
 
 class Dialer:
@@ -66,11 +55,13 @@ class Dialer:
         self._on_denied = on_denied or _ignore
         self._on_placed = on_placed or _ignore
         self.retry = retry or RetryPolicy()
+        self.recorder = Recorder(store.claims, record_deadline)
+        self.conflicting_calls = ConflictingCalls(store, account.host)
         self.sender = Sender(
             store,
             api or VoiceInfraApi(account),
             retry=self.retry,
-            record_deadline=record_deadline,
+            recorder=self.recorder,
             guard_error=self.guard_error,
         )
 
@@ -107,7 +98,7 @@ class Dialer:
                 if result.claim is not None:
                     return self._dial(ClaimedCall(result.claim, intent.request), tell, stop)
                 if result.conflict is not None:
-                    call = self.conflicting_call(intent, result.conflict, settle_wait, stop)
+                    call = self.conflicting_calls.find(intent, result.conflict, settle_wait, stop)
                     if call is not None:
                         return self._found(call, tell)
 
@@ -121,26 +112,6 @@ class Dialer:
         self._on_denied(error)
         return error
 
-    def conflicting_call(
-        self, intent: CallIntent, conflict: Conflict, settle_wait: float, stop: StopFlag
-    ) -> Call | None:
-        """Give the call that another one conflicts with.
-
-        :param settle_wait: seconds to wait for its answer.
-        :return: a call that VoiceInfra has taken; None where its key is free by now.
-        :raises CallUnknownError: it may have been placed.
-        :raises KeyConflictError: it asked for something else.
-        """
-        call = self._settled(conflict.ref, settle_wait, stop)
-        is_elsewhere = conflict.reason == ConflictReason.HOST
-        if call.state in KEY_IS_FREE and not (is_elsewhere and call.state == CallState.WAITING):
-            return None
-        if is_elsewhere:
-            self._store.claims.record_conflict(call.ref, conflict.reason, host=self._account.host)
-            raise HostConflictError(call.ref, host=call.host, our_host=self._account.host)
-        self._check_same(call, intent, conflict.reason)
-        return _placed(call)
-
     def _dial(self, call: ClaimedCall, on_call_id: Callable[[str], None], stop: StopFlag) -> Call:
         claim = call.claim
         call_id = self.sender.send(call, stop)
@@ -151,73 +122,27 @@ class Dialer:
             on_call_id(call_id)
         finally:
             # Whoever could not be told, and however it is stopped: the answer is not lost.
-            self.sender.record(lambda: self._store.claims.record_queued(claim, call_id))
+            self.recorder.record(lambda: self._store.claims.record_queued(claim, call_id))
             self.count_placed(1)
-        return _placed(self._get(claim.ref), why="VoiceInfra gave its call_id to another call too")
+        return placed(known_call(self._store, claim.ref), why="VoiceInfra gave its call_id to another call too")
 
-    def count_placed(self, placed: int) -> None:
+    def count_placed(self, count: int) -> None:
         """Tell how many calls VoiceInfra has taken whose answers are recorded."""
         with contextlib.suppress(Exception):
-            self._on_placed(placed)
+            self._on_placed(count)
 
     def taken_over(self, claim: Claim) -> Call:
         """Give the call of a claim that another task or try has taken over.
 
         :raises CallUnknownError: it may have been placed.
         """
-        return _placed(self._get(claim.ref))
+        return placed(known_call(self._store, claim.ref))
 
     @staticmethod
     def _found(call: Call, on_call_id: Callable[[str], None]) -> Call:
         log.info("Call %s was placed already as %s (%s).", call.ref, call.call_id, call.state)
         on_call_id(str(call.call_id))
         return call
-
-    def _settled(self, ref: str, seconds: float, stop: StopFlag) -> Call:
-        """Wait while another's claim may still lead to a POST or to its answer."""
-        end = time.monotonic() + seconds
-        while True:
-            call = self._get(ref)
-            if call.state != CallState.CLAIMED or time.monotonic() > end:
-                return call
-            left = (call.claim_expires_at - self._store.database.clock.now()).total_seconds()
-            if left < 0:
-                self._store.claims.expire(ref)
-                continue
-            log.info("Call %s is being placed by another task or try; waiting for its answer.", ref)
-            stop.sleep(min(left + 0.1, 2.0))
-
-    def _check_same(self, call: Call, intent: CallIntent, reason: ConflictReason) -> None:
-        now, before = intent.request.fingerprint(), call.fingerprint
-        if not before:
-            # Purged: of what it asked for, the store can tell the number only.
-            before = now | ({"to_number": ""} if reason in {ConflictReason.RETRY, ConflictReason.NUMBER} else {})
-        fields = sorted(name for name in {*before, *now} if before.get(name) != now.get(name))
-        if not fields:
-            return
-        names = ", ".join(fields)
-        if reason == ConflictReason.KEY and not intent.key.own:
-            log.warning("Call %s was asked for with other values of %s; it stays as it was.", call.ref, names)
-            return
-        self._store.claims.record_conflict(call.ref, reason, fields=names)
-        raise KeyConflictError(call.ref, fields, why=_ELSEWHERE.get(reason, ""))
-
-    def _get(self, ref: str) -> Call:
-        call = self._store.calls.get(ref)
-        if call is None:
-            raise StoreError(f"Call {ref} is gone from the call store, where rows of calls are never deleted.")
-        return call
-
-
-def _placed(call: Call, *, why: str = "its answer was never received") -> Call:
-    """Make sure that VoiceInfra has taken a call.
-
-    :param why: that is unknown, where it is.
-    """
-    if call.call_id is None:
-        being_placed = "another task or try is placing it at this moment"
-        raise CallUnknownError(call.ref, being_placed if call.state == CallState.CLAIMED else why)
-    return call
 
 
 def _ignore(_: object) -> None:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from functools import cached_property
-from typing import TypeVar
 
 from airflow_provider_voiceinfra.calls.api import VoiceInfraApi
+from airflow_provider_voiceinfra.calls.recorder import Recorder
 from airflow_provider_voiceinfra.calls.retry import Backoff, RetryPolicy
 from airflow_provider_voiceinfra.calls.send_gate import ClaimedCall, SendGate
 from airflow_provider_voiceinfra.calls.stop import CHECK_INTERVAL, StopFlag
@@ -31,8 +30,6 @@ from airflow_provider_voiceinfra.store.guard.rules import DeniedCall, SendSlot
 
 log = logging.getLogger(__name__)
 
-T = TypeVar("T")
-
 LAST_ANSWER_TIME = 4.0
 """Seconds that an answer is waited for after an exception has stopped the task: Airflow kills it one second later."""
 _MISSED_SLOTS = 8
@@ -43,7 +40,6 @@ class Sender:
     """Sends what is claimed, for one account.
 
     :param retry: for requests that VoiceInfra did not take.
-    :param record_deadline: seconds to try to record an answer while the store does not answer.
     :param guard_error: gives the error that describes a denial.
     """
 
@@ -53,14 +49,14 @@ class Sender:
         api: VoiceInfraApi,
         *,
         retry: RetryPolicy,
-        record_deadline: float,
+        recorder: Recorder,
         guard_error: Callable[[DeniedCall], GuardError],
     ) -> None:
         self._claims = store.claims
         self._now = store.database.clock.now
         self._api = api
         self._retry = retry
-        self._record_deadline = record_deadline
+        self._recorder = recorder
         self._guard_error = guard_error
 
     def send(self, call: ClaimedCall, stop: StopFlag) -> str | None:
@@ -79,7 +75,7 @@ class Sender:
                 error.ref = claim.ref
                 pause = None if isinstance(error, CallStoppedError) else backoff.pause(error.retry_after)
                 if pause is None:
-                    self.record(lambda: self._claims.release(claim, "nothing was sent"))
+                    self._recorder.record(lambda: self._claims.release(claim, "nothing was sent"))
                     raise
                 log.warning("%s Trying again in %.1f s.", error, pause)
                 self._sleep(claim, pause, stop)
@@ -107,38 +103,6 @@ class Sender:
         """
         return SendGate(call, self._request_permit, permit, stop, self._now)
 
-    def release(self, claim: Claim, why: str) -> None:
-        """Let the key of a call go that is not sent after all, if the store can be told."""
-        with contextlib.suppress(StoreError):
-            self._claims.release(claim, why)
-
-    def record(self, write: Callable[[], object]) -> None:
-        """Write what VoiceInfra said, however this is stopped; see :meth:`insist`."""
-        try:
-            self.insist(write)
-        except StoreError:
-            raise
-        except BaseException:
-            # Stopped while writing: what is known is written all the same.
-            with contextlib.suppress(StoreError):
-                write()
-            raise
-
-    def insist(self, write: Callable[[], T]) -> T:
-        """Write to the store, however often that must be tried.
-
-        :raises StoreError: if the store does not answer for too long.
-        """
-        end = time.monotonic() + self._record_deadline
-        while True:
-            try:
-                return write()
-            except StoreError:
-                if time.monotonic() > end:
-                    raise
-                log.warning("The call store does not answer; trying to record what VoiceInfra said.")
-                time.sleep(1.0)
-
     @cached_property
     def _thread(self) -> ThreadPoolExecutor:
         # One, so that its connection is used again.
@@ -155,7 +119,7 @@ class Sender:
         except BaseException:
             # Stopped by an exception, such as a timeout of the task or Ctrl-C.
             if gate.close():
-                self.release(call.claim, "it was stopped before dialling")
+                self._recorder.release(call.claim, "it was stopped before dialling")
             else:
                 self._record_last_answer(call.claim, answer)
             raise
@@ -184,10 +148,10 @@ class Sender:
             result = self._claims.request_permit(claim, slot)
         except StoreError:
             # Nothing was sent: let a later try dial, if the store can still be told.
-            self.record(lambda: self._claims.release(claim, "the store was away"))
+            self._recorder.record(lambda: self._claims.release(claim, "the store was away"))
             raise
         except BaseException:
-            self.release(claim, "it was stopped before dialling")
+            self._recorder.release(claim, "it was stopped before dialling")
             raise
         if result.denied is not None:
             raise self._guard_error(result.denied)
@@ -201,11 +165,11 @@ class Sender:
             return self._api.place_call(gate.call.request, gate=gate)
         except CallRejectedError as error:
             error.ref, code, message = claim.ref, error.code, error.message
-            self.record(lambda: self._claims.record_rejected(claim, code, message))
+            self._recorder.record(lambda: self._claims.record_rejected(claim, code, message))
             raise
         except AnswerUnknownError as error:
             why = str(error)
-            self.record(lambda: self._claims.record_unknown(claim, why))
+            self._recorder.record(lambda: self._claims.record_unknown(claim, why))
             raise CallUnknownError(claim.ref, why) from None
         except (CallNotSentError, GuardError, StoreError):
             # Of the gate, or of a connection that was not made: nothing was sent.
@@ -219,5 +183,5 @@ class Sender:
         try:
             stop.sleep(seconds)
         except BaseException:
-            self.release(claim, "it was stopped between two attempts")
+            self._recorder.release(claim, "it was stopped between two attempts")
             raise

@@ -159,7 +159,7 @@ class DialPipeline:
             elif result.denied is not None:
                 self._failed(row, self._dialer.guard_error(result.denied))
             elif result.conflict is not None:
-                self._found(row, partial(self._dialer.conflicting_call, intent, result.conflict, 0, self._stop))
+                self._found(row, partial(self._dialer.conflicting_calls.find, intent, result.conflict, 0, self._stop))
 
     def _record_and_send(self) -> None:
         """Record what VoiceInfra answered, and send as many rows as can be sent.
@@ -184,7 +184,7 @@ class DialPipeline:
         if not answers and not claims:
             return []
         try:
-            permits = self._dialer.sender.insist(lambda: self._store.claims.record_and_permit(answers, claims))
+            permits = self._dialer.recorder.insist(lambda: self._store.claims.record_and_permit(answers, claims))
         except StoreError:
             for claim, call_id in answers:
                 log.error("Call %s is queued as %s, which the call store could not be told.", claim.ref, call_id)

@@ -82,13 +82,13 @@ class PlacingOperator(StoppableOperator, CallFieldsOperator, OpenLineageMixin):
 
     def execute_settled(self, context: Context, event: dict[str, Any]) -> str:
         """Go on when it is known what became of the call, or will not be."""
-        from airflow_provider_voiceinfra.calls.dialing import KEY_IS_FREE
         from airflow_provider_voiceinfra.config import call_store
+        from airflow_provider_voiceinfra.store.models import KEY_FREE_STATES
 
         # Once more at the deadline: a claim may have grown too old, or a completion come, since the last look.
         call_store().claims.settled([event["ref"]])
         call = self.get_call(event["ref"])
-        if call.state in KEY_IS_FREE:
+        if call.state in KEY_FREE_STATES:
             return self.execute_attempt(context, call.attempt)
         if call.call_id is None:
             raise unresolved_call_error(call_store(), call)

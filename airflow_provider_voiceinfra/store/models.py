@@ -69,6 +69,9 @@ BLOCKED_STATES = frozenset(
 )
 """States of calls that the guard has blocked: nothing was sent. A clear of their task asks again."""
 
+KEY_FREE_STATES = BLOCKED_STATES | {CallState.RELEASED, CallState.REJECTED, CallState.NOT_PLACED, CallState.WAITING}
+"""States of calls that were not placed, and may be claimed again."""
+
 MAY_HAVE_RUNG = frozenset(
     {CallState.CLAIMED, CallState.QUEUED, CallState.UNKNOWN, CallState.OVERDUE, CallState.COMPLETED}
 )

@@ -95,10 +95,8 @@ class Pauses:
         }
         with self._database.write() as tx:
             lock(tx, "pauses", self._environment)
-            pause_id: int | None = tx.scalar(
-                schema.pause.insert().values(**row, paused_at=time_of(tx)).returning(_pause.id)
-            )
-            assert pause_id is not None  # noqa: S101 - the insert gives it
+            insert = schema.pause.insert().values(**row, paused_at=time_of(tx)).returning(_pause.id)
+            pause_id: int = tx.execute(insert).scalar_one()
             permitted = self._permitted(tx)
         self._wait_for(permitted)
         return pause_id

@@ -9,11 +9,10 @@ from enum import StrEnum
 
 import sqlalchemy as sa
 
-from airflow_provider_voiceinfra.calls.dialing import KEY_IS_FREE
 from airflow_provider_voiceinfra.sandbox import Dial
 from airflow_provider_voiceinfra.store import schema
 from airflow_provider_voiceinfra.store.call_store import CallStore
-from airflow_provider_voiceinfra.store.models import Call, CallState
+from airflow_provider_voiceinfra.store.models import KEY_FREE_STATES, Call, CallState
 from tests.benchmarks.hammer.asks import MARKER
 from tests.benchmarks.hammer.worker import End, Told
 
@@ -48,7 +47,7 @@ class Case:
     def fate(self) -> Fate:
         """Judge it."""
         rang = {dial.call_id for dial in self.dials}
-        holding = [call for call in self.calls if call.state not in KEY_IS_FREE]
+        holding = [call for call in self.calls if call.state not in KEY_FREE_STATES]
         if len(rang) > 1:
             return Fate.TWICE
         if any(each.end is End.PLACED and each.text not in rang for each in self.told) or len(holding) > 1:

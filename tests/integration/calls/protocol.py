@@ -22,7 +22,7 @@ from unittest import mock
 import sqlalchemy as sa
 from greenlet import GreenletExit, getcurrent, greenlet
 
-from airflow_provider_voiceinfra.calls import send_gate, sending
+from airflow_provider_voiceinfra.calls import recorder, send_gate, sending
 from airflow_provider_voiceinfra.calls.dialing import Dialer
 from airflow_provider_voiceinfra.calls.retry import RetryPolicy
 from airflow_provider_voiceinfra.calls.stop import StopFlag
@@ -233,7 +233,7 @@ def world(url: str) -> Iterator[World]:
     """Make a world whose clock stands."""
     with contextlib.ExitStack() as stack:
         stack.enter_context(mock.patch.object(clock, "datetime", Clock))
-        stack.enter_context(mock.patch.object(sending.time, "sleep", return_value=None))
+        stack.enter_context(mock.patch.object(recorder.time, "sleep", return_value=None))
         stack.enter_context(mock.patch.object(StopFlag, "sleep", return_value=None))
         stack.enter_context(mock.patch.object(sending, "ThreadPoolExecutor", _Inline))
         stack.enter_context(mock.patch.object(send_gate.SendGate, "_valid_permit", _permit_then_pause))

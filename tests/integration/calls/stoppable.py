@@ -12,7 +12,7 @@ from multiprocessing.process import BaseProcess
 from types import SimpleNamespace
 from typing import Any
 
-from airflow_provider_voiceinfra.calls import dialing
+from airflow_provider_voiceinfra.calls import conflicting_call
 from airflow_provider_voiceinfra.calls.dialing import Dialer
 from airflow_provider_voiceinfra.calls.stop import StopFlag
 from airflow_provider_voiceinfra.context import stop_of_task
@@ -82,7 +82,7 @@ def _run(pipe: Any, dies: bool, work: Callable[..., None], url: str, store_url: 
         # As Airflow's handler, which calls the operator's on_kill and raises nothing.
         signal.signal(signal.SIGTERM, lambda *_: task.on_kill())
     handler, store = signal.getsignal(signal.SIGTERM), CallStore(store_url)
-    logging.getLogger(dialing.__name__).addHandler(_Telling(pipe))
+    logging.getLogger(conflicting_call.__name__).addHandler(_Telling(pipe))
     try:
         work(url, store, *args, stop=stop_of_task({"ti": SimpleNamespace(task=task)}))
         said = "ended"

@@ -59,9 +59,10 @@ def read(store, account):
     return list_id
 
 
-def list_dialer(store, sandbox_url, end_ineligible=lambda: None, **options):
+def list_dialer(store, sandbox_url, end_ineligible=lambda: None, *, rate=None, **options):
     """Give a worker's list dialer, and the id of the list.
 
+    :param rate: calls per second.
     :param options: of the dialer.
     """
     account = Account(
@@ -72,7 +73,7 @@ def list_dialer(store, sandbox_url, end_ineligible=lambda: None, **options):
         agent_id="agent_sandbox",
         from_number="+14155550199",
     )
-    template, list_id = CallDefaults(account, "test"), read(store, account)
+    template, list_id = CallDefaults(account, "test", calls_per_second=rate), read(store, account)
     ours = ListDialer(
         store,
         Dialer(store, account, **options),
@@ -82,6 +83,7 @@ def list_dialer(store, sandbox_url, end_ineligible=lambda: None, **options):
         Progress(store, list_id, circuit_breaker=CircuitBreaker(unknown=0)),
         end_ineligible,
         max_in_flight=LINES,
+        calls_per_second=rate,
     )
     return ours, list_id
 
@@ -197,6 +199,18 @@ def to_e164_or_none(number):
         return to_e164(number, field="to_number")
     except InvalidCallError:
         return None
+
+
+def test_slow_answers_do_not_slow_a_paced_list_down(store, monkeypatch):
+    monkeypatch.setattr(sys.modules[__name__], "LINES", ROWS)
+    monkeypatch.setattr(sys.modules[__name__], "ROWS", 40)
+    with Sandbox(delay=None, answer_delay=8) as sandbox:
+        list_dialer(store, sandbox.url, rate=10)[0].run()
+        times = sorted(dial.at for dial in sandbox.dials)
+    assert len(times) == 40
+    # All of them have their slots, in four seconds, before the first one is answered.
+    assert times[-1] - times[0] < timedelta(seconds=8)
+    assert min(b - a for a, b in zip(times, times[11:], strict=False)) >= timedelta(seconds=1)
 
 
 def test_retry_after_applies_to_the_whole_list_and_to_the_next_try(store, monkeypatch):

@@ -13,7 +13,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from airflow_provider_voiceinfra.calls import sending
+from airflow_provider_voiceinfra.calls import recorder
 from airflow_provider_voiceinfra.calls.stop import StopFlag
 
 
@@ -26,7 +26,7 @@ def naps(monkeypatch) -> list[float]:
         pauses.append(seconds)
         time.sleep(min(seconds, 0.02))
 
-    monkeypatch.setattr(sending, "time", SimpleNamespace(monotonic=time.monotonic, sleep=nap))
+    monkeypatch.setattr(recorder, "time", SimpleNamespace(monotonic=time.monotonic, sleep=nap))
     monkeypatch.setattr(StopFlag, "sleep", lambda self, seconds: (nap(seconds), self.check()))
     return pauses
 

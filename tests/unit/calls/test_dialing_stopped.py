@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import pytest
 
-from airflow_provider_voiceinfra.calls import sending
+from airflow_provider_voiceinfra.calls import recorder, sending
 from airflow_provider_voiceinfra.calls.send_gate import ClaimedCall
 from airflow_provider_voiceinfra.calls.stop import StopFlag
 from airflow_provider_voiceinfra.errors import CallUnknownError, VoiceInfraError
@@ -40,8 +40,8 @@ def at_nap(monkeypatch, naps):
     """Let something happen at the next pause."""
 
     def set_up(happens) -> None:
-        nap = sending.time.sleep
-        monkeypatch.setattr(sending.time, "sleep", lambda seconds: (nap(seconds), happens()))
+        nap = recorder.time.sleep
+        monkeypatch.setattr(recorder.time, "sleep", lambda seconds: (nap(seconds), happens()))
         monkeypatch.setattr(StopFlag, "sleep", lambda self, seconds: (nap(seconds), happens()))
 
     return set_up
