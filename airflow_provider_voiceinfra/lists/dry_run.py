@@ -18,7 +18,7 @@ from airflow_provider_voiceinfra.store.models import CallState
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class DryRun:
     """What would become of the rows.
 
     :param results: how many would end at once, by result.
@@ -36,16 +36,16 @@ class Plan:
         return dict(sorted(self.when.items(), key=lambda each: (each[0] != "now", each[0])))
 
 
-def plan(
+def dry_run(
     store: CallStore, dialer: Dialer, batches: Iterable[Sequence[DueRow]], intent: Callable[[DueRow], CallIntent]
-) -> Plan:
+) -> DryRun:
     """Forecast what would become of each row now.
 
     Limits of the connection are left out: how soon lines are free depends on what people say.
 
     :param intent: gives the call that a row asks for.
     """
-    found = Plan()
+    found = DryRun()
     for rows in batches:
         requests = [_without_limits(dialer.claim_request(intent(row))) for row in rows]
         for forecast in store.claims.dry_run(requests):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence, Sized
+from dataclasses import fields
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -166,13 +167,12 @@ class OutboundCallListOperator(StoppableOperator, PrivateFieldsOperator, OpenLin
     def execute(self, context: Context) -> dict[str, Any]:
         """Read the rows, if they are not read yet, and dial; or say what would happen."""
         from airflow_provider_voiceinfra.errors import InvalidCallError
-        from airflow_provider_voiceinfra.operators.list_run import ListRun
 
         try:
-            run = ListRun(self, context, self.rendered_fields(), self._voiceinfra_stop)
+            run = self._run(context)
             context["ti"].xcom_push(key="list_id", value=run.list_id)
             if self.is_dry_run:
-                return run.plan()
+                return run.dry_run()
             run.read()
         except InvalidCallError as error:
             raise AirflowFailException(str(error)) from error
@@ -180,9 +180,15 @@ class OutboundCallListOperator(StoppableOperator, PrivateFieldsOperator, OpenLin
 
     def execute_wave(self, context: Context, event: dict[str, Any]) -> dict[str, Any]:  # noqa: ARG002 - Airflow gives it
         """Dial on: lines are free, or it is time."""
+        return self._dial(self._run(context))
+
+    def _run(self, context: Context) -> ListRun:
+        from airflow_provider_voiceinfra.operators.list_options import ListOptions
         from airflow_provider_voiceinfra.operators.list_run import ListRun
 
-        return self._dial(ListRun(self, context, self.rendered_fields(), self._voiceinfra_stop))
+        values = vars(self) | self.rendered_fields()
+        options: dict[str, Any] = {field.name: values[field.name] for field in fields(ListOptions)}
+        return ListRun(ListOptions(**options), context, self._voiceinfra_stop)
 
     def _dial(self, run: ListRun) -> dict[str, Any]:
         from airflow_provider_voiceinfra.triggers.call_list import CallListTrigger

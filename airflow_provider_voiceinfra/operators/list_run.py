@@ -1,10 +1,10 @@
-"""One execution of a call list's task: what is read, planned or dialled, and what is said of it."""
+"""One execution of a call list's task: importing the rows, dialing them, and the summary."""
 
 from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import cached_property
 from itertools import islice
@@ -17,12 +17,13 @@ from airflow_provider_voiceinfra.calls.stop import StopFlag
 from airflow_provider_voiceinfra.context import clear_count, task_source
 from airflow_provider_voiceinfra.hooks.voiceinfra import VoiceInfraHook
 from airflow_provider_voiceinfra.lists.column_mapping import ColumnMapping
-from airflow_provider_voiceinfra.lists.dry_run import plan
+from airflow_provider_voiceinfra.lists.dry_run import dry_run
 from airflow_provider_voiceinfra.lists.list_dialer import ListDialer, ResumeAt
 from airflow_provider_voiceinfra.lists.progress import Progress, describe
 from airflow_provider_voiceinfra.lists.row_results import ListStoppedError
 from airflow_provider_voiceinfra.lists.set_aside import describe_set_aside
 from airflow_provider_voiceinfra.lists.source_rows import CallDefaults
+from airflow_provider_voiceinfra.operators.list_options import ListOptions
 from airflow_provider_voiceinfra.operators.list_source import first_column, is_data_frame, query_rows, rows_of
 from airflow_provider_voiceinfra.store.hashing import join_parts
 from airflow_provider_voiceinfra.store.lists.list_rows import DueRow, NewRow
@@ -30,8 +31,6 @@ from airflow_provider_voiceinfra.store.watch.deadlines import Deadlines
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
-
-    from airflow_provider_voiceinfra.operators.call_list import OutboundCallListOperator
 
 log = logging.getLogger(__name__)
 
@@ -42,56 +41,52 @@ _NOT_REACHED = ("failed", "rejected", "overdue", "unknown")
 
 
 class ListRun:
-    """A list in the hands of its task.
+    """Runs a list, for one execution of its task.
 
-    :param task: the operator.
-    :param private: its fields that are not shown: rows, numbers and words.
-    :param stop: is set where the task is stopped.
-    :raises InvalidCallError: if the connection will not do.
+    :param context: the task's, from Airflow.
+    :param stop: is set when the task is stopped.
+    :raises InvalidCallError: if the connection is invalid.
     """
 
-    def __init__(
-        self, task: OutboundCallListOperator, context: Context, private: Mapping[str, Any], stop: StopFlag
-    ) -> None:
-        self._task = task
-        self._private = private
+    def __init__(self, options: ListOptions, context: Context, stop: StopFlag) -> None:
+        self._options = options
         self._stop = stop
         self._source = task_source(context)
         self._clear = clear_count(context)
-        self._hook = VoiceInfraHook(task.voiceinfra_conn_id)
+        self._hook = VoiceInfraHook(options.voiceinfra_conn_id)
         self._store = self._hook.store
-        self._template = self._call_defaults()
+        self._defaults = self._call_defaults()
         # Before anything is written: it knows whether this is the call store of earlier tries.
         self._dialer = self._hook.dialer
         self.list_id = self._store.lists.open(self._source, self._hook.account.realm)
 
     def read(self) -> None:
         """Read the rows, if they are not read yet, and see that there are not too many bad ones."""
-        # First, because who was not called after all is as good as new: the source says whether she still is to be.
+        # First, because rows that were not called after all are as good as new: the source decides about them again.
         self._progress.begin()
         if not self._store.lists.is_imported(self.list_id, self._clear):
             self._read_into(self.list_id)
         self._check_set_aside(self.list_id)
 
-    def plan(self) -> dict[str, Any]:
-        """Say what would become of the rows, and when; calls nobody, and leaves nothing in the store."""
+    def dry_run(self) -> dict[str, Any]:
+        """Forecast the results of the rows; place no call, and leave nothing in the store."""
         lists = self._store.lists
-        aside = replace(self._source, task_id=f"{self._source.task_id} (plan)")
+        aside = replace(self._source, task_id=f"{self._source.task_id} (dry run)")
         lists.discard(lists.open(aside, self._hook.account.realm))
-        plan_id = lists.open(aside, self._hook.account.realm)
+        list_id = lists.open(aside, self._hook.account.realm)
         try:
-            self._read_into(plan_id)
-            self._end_ineligible(plan_id)
-            summary = self._summary(plan_id)
+            self._read_into(list_id)
+            self._end_ineligible(list_id)
+            summary = self._summary(list_id)
             summary.pop("pending", None)
-            found = plan(
+            found = dry_run(
                 self._store,
                 self._dialer,
-                self._store.list_rows.pending(plan_id, _AT_ONCE),
+                self._store.list_rows.pending(list_id, _AT_ONCE),
                 self._intent,
             )
         finally:
-            lists.discard(plan_id)
+            lists.discard(list_id)
             if not lists.counts(self.list_id):
                 lists.discard(self.list_id)
         planned = summary | {"list_id": self.list_id} | found.summary()
@@ -103,7 +98,7 @@ class ListRun:
 
         :return: when to come back; None where every row has its end state.
         """
-        task, limits = self._task, self._hook.account.limits
+        options, limits = self._options, self._hook.account.limits
         dialer = ListDialer(
             self._store,
             self._dialer,
@@ -112,8 +107,8 @@ class ListRun:
             self._intent,
             self._progress,
             lambda: self._end_ineligible(self.list_id),
-            max_in_flight=task.max_in_flight,
-            calls_per_second=min(filter(None, (task.calls_per_second, limits.calls_per_second)), default=None),
+            max_in_flight=options.max_in_flight,
+            calls_per_second=min(filter(None, (options.calls_per_second, limits.calls_per_second)), default=None),
             stop=self._stop,
         )
         try:
@@ -142,7 +137,7 @@ class ListRun:
                 "called their keys. If these are new calls, let key_column name them, such as an appointment.",
                 list_id,
             )
-        failed, most = sum(summary.get(result, 0) for result in _NOT_REACHED), self._task.max_failed_fraction
+        failed, most = sum(summary.get(result, 0) for result in _NOT_REACHED), self._options.max_failed_fraction
         if most is not None and failed > most * done:
             raise AirflowFailException(
                 f"{failed} of {done} rows of list {list_id} reached nobody, more than max_failed_fraction={most:g}: "
@@ -151,49 +146,51 @@ class ListRun:
         return summary
 
     def _call_defaults(self) -> CallDefaults:
-        task, give_up_at = self._task, None
-        if task.give_up_after is not None:
-            give_up_at = Deadlines(self._store).of_task(self._source, task.give_up_after)
+        options, give_up_at = self._options, None
+        if options.give_up_after is not None:
+            give_up_at = Deadlines(self._store).of_task(self._source, options.give_up_after)
         return CallDefaults(
             self._hook.account,
-            task.key_prefix or join_parts(self._source.dag_id, self._source.task_id),
-            agent_id=task.agent_id,
-            from_number=self._private["from_number"],
-            first_message=self._private["first_message"],
-            context=self._private["context"],
-            default_region=task.default_region,
-            calling_hours=task.calling_hours,
-            calls_per_second=task.calls_per_second,
+            options.key_prefix or join_parts(self._source.dag_id, self._source.task_id),
+            agent_id=options.agent_id,
+            from_number=options.from_number,
+            first_message=options.first_message,
+            context=options.context,
+            default_region=options.default_region,
+            calling_hours=options.calling_hours,
+            calls_per_second=options.calls_per_second,
             give_up_at=give_up_at,
         )
 
     def _intent(self, row: DueRow) -> CallIntent:
-        return self._template.intent(self.list_id, row, self._source, settle_timeout=self._task.completion_timeout)
+        return self._defaults.intent(self.list_id, row, self._source, settle_timeout=self._options.completion_timeout)
 
     @cached_property
     def _progress(self) -> Progress:
-        task = self._task
+        options = self._options
         return Progress(
             self._store,
             self.list_id,
-            redial=task.redial,
-            circuit_breaker=task.circuit_breaker,
-            give_up_at=self._template.give_up_at,
+            redial=options.redial,
+            circuit_breaker=options.circuit_breaker,
+            give_up_at=self._defaults.give_up_at,
         )
 
     @cached_property
     def _columns(self) -> ColumnMapping:
-        task = self._task
-        are_typed = task.sql is not None or is_data_frame(self._private["calls"])
-        return ColumnMapping(task.column_map, task.variable_columns, task.metadata_columns, task.key_column, are_typed)
+        options = self._options
+        are_typed = options.sql is not None or is_data_frame(options.calls)
+        return ColumnMapping(
+            options.column_map, options.variable_columns, options.metadata_columns, options.key_column, are_typed
+        )
 
     def _rows(self) -> Iterator[NewRow]:
-        task = self._task
-        if task.sql is None or task.sql_conn_id is None:
-            rows = rows_of(self._private["calls"], self._columns)
+        options = self._options
+        if options.sql is None or options.sql_conn_id is None:
+            rows = rows_of(options.calls, self._columns)
         else:
-            rows = query_rows(task.sql_conn_id, task.sql, self._columns)
-        return (self._template.read(position, row, self._columns) for position, row in enumerate(rows, 1))
+            rows = query_rows(options.sql_conn_id, options.sql, self._columns)
+        return (self._defaults.read(position, row, self._columns) for position, row in enumerate(rows, 1))
 
     def _read_into(self, list_id: str) -> None:
         lists, rows, count = self._store.lists, self._rows(), 0
@@ -208,7 +205,7 @@ class ListRun:
     def _check_set_aside(self, list_id: str) -> None:
         counts = self._store.lists.counts(list_id)
         aside = Counter({result: count for (state, result), count in counts.items() if state == "set_aside"})
-        total, most = counts.total(), self._task.max_invalid_fraction
+        total, most = counts.total(), self._options.max_invalid_fraction
         if not aside:
             return
         said = describe_set_aside(self._store, list_id, aside, total)
@@ -221,13 +218,13 @@ class ListRun:
 
     def _end_ineligible(self, list_id: str) -> None:
         """Ask again who is to be called: people cancel between the query and the call."""
-        task, rows = self._task, self._store.list_rows
-        name_of, conn_id = self._template.name_of(task.key_column), str(task.sql_conn_id)
-        if task.suppress_sql is not None:
-            named = first_column(conn_id, "suppress_sql", task.suppress_sql, name_of)
+        options, rows = self._options, self._store.list_rows
+        name_of, conn_id = self._defaults.name_of(options.key_column), str(options.sql_conn_id)
+        if options.suppress_sql is not None:
+            named = first_column(conn_id, "suppress_sql", options.suppress_sql, name_of)
             log.info("%d rows are suppressed.", sum(rows.end_named(list_id, batch, "suppressed") for batch in named))
-        if task.eligible_sql is not None:
-            named = first_column(conn_id, "eligible_sql", task.eligible_sql, name_of)
+        if options.eligible_sql is not None:
+            named = first_column(conn_id, "eligible_sql", options.eligible_sql, name_of)
             log.info("%d rows are not due any more.", rows.end_others(list_id, named, "not_eligible"))
 
     def _summary(self, list_id: str) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from itertools import islice
 
 from airflow_provider_voiceinfra.calls.dialing import Dialer
 from airflow_provider_voiceinfra.lists.column_mapping import ColumnMapping
-from airflow_provider_voiceinfra.lists.dry_run import plan
+from airflow_provider_voiceinfra.lists.dry_run import dry_run
 from airflow_provider_voiceinfra.lists.source_rows import CallDefaults
 from airflow_provider_voiceinfra.store.call_store import CallStore
 from tests.benchmarks.call_list.parts import TASK, account, number_of
@@ -49,7 +49,7 @@ def _plan(folder: str) -> None:
         while batch := list(islice(read, 500)):
             store.lists.add(list_id, batch, import_version)
     store.lists.finish_import(list_id, import_version, 0)
-    found = plan(
+    found = dry_run(
         store,
         Dialer(store, template.account),
         store.list_rows.pending(list_id, 500),
