@@ -1,4 +1,4 @@
-"""How Sphinx builds the documentation: `make docs`."""
+"""Sphinx configuration: `make docs` builds the documentation."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from airflow_provider_voiceinfra import __version__
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
 
-# Before autodoc imports Airflow: a home of its own, which knows nothing of the user's.
+# Set before autodoc imports Airflow: a separate home, so that the user's configuration has no effect.
 os.environ["AIRFLOW_HOME"] = tempfile.mkdtemp(prefix="voiceinfra-docs-")
 os.environ["AIRFLOW__CORE__LOAD_EXAMPLES"] = "False"
 logging.getLogger("airflow").setLevel(logging.WARNING)
@@ -34,7 +34,7 @@ extensions = [
 ]
 exclude_patterns = ["_build"]
 
-# Pages are read as they are, too: their links are those of files.
+# Pages are also read as files, on GitHub, so their links point to files.
 myst_heading_anchors = 3
 myst_enable_extensions = ["colon_fence"]
 
@@ -42,7 +42,7 @@ autodoc_member_order = "bysource"
 autodoc_typehints = "none"
 python_use_unqualified_type_names = True
 
-# Every name that a page or a docstring refers to is there. Airflow's and Python's own are in their documentation.
+# Every reference in a page or docstring must resolve, except those to Airflow and Python.
 nitpicky = True
 nitpick_ignore_regex = [("py:.*", r"(airflow\.|collections|contextlib|datetime|typing|pytest|starlette).*")]
 
@@ -58,10 +58,10 @@ _ROOT = re.compile(r"\]\(\.\./(README|CHANGELOG|CONTRIBUTING|SECURITY)\.md")
 
 
 def _lead_to_pages(_: Sphinx, __: str, source: list[str]) -> None:
-    """Let links to files beside `docs`, which whoever reads them as files follows, lead to the pages made of them."""
+    """Point links to files outside `docs` at the pages that are built from these files."""
     source[0] = _ROOT.sub(lambda link: f"]({link[1].replace('README', 'index')}.md", source[0])
 
 
 def setup(app: Sphinx) -> None:
-    """Prepare what is read."""
+    """Connect the handlers to Sphinx."""
     app.connect("source-read", _lead_to_pages)

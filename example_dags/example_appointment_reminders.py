@@ -1,9 +1,9 @@
-"""Calls everybody who has an appointment, and acts on what they say.
+"""Call everybody who has an appointment, and act on the answers.
 
-1. reads the people from a warehouse, here a small SQLite file named by the parameter ``warehouse``
-2. calls each of them, at most once: the key names the appointment, so that no rerun calls again
+1. reads the appointments from a warehouse, here a small SQLite file named by the parameter ``warehouse``
+2. calls each person at most once: the key contains the appointment, so a rerun does not call again
 3. waits, without a worker, until all calls have ended
-4. branches on the outcomes: whom nobody reached, a person at the front desk calls
+4. branches on the outcomes: the front desk calls people who did not answer
 5. writes the results back
 
 ``make demo`` runs it against the sandbox.
@@ -25,8 +25,8 @@ from airflow_provider_voiceinfra.sensors.call_completion import CallCompletionSe
 
 @dag(
     schedule=None,
-    params={"warehouse": Param("/tmp/warehouse.db", type="string")},  # noqa: S108 - give your own
-    # Workers die, and Airflow at times fails a task that goes on after a wait: no retry calls anybody again.
+    params={"warehouse": Param("/tmp/warehouse.db", type="string")},  # noqa: S108 - use your own
+    # Workers die, and Airflow sometimes fails a task that resumes after a wait. A retry calls nobody again.
     default_args={"retries": 2, "retry_delay": timedelta(seconds=10)},
     tags=["voiceinfra", "example"],
 )
@@ -40,7 +40,7 @@ def example_appointment_reminders():
         return [
             {
                 "to_number": phone,
-                "first_message": f"Hello {name}, this is the clinic. Does {starts} still suit you?",
+                "first_message": f"Hello {name}, this is the clinic. Can you still come at {starts}?",
                 "variables": {"name": name, "appointment": starts},
                 "metadata": {"appointment": appointment},
                 "idempotency_key": f"reminder-{appointment}-{starts}",
@@ -50,7 +50,7 @@ def example_appointment_reminders():
 
     calls = OutboundCallOperator.partial(
         task_id="call",
-        # What people wrote down, without a country code, is read as a number of this country.
+        # Numbers without a country code belong to this country.
         default_region="US",
         map_index_template="{{ task.idempotency_key }}",
     ).expand_kwargs(people_to_call())
@@ -64,19 +64,19 @@ def example_appointment_reminders():
 
     @task
     def everybody_was_reached() -> None:
-        print("Nobody is left to call.")  # noqa: T201
+        print("Everybody has answered.")  # noqa: T201
 
     @task
     def ask_the_front_desk(results: list[dict[str, Any]]) -> None:
         left = [result["call_id"] for result in results if result["call_outcome"] != "answered"]
-        print(f"{len(left)} people are left for the front desk.")  # noqa: T201
+        print(f"The front desk has {len(left)} people left to call.")  # noqa: T201
 
     @task(trigger_rule="none_failed_min_one_success")
     def write_back(results: list[dict[str, Any]], params: dict[str, Any]) -> None:
         hook = VoiceInfraHook()
         with closing(sqlite3.connect(params["warehouse"])) as warehouse, warehouse:
             for result in results:
-                # Read here rather than handed on as XCom: what people say does not belong into Airflow's database.
+                # Read from the call store, not from an XCom: conversations do not belong in Airflow's database.
                 call = hook.get_call(result["call_id"])
                 completion = call.completion
                 warehouse.execute(

@@ -1,10 +1,10 @@
-"""Begins when a call has ended, whichever DAG placed it, and opens a ticket for who wants to be called by a person.
+"""Start when a call has ended, whichever DAG placed it, and open a ticket for callees who ask for a person.
 
 An event is only a wake-up: in a burst Airflow may hand several to one run, or the last one to none. So each run reads
-from the call store what has ended since the last one, and the schedule starts one every ten minutes in any case.
+the calls that have ended since the last run from the call store, and the schedule also starts a run every ten minutes.
 
 Needs the connections ``voiceinfra_default`` and ``warehouse``, and in the warehouse a table ``tickets (call_id,
-appointment)``. The agent is told to extract ``wants_a_person``.
+appointment)``. Set up the agent to extract ``wants_a_person``.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ ENDED_CALLS = Asset(
     start_date=pendulum.datetime(2026, 1, 1, tz="UTC"),
     catchup=False,
     is_paused_upon_creation=True,
-    # Two at once would both be given the same calls.
+    # Two runs at once would get the same calls.
     max_active_runs=1,
     tags=["voiceinfra", "example"],
 )
@@ -36,8 +36,8 @@ def example_call_events():
     def open_tickets() -> int:
         warehouse = DbApiHook.get_hook("warehouse")
         opened = 0
-        # The cursor moves when this block ends without error: what fails half-way is done again, so nothing is done
-        # twice for the same call_id.
+        # The cursor moves only when this block ends without an error. After a failure the calls come again, so check by
+        # call_id what was already done.
         with VoiceInfraHook().completed_calls(cursor="example_call_events", outcomes=["answered"]) as calls:
             for call in calls:
                 if not call.completion.extracted.get("wants_a_person"):

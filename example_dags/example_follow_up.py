@@ -1,9 +1,9 @@
-"""Every morning, calls again who was not reached yesterday, and hands the rest to the people at the front desk.
+"""Every morning, redial yesterday's unanswered calls, and hand the rest over to the front desk.
 
-1. writes back what became of yesterday's calls meanwhile: some end after their DAG
-2. calls again those whose reminder, by ``example_call_list``, reached a mailbox or nobody
+1. writes yesterday's results back again, because some calls end after their DAG
+2. redials reminders of ``example_call_list`` that ended with voicemail or failed
 3. writes those results back too
-4. puts everybody whom no call has reached on the front desk's list
+4. puts everybody who has not answered on the front desk's list
 
 Needs what ``example_call_list`` needs, and in the warehouse a table ``front_desk (appointment)``.
 """
@@ -26,18 +26,18 @@ RESULTS = {"sql_conn_id": "warehouse", "table": "voice_calls", "metadata_columns
     schedule="0 10 * * *",
     start_date=pendulum.datetime(2026, 1, 1, tz="America/New_York"),
     catchup=False,
-    # It calls people: a person says when it may begin.
+    # It calls people: you decide when to start it.
     is_paused_upon_creation=True,
-    # Two runs at once would only wait for each other's calls.
+    # Two runs at once would wait for each other's calls.
     max_active_runs=1,
-    # Workers die, and Airflow at times fails a task that goes on after a wait: no retry calls anybody again.
+    # Workers die, and Airflow sometimes fails a task that resumes after a wait. A retry calls nobody again.
     default_args={"retries": 2, "retry_delay": timedelta(seconds=10)},
     tags=["voiceinfra", "example"],
 )
 def example_follow_up():
     refresh = CallsToSqlOperator(
         task_id="refresh",
-        # More than a day: what was written before is only written again.
+        # More than a day: writing a row again changes nothing.
         since="{{ (dag_run.run_after - macros.timedelta(days=2)) | ts }}",
         **RESULTS,
     )
@@ -45,8 +45,8 @@ def example_follow_up():
     calls = OutboundCallListOperator(
         task_id="call_again",
         sql_conn_id="warehouse",
-        # Every run has `run_after`, also one that is triggered by hand. Columns of metadata are texts. Only that
-        # DAG's calls: a follow-up is not followed up.
+        # Every run has `run_after`, even if you trigger it by hand. Metadata columns are strings. Reads
+        # only that DAG's calls, so that a follow-up gets no follow-up.
         sql="""
             SELECT a.id AS appointment, a.phone, a.name, a.starts
             FROM appointments a
@@ -58,8 +58,8 @@ def example_follow_up():
         default_region="US",
         variable_columns=["name", "starts"],
         metadata_columns=["appointment"],
-        # Another key than yesterday's reminder, so that it is another call; the same all day, so that no rerun of the
-        # day calls again.
+        # Differs from the key of yesterday's reminder, so that it is a separate call; stays the same all day, so that
+        # a rerun does not call again.
         key_prefix="follow-up-{{ dag_run.run_after | ds }}",
         key_column="appointment",
         max_in_flight=20,
@@ -68,7 +68,7 @@ def example_follow_up():
     write_back = CallsToSqlOperator(
         task_id="write_back",
         list_id=calls.output["list_id"],
-        # Also when the list has failed: the front desk needs to know who is left. The failed task alerts all the same.
+        # Also run when the list has failed: the front desk needs to know who is left. The failed task still alerts.
         trigger_rule="all_done",
         **RESULTS,
     )
@@ -76,8 +76,8 @@ def example_follow_up():
     hand_over = SQLExecuteQueryOperator(
         task_id="hand_over",
         conn_id="warehouse",
-        # By what is known rather than by what was tried: who was never called is among them, and nobody is twice.
-        # The table has the calls of other DAGs too, whose appointments may be others.
+        # Selects by result, not by attempt: it includes people who were never called, and nobody twice. The table has
+        # calls of other DAGs too, whose appointment ids may mean something else.
         sql="""
             INSERT INTO front_desk (appointment)
             SELECT a.id FROM appointments a

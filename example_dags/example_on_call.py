@@ -1,7 +1,7 @@
-"""Phones the person on call when a run fails, and when it is late.
+"""Phone the person on call when a run fails, and when it is late.
 
-Needs the connection ``voiceinfra_on_call``: one without calling hours and ``min_interval_per_number``, whose agent says
-what has happened and asks whether somebody takes care of it. Its number is the variable ``on_call``.
+Needs the connection ``voiceinfra_on_call``, without calling hours and ``min_interval_per_number``. Its agent says what
+has happened and asks whether the callee takes care of it. The variable ``on_call`` has the callee's number.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from airflow_provider_voiceinfra.notifications.voiceinfra import VoiceInfraNotif
 @dag(
     schedule=None,
     params={"fails": Param(default=False, type="boolean")},
-    # Each of the three tasks phones when it fails, and all of them together once for a run.
+    # Each of the three tasks calls when it fails, but together they call only once per run.
     default_args={
         "on_failure_callback": VoiceInfraNotifier(
             to_number="{{ var.value.on_call }}",
-            first_message="{{ dag.dag_id }} has failed at {{ ti.task_id }}. Do you take care of it?",
+            first_message="{{ dag.dag_id }} has failed at {{ ti.task_id }}. Can you take care of it?",
             call_context="Run {{ run_id }}, try {{ ti.try_number }}.",
             voiceinfra_conn_id="voiceinfra_on_call",
         )
@@ -31,10 +31,10 @@ from airflow_provider_voiceinfra.notifications.voiceinfra import VoiceInfraNotif
         interval=timedelta(minutes=30),
         callback=AsyncCallback(
             VoiceInfraNotifier,
-            # What a deadline knows of the run is less: no variables, no task.
+            # A deadline's templates have no variables and no task.
             kwargs={
                 "to_number": "+14155550100",
-                "first_message": "{{ dag.dag_id }} is late. Do you take care of it?",
+                "first_message": "{{ dag.dag_id }} is late. Can you take care of it?",
                 "voiceinfra_conn_id": "voiceinfra_on_call",
             },
         ),

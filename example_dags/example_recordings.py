@@ -1,8 +1,8 @@
-"""Copies recordings to an object storage of your own, before VoiceInfra's links to them expire.
+"""Copy recordings to your own object storage, before VoiceInfra's links to them expire.
 
-``folder`` is any address that ``ObjectStoragePath`` knows, such as ``s3://aws_default@recordings/calls``, with the
-provider of that storage installed. A recording is a voice: keep it where only those may listen who have to, and for no
-longer than they have to; ``airflow voiceinfra store purge`` does not reach there.
+``folder`` is any URL that ``ObjectStoragePath`` supports, such as ``s3://aws_default@recordings/calls``, with the
+provider of that storage installed. Recordings are personal data: restrict access, and delete them when you no longer
+need them. ``airflow voiceinfra store purge`` does not reach them.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ GONE = {403, 404, 410}
 
 
 @dag(
-    # Without a start date: it begins with the next hour.
+    # No start date: it starts with the next hour.
     schedule=CronTriggerTimetable("0 * * * *", timezone="UTC"),
     catchup=False,
     is_paused_upon_creation=True,
-    # Two at once would both be given the same calls.
+    # Two runs at once would get the same calls.
     max_active_runs=1,
     params={
         "folder": Param("file:///tmp/recordings", type="string"),
@@ -30,8 +30,8 @@ GONE = {403, 404, 410}
         "within": Param(
             "https://",
             type="string",
-            description="Recordings are fetched from addresses that begin so: name VoiceInfra's, with the slash after "
-            "its host. Who knows the webhook's secret could lead a worker anywhere else.",
+            description="Download only URLs with this prefix. Set VoiceInfra's host, with a slash after it: a person "
+            "who knows the webhook secret could otherwise send a worker to any other URL.",
         ),
     },
     tags=["voiceinfra", "example"],
@@ -42,7 +42,7 @@ def example_recordings():
         folder = ObjectStoragePath(params["folder"])
         folder.mkdir(parents=True, exist_ok=True)
         counts = {"copied": 0, "gone": 0, "elsewhere": 0}
-        # What fails half-way is copied again, over what is there: the name tells the call.
+        # After a failure, recordings are copied again and overwritten: the file is named after the call.
         with VoiceInfraHook().completed_calls(
             cursor="example_recordings", agent_id=params["agent_id"] or None, outcomes=["answered", "voicemail"]
         ) as calls:

@@ -1,7 +1,7 @@
-"""Fails, and so alerts, when VoiceInfra's webhooks have stopped: calls wait for their end, and none comes.
+"""Fail, and so alert, when VoiceInfra's webhooks have stopped: calls are open, but no webhook arrives.
 
-A webhook may be disabled, its URL or secret changed, a firewall closed; each waiting task would find out at its own
-timeout, hours later. Let the alert be one that you see: ``on_failure_callback``, as in ``example_on_call``.
+The webhook may be disabled, its URL or secret changed, or a firewall closed. Each waiting task would find out at its
+own timeout, hours later. Use an alert that you notice, such as ``on_failure_callback`` in ``example_on_call``.
 """
 
 from __future__ import annotations
@@ -20,28 +20,28 @@ from airflow_provider_voiceinfra.hooks.voiceinfra import VoiceInfraHook
     catchup=False,
     is_paused_upon_creation=True,
     max_active_runs=1,
-    # Longer than your calls last, and shorter than you can wait.
+    # Longer than your calls take, and shorter than you can wait for an alert.
     params={"minutes": Param(30, type="integer", minimum=1)},
     tags=["voiceinfra", "example"],
 )
 def example_webhooks_stopped():
     @task
-    def look(params: dict[str, int]) -> None:
+    def check(params: dict[str, int]) -> None:
         store, now = VoiceInfraHook().store, datetime.now(UTC)
-        patience = timedelta(minutes=params["minutes"])
+        limit = timedelta(minutes=params["minutes"])
         oldest = store.calls.oldest_open()
-        if oldest is None or now - oldest < patience:
+        if oldest is None or now - oldest < limit:
             return
         newest = store.completions.newest_arrival()
-        if newest is not None and now - newest < patience:
-            # They come: that one call is lost for another reason, which its own task will tell.
+        if newest is not None and now - newest < limit:
+            # Webhooks arrive: that call has another problem, which its own task reports.
             return
         raise RuntimeError(
-            f"A call has waited for its end since {oldest:%H:%M} UTC, and no webhook has come for {patience}: check "
-            "Settings → Webhooks at VoiceInfra, and the receiver (GET /voiceinfra/health)."
+            f"A call has been open since {oldest:%H:%M} UTC, and no webhook has arrived for {limit}: check Settings → "
+            "Webhooks in VoiceInfra, and the receiver (GET /voiceinfra/health)."
         )
 
-    look()
+    check()
 
 
 example_webhooks_stopped()

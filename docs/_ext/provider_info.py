@@ -1,4 +1,4 @@
-"""Renders what ``get_provider_info`` tells Airflow, so that it is written once."""
+"""Render the contents of ``get_provider_info``, so that they are written once."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ if TYPE_CHECKING:
 
 
 class _Described(Directive):
-    """A definition list: names, and what each is."""
+    """A definition list of names and their descriptions."""
 
     has_content: ClassVar[bool] = False
 
     def described(self) -> Iterator[tuple[str, str]]:
-        """Give names and their descriptions."""
+        """Yield names and their descriptions."""
         raise NotImplementedError
 
     def run(self) -> list[nodes.Node]:
-        """Make the list."""
+        """Build the list."""
         items = []
         for name, description in self.described():
             term = nodes.term("", "", nodes.literal("", name))
@@ -37,7 +37,7 @@ class Options(_Described):
     """The options of ``[voiceinfra]``."""
 
     def described(self) -> Iterator[tuple[str, str]]:
-        """Give each option, what it is for, how it is set and its default."""
+        """Yield each option with its description, its environment variable and its default."""
         options: dict[str, dict[str, Any]] = get_provider_info()["config"]["voiceinfra"]["options"]
         for name, option in options.items():
             default = f"``{option['default']}``" if option["default"] else "nothing"
@@ -48,17 +48,17 @@ class Options(_Described):
 
 
 class ConnectionFields(_Described):
-    """The fields of a connection of type ``voiceinfra``, beside host and password."""
+    """The extra fields of a connection of type ``voiceinfra``."""
 
     def described(self) -> Iterator[tuple[str, str]]:
-        """Give each field, its label in the form and what it is for."""
+        """Yield each field with its label in the form and its description."""
         for name, field in get_provider_info()["connection-types"][0]["conn-fields"].items():
             secret = " (a secret)" if field["schema"].get("format") == "password" else ""
             yield name, f"*{field['label']}*{secret}: {field['description']}"
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
-    """Let pages use the directives."""
+    """Register the directives."""
     app.add_directive("voiceinfra-options", Options)
     app.add_directive("voiceinfra-connection-fields", ConnectionFields)
     return {"parallel_read_safe": True}

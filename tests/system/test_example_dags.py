@@ -26,7 +26,7 @@ RUN_HERE = {
     "example_call_events",
     "example_on_call",
     "example_recordings",
-    "example_say_whom_to_call",
+    "example_outbound_call_decorator",
     "example_webhooks_stopped",
 }
 
@@ -44,7 +44,7 @@ def test_every_example_is_run_here():
 def test_the_first_call_tells_what_was_agreed(airflow, sandbox):
     sandbox.outcome("+16175550100", "answered", extracted_data={"confirmed": True})
     run_id = run(airflow, "example_first_call", {"phone": "+16175550100"})
-    assert airflow.xcom("example_first_call", run_id, "read_what_was_said") is True
+    assert airflow.xcom("example_first_call", run_id, "is_confirmed") is True
 
 
 def test_reminders_call_each_person_once_and_write_back_how_it_ended(airflow, sandbox, tmp_path):
@@ -144,10 +144,10 @@ def test_a_call_that_ends_opens_a_ticket_for_who_wants_a_person(airflow, call_st
 def test_a_function_says_whom_to_call(airflow, sandbox):
     sandbox.outcome("+16175550101", "answered", extracted_data={"cancel": True})
     order = {"id": 1, "phone": "617 555 0101", "name": "Ada", "late_days": 1}
-    run_id = run(airflow, "example_say_whom_to_call", {"order": order})
+    run_id = run(airflow, "example_outbound_call_decorator", {"order": order})
     [dial] = [dial for dial in sandbox.dials if dial.to_number == "+16175550101"]
     assert "Hello Ada, your order will come a day later" in dial.first_message
-    assert airflow.xcom("example_say_whom_to_call", run_id, "cancel_if_asked_to") is True
+    assert airflow.xcom("example_outbound_call_decorator", run_id, "is_cancelled") is True
 
 
 def test_the_person_on_call_is_phoned_once_for_a_run_that_fails(airflow, sandbox):
