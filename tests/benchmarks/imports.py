@@ -1,4 +1,4 @@
-"""What importing the operators adds to importing ``airflow.sdk``, which every DAG file pays.
+"""The time to import the operators, on top of ``airflow.sdk``, for every DAG file.
 
 ``python -m tests.benchmarks.imports`` prints a table; the promise is 100 ms at most.
 """

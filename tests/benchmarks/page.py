@@ -1,4 +1,4 @@
-"""The page docs/benchmarks.md and its pictures, made of docs/benchmarks/results.json alone."""
+"""The page docs/benchmarks.md and its pictures, made only from docs/benchmarks/results.json."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ RESULTS = DOCS / "benchmarks" / "results.json"
 
 
 def keep(name: str, result: Mapping[str, Any]) -> None:
-    """Keep what a benchmark has found, in the place of what it found before."""
+    """Save the result of a benchmark, in place of its previous result."""
     results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
     RESULTS.parent.mkdir(exist_ok=True)
     RESULTS.write_text(f"{json.dumps(results | {name: result}, indent=1, ensure_ascii=False)}\n")
@@ -29,7 +29,7 @@ def write() -> None:
 
 
 def files(results: Mapping[str, Any]) -> dict[Path, str]:
-    """Make what is written, each file's text by its path."""
+    """Return the files to write, each file's text by its path."""
     made: dict[Path, str] = {}
     parts = [HEAD]
     for name, result in results.items():
@@ -42,8 +42,8 @@ def files(results: Mapping[str, Any]) -> dict[Path, str]:
 
 HEAD = """# Benchmarks
 
-Made by `make bench`, from what it measured; nothing here is written by hand. What stands beside was measured in the
-same run, in turns where that is possible, so that other work on the machine is shared: read the ratios, not the times.
+Made by `make bench`, from its measurements; nothing here is written by hand. The alternatives were measured in the same
+run, in turns if possible, so that other work on the machine affects both: compare the ratios, not the times.
 """
 
 
@@ -53,8 +53,8 @@ def _part(name: str, result: Mapping[str, Any], findings: Sequence[Finding]) -> 
     machine = result["machine"]
     lines = [f"## {name.replace('_', ' ').capitalize()}", "", first, ""]
     if any(each.ratio is not None for each in findings):
-        lines += [f"![{name}: ours and what it is measured beside](benchmarks/{name}.svg)", ""]
-    lines += ["| | measured | beside | there | ratio | bar | |", "|---|---|---|---|---|---|---|"]
+        lines += [f"![{name}, compared with alternatives](benchmarks/{name}.svg)", ""]
+    lines += ["| | measured | alternative | its value | ratio | limit | |", "|---|---|---|---|---|---|---|"]
     lines += [_row(each) for each in findings]
     where = f"{machine['cores']}, {machine['memory']}, {machine['software']}"
     lines += ["", f"`{result['command']}`, {machine['date']}: {where}; load before: {machine['load']}.", ""]

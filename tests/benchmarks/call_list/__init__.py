@@ -1,1 +1,1 @@
-"""How fast a list is dialled, and what becomes of it when its worker is killed."""
+"""How fast a list is dialled, and what happens when its worker is killed."""

@@ -174,7 +174,7 @@ def _kills(rows: int) -> bool:
     print(f"|---|---|---|---|---|---|---|\n| while dialling | {ended} | {twice} | {answered} ", end="")
     print(f"| {overdue} | {unknown} | {not_ended} |", flush=True)
     holds = not twice and not not_ended and ended == rows and len(dials) + unknown >= rows
-    what = f"dialled twice of {rows:,} rows, the worker killed {KILLS} times"
+    what = f"rows dialled twice, of {rows:,}, with the worker killed {KILLS} times"
     return found(what, twice, "rows", bar="0, and each row ends", holds=holds)
 
 

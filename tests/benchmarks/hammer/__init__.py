@@ -1,1 +1,1 @@
-"""Thousands of calls while everything breaks: none is placed twice, none is lost."""
+"""Thousands of calls while everything fails: none is placed twice, none is lost."""

@@ -1,1 +1,1 @@
-"""What the receiver takes beside a bare route, and whether it loses anything."""
+"""How many webhooks the receiver takes, compared with a bare route, and whether it loses any."""

@@ -97,14 +97,14 @@ def measure_receiver(store_url: str, requests_file: Path) -> Load:
 
 def _note(store: str, per_second: float, baseline: float, p99: float, claim_p99: float) -> None:
     found(
-        *(f"webhooks kept, fsync before each answer, {store}", per_second, "a second"),
-        beside="a bare route that keeps nothing",
+        *(f"webhooks stored, fsync before each answer, {store}", per_second, "a second"),
+        beside="a bare route that stores nothing",
         than=baseline,
         **_bar(store, f"≥ {PER_SECOND:,} a second", holds=per_second >= PER_SECOND),
     )
     what = f"from a webhook to its 200, {CONNECTIONS} at a time, {store}"
     found(what, p99, "ms, p99", **_bar(store, f"≤ {P99_MS} ms", holds=p99 <= P99_MS))
-    what = f"a claim beside that load, {store}"
+    what = f"a claim under that load, {store}"
     found(what, claim_p99, "ms, p99", **_bar(store, f"≤ {CLAIM_P99_MS} ms", holds=claim_p99 <= CLAIM_P99_MS))
 
 

@@ -1,4 +1,4 @@
-"""Nothing that was answered with 200 is lost: 50,000 deliveries, ten SIGKILLs, and the store away for a while.
+"""Nothing that was answered with 200 is lost: 50,000 deliveries, ten SIGKILLs, and the store unavailable for a while.
 
 ``python -m tests.benchmarks.receiver.losses`` prints a table. It must be zero in the column of losses.
 """

@@ -1,1 +1,1 @@
-"""What waiting for calls costs, and how soon it ends."""
+"""What waiting for calls costs, and how soon a wait ends."""

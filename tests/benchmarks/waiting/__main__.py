@@ -127,10 +127,10 @@ def note(store: str, count: int, by_kind: dict[str, list[float]]) -> None:
     size, cpu, _, _, p99, _ = by_kind["ours"]
     above = (size - by_kind["sleeping"][0]) / 1024
     what = f"{count:,} waits, {store}"
-    polling = {"beside": "each asks every 2 s", "than": by_kind["polling"][1]}
+    polling = {"beside": "each polls every 2 s", "than": by_kind["polling"][1]}
     found(f"{what}: idle", cpu, "% of a core", **polling, bar="≤ 1 %", holds=cpu <= 1)
-    found(f"{what}: memory a wait, above one that only sleeps", above, "KB", bar="≤ 2 KB", holds=above <= 2)
-    polling = {"beside": "each asks every 2 s", "than": by_kind["polling"][4]}
+    found(f"{what}: memory per wait, above a trigger that only sleeps", above, "KB", bar="≤ 2 KB", holds=above <= 2)
+    polling = {"beside": "each polls every 2 s", "than": by_kind["polling"][4]}
     found(f"{what}: from the webhook's 200 to the event", p99, "ms, p99", **polling, bar="≤ 100 ms", holds=p99 <= 100)
 
 
