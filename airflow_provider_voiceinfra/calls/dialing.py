@@ -27,16 +27,16 @@ from airflow_provider_voiceinfra.store.models import Call
 log = logging.getLogger(__name__)
 
 RECORD_DEADLINE = 60.0
-"""Seconds for which an answer is tried to be recorded while the store does not answer."""
+"""Seconds for which recording an answer is retried while the store does not answer."""
 
 
 class Dialer:
     """Places calls for one account; the call store decides whether a POST may be sent.
 
-    :param retry: for requests that VoiceInfra did not take.
-    :param record_deadline: seconds to try to record an answer while the store does not answer.
-    :param on_denied: is told what the guard blocks or defers.
-    :param on_placed: is told how many calls VoiceInfra has taken.
+    :param retry: for requests that VoiceInfra did not accept.
+    :param record_deadline: seconds for which recording an answer is retried while the store does not answer.
+    :param on_denied: called with the error of each call that the guard blocks or defers.
+    :param on_placed: called with the number of calls that VoiceInfra has accepted.
     """
 
     def __init__(
@@ -75,10 +75,10 @@ class Dialer:
     ) -> Call:
         """Place the call, or find the one that the key has placed already.
 
-        :param on_call_id: is told the ``call_id`` the moment it is known, before the store.
-        :param settle_wait: seconds to wait here while another task or try is placing the call.
-        :param stop: is set where the task is stopped; so is it by SIGTERM.
-        :return: a call that VoiceInfra has taken.
+        :param on_call_id: called with the ``call_id`` as soon as it is known, before the store is.
+        :param settle_wait: seconds to wait while another task or try is placing the call.
+        :param stop: set when the task is stopped; SIGTERM sets it too.
+        :return: a call that VoiceInfra has accepted.
         :raises CallStoppedError: the task was stopped before the call was sent.
         :raises CallDeferredError: the guard defers it; ask again later.
         :raises CallBlockedError: the guard blocks it for good.
@@ -121,13 +121,13 @@ class Dialer:
             log.info("Call %s to %s is queued as %s.", claim.ref, mask(call.request.to_number), call_id)
             on_call_id(call_id)
         finally:
-            # Whoever could not be told, and however it is stopped: the answer is not lost.
+            # Whatever stops this: the answer is not lost.
             self.recorder.record(lambda: self._store.claims.record_queued(claim, call_id))
             self.count_placed(1)
         return placed(known_call(self._store, claim.ref), why="VoiceInfra gave its call_id to another call too")
 
     def count_placed(self, count: int) -> None:
-        """Tell how many calls VoiceInfra has taken whose answers are recorded."""
+        """Count calls that VoiceInfra has accepted, once their answers are recorded."""
         with contextlib.suppress(Exception):
             self._on_placed(count)
 

@@ -26,15 +26,15 @@ class ClaimedCall:
 
 
 RequestPermit = Callable[[Claim, SendSlot | None], SendPermit]
-"""Asks the call store for a send permit; keeps the slot that it is given, if any, and else reserves one where there is
-a rate. Raises a :class:`.ClaimLostError` where the claim is not ours any more."""
+"""Asks the call store for a send permit; keeps the slot that it is given, or reserves one if there is a rate. Raises
+a :class:`.ClaimLostError` if the claim is no longer ours."""
 
 
 class SendGate:
     """Lets the first byte of one POST be written, or keeps it from being written for good.
 
-    The thread that sends passes it with its connection made. A send permit lasts a moment only, so that pausing calls
-    and stopping a task take effect at once: where making the connection took longer, another permit is requested.
+    The thread that sends passes it with its connection made. A send permit is short, so that pausing calls and
+    stopping a task take effect at once: if making the connection takes longer, another permit is requested.
 
     :param permit: one that was granted already.
     :param now: the store's clock.
@@ -79,7 +79,7 @@ class SendGate:
         """Return right before the first byte is written.
 
         :raises CallStoppedError: this gate is closed, or the task is being stopped.
-        :raises ClaimLostError: the claim is not ours any more.
+        :raises ClaimLostError: the claim is no longer ours.
         :raises TooLateToSendError: the permit or its send slot is over.
         :raises GuardError: the guard has changed its mind since the claim.
         :raises StoreError: the store cannot be used.
@@ -98,9 +98,9 @@ class SendGate:
             self._begun = True
 
     def close(self) -> bool:
-        """Let no byte be written any more.
+        """Keep the first byte from being written.
 
-        :return: False where the POST has begun: then its answer must be waited for.
+        :return: False if the POST has begun: then wait for its answer.
         """
         with self._lock:
             self._closed = not self._begun

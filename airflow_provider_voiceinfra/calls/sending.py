@@ -31,15 +31,16 @@ from airflow_provider_voiceinfra.store.guard.rules import DeniedCall, SendSlot
 log = logging.getLogger(__name__)
 
 LAST_ANSWER_TIME = 4.0
-"""Seconds that an answer is waited for after an exception has stopped the task: Airflow kills it one second later."""
+"""Seconds to wait for an answer after an exception has stopped the task: Airflow kills it one second later."""
+
+# How many send slots in a row a busy machine may miss before it has to try again later.
 _MISSED_SLOTS = 8
-"""How many send slots in a row a busy machine may miss before it has to try again later."""
 
 
 class Sender:
-    """Sends what is claimed, for one account.
+    """Sends claimed calls, for one account.
 
-    :param retry: for requests that VoiceInfra did not take.
+    :param retry: for requests that VoiceInfra did not accept.
     :param guard_error: gives the error that describes a denial.
     """
 
@@ -60,9 +61,9 @@ class Sender:
         self._guard_error = guard_error
 
     def send(self, call: ClaimedCall, stop: StopFlag) -> str | None:
-        """Dial until VoiceInfra has answered; all but its ``call_id`` is recorded.
+        """Send until VoiceInfra has answered; everything but its ``call_id`` is recorded.
 
-        :return: the ``call_id``; None where the claim is not ours any more, and nothing was sent.
+        :return: the ``call_id``; None if the claim is no longer ours, and nothing was sent.
         :raises VoiceInfraError: see :meth:`.Dialer.place`.
         """
         backoff, claim = Backoff(self._retry), call.claim
@@ -81,12 +82,12 @@ class Sender:
                 self._sleep(claim, pause, stop)
 
     def attempt(self, gate: SendGate) -> str:
-        """Send one POST, if its gate lets it; a rejection, and an answer that does not tell, are recorded.
+        """Send one POST, unless its gate is closed; rejections and unclear answers are recorded.
 
         :return: the ``call_id``.
-        :raises CallNotSentError: nothing was taken; the claim is ours still, unless it is a :class:`.ClaimLostError`.
+        :raises CallNotSentError: nothing was accepted; the claim is ours, unless it is a :class:`.ClaimLostError`.
         :raises CallRejectedError: VoiceInfra rejected it.
-        :raises CallUnknownError: it may have been taken.
+        :raises CallUnknownError: it may have been accepted.
         """
         while True:
             gate.wait_for_slot()
@@ -109,7 +110,7 @@ class Sender:
         return ThreadPoolExecutor(1, "voiceinfra-post")
 
     def _attempt_aside(self, call: ClaimedCall, stop: StopFlag) -> str:
-        """Send from another thread: this one must hear signals, from which a name lookup would keep it."""
+        """Send from another thread: this one must receive signals, which a DNS lookup would delay."""
         gate = self.gate(call, stop)
         answer = self._thread.submit(self.attempt, gate)
         try:
@@ -141,13 +142,13 @@ class Sender:
         """Ask for a send permit.
 
         :param slot: that is reserved already.
-        :raises ClaimLostError: if the claim is not ours any more.
+        :raises ClaimLostError: if the claim is no longer ours.
         :raises GuardError: if the guard has changed its mind since the claim.
         """
         try:
             result = self._claims.request_permit(claim, slot)
         except StoreError:
-            # Nothing was sent: let a later try dial, if the store can still be told.
+            # Nothing was sent: release the key for a later try, if the store can still be reached.
             self._recorder.record(lambda: self._claims.release(claim, "the store was away"))
             raise
         except BaseException:

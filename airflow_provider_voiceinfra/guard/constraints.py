@@ -15,10 +15,12 @@ from airflow_provider_voiceinfra.guard.time_zones import FixedOffsetError, zone_
 from airflow_provider_voiceinfra.store.guard.rules import Denial, Rule, Rules
 
 _NO_ZONE = (
-    "Its number does not tell in which time zone the person is: give the call a timezone, or its CallingHours one for "
-    "such numbers."
+    "Its number does not tell the callee's time zone: give the call a timezone, or its CallingHours one for such "
+    "numbers."
 )
-_NEVER_OPEN = "Calling hours of the connection and of the call are never open together where the person is: mend them."
+_NEVER_OPEN = (
+    "Calling hours of the connection and of the call are never open together in the callee's time zone: fix them."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +28,7 @@ class CallConstraints:
     """When a call may be placed, as its DAG says.
 
     :param calling_hours: besides the connection's, which apply too.
-    :param timezone: where the person is, such as ``Europe/London``; by default what her number tells.
+    :param timezone: the callee's, such as ``Europe/London``; by default that of their number.
     :param not_after: when the call expires.
     :param calls_per_second: of its list, besides the connection's.
     """
@@ -42,8 +44,8 @@ class CallConstraints:
     ) -> CallConstraints:
         """Check every constraint.
 
-        :param not_after: with its zone; ISO 8601 where it is a text. An empty text is none, as for ``timezone``.
-        :raises InvalidCallError: for one that cannot be understood: nobody is called at a time that was guessed.
+        :param not_after: with its time zone; ISO 8601 if it is a string. An empty string is none, as for ``timezone``.
+        :raises InvalidCallError: if one is invalid: no call is placed at a time that was guessed.
         """
         if timezone is not None and not isinstance(timezone, str):
             raise InvalidCallError(
@@ -56,22 +58,22 @@ class CallConstraints:
         except FixedOffsetError as error:
             raise InvalidCallError(f"timezone {error}.") from None
         except ValueError:
-            # What was given is not repeated: from a wrong column, it may be a person's.
+            # The value is not repeated: from a wrong column, it may be personal data.
             raise InvalidCallError("timezone is not a time zone: write it like America/New_York.") from None
         try:
             time = datetime.fromisoformat(not_after.strip()) if isinstance(not_after, str) and not_after else not_after
         except ValueError:
-            raise InvalidCallError("not_after is no time: write it like 2026-11-23T15:00+01:00.") from None
+            raise InvalidCallError("not_after is not a time: write it like 2026-11-23T15:00+01:00.") from None
         if isinstance(time, datetime) and time.tzinfo is None:
             raise InvalidCallError("not_after has no time zone: write it like 2026-11-23T15:00+01:00.")
         return cls(calling_hours, zone or None, time or None)
 
 
 def check_when(*, timezone: object, not_after: object) -> None:
-    """Check what a DAG says of when a call may be placed, as far as it is known before the task runs.
+    """Check a DAG's constraints, as far as they are known before the task runs.
 
     :raises TypeError: if one is neither a string nor a time.
-    :raises ValueError: if one cannot be understood.
+    :raises ValueError: if one is invalid.
     """
     texts(timezone=timezone)
     if isinstance(not_after, date) and not isinstance(not_after, datetime):
@@ -125,7 +127,7 @@ def _zones(hours: CallingHours, given: str | None, to_number: str) -> tuple[Zone
 
 @dataclass(frozen=True, slots=True)
 class _ByTime:
-    """What needs no call store to be checked."""
+    """The constraints that need no call store."""
 
     windows: tuple[_Window, ...]
     allowed: bool

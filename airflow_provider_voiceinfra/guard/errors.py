@@ -34,27 +34,27 @@ class NumberNotAllowedError(CallBlockedError):
 
 
 class NoTimezoneError(CallBlockedError):
-    """Nobody can tell what time it is where the person is, or calling hours never open there."""
+    """The callee's time zone is unknown, or calling hours never open there."""
 
     says = "{why}"
 
 
 class DoNotCallError(CallBlockedError):
-    """The person does not want to be called."""
+    """The number is on the do-not-call list."""
 
     says = "Its number is on the do-not-call list (`airflow voiceinfra dnc list`), so it is not called."
 
 
 class CalledRecentlyError(CallBlockedError):
-    """``min_interval_per_number`` has not passed since the person was called."""
+    """``min_interval_per_number`` has not passed since the number was called."""
 
-    says = "The person was called at {last}; min_interval_per_number of the connection is {limit}, so it is not called."
+    says = "The callee was called at {last}; min_interval_per_number of the connection is {limit}, so it is not called."
 
 
 class CallExpiredError(CallBlockedError):
-    """``not_after`` has passed, or will have when the call may be dialled."""
+    """``not_after`` has passed, or will have passed when the call may be placed."""
 
-    says = "It is of no use any more: its not_after is over before it may be dialled, so it is not called."
+    says = "It expired: its not_after is over before it may be placed, so it is not called."
 
 
 class CallCancelledError(CallBlockedError):
@@ -85,9 +85,9 @@ class CallPausedError(CallDeferredError):
 
 
 class OutsideCallingHoursError(CallDeferredError):
-    """Calling hours are closed where the person is."""
+    """Calling hours are closed in the callee's time zone."""
 
-    says = "Calling hours are closed where the person is; they open at {until}."
+    says = "Calling hours are closed in the callee's time zone; they open at {until}."
 
 
 class DayLimitError(CallDeferredError):
@@ -97,15 +97,15 @@ class DayLimitError(CallDeferredError):
 
 
 class LinesBusyError(CallDeferredError):
-    """As many calls are going on as the connection may have at a time."""
+    """As many calls are in progress as the connection may have at a time."""
 
-    says = "All {limit} lines of the connection are busy (max_in_flight); it is asked again at {until}."
+    says = "All {limit} lines of the connection are busy (max_in_flight); it is tried again at {until}."
 
 
 class TooFastError(CallDeferredError):
-    """Too many dial at the same time for the connection's ``calls_per_second``."""
+    """Too many calls wait for their send slots, by ``calls_per_second``."""
 
-    says = "Too many dial at the same time for {limit} calls_per_second; it is asked again at {until}."
+    says = "Too many calls wait for their send slots at {limit} calls_per_second; it is tried again at {until}."
 
 
 _ERRORS: dict[Rule, type[GuardError]] = {

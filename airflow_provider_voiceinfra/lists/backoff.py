@@ -1,4 +1,4 @@
-"""While VoiceInfra takes no calls, a whole list waits: one row's refusal counts for all."""
+"""While VoiceInfra accepts no calls, the whole list waits: one failed call counts for all."""
 
 from __future__ import annotations
 

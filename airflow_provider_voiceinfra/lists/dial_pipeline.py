@@ -29,20 +29,20 @@ from airflow_provider_voiceinfra.store.models import Call, Source
 log = logging.getLogger(__name__)
 
 POSTS = 50
-"""At a time at most, however many lines there are."""
-# Seconds after which it is tried again to record answers that the store did not take, while the list ends.
+"""The most POSTs at a time, however many lines there are."""
+# Seconds between two attempts to record answers that the store did not take, while the list ends.
 _ANSWER_INTERVAL = 1.0
 
 
 class DialPipeline:
-    """Claims rows ahead, asks for as many send permits as can be used at once, and records the answers.
+    """Claims rows ahead, requests as many send permits as can be used at once, and records the answers.
 
-    One thread talks to the store, the others to VoiceInfra. What stops one row may stop all: no other begins then.
+    One thread talks to the store, the others to VoiceInfra. What stops one row may stop all: then no other begins.
 
     :param posts: how many are sent at a time.
-    :param slots_ahead: how many may wait for their send slots at a time; None where there is no rate.
-    :param stop: is set where no other is to begin.
-    :param backoff: until when VoiceInfra takes none.
+    :param slots_ahead: how many may wait for their send slots at a time; None if there is no rate.
+    :param stop: set when no other row may begin.
+    :param backoff: until when VoiceInfra accepts no calls.
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class DialPipeline:
         self._rows = RowResults(store, source)
         # Claimed, and not with the senders: of these, no byte was sent.
         self._ready: deque[ClaimedRow] = deque()
-        # What the store was not told yet.
+        # What is not recorded yet.
         self._results: list[SendResult] = []
         self._senders = SenderPool(posts, dialer.sender, stop)
         self.active_rows: set[int] = set()
@@ -92,7 +92,7 @@ class DialPipeline:
 
     @property
     def deferral(self) -> CallDeferredError | None:
-        """Why the guard lets no row through at the moment, where it does not."""
+        """Why the guard defers every row at the moment, if it does."""
         return self._rows.deferral
 
     @property
@@ -101,7 +101,7 @@ class DialPipeline:
         return self._lines if self._slots_ahead is None else min(self._lines, self._slots_ahead)
 
     def is_idle(self) -> bool:
-        """Tell whether no row is active; raises what has ended the list, if anything has."""
+        """Tell whether no row is active; if none is, raise what has ended the list."""
         if not self.active_rows and self._rows.error is not None:
             raise self._rows.error
         return not self.active_rows

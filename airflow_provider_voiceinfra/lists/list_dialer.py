@@ -19,14 +19,14 @@ from airflow_provider_voiceinfra.store.call_store import CallStore
 from airflow_provider_voiceinfra.store.lists.list_rows import DueRow
 from airflow_provider_voiceinfra.store.models import Source
 
-# Seconds after which it is looked again what became of the other calls, while rows are dialled.
+# Seconds between two looks at the calls that are in progress, while rows are dialled.
 _LOOK_INTERVAL = 2.0
-# Seconds for which send slots are reserved ahead, where there is a rate: not as long as a send permit lasts.
+# Seconds for which send slots are reserved ahead, if there is a rate: shorter than a send permit lasts.
 _AHEAD = 1.0
-# Seconds that are waited in the worker where VoiceInfra takes no calls; a longer wait needs none.
+# Seconds to wait in the worker when VoiceInfra accepts no calls; a longer wait is deferred.
 _SHORT_WAIT = 10.0
 _LONGEST_PAUSE = timedelta(minutes=10)
-# Seconds after which it is asked again who is still to be called, where rows are dialled for that long.
+# Seconds between two checks of which rows are still eligible, while rows are dialled.
 _ASK_INTERVAL = 600.0
 
 
@@ -35,8 +35,8 @@ class ResumeAt:
     """When a list needs a worker again.
 
     :param until: at the latest.
-    :param lines: how many calls must have ended for it to be worth coming back before; 0 where none is waited for.
-    :param pause_id: the pause that the list has met.
+    :param lines: resume earlier once so many calls have ended; 0 for not.
+    :param pause_id: the pause that stops the list.
     """
 
     until: datetime
@@ -48,11 +48,11 @@ class ListDialer:
     """Dials a list, from one task at a time.
 
     :param intent: gives the call that a row asks for.
-    :param progress: notes what became of the calls.
-    :param end_ineligible: ends the rows that are not to be called any more; is called before each wave.
-    :param max_in_flight: calls of the list that may be going on at a time.
-    :param calls_per_second: at which it can dial at most; None for as fast as may be.
-    :param stop: is set where the task is stopped; so is it by SIGTERM.
+    :param progress: records how the calls end.
+    :param end_ineligible: ends the rows that must no longer be called; called before rows are dialled.
+    :param max_in_flight: calls of the list that may be in progress at a time.
+    :param calls_per_second: the limit of the list and its connection; None for no limit.
+    :param stop: set when the task is stopped; SIGTERM sets it too.
     """
 
     def __init__(
@@ -91,7 +91,7 @@ class ListDialer:
     def run(self) -> ResumeAt | None:
         """Dial while lines are free and rows are due.
 
-        :return: when to come back; None where every row has its end state.
+        :return: when to resume; None once every row has ended.
         :raises ListStoppedError: if no call of the list can be placed.
         :raises CallStoppedError: if the task is stopped: what was not sent is due again.
         """
@@ -115,7 +115,7 @@ class ListDialer:
                     return self._resume_at(pipeline.deferral)
 
     def _due(self, pipeline: DialPipeline) -> list[DueRow]:
-        """Give rows that are due, as many as there are free lines, a few at a time."""
+        """Give rows that are due: as many as there are free lines, a few at a time."""
         if not pipeline.wants_more():
             return []
         rows, active = self._store.list_rows, pipeline.active_rows

@@ -9,7 +9,7 @@ from airflow_provider_voiceinfra.store.guard.rules import Rule
 from airflow_provider_voiceinfra.store.lists.list_rows import DueRow
 from airflow_provider_voiceinfra.store.models import Call, CallState, Source
 
-# Rules that let no other row of the list through either.
+# Rules that defer every other row of the list, too.
 _WHOLE_LIST = frozenset({Rule.PAUSED, Rule.PER_DAY, Rule.IN_FLIGHT, Rule.PACE})
 
 
@@ -18,7 +18,7 @@ class ListStoppedError(errors.VoiceInfraError):
 
 
 class RowResults:
-    """Records what becomes of rows, and what of it stops the whole list.
+    """Records what becomes of rows, and what stops the whole list.
 
     :param source: the list's task.
     """
@@ -27,9 +27,9 @@ class RowResults:
         self._store = store
         self._source = source
         self.deferral: CallDeferredError | None = None
-        """Why the guard lets no row through at the moment, once it does not."""
+        """Why the guard defers every row at the moment, if it does."""
         self.error: BaseException | None = None
-        """What ends the list, once something does."""
+        """What ends the list, if anything does."""
 
     @property
     def stop_list(self) -> bool:

@@ -19,7 +19,7 @@ class CallState(StrEnum):
     NOT_ALLOWED = "not_allowed"
     """Its number is not among those that the connection may call."""
     NO_TIMEZONE = "no_timezone"
-    """Nobody can tell what time it is where the person is."""
+    """The callee's time zone is unknown."""
     CALLED_RECENTLY = "called_recently"
     """The person was called a short while ago."""
     EXPIRED = "expired"

@@ -1,4 +1,4 @@
-"""Recording what VoiceInfra answered: each ``call_id`` is one call's, or nobody knows whose it is."""
+"""Recording what VoiceInfra answered: each ``call_id`` belongs to one call, or its calls are unknown."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 UNSETTLED: dict[str, Any] = dict.fromkeys(
     ("completion_id", "outcome", "completed_at", "start_hour", "duration_seconds")
 )
-"""What a call has no more when its completion turns out to be another call's."""
+"""What a call loses when its completion turns out to be another call's."""
 
 _call = schema.call.c
 # Made once: a list's calls pass them many times a second.

@@ -40,8 +40,8 @@ class Claims:
     """Takes claims, grants send permits, and records what VoiceInfra answered.
 
     :param database: the store's database.
-    :param environment: keys of different environments do not meet, and the calls of others are not touched. Only where
-        nobody knows what became of calls to one person, those of all environments are judged together.
+    :param environment: keys of different environments never meet, and the calls of others are not touched. Only unknown
+        calls to one number are settled across environments.
     :param guard: decides whether a call may be placed.
     """
 
@@ -141,7 +141,7 @@ class Claims:
     def release(self, claim: Claim, why: str) -> bool:
         """Give the key of a call up: nothing was sent.
 
-        :return: False where the claim is no longer ours, and is left as it is.
+        :return: False if the claim is no longer ours; then it is left as it is.
         """
         return bool(self.release_all([(claim, None)], why))
 
@@ -176,7 +176,7 @@ class Claims:
                 recover(tx, claim.party)
 
     def record_unknown(self, claim: Claim, why: str) -> None:
-        """Record that nobody knows whether the call was placed; if its completion has come, that settles it."""
+        """Record that the call may have been placed; if its completion has come, that settles it."""
         with self._database.write() as tx:
             lock_party(tx, claim.party)
             # Its owner has given up: nothing is sent under this claim any more.
@@ -207,7 +207,7 @@ class Claims:
             record_event(tx, row_id, "conflict", rule=reason, **detail)
 
     def settled(self, refs: Collection[str]) -> set[str]:
-        """Look which of some calls are neither being placed nor unknown any more.
+        """Find which of some calls are no longer being placed or unknown.
 
         Claims among them whose owner is gone expire, and are settled if their completion has come.
         """

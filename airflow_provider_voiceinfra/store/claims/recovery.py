@@ -1,4 +1,4 @@
-"""Finding out what became of a call whose answer nobody received: by its own completion, or not at all.
+"""Settles calls whose answer was lost: by their own completion, or not at all.
 
 Nothing is guessed. A completion with a ``call_id`` that nobody knows settles an unknown call only where each fits
 the other and nothing else: the same agent and numbers, a start between the claim and its deadline, one such call
@@ -49,7 +49,7 @@ _NUMBER = sa.select(schema.call.c.to_number).where(schema.call.c.id == sa.bindpa
 
 
 class Candidates(NamedTuple):
-    """What keeps an unknown call from being settled.
+    """Why an unknown call is not settled.
 
     :param rivals: the refs of other calls that the completions fit as well.
     :param completions: the ``call_id`` of completions that fit it.
@@ -72,9 +72,9 @@ def party_of_call(tx: sa.Connection, row_id: int) -> CallParties:
 
 
 def recover(tx: sa.Connection, party: CallParties) -> None:
-    """Settle the unknown calls of a party by their completions, where nothing is left to guess.
+    """Settle the unknown calls of a party by their completions, where nothing has to be guessed.
 
-    To be called whenever a call or a completion comes or goes; the lock must be held.
+    Call it whenever a call or a completion is added or settled; the lock must be held.
     """
     _expire(tx, party)
     calls = tx.execute(_open_calls(party)).all()
@@ -97,9 +97,9 @@ def recover_all(tx: sa.Connection, parties: Collection[CallParties]) -> None:
 
 
 def _expire(tx: sa.Connection, party: CallParties) -> None:
-    """Judge the party's claims that are older than a POST may take: their owner is gone.
+    """Expire the party's claims that are older than a POST may take: their owner is gone.
 
-    One that never had a send permit has sent nothing, and will not: its key is free. Any other one is unknown.
+    A claim that never had a send permit has sent nothing, and will not: its key is free. Any other is unknown.
     """
     columns = schema.call.c
     old = (columns.state == CallState.CLAIMED, columns.claim_expires_at < time_of(tx), *_is(party))
@@ -117,9 +117,9 @@ def _expire(tx: sa.Connection, party: CallParties) -> None:
 
 
 def candidates(tx: sa.Connection, ref: str, environment: str) -> Candidates:
-    """List what keeps an unknown call from being settled.
+    """Tell why an unknown call is not settled.
 
-    :param environment: the call's; those of others are counted, and not named.
+    :param environment: the call's; calls of others are counted, not named.
     """
     is_it = (schema.call.c.ref == ref, schema.call.c.environment == environment)
     call = tx.execute(sa.select(schema.call).where(*is_it)).one()
@@ -176,7 +176,7 @@ def complete_all(tx: sa.Connection, completions: Mapping[int, Any], kind: str, *
     add_completed(tx, completions)
     for row_id, each in completions.items():
         if each.opt_out and (number := tx.scalar(_NUMBER, {"row": row_id})):
-            # Whoever was called, whatever number the webhook names.
+            # The callee, whatever number the webhook names.
             add_person(tx, number, each.opt_out, each.call_id)
 
 

@@ -37,9 +37,9 @@ def states(voiceinfra):
         ({"allowed_numbers": "+14155550123"}, {}, "failed", "not_allowed", "not among the allowed_numbers"),
         ({"calling_hours": "mon-sun 00:00-23:59"}, {"to_number": "+18005550100"}, "failed", "no_timezone",
          "give the call a timezone"),
-        ({}, {"not_after": "2026-01-01T00:00+00:00"}, "skipped", "expired", "of no use any more"),
+        ({}, {"not_after": "2026-01-01T00:00+00:00"}, "skipped", "expired", "It expired"),
         ({}, {"not_after": "{{ macros.datetime.now(macros.dateutil.tz.UTC).isoformat() }}"},
-         "skipped", "expired", "of no use any more"),
+         "skipped", "expired", "It expired"),
     ],
 )  # fmt: skip
 def test_a_refusal_is_one_sentence_and_a_state_of_its_own(
@@ -93,7 +93,7 @@ def test_a_limit_that_cannot_be_read_stops_every_call(run_dag, voiceinfra, limit
     ("wish", "says"),
     [
         ({"timezone": "{{ 'Mars' }}"}, "timezone is not a time zone"),
-        ({"not_after": "{{ 'soon' }}"}, "not_after is no time: write it like"),
+        ({"not_after": "{{ 'soon' }}"}, "not_after is not a time: write it like"),
         ({"not_after": "{{ '2026-11-23T15:00' }}"}, "not_after has no time zone"),
     ],
 )
