@@ -1,4 +1,4 @@
-"""Checks of arguments when a DAG is parsed: a wrong one must not be found after a phone has rung.
+"""Checks of arguments when a DAG is parsed, so that an invalid one is found before a phone rings.
 
 Every error names the argument, what it must be, and what was given.
 """
@@ -18,13 +18,13 @@ _LONGEST_SHOWN = 60
 
 
 def wrong(argument: str, wanted: str, given: object) -> str:
-    """Say what is wrong with an argument."""
+    """Describe what is wrong with an argument."""
     shown = repr(given) if isinstance(given, date | time | timedelta) else mask_numbers(repr(given))
     return f"{argument} must be {wanted}, not {shown if len(shown) <= _LONGEST_SHOWN else type(given).__name__}"
 
 
 def duration(argument: str, given: object) -> timedelta:
-    """Read a length of time: a timedelta, or seconds.
+    """Read a duration: a timedelta, or seconds.
 
     :raises TypeError: if it is neither.
     :raises ValueError: if it is negative or not finite.
@@ -42,10 +42,11 @@ def duration(argument: str, given: object) -> timedelta:
 
 
 def whole_number(argument: str, given: object, *, least: int) -> int:
-    """Check a count.
+    """Check a whole number.
 
+    :param least: the smallest valid value.
     :raises TypeError: if it is not a whole number.
-    :raises ValueError: if it is less than the least.
+    :raises ValueError: if it is too small.
     """
     wanted = f"a whole number, {least} or more"
     if isinstance(given, bool) or not isinstance(given, Integral):
@@ -59,7 +60,7 @@ def number(argument: str, given: object, least: float, most: float) -> float:
     """Check a number that may have decimals.
 
     :raises TypeError: if it is not a number.
-    :raises ValueError: if it is not between the two.
+    :raises ValueError: if it is out of range.
     """
     wanted = f"a number between {least} and {most}"
     if isinstance(given, bool) or not isinstance(given, Real):
@@ -70,12 +71,12 @@ def number(argument: str, given: object, least: float, most: float) -> float:
 
 
 def optional_number(argument: str, given: object, least: float, most: float) -> float | None:
-    """Check the same, or None."""
+    """Check a number that may have decimals, or None."""
     return None if given is None else number(argument, given, least, most)
 
 
 def flags(**given: object) -> None:
-    """Check switches.
+    """Check boolean arguments.
 
     :raises TypeError: if one is neither True nor False.
     """
@@ -85,9 +86,10 @@ def flags(**given: object) -> None:
 
 
 def instance(argument: str, given: object, kind: type[T], example: str) -> T | None:
-    """Check an argument that is an object of ours, or None.
+    """Check an argument that is an instance of a class of this package, or None.
 
-    :raises TypeError: if it is another one.
+    :param example: an expression that makes one, for the message.
+    :raises TypeError: if it is anything else.
     """
     if given is None or isinstance(given, kind):
         return given
@@ -95,9 +97,10 @@ def instance(argument: str, given: object, kind: type[T], example: str) -> T | N
 
 
 def names(argument: str, given: object) -> tuple[str, ...]:
-    """Check a list of names. A set comes in one order, so that a DAG is always serialized alike.
+    """Check a list of names. A set is sorted, so that a DAG is always serialized the same way.
 
-    :raises TypeError: if it is one string, which Python would take for a list of letters, or not a list of strings.
+    :raises TypeError: if it is a single string, which Python treats as a list of letters, or not a list of strings.
+    :raises ValueError: if a name is empty.
     """
     wanted = "a list of strings such as ['a', 'b']"
     if isinstance(given, str) or not isinstance(given, Sequence | Set):
@@ -110,10 +113,10 @@ def names(argument: str, given: object) -> tuple[str, ...]:
 
 
 def choices(argument: str, given: object, known: Sequence[str]) -> tuple[str, ...]:
-    """Check a list of names of which all are known.
+    """Check a list of known names.
 
     :raises TypeError: as :func:`names`.
-    :raises ValueError: if one is not.
+    :raises ValueError: if a name is unknown.
     """
     wanted = f"a list of {', '.join(map(repr, known))}"
     if isinstance(given, str) or not isinstance(given, Sequence | Set):
@@ -128,8 +131,8 @@ def is_template(given: object) -> bool:
     return ("{{" in given or "{%" in given) if isinstance(given, str) else hasattr(given, "resolve")
 
 
-def texts(**given: object) -> None:
-    """Check fields that are strings, templates, or None. None of them is repeated: it may be a callee's.
+def strings(**given: object) -> None:
+    """Check fields that are strings, templates, or None. Errors do not repeat a value: it may be private.
 
     :raises TypeError: if one is something else, such as a number that has lost its plus sign.
     """
@@ -139,19 +142,19 @@ def texts(**given: object) -> None:
 
 
 def objects(**given: object) -> None:
-    """Check fields that are objects, templates, or None. None of them is repeated.
+    """Check fields that are dicts, templates, or None. Errors do not repeat a value: it may be private.
 
     :raises TypeError: if one is something else.
     """
     for argument, value in given.items():
-        # Jinja makes an object of a literal too, where templates are native.
+        # With native rendering, Jinja turns a literal into a dict too.
         literal = isinstance(value, str) and value.lstrip().startswith("{")
         if value is not None and not isinstance(value, Mapping) and not is_template(value) and not literal:
             raise TypeError(f"{argument} must be a dict such as {{'name': 'Sarah'}}, not {type(value).__name__}")
 
 
 def rows(argument: str, given: object) -> None:
-    """Check a list of objects, or None. No value is repeated.
+    """Check a list of dicts, a template, or None. Errors do not repeat a value: it may be private.
 
     :raises TypeError: if it is something else.
     """
@@ -170,15 +173,15 @@ def region(argument: str, given: object) -> None:
 
     :raises ValueError: if it is not two letters.
     """
-    texts(**{argument: given})
+    strings(**{argument: given})
     if isinstance(given, str) and given and not is_template(given) and not re.fullmatch(r"[A-Za-z]{2}", given.strip()):
         raise ValueError(wrong(argument, "a country code such as US, GB or DE", given))
 
 
 def mapping(argument: str, given: object) -> dict[str, str]:
-    """Check an object of strings by string.
+    """Check a dict of strings.
 
-    :raises TypeError: if it is another one.
+    :raises TypeError: if it is something else.
     """
     wanted = "a dict of strings such as {'to_number': 'phone'}"
     if not isinstance(given, Mapping):

@@ -1,6 +1,6 @@
-"""Everything that depends on Airflow's version, or on API that Airflow keeps private.
+"""Everything that depends on Airflow's version or its private API.
 
-The functions that read Airflow's metadata database are for the API server only: workers and triggers have no access.
+The functions that read Airflow's metadata database are for the API server only: workers and triggerers cannot reach it.
 """
 
 from __future__ import annotations
@@ -44,12 +44,12 @@ class RenderHookOperator(BaseOperator):
 
 
 class Renderer(Templater):
-    """Renders a value as Airflow does, but logs no template that fails.
+    """Renders a value as Airflow does, but does not log a template that fails.
 
-    An expression in a native environment keeps its type, and text stays text: Airflow itself evaluates it, and makes a
-    number of ``+14155550100``.
+    An expression in a native environment keeps its type, and strings stay strings: Airflow itself evaluates them, and
+    turns ``+14155550100`` into an integer.
 
-    :param extensions: the ends of strings that are names of files to read.
+    :param extensions: suffixes of strings that name a file to read.
     """
 
     template_fields: Collection[str] = ()
@@ -77,11 +77,11 @@ class Renderer(Templater):
 
 
 class MappedArguments:
-    """Distinguishes the arguments of a mapped task that the DAG file gives from those that came as data, by XCom.
+    """Distinguishes the arguments of a mapped task that the DAG file sets from those that came as data, by XCom.
 
-    Airflow itself renders what ``expand_kwargs`` took from an XCom as if the DAG's author had written it.
+    Airflow itself renders values that ``expand_kwargs`` took from an XCom as if they were in the DAG file.
 
-    :param task: made by Airflow for one map index; any other task has no data among its arguments.
+    :param task: a task that Airflow made for one map index; other tasks have no data among their arguments.
     """
 
     def __init__(self, task: BaseOperator, context: Context) -> None:
@@ -95,10 +95,10 @@ class MappedArguments:
             self._given = [mapped.partial_kwargs, mapped.partial_kwargs.get("op_kwargs") or {}, *groups]
 
     def is_template(self, name: str, value: object) -> bool:
-        """Tell whether the DAG file gives the value of an argument."""
+        """Return whether the value of an argument comes from the DAG file."""
         if not self._has_data or name in self._literals or any(given.get(name) is value for given in self._given):
             return True
-        # Made by the class of the task, perhaps of data: it is the author's where no data can be a template.
+        # Computed by the task's class, perhaps from data: safe to render where no data contains a template.
         return _has_brace(value) and name not in self._data and not _has_brace(self._data)
 
     @cached_property
@@ -110,7 +110,7 @@ class MappedArguments:
 
     @cached_property
     def _literals(self) -> set[str]:
-        """The names that ``expand`` was given literal lists for."""
+        """The arguments for which ``expand`` was given literal lists."""
         given = self._input.value
         return (
             {name for name, value in given.items() if not _is_reference(value)} if isinstance(given, Mapping) else set()
@@ -118,29 +118,29 @@ class MappedArguments:
 
     @cached_property
     def _data(self) -> Mapping[str, Any]:
-        """What came by XCom. Pulled once more, and only where it matters."""
+        """The arguments that came by XCom; pulled again, and only when needed."""
         arguments, _ = self._input.resolve(self._context)
         return {name: value for name, value in arguments.items() if name not in self._literals}
 
 
 def forget_arguments(task: BaseOperator) -> None:
-    """Remove a running task's template fields from the arguments that Airflow remembers it was created with.
+    """Remove a running task's template fields from the constructor arguments that Airflow keeps.
 
     Older OpenLineage providers send those.
     """
-    made_with = vars(task).get("_BaseOperator__init_kwargs", {})
-    # A dict of its own: copies of the task share the other.
-    kept = {name: value for name, value in made_with.items() if name not in task.template_fields}
+    init_kwargs = vars(task).get("_BaseOperator__init_kwargs", {})
+    # A new dict: copies of the task share the old one.
+    kept = {name: value for name, value in init_kwargs.items() if name not in task.template_fields}
     object.__setattr__(task, "_BaseOperator__init_kwargs", kept)
 
 
 def has_post_execute(task: BaseOperator) -> bool:
-    """Tell whether the user, or a subclass, has something run after ``execute``."""
+    """Return whether the user or a subclass runs something after ``execute``."""
     return task._post_execute_hook is not None or type(task).post_execute is not BaseOperator.post_execute
 
 
 def push_xcoms(ti: TaskInstance, xcoms: Mapping[str, Any]) -> None:
-    """Push XComs of a task instance from the triggerer, where there is no ``xcom_push``."""
+    """Push XComs of a task instance from the triggerer, which has no ``xcom_push``."""
     from airflow.sdk.execution_time.xcom import XCom
 
     for key, value in xcoms.items():
@@ -148,7 +148,7 @@ def push_xcoms(ti: TaskInstance, xcoms: Mapping[str, Any]) -> None:
 
 
 def read_xcom(ti: TaskInstanceKey, key: str) -> Any:
-    """Read an XCom from the metadata database, however often it was encoded on its way; None if there is none."""
+    """Read an XCom from the metadata database, decoded if needed; None if there is none."""
     import sqlalchemy as sa
     from airflow.models.xcom import XComModel
 
@@ -160,7 +160,7 @@ def read_xcom(ti: TaskInstanceKey, key: str) -> Any:
 
 
 def read_rendered_field(ti: TaskInstanceKey, name: str) -> Any:
-    """Read a template field from the metadata database, as it was rendered; None if there is none."""
+    """Read a rendered template field from the metadata database; None if there is none."""
     import sqlalchemy as sa
     from airflow.models.renderedtifields import RenderedTaskInstanceFields
 
@@ -207,7 +207,7 @@ def _scalar(query: Any) -> Any:
 
 
 def _is_reference(value: object) -> bool:
-    """Tell whether a value stands for another task's output, as Airflow itself tells."""
+    """Return whether a value refers to another task's output, by Airflow's own test."""
     return hasattr(value, "resolve")
 
 

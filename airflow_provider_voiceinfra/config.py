@@ -12,9 +12,9 @@ from airflow_provider_voiceinfra.webhook.settings import SECTION, Settings, bool
 
 @functools.cache
 def call_store() -> CallStore:
-    """Give this process's call store. Opens nothing before it is used.
+    """Return this process's call store, which opens no connection before it is used.
 
-    :raises StoreError: if ``[voiceinfra] call_store`` is no URL of SQLite or PostgreSQL.
+    :raises StoreError: if ``[voiceinfra] call_store`` is not a URL of SQLite or PostgreSQL.
     """
     return CallStore(
         setting("call_store"),
@@ -25,18 +25,18 @@ def call_store() -> CallStore:
 
 
 def receiver_settings() -> Settings:
-    """Give the receiver's settings.
+    """Return the receiver's settings.
 
-    :raises SettingError: if one cannot be used.
+    :raises SettingError: if one is invalid.
     """
     return parse_settings(setting)
 
 
 def retention_days() -> int:
-    """Give the days for which words and numbers are kept; 0 means for good."""
+    """Return the number of days for which content and phone numbers are kept; 0 keeps them forever."""
     return int(setting("retention_days"))
 
 
 def setting(option: str) -> str:
-    """Give the text of an option. A command or a secrets backend may add a line's end, which is no part of it."""
+    """Return the value of an option, stripped: a command or a secrets backend may add a line break."""
     return str(conf.get(SECTION, option)).strip()

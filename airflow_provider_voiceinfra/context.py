@@ -1,4 +1,4 @@
-"""What a task's context says about who asks for a call."""
+"""What a task's context says about the task that places a call."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from airflow_provider_voiceinfra.store.models import Source
 if TYPE_CHECKING:
     from airflow_provider_voiceinfra.store.call_store import CallStore
 
-_MEMORY = "voiceinfra_call_store"
+_STATE_KEY = "voiceinfra_call_store"
 _STOP = "_voiceinfra_stop"
 
 
 def task_source(context: Context) -> Source:
-    """Name the task instance that runs, and its generation: how often it was cleared."""
+    """Describe the running task instance and its generation, which changes when it is cleared."""
     ti = context["ti"]
     return Source(
         dag_id=ti.dag_id,
@@ -32,16 +32,16 @@ def task_source(context: Context) -> Source:
 
 
 def clear_count(context: Context) -> int:
-    """Tell one clear of the task from another: 0 before the first, then a number that grows with each."""
+    """Return 0 before the first clear of the task, then a number that grows with each clear."""
     ti = context["ti"]
     return max(0, ti.max_tries - (ti.task.retries or 0))
 
 
 def stop_of_task(context: Context) -> StopFlag:
-    """Give the flag that is set once Airflow stops the task that runs.
+    """Return the flag that is set once Airflow stops the running task.
 
-    At SIGTERM, Airflow calls ``on_kill`` of the task's operator and does nothing else. An operator that is not ours
-    gets ours before its own: so that a loop in a task stops, too, where the signal comes between two of its calls.
+    At SIGTERM, Airflow only calls ``on_kill`` of the task's operator. Where the operator is not from this package, its
+    ``on_kill`` is wrapped, so that a loop of calls in a task also stops when the signal arrives between two calls.
     """
     task: Any = context["ti"].task
     known = vars(task).get(_STOP)
@@ -58,7 +58,7 @@ def stop_of_task(context: Context) -> StopFlag:
 
 
 def _logical_run(context: Context) -> str:
-    """Name the run: by its logical date where it has one, because a run that is made anew has another id."""
+    """Identify the run by its logical date if it has one, because a run that is recreated has another id."""
     date = context.get("logical_date")
     if date is None:
         return context["ti"].run_id
@@ -66,22 +66,22 @@ def _logical_run(context: Context) -> str:
 
 
 def remember_store(context: Context, store: CallStore) -> None:
-    """Make sure that all tries and clears of a task use the same call store, and the same environment in it.
+    """Check that all tries and clears of a task use the same call store and environment.
 
-    A try in another pod may find another store, freshly made, that does not know who was called. Airflow 3.2 remembers
-    nothing across tries; there a store that is missing is noticed all the same.
+    A try in another pod may find another, newly created store that does not know the earlier calls. Airflow 3.2 has no
+    state that survives tries; there, only a missing store is detected.
 
     :raises StoreError: if an earlier try used another store.
     """
-    memory = context.get("task_state_store")
-    if memory is None:
+    state = context.get("task_state_store")
+    if state is None:
         return
-    known, present = memory.get(_MEMORY), f"{store.id()}/{store.environment}"
+    known, present = state.get(_STATE_KEY), f"{store.id()}/{store.environment}"
     if known is None:
-        memory.set(_MEMORY, present)
+        state.set(_STATE_KEY, present)
     elif known != present:
         raise StoreError(
             "This is not the call store that an earlier try of this task used, so it does not know whether the call "
-            "was placed. Let [voiceinfra] call_store name the same database on every worker, and [voiceinfra] "
-            "environment be the same. Nothing was dialled."
+            "was placed. Set [voiceinfra] call_store to the same database, and [voiceinfra] environment to the same "
+            "value, on every worker. Nothing was dialled."
         )

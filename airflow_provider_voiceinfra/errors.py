@@ -1,4 +1,4 @@
-"""What can go wrong with a call. Messages name no number, no context and no key, and say what to do next."""
+"""Errors of calls. Messages say what to do next, and contain no number, context or key."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ class VoiceInfraError(Exception):
 
 
 class InvalidCallError(VoiceInfraError):
-    """The call cannot be asked for like this. Nothing was claimed or sent."""
+    """The request is invalid. Nothing was claimed or sent."""
 
 
 class InvalidNumberError(InvalidCallError):
     """A value is not a phone number that may be called.
 
-    :param reason: which kind of problem it is, such as ``no_country_code``: a key of ``phone_numbers.e164.REASONS``.
+    :param reason: the kind of problem, such as ``no_country_code``: a key of ``phone_numbers.e164.REASONS``.
     """
 
     def __init__(self, message: str, reason: str) -> None:
@@ -30,15 +30,16 @@ class InvalidNumberError(InvalidCallError):
 
 
 class KeyConflictError(VoiceInfraError):
-    """The idempotency key belongs to a call that asked for something else. Nothing was sent.
+    """The idempotency key belongs to a call with a different request. Nothing was sent.
 
-    :param ref: the call that holds the key.
-    :param fields: what differs, by name.
+    :param ref: the call that uses the key.
+    :param fields: the names of the fields that differ.
+    :param why: the reason, where it is not a different request.
     """
 
     def __init__(self, ref: str, fields: list[str], *, why: str = "") -> None:
         super().__init__(
-            f"{why or 'its idempotency key is asked to place another call now'}: {', '.join(fields)} differ. Nothing "
+            f"{why or 'its idempotency key is now used for a different request'}: {', '.join(fields)} differ. Nothing "
             "was dialled. Give this call an idempotency_key of its own, or the same fields as before."
         )
         self.ref = ref
@@ -46,11 +47,11 @@ class KeyConflictError(VoiceInfraError):
 
 
 class HostConflictError(KeyConflictError):
-    """The call of the idempotency key was placed at another host, or waits to be. Nothing was sent.
+    """The idempotency key belongs to a call at another host. Nothing was sent.
 
-    :param ref: the call that holds the key.
-    :param host: where it was placed.
-    :param our_host: where it was to be placed now.
+    :param ref: the call that uses the key.
+    :param host: the API host of that call.
+    :param our_host: the API host of this request.
     """
 
     def __init__(self, ref: str, *, host: str, our_host: str) -> None:
@@ -66,9 +67,10 @@ class HostConflictError(KeyConflictError):
 
 
 class CallNotSentError(VoiceInfraError):
-    """No byte of the request reached VoiceInfra: a later try may dial.
+    """No byte of the request reached VoiceInfra, so a retry may dial.
 
-    :param why: what failed, such as the name that was not found.
+    :param why: what failed, such as a host name that was not found.
+    :param retry_after: seconds to wait before the next try, if known.
     """
 
     def __init__(self, why: str, *, retry_after: float | None = None) -> None:
@@ -77,7 +79,7 @@ class CallNotSentError(VoiceInfraError):
 
 
 class TooLateToSendError(CallNotSentError):
-    """Its send permit or its send slot was over before the first byte."""
+    """The send permit or the send slot expired before the first byte was sent."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -86,46 +88,46 @@ class TooLateToSendError(CallNotSentError):
 
 
 class ClaimLostError(CallNotSentError):
-    """The claim is not ours any more: another task or try has judged it."""
+    """The claim no longer belongs to this execution: another task or try has taken it over."""
 
     def __init__(self) -> None:
         super().__init__("Another task or try has taken this call over, so nothing was sent from here.")
 
 
 class CallStoppedError(CallNotSentError):
-    """The task or the process is being stopped, so nothing more is sent."""
+    """The task or the process is being stopped, so no more requests are sent."""
 
     def __init__(self) -> None:
-        super().__init__("The task is being stopped, so nothing more is sent. The next try goes on from here.")
+        super().__init__("The task is being stopped, so no more requests are sent. The next try continues from here.")
 
 
 class RateLimitedError(CallNotSentError):
-    """VoiceInfra answered 429: it took no call, and a later try may dial.
+    """VoiceInfra answered 429: no call was accepted, and a retry may dial.
 
-    :param retry_after: seconds that VoiceInfra asks to wait, if it says so.
+    :param retry_after: the seconds of ``Retry-After``, if VoiceInfra sent it.
     """
 
     def __init__(self, retry_after: float | None) -> None:
         wait = "" if retry_after is None else f" It asks to wait {retry_after:.0f} s."
         super().__init__(
-            f"VoiceInfra takes no more calls at the moment (429 rate_limited).{wait} A retry of the task may "
-            "dial; call fewer people at a time if this happens often.",
+            f"VoiceInfra accepts no more calls at the moment (429 rate_limited).{wait} A retry of the task may "
+            "dial. If this happens often, place fewer calls at a time.",
             retry_after=retry_after,
         )
 
 
 class CallRejectedError(VoiceInfraError):
-    """VoiceInfra refused the call: nobody's phone rang, and the same request will be refused again.
+    """VoiceInfra rejected the call: no phone rang, and the same request would be rejected again.
 
     :param status: the HTTP status.
     :param code: VoiceInfra's error code, such as ``invalid_phone``.
-    :param message: VoiceInfra's message, numbers and words of the call taken out.
-    :param remedy: what mends it.
+    :param message: VoiceInfra's message, without numbers and without the call's content.
+    :param remedy: how to fix it.
     """
 
     def __init__(self, status: int, code: str, message: str, remedy: str) -> None:
-        said = f"{status} {code}".strip()
-        super().__init__(f"VoiceInfra refused it ({said}: {message}). {remedy}")
+        answer = f"{status} {code}".strip()
+        super().__init__(f"VoiceInfra rejected it ({answer}: {message}). {remedy}")
         self.status = status
         self.code = code
         self.message = message
@@ -148,25 +150,26 @@ class PhoneInvalidError(CallRejectedError):
 
 
 class RedirectedError(CallRejectedError):
-    """3xx: another address was named; neither the request nor the key is sent there."""
+    """3xx: a redirect, which is not followed: neither the request nor the key is sent to another address."""
 
 
 class AnswerUnknownError(VoiceInfraError):
-    """The request was sent, wholly or in part, and no answer tells whether the call was placed.
+    """The request was sent, wholly or in part, and no answer shows whether the call was placed.
 
-    :param why: what was met instead of an answer.
+    :param why: what happened instead of an answer.
     """
 
 
 class CallUnknownError(VoiceInfraError):
-    """Nobody knows whether the call was placed, so it is not dialled again.
+    """It is unknown whether the call was placed, so it is not dialled again.
 
     :param ref: the call.
+    :param why: why it is unknown.
     """
 
     def __init__(self, ref: str, why: str = "its answer was never received") -> None:
         super().__init__(
-            f"it may have been placed, but {why}. It is not dialled again, because a person may have been "
-            "called already. Look for it in VoiceInfra's call log by its time and number."
+            f"it may have been placed, but {why}. It is not dialled again, because the callee may have "
+            "been called already. Look for it in VoiceInfra's call log by its time and number."
         )
         self.ref = ref

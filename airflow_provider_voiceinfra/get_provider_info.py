@@ -1,4 +1,4 @@
-"""What Airflow learns about this provider: its classes, connection form, settings and commands."""
+"""Metadata of this provider for Airflow: its classes, connection form, settings and commands."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def get_provider_info() -> dict[str, Any]:
         ],
         "connection-types": [_CONNECTION_TYPE],
         "cli": ["airflow_provider_voiceinfra.cli.parser.get_voiceinfra_cli_commands"],
-        "config": {"voiceinfra": {"description": "Calls by VoiceInfra.", "options": _OPTIONS}},
+        "config": {"voiceinfra": {"description": "AI phone calls by VoiceInfra.", "options": _OPTIONS}},
     }
 
 
@@ -87,30 +87,34 @@ _CONNECTION_TYPE = {
             "Webhook secret", "The secret set at VoiceInfra under Settings → Webhooks.", secret=True
         ),
         "webhook_secret_previous": _field(
-            "Previous webhook secret", "Is accepted too, while the secret is being changed.", secret=True
+            "Previous webhook secret", "Also accepted, while the secret is being changed.", secret=True
         ),
         "webhook_conn_id": _field(
             "Webhook connection",
-            "The connection whose webhook brings this account's completions. Default: this one.",
+            "The connection whose webhook receives this account's completions. Default: this one.",
         ),
-        "agent_id": _field("Agent", "Used where a call names none; found in the agent's API tab."),
-        "from_number": _field("From number", "Used where a call names none: one of the account's numbers."),
+        "agent_id": _field("Agent", "Default agent of calls; its id is in the agent's API tab."),
+        "from_number": _field("From number", "Default caller ID of calls: one of the account's numbers."),
         "default_region": _field("Default region", "Country of numbers without a country code, such as US."),
         "allowed_numbers": _field(
-            "Allowed numbers", "Only these are called, separated by commas. For all environments but production."
+            "Allowed numbers",
+            "If set, the only numbers that are called, separated by commas. Recommended outside production.",
         ),
         "calling_hours": _field(
             "Calling hours",
-            "Outermost hours by the person's clock, such as mon-fri 09:00-19:00 America/New_York; the zone is that of "
-            "numbers that do not tell theirs, such as toll-free ones.",
+            "Outer limits in the callee's local time, such as mon-fri 09:00-19:00 America/New_York; the zone is used "
+            "for numbers that do not show theirs, such as toll-free ones.",
         ),
         "max_calls_per_day": _field(
-            "Calls per day", "At most, counted by the calendar day of the calling hours' zone."
+            "Calls per day", "Maximum per calendar day, in the time zone of the calling hours."
         ),
-        "max_in_flight": _field("Calls at a time", "At most; a call whose completion is overdue does not count."),
-        "calls_per_second": _field("Calls per second", "At most, such as 5 or 0.2."),
+        "max_in_flight": _field(
+            "Calls at a time", "Maximum in progress; a call whose completion is overdue does not count."
+        ),
+        "calls_per_second": _field("Calls per second", "Maximum, such as 5 or 0.2."),
         "min_interval_per_number": _field(
-            "Interval per number", "Between two calls of one person, such as 24h or 7d; redials of a call do not count."
+            "Interval per number",
+            "Minimum time between two calls to a number, such as 24h or 7d; redials of a call do not count.",
         ),
     },
 }
@@ -128,54 +132,55 @@ def _option(description: str, default: str | None, *, kind: str = "string", **mo
 
 _OPTIONS = {
     "call_store": _option(
-        "SQLAlchemy URL of the call store, which knows who has been called: SQLite for one host, PostgreSQL for "
+        "SQLAlchemy URL of the call store, which records every call: SQLite for one host, PostgreSQL for "
         "more. Create it with `airflow voiceinfra store migrate`.",
         "sqlite:///{AIRFLOW_HOME}/voiceinfra.db",
         example="postgresql+psycopg://voiceinfra:password@db.example.com/voiceinfra",
         sensitive=True,
     ),
     "environment": _option(
-        "Lets several Airflows share a call store: the same idempotency key in two environments is two calls.",
+        "Lets several Airflow deployments share a call store: the same idempotency key in two environments means two "
+        "calls.",
         "default",
         example="staging",
     ),
     "webhook_conn_ids": _option(
-        "The connections, separated by commas, that have a webhook at /voiceinfra/webhook/{conn_id}.",
+        "The connections, separated by commas, that receive webhooks at /voiceinfra/webhook/{conn_id}.",
         "voiceinfra_default",
     ),
-    "max_webhook_bytes": _option("A webhook with a larger body is refused with 413.", "5242880", kind="integer"),
+    "max_webhook_bytes": _option("Webhooks with a larger body are rejected with 413.", "5242880", kind="integer"),
     "spool": _option(
-        "Folder where the receiver keeps verified webhooks while the call store is away, on a disk that outlives the "
-        "process. Empty: webhooks are then answered 503, to be sent again.",
+        "Folder where the receiver keeps verified webhooks while the call store cannot be reached, on a disk that "
+        "outlives the process. If empty, such webhooks are answered with 503, so that VoiceInfra sends them again.",
         "{AIRFLOW_HOME}/voiceinfra-spool",
     ),
     "forward_to": _option(
         "URLs, separated by commas, of other environments' receivers: an account has one webhook URL. Each verified "
-        "webhook is sent on to them unchanged, until they take it. {conn_id} stands for the connection's id.",
+        "webhook is forwarded to them unchanged, until they accept it. {conn_id} stands for the connection's id.",
         "",
         example="https://airflow-staging.example.com/voiceinfra/webhook",
-        # A URL may hold a password.
+        # A URL may contain a password.
         sensitive=True,
     ),
     "retention_days": _option(
-        "`airflow voiceinfra store purge` removes words and numbers of older calls; 0 keeps them for good.",
+        "`airflow voiceinfra store purge` removes the content and numbers of older calls; 0 keeps them forever.",
         "0",
         kind="integer",
         example="90",
     ),
     "opt_out_field": _option(
-        "The extracted field by which a person asks not to be called again: unless it is missing, empty, false, 0, "
-        "no or n, the number is put on the do-not-call list.",
+        "The extracted field that says that the callee asked not to be called again: unless it is missing, empty, "
+        "false, 0, no or n, the number is put on the do-not-call list.",
         "",
         example="do_not_call",
     ),
     "hash_do_not_call": _option(
-        "Keep only hashes of the numbers on the do-not-call list; they cannot be exported then.",
+        "Keep only hashes of the numbers on the do-not-call list, which then cannot be exported.",
         "False",
         kind="boolean",
     ),
     "extracted_field": _option(
-        "The webhook's field that holds the data extracted by the agent. Default: the only object in the body.",
+        "The webhook's field that contains the data extracted by the agent. Default: the only object in the body.",
         "",
         example="extracted_data",
     ),

@@ -1,4 +1,4 @@
-"""Template fields: what the DAG file says is rendered, once; what comes as data never is."""
+"""Rendering of template fields: values from the DAG file are rendered once, values that come as data never."""
 
 from __future__ import annotations
 
@@ -19,27 +19,27 @@ if TYPE_CHECKING:
 
 
 class FieldNotRenderedError(Exception):
-    """A template has failed. The message shows nothing of its text, nor of what it was to be filled with."""
+    """A template failed. The message shows neither its text nor its values, which may be private."""
 
 
 class TemplatedOperator(RenderHookOperator):
-    """Renders its template fields as Airflow does, except that data is data.
+    """Renders its template fields as Airflow does, except that data is never rendered.
 
-    - A value that came from another task is left as it is, by whatever way it came: a customer may be called
+    - A value that came from another task is left as it is, however it arrived: a customer's name may be
       ``{{ conn.voiceinfra_default.password }}``.
-    - Text stays text, also where the DAG renders native objects: ``+14155550100`` is not a number.
+    - Strings stay strings, also where the DAG renders native objects: ``+14155550100`` must not become an integer.
     - A template that fails is not logged.
     """
 
     text_fields: ClassVar[Sequence[str]] = ()
-    """Are text, whatever a template gives."""
+    """Fields that are always rendered to strings."""
     number_fields: ClassVar[Sequence[str]] = ()
-    """Are text too, but an integer stays one, to be rejected: it may have lost its ``+``."""
+    """Fields that are strings too, but an integer stays one, to be rejected: it may have lost its ``+``."""
     file_fields: ClassVar[Sequence[str]] = ()
-    """Fields that may name a file to read, by an end in ``template_ext``; empty for all of them."""
+    """Fields that may name a file to read, by a suffix in ``template_ext``; empty for all fields."""
 
     def resolve_template_files(self) -> None:
-        """Leave files until fields are rendered: Airflow takes any field for the name of one."""
+        """Read no files before fields are rendered: Airflow would read any field that looks like a file name."""
         self.prepare_template()
 
     def render_fields(self, names: Iterable[str], context: Context) -> None:
@@ -54,7 +54,8 @@ class TemplatedOperator(RenderHookOperator):
         environment = self._environment(name)
         extensions = self.template_ext if name in (self.file_fields or (name,)) else ()
         rendered = render(name, value, context, environment, extensions)
-        return _object(rendered) if isinstance(value, str) and isinstance(environment, NativeEnvironment) else rendered
+        is_native = isinstance(value, str) and isinstance(environment, NativeEnvironment)
+        return _parse_literal(rendered) if is_native else rendered
 
     def _environment(self, name: str) -> jinja2.Environment:
         if name in self.number_fields:
@@ -63,12 +64,12 @@ class TemplatedOperator(RenderHookOperator):
 
 
 def text_environment(dag: DAG | None) -> jinja2.Environment:
-    """Give an environment that renders text, whatever the DAG says of native objects."""
+    """Return an environment that renders strings, also where the DAG renders native objects."""
     return dag.get_template_env(force_sandboxed=True) if dag else Renderer().get_template_env()
 
 
 def typed_environment(dag: DAG | None) -> jinja2.Environment:
-    """Give an environment in which an expression keeps its type."""
+    """Return an environment in which an expression keeps its type."""
     environment = text_environment(dag)
     environment.code_generator_class = NativeCodeGenerator
     return environment
@@ -79,8 +80,8 @@ def render(
 ) -> Any:
     """Render the value of a field.
 
-    :param extensions: the ends of strings that are names of files to read.
-    :raises FieldNotRenderedError: where the template fails.
+    :param extensions: suffixes of strings that name a file to read.
+    :raises FieldNotRenderedError: if the template fails.
     """
     try:
         if callable(value):
@@ -90,14 +91,14 @@ def render(
         raise
     except Exception as error:  # noqa: BLE001 - a template may raise anything
         reason = _reason(error, value)
-    # Not within the handler: the error itself may hold what must not be logged.
+    # Outside the handler: the original error may contain private values.
     raise FieldNotRenderedError(
-        f"The template of {name} has failed: {reason}. Its text is not shown, because it may be private."
+        f"The template of {name} failed: {reason}. Its text is not shown, because it may be private."
     )
 
 
 def _reason(error: Exception, template: object) -> str:
-    """Tell why a template has failed, by the type of the error and by a name that stands in the template's code."""
+    """Describe why a template failed: the type of the error, and a name if the template's code contains it."""
     reason = type(error).__name__
     for name in re.findall(r"'([A-Za-z_]\w*)'", str(error))[-1:]:
         if re.search(rf"[.{{]\s*{name}\b", str(template)):
@@ -105,10 +106,10 @@ def _reason(error: Exception, template: object) -> str:
     return reason
 
 
-def _object(text: Any) -> Any:
-    """Make an object of its text, as native rendering does, and leave any other text as it is."""
+def _parse_literal(text: Any) -> Any:
+    """Parse the literal of a dict, list or tuple, as native rendering does; return any other string unchanged."""
     with suppress(ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
-        found = ast.literal_eval(text)
-        if isinstance(found, dict | list | tuple):
-            return found
+        value = ast.literal_eval(text)
+        if isinstance(value, dict | list | tuple):
+            return value
     return text

@@ -21,12 +21,12 @@ DEFAULT_TIMEOUT = timedelta(hours=2)
 _XCOM_BACKEND = "airflow.sdk.execution_time.xcom.BaseXCom"
 
 DEFERRAL_GRACE = timedelta(minutes=2)
-"""How long after our deadline Airflow times out a deferred task: at the deadline we check the store once more."""
+"""How long after our deadline Airflow times out a deferred task: at our deadline we check the store once more."""
 
 
 @dataclass(frozen=True, slots=True)
 class CompletionWait:
-    """A wait for the completions of some calls.
+    """Waits for the completions of some calls.
 
     :param call_ids: in the order given; one may appear twice.
     :param fail_on_outcomes: outcomes that fail the task, without a retry.
@@ -39,22 +39,22 @@ class CompletionWait:
     completion_fields: Collection[str]
 
     def is_complete(self) -> bool:
-        """Tell whether every call is completed."""
+        """Return whether every call is completed."""
         wanted = set(self.call_ids)
         return wanted <= self.store.completions.outcomes(wanted).keys()
 
     def results(self) -> list[dict[str, Any]]:
-        """Give the results, one for each id given.
+        """Return the results, one for each id.
 
         :raises AirflowFailException: if an outcome is among ``fail_on_outcomes``.
         """
         completions = [self._completion(call_id) for call_id in self.call_ids]
-        bad = [each for each in completions if each.outcome in self.fail_on_outcomes]
-        if bad:
-            ended = ", ".join(f"{self._name(each.call_id)} ({each.outcome})" for each in bad[:10])
-            more = f" and {len(bad) - 10} more" if len(bad) > 10 else ""  # noqa: PLR2004
+        failing = [each for each in completions if each.outcome in self.fail_on_outcomes]
+        if failing:
+            ended = ", ".join(f"{self._name(each.call_id)} ({each.outcome})" for each in failing[:10])
+            more = f" and {len(failing) - 10} more" if len(failing) > 10 else ""  # noqa: PLR2004
             raise AirflowFailException(
-                f"Ended with an outcome that fails this task: {ended}{more}. A retry would not call again."
+                f"These calls ended with an outcome that fails this task: {ended}{more}. A retry would not call again."
             )
         return [self._result(each) for each in completions]
 
@@ -66,7 +66,7 @@ class CompletionWait:
         named = ", ".join(map(self._name, open_ids[:10]))
         return (
             f"{len(open_ids)} of {len(set(self.call_ids))} calls were not completed within {timeout}: {named}. "
-            f"{self._likely_reason(timeout)} A completion that still comes is kept."
+            f"{self._likely_reason(timeout)} A completion that arrives later is kept."
         )
 
     def _likely_reason(self, timeout: timedelta) -> str:
@@ -75,19 +75,21 @@ class CompletionWait:
         settings = "under Settings → Webhooks at VoiceInfra"
         if refused:
             return (
-                f"{refused} webhooks were refused meanwhile, because they were not signed with the webhook_secret of "
-                f"their connection: is it the same as {settings}?"
+                f"{refused} webhooks were rejected meanwhile, because they were not signed with the webhook_secret of "
+                f"their connection: check that it is the same as {settings}."
             )
         if newest is None:
-            return f"No webhook has ever come: check the webhook's URL {settings}, and that it can reach the receiver."
+            return (
+                f"No webhook has ever arrived: check the webhook's URL {settings}, and that it can reach the receiver."
+            )
         if newest < begun:
             return (
-                f"No webhook has come since {newest:%Y-%m-%d %H:%M} UTC: check {settings} that the webhook is enabled, "
-                "and that it can reach the receiver (GET /voiceinfra/health)."
+                f"No webhook has arrived since {newest:%Y-%m-%d %H:%M} UTC: check {settings} that the webhook is "
+                "enabled, and that it can reach the receiver (GET /voiceinfra/health)."
             )
         return (
-            f"Webhooks of other calls have come, the last one at {newest:%H:%M} UTC: these calls were never completed, "
-            "or their webhooks were lost on the way. Look for them in VoiceInfra's call log."
+            f"Webhooks of other calls have arrived, the last one at {newest:%H:%M} UTC: these calls were never "
+            "completed, or their webhooks were lost on the way. Look for them in VoiceInfra's call log."
         )
 
     def _completion(self, call_id: str) -> Completion:
@@ -112,9 +114,9 @@ class CompletionWait:
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """How a trigger ends a task by itself: what a worker would have pushed.
+    """Describes how a trigger ends a task without a worker, pushing what a worker would push.
 
-    :param shape: ``call``, as the operator does, ``one`` or ``many``, as the sensor does.
+    :param shape: ``call`` for the XComs of the operator, ``one`` or ``many`` for those of the sensor.
     """
 
     shape: str
@@ -122,7 +124,7 @@ class Ending:
     completion_fields: Sequence[str]
 
     def xcoms(self, store: CallStore, call_ids: tuple[str, ...]) -> dict[str, Any]:
-        """Give the XComs of a task whose calls are completed.
+        """Return the XComs of a task whose calls are completed.
 
         :raises AirflowFailException: if an outcome fails the task.
         """
@@ -142,7 +144,7 @@ def ending_from_trigger(
 
 
 def _needs_worker(task: BaseOperator) -> bool:
-    """Tell whether ending a task takes more than a trigger can do, which is to set its state and XComs."""
+    """Return whether ending a task takes more than setting its state and XComs, which is all a trigger can do."""
     own_backend = conf.get("core", "xcom_backend") != _XCOM_BACKEND
     mapped_over = next(iter(task.iter_mapped_dependants()), None)
     return bool(
@@ -156,15 +158,15 @@ def _needs_worker(task: BaseOperator) -> bool:
 
 
 def unresolved_call_error(store: CallStore, call: Call) -> AirflowFailException:
-    """Make the error for a call that stays unknown, which says how to resolve it."""
+    """Return the error for a call that stays unknown; it says how to resolve the call."""
     rivals, completions, elsewhere = store.resolutions.candidates(call.ref)
     fits = ""
     if completions:
         fits = f" Completions that fit it, but may be another call's: {', '.join(completions)}."
     if rivals:
-        fits += f" Calls that they fit as well: {', '.join(rivals)}."
+        fits += f" These completions also fit the calls {', '.join(rivals)}."
     if elsewhere:
-        fits += f" Calls of other environments that they fit as well: {elsewhere}."
+        fits += f" They also fit {elsewhere} calls of other environments."
     resolve = f"airflow voiceinfra calls resolve {call.ref}"
     return AirflowFailException(
         f"Call {call.ref} may have been placed, but its answer was lost and no webhook settled it until "
@@ -175,7 +177,7 @@ def unresolved_call_error(store: CallStore, call: Call) -> AirflowFailException:
 
 
 def time_left(deadline: datetime) -> timedelta:
-    """Give the time until a deadline by the store's clock, at least zero.
+    """Return the time until a deadline by the store's clock, at least zero.
 
     May query the store, so do not call it in an event loop.
     """

@@ -1,1 +1,1 @@
-"""``voiceinfra://`` as a scheme of Airflow's assets."""
+"""The scheme ``voiceinfra://`` of Airflow's assets."""

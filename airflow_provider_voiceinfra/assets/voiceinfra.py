@@ -13,9 +13,9 @@ HOST = "calls"
 
 
 def sanitize_uri(uri: SplitResult) -> SplitResult:
-    """Refuse an address under which nobody would find anything.
+    """Check the URI of an asset.
 
-    :raises ValueError: if it is not ``voiceinfra://calls/…``; a part of your own, such as an agent, may follow.
+    :raises ValueError: if it is not ``voiceinfra://calls/…``; your own parts, such as an agent, may follow.
     """
     if uri.netloc != HOST or uri.path in {"", "/"}:
         raise ValueError("URI format voiceinfra:// must be voiceinfra://calls/…, such as voiceinfra://calls/completed")
@@ -23,7 +23,7 @@ def sanitize_uri(uri: SplitResult) -> SplitResult:
 
 
 def convert_asset_to_openlineage(asset: Asset, lineage_context: object) -> Dataset:  # noqa: ARG001 - as Airflow calls it
-    """Name the asset as OpenLineage does."""
+    """Return the asset as a dataset of OpenLineage."""
     from airflow.providers.common.compat.openlineage.facet import Dataset
 
     parsed = urlsplit(asset.uri)

@@ -1,4 +1,4 @@
-"""``airflow voiceinfra calls …``: what became of calls, for people and for audits."""
+"""``airflow voiceinfra calls …``: the states and the history of calls."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ _ROW = "{:<16} {:<10} {:<10} {:<20} {:<16} {}"
 
 @handle_errors
 def list_calls(arguments: argparse.Namespace) -> None:
-    """List calls, newest first; no words of the calls, and numbers masked."""
+    """List calls, newest first, without their content and with masked numbers."""
     echo(_ROW.format("ref", "state", "outcome", "claimed (UTC)", "number", "task"))
-    for call in _found(arguments):
+    for call in _matching_calls(arguments):
         outcome = call.completion.outcome if call.completion else ""
         claimed = f"{call.claimed_at:%Y-%m-%d %H:%M:%S}"
         echo(_ROW.format(call.ref, call.state, outcome, claimed, mask(call.to_number), _task(call)).rstrip())
@@ -34,11 +34,11 @@ def list_calls(arguments: argparse.Namespace) -> None:
 
 @handle_errors
 def show(arguments: argparse.Namespace) -> None:
-    """Show one call and its history, and what can be done where it is unknown."""
+    """Show one call and its history, and how to resolve it if it is unknown."""
     store = call_store()
     call = store.calls.get(arguments.ref)
     if call is None:
-        raise StoreError(f"There is no call {arguments.ref}: `airflow voiceinfra calls list` lists them.")
+        raise StoreError(f"There is no call {arguments.ref}. `airflow voiceinfra calls list` lists all calls.")
     facts = {
         "state": call.state,
         "call_id": call.call_id or "",
@@ -64,29 +64,29 @@ def show(arguments: argparse.Namespace) -> None:
         detail = ", ".join(f"{name} {value}" for name, value in event.detail.items())
         echo(f"  {event.at:%Y-%m-%d %H:%M:%S} UTC  {event.kind}{by}{f' ({detail})' if detail else ''}")
     if call.state == CallState.UNKNOWN:
-        _say_what_to_do(call.ref)
+        _echo_remedy(call.ref)
 
 
 @handle_errors
 def resolve(arguments: argparse.Namespace) -> None:
-    """Settle unknown calls by what a person found out."""
+    """Resolve unknown calls with what a person found out."""
     if arguments.not_placed == bool(arguments.call_id):
-        raise StoreError("Say either --call-id, with the id from VoiceInfra's call log, or --not-placed.")
+        raise StoreError("Give either --call-id, with the id from VoiceInfra's call log, or --not-placed.")
     if arguments.not_placed:
         _resolve_not_placed(arguments.refs)
         return
     if len(arguments.refs) > 1:
-        raise StoreError("A call_id is that of one call: resolve those that were placed one by one.")
+        raise StoreError("A call_id belongs to one call: resolve calls that were placed one at a time.")
     [ref] = arguments.refs
     call_store().resolutions.placed(ref, arguments.call_id, actor=getpass.getuser())
-    echo(f"{ref} was placed as {arguments.call_id}: whoever waits for it goes on.")
+    echo(f"{ref} was placed as {arguments.call_id}: tasks that wait for it continue.")
 
 
 @handle_errors
 def export(arguments: argparse.Namespace) -> None:
-    """Write every step of every call, refusals with their rule included, for audits."""
-    found = _found(arguments, all_environments=arguments.all_environments)
-    rows = (row for call in found for row in _history(call))
+    """Write every step of every call, blocks and deferrals with their rule included, for audits."""
+    calls = _matching_calls(arguments, all_environments=arguments.all_environments)
+    rows = (row for call in calls for row in _history_rows(call))
     if arguments.format == "jsonl":
         for row in rows:
             echo(json.dumps(row))
@@ -102,20 +102,20 @@ def export(arguments: argparse.Namespace) -> None:
 
 
 def _resolve_not_placed(refs: list[str]) -> None:
-    """Settle each that can be settled, and report at the end which could not."""
-    resolutions, refused = call_store().resolutions, []
+    """Resolve each call if possible, and report the failures at the end."""
+    resolutions, failures = call_store().resolutions, []
     for ref in refs:
         try:
             resolutions.not_placed(ref, actor=getpass.getuser())
         except ResolutionError as error:
-            refused.append(str(error))
+            failures.append(str(error))
         else:
-            echo(f"{ref} was not placed: its key is free, and a retry or a clear of its task may dial.")
-    if refused:
-        raise StoreError("\n".join(refused))
+            echo(f"{ref} was not placed: its key is free, so a retry or a clear of its task may dial.")
+    if failures:
+        raise StoreError("\n".join(failures))
 
 
-def _found(arguments: argparse.Namespace, *, all_environments: bool = False) -> Iterator[Call]:
+def _matching_calls(arguments: argparse.Namespace, *, all_environments: bool = False) -> Iterator[Call]:
     return call_store().calls.iterate(
         list_id=arguments.list,
         dag_id=arguments.dag,
@@ -133,7 +133,7 @@ def _time(text: str | None) -> datetime | None:
     try:
         time = datetime.fromisoformat(text)
     except ValueError:
-        raise StoreError(f"{text!r} is no time: write it like 2026-11-23 or 2026-11-23T15:00+01:00.") from None
+        raise StoreError(f"{text!r} is not a valid time: write it like 2026-11-23 or 2026-11-23T15:00+01:00.") from None
     return time if time.tzinfo else time.replace(tzinfo=UTC)
 
 
@@ -145,7 +145,7 @@ def _task(call: Call) -> str:
     return f"{source.dag_id}.{source.task_id}{index} {source.run_id}"
 
 
-def _history(call: Call) -> Iterator[dict[str, Any]]:
+def _history_rows(call: Call) -> Iterator[dict[str, Any]]:
     for event in call_store().calls.history(call.id):
         yield {
             "at": event.at.isoformat(),
@@ -166,14 +166,14 @@ def _history(call: Call) -> Iterator[dict[str, Any]]:
         }
 
 
-def _say_what_to_do(ref: str) -> None:
+def _echo_remedy(ref: str) -> None:
     rivals, completions, elsewhere = call_store().resolutions.candidates(ref)
-    echo("  It may have been placed, and is not dialled again. Look for it in VoiceInfra's call log; then:")
+    echo("  It may have been placed, so it is not dialled again. Look for it in VoiceInfra's call log; then:")
     echo(f"    airflow voiceinfra calls resolve {ref} --call-id <its call_id>")
     echo(f"    airflow voiceinfra calls resolve {ref} --not-placed")
     for call_id in completions:
-        echo(f"  A completion that nobody asked for here fits it: {call_id}")
+        echo(f"  A completion without a call here fits it: {call_id}")
     if rivals:
-        echo(f"  It fits these unsettled calls as well: {', '.join(rivals)}")
+        echo(f"  Such completions also fit these unsettled calls: {', '.join(rivals)}")
     if elsewhere:
-        echo(f"  It fits unsettled calls of other environments as well: {elsewhere}")
+        echo(f"  Such completions also fit unsettled calls of other environments: {elsewhere}")

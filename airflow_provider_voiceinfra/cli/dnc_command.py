@@ -1,4 +1,4 @@
-"""``airflow voiceinfra dnc``: who does not want to be called."""
+"""``airflow voiceinfra dnc …``: the do-not-call list."""
 
 from __future__ import annotations
 
@@ -17,71 +17,73 @@ from airflow_provider_voiceinfra.store.errors import StoreError
 
 _APPLIES = "The do-not-call list applies in all environments of this call store."
 _ROW = "{:<16} {:<20} {:<16} {}"
-_MOST_SHOWN = 20
-_COLUMNS = ("number", "added_at", "added_by", "why")
+_MAX_SHOWN = 20
+_COLUMNS = ("number", "added_at", "added_by", "reason")
 
 
 @handle_errors
 def add(arguments: argparse.Namespace) -> None:
     """Put a number on the list."""
     number = _number(arguments.number, arguments.region)
-    added = call_store().do_not_call.add([number], actor=getpass.getuser(), why=arguments.why)
-    echo(f"{mask(number)} is {'not called any more' if added else 'on the list already'}. {_APPLIES}")
+    added = call_store().do_not_call.add([number], actor=getpass.getuser(), why=arguments.reason)
+    echo(
+        f"{mask(number)} is {'on the do-not-call list now' if added else 'on the do-not-call list already'}. {_APPLIES}"
+    )
 
 
 @handle_errors
 def remove(arguments: argparse.Namespace) -> None:
     """Take a number off the list."""
     number = _number(arguments.number, arguments.region)
-    if not call_store().do_not_call.remove(number, actor=getpass.getuser(), why=arguments.why):
-        raise StoreError(f"{mask(number)} is not on the list.")
+    if not call_store().do_not_call.remove(number, actor=getpass.getuser(), why=arguments.reason):
+        raise StoreError(f"{mask(number)} is not on the do-not-call list.")
     echo(f"{mask(number)} may be called again. {_APPLIES}")
 
 
 @handle_errors
 def list_numbers(arguments: argparse.Namespace) -> None:
-    """List the numbers, masked; or what happened to one."""
+    """List the numbers, masked, or the history of one."""
     do_not_call = call_store().do_not_call
     echo(_APPLIES)
     if arguments.number:
         number = _number(arguments.number, arguments.region)
-        echo(_ROW.format("", "when (UTC)", "by", "why"))
+        echo(_ROW.format("", "when (UTC)", "by", "reason"))
         for event in do_not_call.history(number):
             echo(_ROW.format(event.action, f"{event.at:%Y-%m-%d %H:%M:%S}", event.actor, event.why))
         return
-    echo(_ROW.format("number", "since (UTC)", "by", "why"))
+    echo(_ROW.format("number", "since (UTC)", "by", "reason"))
     for each in do_not_call.iterate():
-        shown = mask(each.number) if each.number else "kept as a hash"
+        shown = mask(each.number) if each.number else "stored as a hash"
         echo(_ROW.format(shown, f"{each.added_at:%Y-%m-%d %H:%M:%S}", each.added_by, each.why))
 
 
 @handle_errors
 def import_numbers(arguments: argparse.Namespace) -> None:
-    """Put the numbers of a file on the list: those that can be read, and report which lines cannot."""
+    """Put the valid numbers of a file on the list, and report the lines that are invalid."""
     try:
-        # As spreadsheets write it, with a mark at its beginning.
-        with open(arguments.file, encoding="utf-8-sig", newline="") as file:  # noqa: PTH123 - the user's own words
+        # Spreadsheets write a byte order mark.
+        with open(arguments.file, encoding="utf-8-sig", newline="") as file:  # noqa: PTH123 - the path as the user wrote it
             lines = list(read_lines(file, column=arguments.column, region=arguments.region))
     except UnicodeDecodeError:
-        raise StoreError(f"{arguments.file} is not UTF-8: save it as such. Nothing was imported.") from None
+        raise StoreError(f"{arguments.file} is not UTF-8: save it as UTF-8. Nothing was imported.") from None
     except OSError as error:
         raise StoreError(f"{arguments.file} cannot be read: {error.strerror}. Nothing was imported.") from None
     numbers = [line.number for line in lines if line.number is not None]
-    wrong = [line for line in lines if line.number is None]
-    added = call_store().do_not_call.add(numbers, actor=getpass.getuser(), why=arguments.why)
+    invalid = [line for line in lines if line.number is None]
+    added = call_store().do_not_call.add(numbers, actor=getpass.getuser(), why=arguments.reason)
     echo(
-        f"{len(lines)} lines read: {added} numbers are not called any more, {len(numbers) - added} were on the list "
-        f"already, {len(wrong)} cannot be read. {_APPLIES}"
+        f"{len(lines)} lines read: {added} numbers added to the do-not-call list, {len(numbers) - added} on it "
+        f"already, {len(invalid)} invalid. {_APPLIES}"
     )
-    if wrong:
-        shown = [f"line {line.place}: {line.problem}" for line in wrong[:_MOST_SHOWN]]
-        more = [f"… and {len(wrong) - _MOST_SHOWN} lines more."] if len(wrong) > _MOST_SHOWN else []
+    if invalid:
+        shown = [f"line {line.line_number}: {line.problem}" for line in invalid[:_MAX_SHOWN]]
+        more = [f"… and {len(invalid) - _MAX_SHOWN} more lines."] if len(invalid) > _MAX_SHOWN else []
         raise StoreError("\n".join([*shown, *more, "Fix these lines and import the file again."]))
 
 
 @handle_errors
 def export(_: argparse.Namespace) -> None:
-    """Write the list as CSV, numbers in full, for other systems that call people."""
+    """Write the list as CSV, with full numbers, for other systems that call people."""
     writer, hashed = csv.writer(sys.stdout), 0
     writer.writerow(_COLUMNS)
     for each in call_store().do_not_call.iterate():
@@ -89,7 +91,7 @@ def export(_: argparse.Namespace) -> None:
         if each.number is not None:
             writer.writerow(map(escape_csv_cell, (each.number, each.added_at.isoformat(), each.added_by, each.why)))
     if hashed:
-        sys.stderr.write(f"{hashed} numbers are kept as hashes, and cannot be exported.\n")
+        sys.stderr.write(f"{hashed} numbers are stored as hashes and cannot be exported.\n")
 
 
 def _number(text: str, region: str | None) -> str:

@@ -1,4 +1,4 @@
-"""What the commands of ``airflow voiceinfra`` do; ``cli`` describes them."""
+"""Output and errors of the commands of ``airflow voiceinfra``."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from airflow_provider_voiceinfra.store.errors import StoreError
 
 
 def echo(text: str) -> None:
-    """Print for a person, or for the next program."""
+    """Print a line to standard output."""
     sys.stdout.write(f"{text}\n")
 
 
 def handle_errors(run: Callable[..., None]) -> Callable[..., int]:
-    """Make a command of a function: what is wrong with the store is told in a sentence, and is its exit status."""
+    """Turn a function into a command: a ``StoreError`` is printed, and the exit status is 1."""
 
     @wraps(run)
     def command(arguments: object) -> int:

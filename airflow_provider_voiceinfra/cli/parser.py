@@ -52,8 +52,8 @@ def _listening_on(port: int) -> tuple[Argument, ...]:
 
 _SCOPES = (
     argument("--all", action="store_true", help="every call"),
-    argument("--connection", metavar="CONN_ID", help="calls by this connection"),
-    argument("--agent", metavar="AGENT_ID", help="calls by this agent"),
+    argument("--connection", metavar="CONN_ID", help="calls of this connection"),
+    argument("--agent", metavar="AGENT_ID", help="calls of this agent"),
     argument("--dag", metavar="DAG_ID", help="calls of this DAG"),
     argument("--list", metavar="LIST_ID", help="calls of this call list, whose id is in its task's log and XCom"),
 )
@@ -79,16 +79,16 @@ _ALL_ENVIRONMENTS = argument(
 COMMANDS = (
     Command(
         "demo",
-        "Start the sandbox and a real Airflow, and watch a DAG call people, none of whom is real",
+        "Start the sandbox and a real Airflow, and watch a DAG place simulated calls",
         "airflow_provider_voiceinfra.demo.demo_command:run",
         (
-            argument("--home", help="Airflow's home for the demo (default: a temporary one)"),
-            argument("--exit", action="store_true", help="end after the table, and do not wait for Ctrl-C"),
+            argument("--home", help="AIRFLOW_HOME of the demo (default: a temporary folder)"),
+            argument("--exit", action="store_true", help="exit after printing the table, without waiting for Ctrl-C"),
         ),
     ),
     Command(
         "sandbox",
-        "Run a simulated VoiceInfra: the documented API and its webhooks; no phone rings",
+        "Run a simulated VoiceInfra with the documented API and webhooks; no phone rings",
         "airflow_provider_voiceinfra.sandbox.sandbox_command:run",
         (
             *_listening_on(8099),
@@ -97,12 +97,17 @@ COMMANDS = (
                 default="http://127.0.0.1:8080/voiceinfra/webhook",
                 help="where completions are sent (default: %(default)s)",
             ),
-            argument("--secret", default="sandbox-secret", help="signs the webhooks (default: %(default)s)"),
-            argument("--api-key", default="sandbox-key", help="the key that is accepted (default: %(default)s)"),
+            argument("--secret", default="sandbox-secret", help="secret of the webhooks (default: %(default)s)"),
+            argument("--api-key", default="sandbox-key", help="accepted API key (default: %(default)s)"),
             argument(
-                "--delay", default="2-5", help="seconds that a call lasts, such as 3 or 2-5 (default: %(default)s)"
+                "--delay", default="2-5", help="duration of a call in seconds, such as 3 or 2-5 (default: %(default)s)"
             ),
-            argument("--slow-answer", type=float, default=45.0, help="seconds of a slow answer (default: %(default)s)"),
+            argument(
+                "--slow-answer",
+                type=float,
+                default=45.0,
+                help="seconds of a slow answer (default: %(default)s)",
+            ),
             argument("--late", type=float, default=60.0, help="seconds of a late webhook (default: %(default)s)"),
             argument(
                 "--agent",
@@ -122,16 +127,16 @@ COMMANDS = (
     ),
     Command(
         "receiver",
-        "Run the receiver of webhooks by itself, without Airflow; its secrets come from the environment",
+        "Run the webhook receiver on its own, without Airflow; its secrets come from the environment",
         "airflow_provider_voiceinfra.cli.receiver_command:run",
         (
             *_listening_on(8088),
-            argument("--workers", type=int, default=1, help="processes (default: %(default)s)"),
+            argument("--workers", type=int, default=1, help="number of processes (default: %(default)s)"),
         ),
     ),
     Command(
         "calls",
-        "Find out what became of calls",
+        "Inspect and resolve calls",
         commands=(
             Command(
                 "list",
@@ -147,17 +152,17 @@ COMMANDS = (
             ),
             Command(
                 "resolve",
-                "Say what became of unknown calls",
+                "Resolve unknown calls",
                 "airflow_provider_voiceinfra.cli.calls_command:resolve",
                 (
-                    argument("refs", metavar="ref", nargs="+", help="vc_…; more than one with --not-placed only"),
-                    argument("--call-id", help="it was placed, and VoiceInfra's call log has it under this call_id"),
-                    argument("--not-placed", action="store_true", help="not placed: each may be dialled again"),
+                    argument("refs", metavar="ref", nargs="+", help="vc_…; more than one only with --not-placed"),
+                    argument("--call-id", help="the call was placed: its call_id in VoiceInfra's call log"),
+                    argument("--not-placed", action="store_true", help="the calls were not placed, and may be dialled"),
                 ),
             ),
             Command(
                 "export",
-                "Write every step of every call, for audits",
+                "Export every step of every call, for audits",
                 "airflow_provider_voiceinfra.cli.calls_command:export",
                 (
                     *_FILTERS,
@@ -181,120 +186,125 @@ COMMANDS = (
     ),
     Command(
         "pauses",
-        "See what is paused",
+        "Inspect pauses",
         commands=(
             Command("list", "List the pauses in force", "airflow_provider_voiceinfra.cli.pause_command:list_pauses"),
         ),
     ),
     Command(
         "lists",
-        "Look into call lists",
+        "Inspect call lists",
         commands=(
             Command(
                 "rows",
-                "List the rows of a call list with their keys, numbers masked",
+                "List the rows of a call list with their keys and masked numbers",
                 "airflow_provider_voiceinfra.cli.lists_command:show_rows",
                 (
                     argument("list_id", help="in its task's log and XCom"),
                     argument("--state", choices=[state.value for state in RowState], help="in this state"),
-                    argument("--result", help="that ended so, or are set aside for this reason"),
+                    argument("--result", help="with this result, or set aside for this reason"),
                 ),
             ),
         ),
     ),
     Command(
         "dnc",
-        "Look after the do-not-call list, which applies in all environments of the call store",
+        "Manage the do-not-call list, which applies in all environments of the call store",
         commands=(
             Command(
                 "add",
                 "Put a number on the list",
                 "airflow_provider_voiceinfra.cli.dnc_command:add",
-                (*_NUMBER, argument("--why", default="", help="for the record")),
+                (*_NUMBER, argument("--reason", default="", help="for the record")),
             ),
             Command(
                 "remove",
                 "Take a number off the list",
                 "airflow_provider_voiceinfra.cli.dnc_command:remove",
-                (*_NUMBER, argument("--why", default="", help="for the record")),
+                (*_NUMBER, argument("--reason", default="", help="for the record")),
             ),
             Command(
                 "list",
-                "List the numbers, masked, or what happened to one",
+                "List the numbers, masked, or the history of one",
                 "airflow_provider_voiceinfra.cli.dnc_command:list_numbers",
                 (
-                    argument("number", nargs="?", help="show who added and removed this one"),
+                    argument("number", nargs="?", help="show who added and removed this number"),
                     argument("--region", help="country of a number without a country code, such as US"),
                 ),
             ),
             Command(
                 "import",
-                "Put the numbers of a file on the list: one to a line, or a column of CSV; 1 if any cannot be read",
+                "Put the numbers of a file on the list: one per line, or a CSV column; exits with 1 if any is invalid",
                 "airflow_provider_voiceinfra.cli.dnc_command:import_numbers",
                 (
                     argument("file", help="UTF-8, with a header or without"),
-                    argument("--column", help="the name of the numbers' column, where it is not the first one"),
+                    argument(
+                        "--column",
+                        help="name of the numbers' column (default: a common name, or the first)",
+                    ),
                     argument("--region", help="country of numbers without a country code, such as US"),
-                    argument("--why", default="", help="for the record"),
+                    argument("--reason", default="", help="for the record"),
                 ),
             ),
             Command(
-                "export", "Write the list as CSV, numbers in full", "airflow_provider_voiceinfra.cli.dnc_command:export"
+                "export",
+                "Export the list as CSV, unmasked",
+                "airflow_provider_voiceinfra.cli.dnc_command:export",
             ),
         ),
     ),
     Command(
         "store",
-        "Create and look after the call store",
+        "Create and maintain the call store",
         commands=(
             Command(
                 "migrate",
-                "Create the call store, or bring it to this version's schema",
+                "Create the call store, or migrate it to this version's schema",
                 "airflow_provider_voiceinfra.cli.store_command:migrate",
             ),
             Command(
                 "status",
-                "Say whether the call store can be used, and what it contains",
+                "Show whether the call store can be used, and what it contains",
                 "airflow_provider_voiceinfra.cli.store_command:status",
                 (_ALL_ENVIRONMENTS,),
             ),
             Command(
                 "quarantine",
-                "List the signed webhooks that are not understood, or give one to the call that it is of",
+                "List the signed webhooks that are not understood, or assign one to its call",
                 "airflow_provider_voiceinfra.cli.store_command:quarantine",
                 (
-                    argument("action", nargs="?", choices=["reprocess"], help="store this one as a call's completion"),
-                    argument("id", nargs="?", type=int, help="of the webhook that is reprocessed"),
-                    argument("--call-id", help="of the call that it is the completion of"),
-                    argument("--body", metavar="ID", type=int, help="write the body of this one, as it was signed"),
+                    argument("action", nargs="?", choices=["reprocess"], help="store a webhook as a call's completion"),
+                    argument("id", nargs="?", type=int, help="the webhook to reprocess"),
+                    argument("--call-id", help="the call that the webhook completes"),
+                    argument("--body", metavar="ID", type=int, help="write the signed body of this webhook"),
                     argument(
                         "--all-environments",
                         action="store_true",
-                        help="needed to reprocess or to write a body: it may be about a call of any environment",
+                        help="required to reprocess or to write a body, which may belong to a call of any environment",
                     ),
                 ),
             ),
             Command(
                 "rename-connection",
-                "Let the calls of a connection belong to the one that it is called now, so that its webhooks end them",
+                "Move the calls of a renamed connection to its new id, so that its webhooks complete them",
                 "airflow_provider_voiceinfra.cli.store_command:rename_connection",
                 (
-                    argument("old", help="its connection id until now"),
-                    argument("new", help="its connection id from now on"),
+                    argument("old", help="the old connection id"),
+                    argument("new", help="the new connection id"),
                 ),
             ),
             Command(
                 "rename-host",
-                "Let the keys of all calls at an API host belong to another one, where VoiceInfra has moved",
+                "Move the keys of all calls at an API host to another one, after VoiceInfra has moved",
                 "airflow_provider_voiceinfra.cli.store_command:rename_host",
                 (
-                    argument("old", help="where the calls were placed, such as api.voiceinfra.ai"),
-                    argument("new", help="where the connections lead now"),
+                    argument("old", help="the old host, such as api.voiceinfra.ai"),
+                    argument("new", help="the host that the connections use now"),
                 ),
             ),
             Command(
                 "purge",
-                "Remove numbers and words of old calls; keys and outcomes stay, so that nobody is called again",
+                "Remove the numbers and content of old calls; keys and outcomes stay, so that nobody is called again",
                 "airflow_provider_voiceinfra.cli.store_command:purge",
                 (
                     argument("--older-than", metavar="DAYS", help="such as 90d (default: [voiceinfra] retention_days)"),
@@ -303,10 +313,10 @@ COMMANDS = (
             ),
             Command(
                 "erase",
-                "Remove everything that was said with a person",
+                "Remove the content of all calls with a person",
                 "airflow_provider_voiceinfra.cli.store_command:erase",
                 (
-                    argument("number", help="the person's, such as +14155550100"),
+                    argument("number", help="the person's number, such as +14155550100"),
                     argument("--region", help="country of a number without a country code, such as US"),
                     _ALL_ENVIRONMENTS,
                 ),
@@ -317,7 +327,7 @@ COMMANDS = (
 
 
 def get_voiceinfra_cli_commands() -> list[CLICommand]:
-    """Give the commands to Airflow's command line."""
+    """Return the commands for Airflow's command line."""
     from airflow.cli.cli_config import GroupCommand
 
     return [GroupCommand(name="voiceinfra", help="AI phone calls by VoiceInfra", subcommands=_for_airflow(COMMANDS))]
@@ -358,7 +368,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def make_parser(prog: str = "python -m airflow_provider_voiceinfra") -> argparse.ArgumentParser:
-    """Give what reads a command line, and says what the commands are."""
+    """Return the parser of the command line."""
     parser = argparse.ArgumentParser(prog=prog, description="AI phone calls by VoiceInfra.")
     _add_commands(parser, COMMANDS)
     return parser

@@ -15,25 +15,25 @@ _ROW = "{:<12} {:<24} {:<20} {:<12} {}"
 
 @handle_errors
 def pause(arguments: argparse.Namespace) -> None:
-    """Stop new calls of a scope."""
+    """Pause the calls of a scope."""
     scope = _scope(arguments)
     if not arguments.reason:
-        raise StoreError('Give a reason, shown with each call that waits: --reason "The agent says the wrong date".')
+        raise StoreError('Give a reason, shown with each waiting call: --reason "The agent says the wrong date".')
     call_store().pauses.pause(*scope, why=arguments.reason, actor=getpass.getuser())
-    echo(f"Calls of {_named(*scope)} are paused: no new call is placed. Calls in progress cannot be hung up.")
+    echo(f"Calls of {_describe(*scope)} are paused: no new call is placed. Calls in progress cannot be hung up.")
 
 
 @handle_errors
 def resume(arguments: argparse.Namespace) -> None:
-    """Let new calls of a scope be placed again, or cancel the calls that wait."""
+    """Resume the calls of a scope, or cancel those that wait."""
     scope = _scope(arguments)
     cancelled = call_store().pauses.resume(*scope, actor=getpass.getuser(), cancel=arguments.cancel)
     what = f"{cancelled} waiting calls are cancelled" if arguments.cancel else "waiting calls are placed"
-    echo(f"Calls of {_named(*scope)} are resumed: {what}.")
-    left = call_store().pauses.in_force()
-    if left:
+    echo(f"Calls of {_describe(*scope)} are resumed: {what}.")
+    remaining = call_store().pauses.in_force()
+    if remaining:
         echo("Still paused:")
-        _list(left)
+        _list(remaining)
 
 
 @handle_errors
@@ -50,7 +50,7 @@ def _scope(arguments: argparse.Namespace) -> tuple[Scope, str]:
     return chosen[0]
 
 
-def _named(scope: Scope, name: str) -> str:
+def _describe(scope: Scope, name: str) -> str:
     return "everything" if scope is Scope.ALL else f"{scope} {name}"
 
 

@@ -1,4 +1,4 @@
-"""``airflow voiceinfra receiver``: the receiver by itself."""
+"""``airflow voiceinfra receiver``: the receiver on its own, without Airflow."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _LOGGING: dict[str, Any] = {
     "root": {"level": "WARNING", "handlers": ["stderr"]},
     "loggers": {"uvicorn.error": {"level": "INFO"}},
 }
-# Seconds in which what was accepted is finished when the receiver is stopped.
+# Seconds to finish accepted requests when the receiver is stopped.
 _GRACE = 30
 
 
@@ -45,7 +45,7 @@ def run(arguments: argparse.Namespace) -> int:
         access_log=False,
         server_header=False,
         timeout_graceful_shutdown=_GRACE,
-        # Longer than nginx keeps an idle connection to us: else it may send a webhook into one that we close.
+        # Longer than nginx keeps an idle connection: otherwise it may send a webhook on one that we are closing.
         timeout_keep_alive=75,
     )
     return 0

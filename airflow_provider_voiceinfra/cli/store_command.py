@@ -1,4 +1,4 @@
-"""``airflow voiceinfra store …``."""
+"""``airflow voiceinfra store …``: creation and maintenance of the call store."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _ROW = "{:>8}  {:<20} {:<24} {:>9}  {}"
 
 @handle_errors
 def migrate(_: argparse.Namespace) -> None:
-    """Create the call store, or bring it to this version's schema."""
+    """Create the call store, or migrate it to this version's schema."""
     store = call_store()
     store.migrate()
     store.check()
@@ -35,7 +35,7 @@ def migrate(_: argparse.Namespace) -> None:
 
 @handle_errors
 def status(arguments: argparse.Namespace) -> None:
-    """Say whether the call store can be used, and what it contains."""
+    """Show whether the call store can be used, and what it contains."""
     store = call_store()
     echo(f"The call store at {store.database.shown_url} can be used.")
     if arguments.all_environments:
@@ -49,18 +49,18 @@ def status(arguments: argparse.Namespace) -> None:
     if quarantined:
         echo(f"  {quarantined} webhooks are in quarantine: `airflow voiceinfra store quarantine` lists them.")
     if waiting:
-        echo(f"  {waiting} webhooks wait to be taken by [voiceinfra] forward_to.")
-    _say_receiver(store, everywhere=arguments.all_environments)
+        echo(f"  {waiting} webhooks wait to be forwarded to [voiceinfra] forward_to.")
+    _echo_receiver(store, everywhere=arguments.all_environments)
 
 
 @handle_errors
 def quarantine(arguments: argparse.Namespace) -> None:
-    """List the signed webhooks that are not understood, write the body of one, or give it to its call."""
+    """List the signed webhooks that are not understood, write the body of one, or assign it to its call."""
     store = call_store()
     if (arguments.action or arguments.body is not None) and not arguments.all_environments:
         raise StoreError(
-            "Nobody knows of which environment's call a webhook in quarantine is, and you would read its words: add "
-            "--all-environments if you may."
+            "A webhook in quarantine may belong to a call of any environment, and its body contains private data: add "
+            "--all-environments if you are allowed to read it."
         )
     if arguments.action == "reprocess":
         _reprocess(store, arguments.id, arguments.call_id)
@@ -71,7 +71,7 @@ def quarantine(arguments: argparse.Namespace) -> None:
             raise StoreError(f"There is no webhook {arguments.body} in quarantine.")
         sys.stdout.buffer.write(body)
         return
-    echo(_ROW.format("id", "received (UTC)", "connection", "bytes", "not understood, because"))
+    echo(_ROW.format("id", "received (UTC)", "connection", "bytes", "reason"))
     for each in store.quarantine.newest():
         received = f"{each.received_at:%Y-%m-%d %H:%M:%S}"
         echo(_ROW.format(each.id, received, each.webhook_conn_id, each.size, each.reason))
@@ -79,12 +79,12 @@ def quarantine(arguments: argparse.Namespace) -> None:
 
 def _reprocess(store: CallStore, row_id: int | None, call_id: str | None) -> None:
     if row_id is None or not call_id:
-        raise StoreError("Say which webhook is of which call: store quarantine reprocess ID --call-id CALL_ID.")
+        raise StoreError("Give the webhook and its call: store quarantine reprocess ID --call-id CALL_ID.")
     call = store.calls.get(call_id)
     if call is None or call.call_id is None:
         raise StoreError(
-            f"No call {call_id} is known in environment {store.environment!r}. If an unknown call has this call_id, "
-            f"say so first: `airflow voiceinfra calls resolve vc_… --call-id {call_id}`."
+            f"There is no call {call_id} in environment {store.environment!r}. If an unknown call has this call_id, "
+            f"resolve it first: `airflow voiceinfra calls resolve vc_… --call-id {call_id}`."
         )
     kept = store.deliveries.reprocess(row_id, call.call_id)
     call = store.calls.get(call.ref) or call
@@ -92,27 +92,27 @@ def _reprocess(store: CallStore, row_id: int | None, call_id: str | None) -> Non
         outcome = f" ({call.completion.outcome})" if call.completion else ""
         echo(f"Webhook {row_id} is the completion of {call.ref}, which is {call.state}{outcome}.")
     else:
-        echo(f"{call.ref} had a completion already: webhook {row_id} is kept beside it, and changes nothing.")
+        echo(f"{call.ref} has a completion already: webhook {row_id} is kept beside it and changes nothing.")
 
 
 @handle_errors
 def rename_connection(arguments: argparse.Namespace) -> None:
-    """Let the calls of a connection belong to the one that it is called now."""
+    """Move the calls of a renamed connection to its new id."""
     old, new = arguments.old, arguments.new
     if old == new:
         raise StoreError(f"{old} and {new} are the same connection: nothing to rename.")
     store = call_store()
     moved = store.connections.rename(old, new, actor=getpass.getuser())
     echo(
-        f"{moved.calls} calls of environment {store.environment!r} belong to connection {new} now, not to {old}, "
+        f"{moved.calls} calls of environment {store.environment!r} were moved from connection {old} to {new}, "
         "with their completions, pauses and limits. "
-        f"{moved.completed} of them are completed now: their webhooks had come."
+        f"{moved.completed} of them are completed now, because their webhooks had arrived."
     )
 
 
 @handle_errors
 def rename_host(arguments: argparse.Namespace) -> None:
-    """Let the keys of all calls at an API host belong to another one."""
+    """Move the keys of all calls at an API host to another one."""
     try:
         old, new = read_host(arguments.old), read_host(arguments.new)
     except InvalidCallError as error:
@@ -121,20 +121,20 @@ def rename_host(arguments: argparse.Namespace) -> None:
         raise StoreError(f"{arguments.old} and {arguments.new} are the same host, {new}: nothing to rename.")
     if realm_of(old) != realm_of(new):
         raise StoreError(
-            f"{old} and {new} are not both live or both a sandbox, whose calls ring no phone: nothing was renamed."
+            f"{old} and {new} are not both live hosts or both sandboxes (loopback addresses): nothing was renamed."
         )
     store = call_store()
     moved = store.hosts.rename(old, new, realm=realm_of(new), actor=getpass.getuser())
-    echo(f"{moved} calls of environment {store.environment!r} belong to {new} now, not to {old}.")
+    echo(f"{moved} calls of environment {store.environment!r} were moved from {old} to {new}.")
 
 
 @handle_errors
 def purge(arguments: argparse.Namespace) -> None:
-    """Remove numbers and words of old calls."""
+    """Remove the numbers and content of old calls."""
     if arguments.older_than is None:
         days = retention_days()
         if days <= 0:
-            echo("Nothing is purged: [voiceinfra] retention_days is 0. Set it, or echo --older-than 90d.")
+            echo("Nothing is purged: [voiceinfra] retention_days is 0. Set it, or give --older-than 90d.")
             return
     else:
         days = _days(arguments.older_than)
@@ -142,26 +142,26 @@ def purge(arguments: argparse.Namespace) -> None:
     with store.database.read() as tx:
         before = store.database.clock.read(tx) - timedelta(days=days)
     purged = store.retention.purge(before, all_environments=everywhere)
-    _say_purged(purged, f"older than {days} days", everywhere=everywhere)
+    _echo_purged(purged, f"older than {days} days", everywhere=everywhere)
 
 
 @handle_errors
 def erase(arguments: argparse.Namespace) -> None:
-    """Remove everything that was said with a person."""
+    """Remove the content of all calls with a person."""
     try:
         number = to_e164(arguments.number, field="number", region=arguments.region)
     except InvalidCallError as error:
         raise StoreError(str(error)) from None
     store = call_store()
     if arguments.all_environments:
-        # They are not called again, if that is what they asked for.
+        # A number on the do-not-call list stays there, as a hash.
         store.do_not_call.forget(number)
     purged = store.retention.erase(number, all_environments=arguments.all_environments)
-    _say_purged(purged, f"of {mask(number)}", everywhere=arguments.all_environments)
+    _echo_purged(purged, f"of {mask(number)}", everywhere=arguments.all_environments)
 
 
-def _say_receiver(store: CallStore, *, everywhere: bool) -> None:
-    """Tell what hinders webhooks: on this machine's spool, as a receiver elsewhere has another one, and in settings."""
+def _echo_receiver(store: CallStore, *, everywhere: bool) -> None:
+    """Report problems of webhooks: in the settings, and on this machine's spool; other receivers have their own."""
     try:
         settings = receiver_settings()
         spool = settings.spool
@@ -171,8 +171,8 @@ def _say_receiver(store: CallStore, *, everywhere: bool) -> None:
         return
     if spool and depth.deliveries:
         echo(f"  {depth.deliveries} webhooks are on the spool at {spool.folder}.")
-    for name, why in sorted(set_aside.items()):
-        echo(f"  {spool and spool.folder / name} {why}: its webhooks are not in the call store.")
+    for name, reason in sorted(set_aside.items()):
+        echo(f"  {spool and spool.folder / name} {reason}: its webhooks are not in the call store.")
     for each in store.connections.without_webhook(settings.webhook_conn_ids):
         if everywhere or each.environment == store.environment:
             echo(f"  {each.describe(settings.webhook_conn_ids)}")
@@ -181,21 +181,21 @@ def _say_receiver(store: CallStore, *, everywhere: bool) -> None:
 def _days(text: str) -> int:
     match = _DAYS.fullmatch(text)
     if match is None:
-        raise StoreError(f"{text!r} is no number of days: write it like 90d.")
+        raise StoreError(f"{text!r} is not a number of days: write it like 90d.")
     return int(match[1])
 
 
-def _say_purged(purged: Purged, which: str, *, everywhere: bool) -> None:
+def _echo_purged(purged: Purged, which: str, *, everywhere: bool) -> None:
     where = "in all environments" if everywhere else f"in environment {call_store().environment}"
     echo(
-        f"Numbers and words {which} are removed {where}: {purged.calls} calls, {purged.completions} completions, "
+        f"Numbers and content {which} were removed {where}: {purged.calls} calls, {purged.completions} completions, "
         f"{purged.quarantined} webhooks in quarantine. Keys and outcomes stay, so that nobody is called again."
     )
     if purged.open_calls:
-        echo(f"{purged.open_calls} calls have not ended, and keep theirs until this is run after their end.")
+        echo(f"{purged.open_calls} calls have not ended and were not changed: run this again after they end.")
     if not everywhere:
         echo(
-            "What belongs to no call of this environment stays: calls of other environments, completions of calls "
-            "placed elsewhere, webhooks in quarantine, the do-not-call list. Add --all-environments to include them, "
-            "as when a person asks to be forgotten."
+            "Data that belongs to no call of this environment stays: calls of other environments, completions of calls "
+            "placed elsewhere, webhooks in quarantine, the do-not-call list. Add --all-environments to include it, "
+            "for example when a person asks for erasure."
         )

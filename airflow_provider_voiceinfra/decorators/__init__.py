@@ -1,1 +1,1 @@
-"""``@task.outbound_call``: a function that says whom to call."""
+"""``@task.outbound_call``: places the call whose fields a function returns."""

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class CallFields(TypedDict, total=False):
-    """What the function returns: some of these, as :class:`.OutboundCallOperator` takes them."""
+    """The fields that the function may return, as :class:`.OutboundCallOperator` takes them."""
 
     to_number: str
     agent_id: str | None
@@ -37,14 +37,14 @@ class CallFields(TypedDict, total=False):
 
 
 class OutboundCallDecoratedOperator(DecoratedOperator, OutboundCallOperator):
-    """Places the call whose fields a function returns; what it does not return is as the decorator was given it.
+    """Places the call whose fields a function returns; other fields are taken from the decorator's arguments.
 
-    The function runs again in every try, and when the task goes on after it has waited for the guard or for a redial:
-    let it return the same call for the same task, and do nothing else.
+    The function runs again in every try, and when the task resumes after it was deferred by the guard or for a redial:
+    it must return the same call for the same task, and have no side effects.
 
     :param python_callable: returns the fields of the call, see :class:`CallFields`.
-    :param op_args: its arguments. (templated)
-    :param op_kwargs: its arguments by name. (templated)
+    :param op_args: positional arguments of the function. (templated)
+    :param op_kwargs: keyword arguments of the function. (templated)
     """
 
     template_fields: Sequence[str] = ("op_args", "op_kwargs", *OutboundCallOperator.template_fields)
@@ -68,19 +68,19 @@ class OutboundCallDecoratedOperator(DecoratedOperator, OutboundCallOperator):
         )
 
     def place(self, context: Context, attempt: int) -> str:
-        """Ask the function for the call, and place it."""
+        """Call the function, and place the call that it returns."""
         rendered = self.rendered_fields()
-        self.hide(rendered | self._ask(rendered["op_args"], rendered["op_kwargs"], context))
+        self.hide(rendered | self._call_fields(rendered["op_args"], rendered["op_kwargs"], context))
         return super().place(context, attempt)
 
     def masked(self, rendered: Mapping[str, Any]) -> dict[str, Any]:
-        """Mask the arguments too: they tell who is called."""
+        """Mask the function's arguments too, because they may identify the callee."""
         args = [HIDDEN for _ in rendered["op_args"]]
         return super().masked(rendered) | {"op_args": args, "op_kwargs": hidden(rendered["op_kwargs"])}
 
-    def _ask(self, args: Collection[Any], kwargs: Mapping[str, Any], context: Context) -> dict[str, Any]:
-        known = {**context, **kwargs}
-        fields = self.python_callable(*args, **determine_kwargs(self.python_callable, args, known))
+    def _call_fields(self, args: Collection[Any], kwargs: Mapping[str, Any], context: Context) -> dict[str, Any]:
+        variables = {**context, **kwargs}
+        fields = self.python_callable(*args, **determine_kwargs(self.python_callable, args, variables))
         names = CallFields.__annotations__
         if not isinstance(fields, Mapping):
             raise AirflowFailException(
@@ -98,20 +98,20 @@ class OutboundCallDecoratedOperator(DecoratedOperator, OutboundCallOperator):
     def _render_field(self, name: str, value: Any, arguments: MappedArguments, context: Context) -> Any:
         if name != "op_kwargs":
             return super()._render_field(name, value, arguments, context)
-        # One by one: some are in the DAG file, and others may be mapped over data.
+        # One by one: some come from the DAG file, others may be mapped over data.
         render = super()._render_field
         return {each: render(each, given, arguments, context) for each, given in value.items()}
 
 
 def outbound_call_task(python_callable: Callable[..., CallFields] | None = None, **kwargs: Any) -> TaskDecorator:
-    """Make a task of a function that returns the fields of a call: ``@task.outbound_call``.
+    """Turn a function that returns the fields of a call into a task: ``@task.outbound_call``.
 
     :param python_callable: the function.
-    :param kwargs: of :class:`.OutboundCallOperator`: what all its calls share, such as ``wait_for_completion``.
+    :param kwargs: arguments of :class:`.OutboundCallOperator` for all its calls, such as ``wait_for_completion``.
     """
     return task_decorator_factory(
         python_callable=python_callable,
-        # What the task returns is the call_id, whatever the function is said to return.
+        # The task returns the call_id, whatever the function's return annotation is.
         multiple_outputs=False,
         decorated_operator_class=OutboundCallDecoratedOperator,
         **kwargs,

@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from airflow_provider_voiceinfra.arguments import is_template, texts, wrong
+from airflow_provider_voiceinfra.arguments import is_template, strings, wrong
 from airflow_provider_voiceinfra.errors import InvalidCallError
 from airflow_provider_voiceinfra.guard.calling_hours import CallingHours
 from airflow_provider_voiceinfra.guard.limits import Limits
@@ -75,11 +75,11 @@ def check_when(*, timezone: object, not_after: object) -> None:
     :raises TypeError: if one is neither a string nor a time.
     :raises ValueError: if one is invalid.
     """
-    texts(timezone=timezone)
+    strings(timezone=timezone)
     if isinstance(not_after, date) and not isinstance(not_after, datetime):
         raise TypeError(wrong("not_after", "a datetime with a time zone, or a string", not_after))
     if not isinstance(not_after, datetime):
-        texts(not_after=not_after)
+        strings(not_after=not_after)
     known: dict[str, Any] = {"timezone": timezone, "not_after": not_after}
     try:
         CallConstraints.build(None, **{name: None if is_template(value) else value for name, value in known.items()})

@@ -1,1 +1,1 @@
-"""The hook: the connection to VoiceInfra, and the calls."""
+"""The hook: the connection to VoiceInfra and its calls."""

@@ -1,4 +1,4 @@
-"""The connection to VoiceInfra, and the calls placed by it."""
+"""The connection to VoiceInfra, and the calls placed through it."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ from airflow_provider_voiceinfra.store.models import OUTCOMES, Call, CallState, 
 
 
 class VoiceInfraHook(BaseHook):
-    """Places AI phone calls, each at most once, and reads what was said.
+    """Places AI phone calls, each at most once, and reads their completions.
 
     :param voiceinfra_conn_id: a connection of type ``voiceinfra``: the API key is its password.
     """
@@ -54,7 +54,7 @@ class VoiceInfraHook(BaseHook):
     def account(self) -> Account:
         """The account that the connection describes.
 
-        :raises InvalidCallError: if the connection has no key, or an address that will not do.
+        :raises InvalidCallError: if the connection has no API key, or an invalid address.
         """
         return read_account(self.get_connection(self.voiceinfra_conn_id))
 
@@ -65,9 +65,9 @@ class VoiceInfraHook(BaseHook):
 
     @cached_property
     def dialer(self) -> Dialer:
-        """What places calls: every call of this package goes through it.
+        """The dialer, which places every call of this package.
 
-        :raises StoreError: if an earlier try of the task that runs used another call store.
+        :raises StoreError: if an earlier try of the running task used another call store.
         """
         if context := _current_context():
             remember_store(context, self.store)
@@ -88,28 +88,28 @@ class VoiceInfraHook(BaseHook):
         timezone: str | None = None,
         not_after: datetime | str | None = None,
     ) -> Call:
-        """Place a call, or find the one that this key has placed already. Returns when VoiceInfra has taken it.
+        """Place a call, or return the one that was placed with this key. Returns once VoiceInfra has accepted it.
 
         :param idempotency_key: your name for this call, such as ``reminder-4711``: one key, at most one call, in
             all DAGs and runs.
-        :param to_number: who is called: E.164, or as people write it with the connection's ``default_region``.
+        :param to_number: the callee's number, in E.164 or, with a ``default_region``, in national format.
         :param agent_id: the AI agent; default: the connection's.
         :param from_number: the caller ID, one of the account's numbers; default: the connection's.
         :param first_message: replaces the agent's opening line.
-        :param context: is added to the agent's system prompt, for this call.
-        :param variables: fill the agent's prompt template.
-        :param metadata: stays with the call here and is never sent.
-        :param calling_hours: when the person may be called, by the clock where she is; the connection's apply too.
-        :param timezone: where she is, such as ``Europe/London``; default: what her number tells.
-        :param not_after: when the call is of no use any more.
+        :param context: text added to the agent's system prompt for this call.
+        :param variables: values that fill the agent's prompt template.
+        :param metadata: data that is stored with the call and never sent.
+        :param calling_hours: when the callee may be called, in their local time; the connection's apply too.
+        :param timezone: the callee's time zone, such as ``Europe/London``; default: that of the number.
+        :param not_after: when the call expires.
         :raises CallDeferredError: the guard defers it: paused, outside calling hours, a limit.
-        :raises CallBlockedError: the guard blocks it: do-not-call, called a short while ago, too late.
-        :raises InvalidCallError: a field will not do; nothing was sent.
-        :raises KeyConflictError: the key belongs to a call that asked for something else.
-        :raises CallNotSentError: nothing was sent; trying again later may dial.
-        :raises CallStoppedError: the task is being stopped; nothing was sent. Let it end the task.
-        :raises CallRejectedError: VoiceInfra refused it.
-        :raises CallUnknownError: it may have been placed; its own webhook may settle it, see :meth:`get_call`.
+        :raises CallBlockedError: the guard blocks it: do-not-call, called recently, expired.
+        :raises InvalidCallError: a field is invalid; nothing was sent.
+        :raises KeyConflictError: the key belongs to a call with a different request.
+        :raises CallNotSentError: nothing was sent; a later try may dial.
+        :raises CallStoppedError: the task is being stopped; nothing was sent. Do not catch it.
+        :raises CallRejectedError: VoiceInfra rejected it.
+        :raises CallUnknownError: it may have been placed; its webhook may settle it, see :meth:`get_call`.
         :raises StoreError: the call store cannot be used; nothing was sent.
         """
         request = CallRequest.build(
@@ -136,7 +136,7 @@ class VoiceInfraHook(BaseHook):
         return stop_of_task(context) if context else StopFlag()
 
     def get_call(self, ref_or_call_id: str) -> Call | None:
-        """Find a call by its ref (``vc_…``) or its ``call_id``, with its completion once there is one."""
+        """Return a call by its ref (``vc_…``) or its ``call_id``, with its completion if it is completed."""
         return self.store.calls.get(ref_or_call_id)
 
     def iter_calls(
@@ -148,10 +148,10 @@ class VoiceInfraHook(BaseHook):
         outcome: str | None = None,
         since: datetime | None = None,
     ) -> Iterator[Call]:
-        """List calls, newest first, without holding them all in memory.
+        """Iterate over calls, newest first, without loading all of them into memory.
 
-        :param list_id: of a call list.
-        :param dag_id: placed by this DAG.
+        :param list_id: only calls of this call list.
+        :param dag_id: only calls placed by this DAG.
         :param state: such as ``completed`` or ``unknown``.
         :param outcome: ``answered``, ``voicemail`` or ``failed``.
         :param since: claimed at this time or later.
@@ -161,11 +161,11 @@ class VoiceInfraHook(BaseHook):
     def iter_list_rows(
         self, list_id: str, *, state: RowState | str | None = None, result: str | None = None
     ) -> Iterator[ListRow]:
-        """List the rows of a call list, without holding them all in memory.
+        """Iterate over the rows of a call list, without loading all of them into memory.
 
-        :param list_id: of the list.
+        :param list_id: the list.
         :param state: such as ``done``, ``pending`` or ``set_aside``.
-        :param result: how they ended, such as ``answered``, or why they are set aside, such as ``no_country_code``.
+        :param result: how rows ended, such as ``answered``, or why they are set aside, such as ``no_country_code``.
         :raises ValueError: if there is no such state.
         """
         return self.store.list_pages.rows(list_id, *([] if state is None else [RowState(state)]), result=result)
@@ -178,17 +178,17 @@ class VoiceInfraHook(BaseHook):
         outcomes: Collection[str] = (),
         since: datetime | None = None,
     ) -> AbstractContextManager[Iterator[Call]]:
-        """Read the calls that have ended since they were read last: each at least once, and none skipped.
+        """Read the calls that have completed since the last read: each at least once, none skipped.
 
-        ``with hook.completed_calls(cursor="follow_up") as calls:``, and then ``for call in calls:`` do what is to be
-        done. When the block ends without error, the cursor moves past the calls that were taken; otherwise they come
-        again, as they do to another task that reads at the same time: let what you do be told apart by ``call_id``.
+        Use it as ``with hook.completed_calls(cursor="follow_up") as calls:`` and iterate over ``calls``. When the block
+        ends without an error, the cursor moves past the calls that were read. Otherwise they are returned again, as
+        they are to another task that reads at the same time: make your processing idempotent by ``call_id``.
 
-        :param cursor: a name of your own for one reader, such as ``follow_up``; its place is kept in the call store.
-        :param agent_id: only this agent's; the cursor passes the rest.
-        :param outcomes: only those with one of these outcomes; the cursor passes the rest.
-        :param since: where a cursor begins when it is used for the first time; by default a day before.
-        :return: in the order in which they became completed, the same for all cursors.
+        :param cursor: your name for one reader, such as ``follow_up``; its position is kept in the call store.
+        :param agent_id: only calls of this agent; the cursor skips the others.
+        :param outcomes: only calls with one of these outcomes; the cursor skips the others.
+        :param since: where a new cursor begins; by default a day ago.
+        :return: the calls in the order in which they completed, the same for all cursors.
         """
         wanted = CompletionFilter(agent_id, choices("outcomes", outcomes, OUTCOMES))
         return self.store.cursors.calls(cursor, wanted, since or self.store.database.clock.now() - NEW_CURSOR)
@@ -201,15 +201,15 @@ class VoiceInfraHook(BaseHook):
         outcomes: Collection[str] = (),
         since: datetime | None = None,
     ) -> AbstractContextManager[Iterator[Completion]]:
-        """Read what was said in calls that nobody placed from here, as :meth:`completed_calls` reads the others.
+        """Read completions of calls that were not placed from here, as :meth:`completed_calls` reads the others.
 
-        Webhooks bring them too: an account has one URL for all its calls. Let the cursor be another one.
+        Their webhooks arrive too, because an account has one URL for all its calls. Use a separate cursor.
         """
         wanted = CompletionFilter(agent_id, choices("outcomes", outcomes, OUTCOMES), placed_here=False, foreign=True)
         return self.store.cursors.completions(cursor, wanted, since or self.store.database.clock.now() - NEW_CURSOR)
 
     def test_connection(self) -> tuple[bool, str]:
-        """Find out whether the API key is good. Sends no number, so that no phone can ring."""
+        """Check whether the API key is valid. No number is sent, so no phone can ring."""
         try:
             return VoiceInfraApi(self.account).check_key()
         except VoiceInfraError as error:
@@ -219,19 +219,18 @@ class VoiceInfraHook(BaseHook):
 def read_account(connection: Connection) -> Account:
     """Read an account from its connection.
 
-    :raises InvalidCallError: if the connection has no key, an address that cannot be used, or extra fields that cannot
-        be read or are misspelt.
+    :raises InvalidCallError: if the connection has no API key, or an invalid address or extra field.
     """
     conn_id = connection.conn_id
     if connection.conn_type != VoiceInfraHook.conn_type:
         raise InvalidCallError(
-            f"Connection {conn_id!r} is of type {connection.conn_type!r}: make one of type 'voiceinfra' (Admin → "
-            "Connections), or name another one as voiceinfra_conn_id."
+            f"Connection {conn_id!r} is of type {connection.conn_type!r}: create one of type 'voiceinfra' (Admin → "
+            "Connections), or set voiceinfra_conn_id to another one."
         )
     api_key = (connection.password or "").strip()
     if not api_key or not api_key.isascii() or not api_key.isprintable():
         raise InvalidCallError(
-            f"Connection {conn_id!r} has no usable API key: set the key from Settings → API Keys as its password."
+            f"Connection {conn_id!r} has no valid API key: set the key from Settings → API Keys as its password."
         )
     extra = _extra_fields(connection)
     return Account(
@@ -248,12 +247,12 @@ def read_account(connection: Connection) -> Account:
 
 def _extra_fields(connection: Connection) -> dict[str, Any]:
     try:
-        # Before Airflow reads them, which takes what is not JSON for no fields at all.
+        # Checked before Airflow reads them, because it treats invalid JSON as no fields at all.
         fields = read_fields(connection.extra, conn_id=connection.conn_id)
         check_names(fields, conn_id=connection.conn_id)
     except ExtraFieldsError as error:
         raise InvalidCallError(str(error)) from None
-    # Airflow masks the secrets among them in logs from here on.
+    # From here on, Airflow masks the secrets among them in logs.
     _ = connection.extra_dejson
     return fields
 
@@ -268,7 +267,7 @@ def _count_placed(calls: int) -> None:
 
 
 def _current_context() -> Context | None:
-    """Give the context of the task that runs here, if any does."""
+    """Return the context of the running task, if any."""
     try:
         return get_current_context()
     except RuntimeError:
@@ -276,6 +275,6 @@ def _current_context() -> Context | None:
 
 
 def _current_source() -> Source:
-    """Tell which task runs here, if any does: calls are found by their DAG later."""
+    """Return the running task, if any, by which its calls can be found later."""
     context = _current_context()
     return task_source(context) if context else Source()

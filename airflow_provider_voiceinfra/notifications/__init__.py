@@ -1,1 +1,1 @@
-"""The notifier: phones the person on call."""
+"""The notifier, which calls the person on call."""

@@ -1,4 +1,4 @@
-"""Phones a person when a task or a DAG has failed, or a deadline has passed."""
+"""Calls a person when a task or a DAG has failed, or a deadline has passed."""
 
 from __future__ import annotations
 
@@ -32,23 +32,23 @@ _NUMBERS = ("to_number", "from_number")
 
 
 class VoiceInfraNotifier(BaseNotifier):
-    """Phones the person on call, at most once for a run: ``on_failure_callback=VoiceInfraNotifier(to_number=…, …)``.
+    """Calls the person on call, at most once per run: ``on_failure_callback=VoiceInfraNotifier(to_number=…, …)``.
 
-    The call passes guard and claim like any other one, and does not wait for the guard: outside calling hours, on hold,
-    or over a limit of the connection nobody is phoned. So give those on call a connection of their own. Whatever goes
-    wrong is logged, without the call's words, and does not fail the callback.
+    The call is guarded and claimed like any other, but the notifier does not wait for the guard: while paused, outside
+    calling hours or over a limit of the connection, no call is placed. So give the people on call a connection of
+    their own. Errors are logged without the call's content, and do not fail the callback.
 
-    :param to_number: who is phoned: E.164, or as people write it with ``default_region``. (templated)
+    :param to_number: the callee's number, in E.164 or, with ``default_region``, in national format. (templated)
     :param first_message: the agent's opening line, such as ``{{ dag.dag_id }} has failed``. (templated)
-    :param call_context: is added to the agent's system prompt; the API's ``context``, which is something else in
-        Airflow's notifiers. (templated)
+    :param call_context: text added to the agent's system prompt: the API's ``context``, a name that means something
+        else in Airflow's notifiers. (templated)
     :param agent_id: the AI agent; default: the connection's. (templated)
     :param from_number: the caller ID, one of the account's numbers; default: the connection's. (templated)
-    :param variables: an object that fills the agent's prompt template. (templated)
+    :param variables: a dict that fills the agent's prompt template. (templated)
     :param voiceinfra_conn_id: a connection of type ``voiceinfra``. (templated)
-    :param idempotency_key: your name for this call: one key, at most one call. Default: DAG, run and how often it was
-        cleared, number, and the words before they were rendered; so a hundred failing mapped tasks make one call, and
-        a run that fails again after a clear makes another. (templated)
+    :param idempotency_key: your name for this call: one key, at most one call. Default: DAG, run, how often
+        it was cleared, number, and the templates of the messages: a hundred failed mapped tasks make one call, and a
+        run that fails again after a clear makes another. (templated)
     :param default_region: the country, such as ``US``, of a number without a country code. (templated)
     """
 
@@ -78,7 +78,7 @@ class VoiceInfraNotifier(BaseNotifier):
         default_region: str | None = None,
         context: Context | None = None,
     ) -> None:
-        arguments.texts(
+        arguments.strings(
             to_number=to_number,
             first_message=first_message,
             call_context=call_context,
@@ -98,57 +98,57 @@ class VoiceInfraNotifier(BaseNotifier):
         self.voiceinfra_conn_id = voiceinfra_conn_id
         self.idempotency_key = idempotency_key
         self.default_region = default_region
-        # As they were before the first run: one notifier may be called for several.
+        # The fields before the first run: one notifier may be called for several runs.
         self._templates: dict[str, Any] = {}
-        self._failed: Exception | None = None
+        self._render_error: Exception | None = None
         super().__init__(context)
 
     def render_template_fields(self, context: Context, jinja_env: jinja2.Environment | None = None) -> None:  # noqa: ARG002 - each field has its own
-        """Render, without an error and without Airflow's logging of a template that fails."""
+        """Render the fields. An error is kept for ``notify``, because Airflow would log the template."""
         dag: Any = context.get("dag")
-        known: Any = {"dag": SimpleNamespace(dag_id=_run(context)["dag_id"]), **context}
-        self._failed = None
+        variables: Any = {"dag": SimpleNamespace(dag_id=_run(context)["dag_id"]), **context}
+        self._render_error = None
         try:
             for name in self.template_fields:
                 template = self._templates.setdefault(name, getattr(self, name))
                 environment = typed_environment(dag) if name in _NUMBERS else text_environment(dag)
-                setattr(self, name, render(name, template, known, environment))
+                setattr(self, name, render(name, template, variables, environment))
         except Exception as error:  # noqa: BLE001 - a callback must not fail
-            self._failed = error
+            self._render_error = error
 
     def notify(self, context: Context) -> None:
-        """Phone."""
+        """Place the call."""
         from airflow_provider_voiceinfra.calls.stop import StopFlag
         from airflow_provider_voiceinfra.hooks.voiceinfra import VoiceInfraHook
 
         try:
-            self._phone(VoiceInfraHook(self.voiceinfra_conn_id), context, StopFlag())
+            self._place_call(VoiceInfraHook(self.voiceinfra_conn_id), context, StopFlag())
         except Exception as error:  # noqa: BLE001 - a callback must not fail
-            self._say_why(error)
+            self._log_error(error)
 
     async def async_notify(self, context: Context) -> None:
-        """Phone, from the triggerer."""
+        """Place the call, from the triggerer."""
         from airflow_provider_voiceinfra.calls.stop import StopFlag
         from airflow_provider_voiceinfra.hooks.voiceinfra import VoiceInfraHook, read_account
 
         stop = StopFlag()
         try:
             hook = VoiceInfraHook(self.voiceinfra_conn_id)
-            # Airflow's way to its connections is tied to the triggerer's own loop.
+            # Airflow's access to connections is bound to the triggerer's own event loop.
             hook.account = read_account(await hook.aget_connection(self.voiceinfra_conn_id))
-            await asyncio.to_thread(self._phone, hook, context, stop)
+            await asyncio.to_thread(self._place_call, hook, context, stop)
         except asyncio.CancelledError:
-            # The triggerer ends: its thread must not go on.
+            # The triggerer is stopping, so the thread must not continue.
             stop.set()
             raise
         except Exception as error:  # noqa: BLE001 - a callback must not fail
-            self._say_why(error)
+            self._log_error(error)
 
-    def _phone(self, hook: VoiceInfraHook, context: Context, stop: StopFlag) -> None:
-        if self._failed is not None:
-            raise self._failed
+    def _place_call(self, hook: VoiceInfraHook, context: Context, stop: StopFlag) -> None:
+        if self._render_error is not None:
+            raise self._render_error
         call = hook.place(self._intent(hook, context), settle_wait=_SETTLE_SECONDS, stop=stop)
-        log.info("The person on call is phoned: %s.", call.ref)
+        log.info("VoiceInfraNotifier placed call %s.", call.ref)
 
     def _intent(self, hook: VoiceInfraHook, context: Context) -> CallIntent:
         from airflow_provider_voiceinfra.calls.call_intent import CallIntent
@@ -175,31 +175,34 @@ class VoiceInfraNotifier(BaseNotifier):
         from airflow_provider_voiceinfra.calls.keys import notifier_key
 
         run = _run(context)
-        words = json.dumps([self._templates[name] for name in ("first_message", "call_context")], default=str)
-        return notifier_key((run["dag_id"], run["run_id"], run["clear_number"]), words, to_number=number)
+        messages = json.dumps([self._templates[name] for name in ("first_message", "call_context")], default=str)
+        return notifier_key((run["dag_id"], run["run_id"], run["clear_number"]), messages, to_number=number)
 
-    def _say_why(self, error: Exception) -> None:
-        """Log why nobody is phoned. Errors of calls and of the store hold no words; others may."""
+    def _log_error(self, error: Exception) -> None:
+        """Log an error. Errors of calls and of the store contain no private values; others may."""
         from airflow_provider_voiceinfra.errors import HostConflictError, KeyConflictError, VoiceInfraError
         from airflow_provider_voiceinfra.store.errors import StoreError
 
         is_other_host = isinstance(error, HostConflictError)
         if isinstance(error, KeyConflictError) and not is_other_host and self.idempotency_key is None:
-            log.info("The person on call was phoned about this run already: %s.", error.ref)
+            log.info("VoiceInfraNotifier has already placed a call about this run: %s.", error.ref)
         elif isinstance(error, VoiceInfraError | StoreError | FieldNotRenderedError | AirflowNotFoundException):
-            log.error("Nobody was phoned. %s", error)
+            log.error("VoiceInfraNotifier failed: %s", error)
         else:
-            log.error("Nobody was phoned: %s, while the notifier was rendered or called.", type(error).__name__)
+            log.error(
+                "VoiceInfraNotifier failed with %s; its message is not shown, because it may be private.",
+                type(error).__name__,
+            )
 
 
 def _run(context: Context) -> dict[str, str]:
-    """Name the run, as far as the context does: a task's, a DAG's, and a deadline's are different."""
+    """Identify the run; the contexts of a task, a DAG and a deadline differ."""
     run: Any = context.get("dag_run") or {}
     found = run if isinstance(run, Mapping) else vars(run)
     dag: Any = context.get("dag")
     return {
         "dag_id": str(found.get("dag_id") or getattr(dag, "dag_id", "")),
-        # A deadline's run is as the REST API shows it.
+        # A deadline's context has the run as the REST API returns it.
         "run_id": str(found.get("run_id") or found.get("dag_run_id") or context.get("run_id") or ""),
         "clear_number": str(found.get("clear_number") or 0),
     }

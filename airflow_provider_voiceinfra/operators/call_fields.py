@@ -1,4 +1,4 @@
-"""The template fields of one call, and what is shown of them."""
+"""The template fields of one call, and how they are masked."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from typing import Any, ClassVar
 
 from airflow_provider_voiceinfra.operators.private_fields import PrivateFieldsOperator, hidden
 
-WORDS = ("first_message", "context", "variables")
-# Below, Airflow masks nothing in logs, and warns.
-_SHORTEST = 5
+CONTENT_FIELDS = ("first_message", "context", "variables")
+# Airflow does not mask shorter strings in logs, and warns about them.
+_MIN_MASKED_LENGTH = 5
 
 
 class CallFieldsOperator(PrivateFieldsOperator):
-    """Has the fields of a call as template fields, and shows neither numbers nor words."""
+    """Has the fields of a call as template fields, and masks its numbers and content."""
 
     number_fields: ClassVar[Sequence[str]] = ("to_number", "from_number")
     text_fields: ClassVar[Sequence[str]] = (
@@ -36,16 +36,16 @@ class CallFieldsOperator(PrivateFieldsOperator):
     metadata: Mapping[str, Any] | None
 
     def hide(self, rendered: dict[str, Any]) -> None:
-        """Mask the fields in logs too, where others may write them."""
+        """Mask the fields, in logs too, to which other code may write them."""
         from airflow.sdk.log import mask_secret
 
-        for text in _texts([rendered[name] for name in ("to_number", *WORDS)]):
-            if len(text) >= _SHORTEST:
+        for text in _strings([rendered[name] for name in ("to_number", *CONTENT_FIELDS)]):
+            if len(text) >= _MIN_MASKED_LENGTH:
                 mask_secret(text)
         super().hide(rendered)
 
     def masked(self, rendered: Mapping[str, Any]) -> dict[str, Any]:
-        """Mask numbers and words; of objects, show the names."""
+        """Mask numbers and content; dicts show their keys."""
         from airflow_provider_voiceinfra.calls.keys import without_number
         from airflow_provider_voiceinfra.phone_numbers.e164 import mask
 
@@ -54,16 +54,16 @@ class CallFieldsOperator(PrivateFieldsOperator):
             "to_number": mask(number),
             "from_number": rendered["from_number"] and mask(str(rendered["from_number"])),
             "idempotency_key": without_number(key, number) if isinstance(key, str) else hidden(key),
-            **{name: hidden(rendered[name]) for name in (*WORDS, "metadata")},
+            **{name: hidden(rendered[name]) for name in (*CONTENT_FIELDS, "metadata")},
         }
 
 
-def _texts(value: object) -> Iterator[str]:
+def _strings(value: object) -> Iterator[str]:
     match value:
         case str():
             yield value
         case Mapping():
-            yield from _texts(list(value.values()))
+            yield from _strings(list(value.values()))
         case list() | tuple():
             for each in value:
-                yield from _texts(each)
+                yield from _strings(each)

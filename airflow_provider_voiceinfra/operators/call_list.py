@@ -117,7 +117,7 @@ class OutboundCallListOperator(StoppableOperator, PrivateFieldsOperator, OpenLin
             raise ValueError("give either sql and sql_conn_id, or calls")
         if (suppress_sql or eligible_sql) and sql_conn_id is None:
             raise ValueError("suppress_sql and eligible_sql need an sql_conn_id")
-        arguments.texts(
+        arguments.strings(
             sql=sql,
             sql_conn_id=sql_conn_id,
             key_column=key_column,

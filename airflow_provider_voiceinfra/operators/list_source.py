@@ -1,4 +1,4 @@
-"""Where the rows of a call list come from."""
+"""Reads the rows of a call list, from a value or from a query."""
 
 from __future__ import annotations
 
@@ -17,48 +17,48 @@ from airflow_provider_voiceinfra.sql_errors import safe_error_message
 if TYPE_CHECKING:
     from airflow_provider_voiceinfra.lists.column_mapping import ColumnMapping
 
-_AT_ONCE = 500
+_BATCH_SIZE = 500
 T = TypeVar("T")
 
 
 class ListSourceError(Exception):
-    """The rows cannot be read; a retry may. Says which error it was, and no row."""
+    """The rows cannot be read; a retry may succeed. The message names the error and contains no row."""
 
 
 def rows_of(calls: Any, columns: ColumnMapping) -> Iterator[Mapping[str, Any]]:
-    """Give the rows of a small list, or of a data frame, by the names of their columns in lower case.
+    """Yield the rows of a list or a data frame as dicts with column names in lower case.
 
-    :raises InvalidCallError: if it is not a list of objects, or a column that is named is missing in one of them.
+    :raises InvalidCallError: if it is not a list of dicts, or a row lacks a mapped column.
     """
     if is_data_frame(calls):
         folded(list(calls.columns))
-        # Of pandas, or of polars.
+        # A data frame of polars or pandas.
         calls = calls.to_dicts() if hasattr(calls, "to_dicts") else calls.to_dict("records")
     if isinstance(calls, str | bytes | Mapping) or not isinstance(calls, Sequence):
         raise InvalidCallError(
-            f"calls must be a list of objects, not {type(calls).__name__}: pass the output of a task "
+            f"calls must be a list of dicts, not {type(calls).__name__}: pass the output of a task "
             "(`my_task.output`), or set render_template_as_native_obj on the DAG."
         )
-    rows = [_row(position, row) for position, row in enumerate(calls, 1)]
+    rows = [_folded_row(position, row) for position, row in enumerate(calls, 1)]
     if rows:
         columns.check(sorted(set.intersection(*(set(row) for row in rows))))
     yield from rows
 
 
 def is_data_frame(calls: object) -> bool:
-    """Tell a data frame from a list of objects, without importing pandas."""
+    """Return whether a value is a data frame, without importing pandas."""
     return hasattr(calls, "to_dict") and hasattr(calls, "columns")
 
 
 def query_rows(sql_conn_id: str, sql: str, columns: ColumnMapping) -> Iterator[Mapping[str, Any]]:
-    """Read a query, a few hundred rows at a time where its driver streams, by the names of its columns in lower case.
+    """Yield the rows of a query as dicts with column names in lower case, fetched a few hundred at a time.
 
-    :param sql_conn_id: a connection to any database of Airflow's common-sql.
-    :raises InvalidCallError: if it gives no rows with names, or a column that is named is missing.
-    :raises ListSourceError: if the database refuses the query.
+    :param sql_conn_id: a connection to any database that Airflow's common-sql supports.
+    :raises InvalidCallError: if the query returns no named columns, or lacks a mapped column.
+    :raises ListSourceError: if the query fails.
     """
-    with _asked(sql_conn_id, "sql", sql) as (given, batches):
-        names = folded(given)
+    with _query(sql_conn_id, "sql", sql) as (column_names, batches):
+        names = folded(column_names)
         columns.check(names)
         for rows in batches:
             for row in rows:
@@ -66,45 +66,45 @@ def query_rows(sql_conn_id: str, sql: str, columns: ColumnMapping) -> Iterator[M
 
 
 def first_column(sql_conn_id: str, field: str, sql: str, name: Callable[[object], str | None]) -> Iterator[list[str]]:
-    """Read the first column of a query, which names rows, in batches.
+    """Yield the row keys in the first column of a query, in batches.
 
-    :param field: which query it is, for messages.
-    :param name: makes the name of a value; None where it names nobody.
-    :raises InvalidCallError: if a value cannot be read; says in which row.
-    :raises ListSourceError: if the database refuses the query.
+    :param field: the argument that contains the query, for messages.
+    :param name: turns a value into a row key; None skips the value.
+    :raises InvalidCallError: if a value is invalid; the message contains its row number.
+    :raises ListSourceError: if the query fails.
     """
     positions = count(1)
-    with _asked(sql_conn_id, field, sql) as (columns, batches):
+    with _query(sql_conn_id, field, sql) as (columns, batches):
         for rows in batches:
-            found = [_named(name, row[0], f"column {columns[0]!r}, row {next(positions)}, of {field}") for row in rows]
-            yield [each for each in found if each is not None]
+            keys = [_row_key(name, row[0], f"column {columns[0]!r}, row {next(positions)}, of {field}") for row in rows]
+            yield [key for key in keys if key is not None]
 
 
-def _named(name: Callable[[object], str | None], value: object, where: str) -> str | None:
+def _row_key(name: Callable[[object], str | None], value: object, where: str) -> str | None:
     try:
         return name(value)
     except (InvalidCallError, ArithmeticError, TypeError, ValueError) as error:
-        why = str(error) if isinstance(error, InvalidCallError) else f"{type(error).__name__}."
-    raise InvalidCallError(f"The value in {where} cannot be read, so nobody is called: {why}")
+        reason = str(error) if isinstance(error, InvalidCallError) else f"{type(error).__name__}."
+    raise InvalidCallError(f"The value in {where} is invalid, so no call is placed: {reason}")
 
 
-def _row(position: int, row: object) -> dict[str, Any]:
+def _folded_row(position: int, row: object) -> dict[str, Any]:
     if not isinstance(row, Mapping):
         raise InvalidCallError(
-            f"calls must be a list of objects such as {{'to_number': '+1 800 555 0199'}}, but entry {position} is a "
+            f"calls must be a list of dicts such as {{'to_number': '+1 800 555 0199'}}, but entry {position} is a "
             f"{type(row).__name__}."
         )
     return dict(zip(folded(list(row)), row.values(), strict=True))
 
 
 @contextmanager
-def _asked(sql_conn_id: str, field: str, sql: str) -> Iterator[tuple[list[str], Iterator[list[Sequence[Any]]]]]:
-    """Ask; gives the names of the columns, and the rows in batches."""
+def _query(sql_conn_id: str, field: str, sql: str) -> Iterator[tuple[list[str], Iterator[list[Sequence[Any]]]]]:
+    """Run a query; yields the names of the columns, and the rows in batches."""
     connection = _connect(sql_conn_id)
     with closing(connection), closing(connection.cursor()) as cursor:
-        _telling_no_row(sql_conn_id, lambda: cursor.execute(sql))
+        _hide_rows(sql_conn_id, lambda: cursor.execute(sql))
         if not cursor.description:
-            raise InvalidCallError(f"{field} gives no rows: let it be a single SELECT statement.")
+            raise InvalidCallError(f"{field} returns no rows: give a single SELECT statement.")
         names = [column[0] for column in cursor.description]
         yield names, iter(lambda: _fetched(sql_conn_id, cursor), [])
 
@@ -118,24 +118,24 @@ def _connect(sql_conn_id: str) -> Any:
     if not hasattr(connection, "cursor"):
         raise InvalidCallError(
             f"Connection {sql_conn_id!r} is of type {hook.get_connection(sql_conn_id).conn_type!r}, which is not a "
-            "database: name a connection to a database as sql_conn_id."
+            "database: set sql_conn_id to a connection to a database."
         )
     read_odd_times_as_text(connection)
     return connection
 
 
 def _fetched(sql_conn_id: str, cursor: Any) -> list[Sequence[Any]]:
-    rows = _telling_no_row(sql_conn_id, lambda: list(cursor.fetchmany(_AT_ONCE)))
+    rows = _hide_rows(sql_conn_id, lambda: list(cursor.fetchmany(_BATCH_SIZE)))
     if rows and isinstance(rows[0], Mapping):
         raise InvalidCallError(
-            f"Connection {sql_conn_id!r} gives rows as dictionaries, which may lose columns: remove `cursor` from its "
-            "extra fields."
+            f"Connection {sql_conn_id!r} returns rows as dicts, which may lose columns: remove `cursor` from its extra "
+            "fields."
         )
     return rows
 
 
-def _telling_no_row(sql_conn_id: str, ask: Callable[[], T]) -> T:
+def _hide_rows(sql_conn_id: str, execute: Callable[[], T]) -> T:
     try:
-        return ask()
-    except Exception as error:  # noqa: BLE001 - each driver has errors of its own
+        return execute()
+    except Exception as error:  # noqa: BLE001 - each driver has its own errors
         raise ListSourceError(f"The query on {sql_conn_id!r} failed: {safe_error_message(error)}.") from None

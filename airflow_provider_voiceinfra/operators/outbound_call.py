@@ -32,41 +32,40 @@ _POLL_SECONDS = 2.0
 
 
 class OutboundCallOperator(PlacingOperator):
-    """Places an outbound phone call by an AI agent, at most once whatever is retried or lost.
+    """Places an outbound phone call by an AI agent, at most once, whatever is retried or lost.
 
-    Returns the ``call_id``, which is in XCom as ``call_id`` the moment it is known. A retry or a clear of the task
-    finds the call that was placed and does not call again. Where nobody received VoiceInfra's answer, the task waits
-    in the triggerer for the call's own webhook; while the guard does not let it be dialled (a pause, calling hours, a
-    limit of the connection), it waits there too. Where the guard refuses for good (do-not-call, called a short while
-    ago, too late, cancelled), the task is skipped.
+    Returns the ``call_id``, which is pushed as XCom ``call_id`` as soon as it is known. A retry or a clear of the task
+    finds the placed call and does not call again. If VoiceInfra's answer is lost, the task waits in the triggerer for
+    the call's webhook. While the guard defers the call (a pause, calling hours, a limit of the connection), the task
+    waits there too. If the guard blocks the call (do-not-call, called recently, expired, cancelled), the task is
+    skipped.
 
-    :param to_number: who is called: E.164, or as people write it with ``default_region``. (templated)
+    :param to_number: the callee's number, in E.164 or, with ``default_region``, in national format. (templated)
     :param agent_id: the AI agent; default: the connection's. (templated)
     :param from_number: the caller ID, one of the account's numbers; default: the connection's. (templated)
     :param first_message: replaces the agent's opening line for this call. (templated)
-    :param context: is added to the agent's system prompt for this call. (templated)
-    :param variables: an object that fills the agent's prompt template; keeps its types. (templated)
-    :param metadata: an object that stays with the call here and is never sent, such as the appointment's id.
+    :param context: text added to the agent's system prompt for this call. (templated)
+    :param variables: a dict that fills the agent's prompt template; values keep their types. (templated)
+    :param metadata: a dict that is stored with the call and never sent, such as ``{"appointment": 4711}``.
         (templated)
     :param voiceinfra_conn_id: a connection of type ``voiceinfra``. (templated)
     :param idempotency_key: your name for this call, such as ``reminder-{{ params.appointment }}``: one key, at most one
         call, across runs and DAGs. Default: DAG, run, task, map index and number. (templated)
     :param default_region: the country, such as ``US``, of a number without a country code. (templated)
-    :param redial_on_clear: call again when the task is cleared, if the earlier call has ended. Airflow clears tasks in
-        more ways than by the button: "mark success" upstream, reprocessing backfills.
-    :param wait_for_completion: wait for the call's end too, and push it as XCom ``completion``, in the form of
-        :class:`~airflow_provider_voiceinfra.sensors.call_completion.CallCompletionSensor`.
+    :param redial_on_clear: call again when the task is cleared, if the earlier call has ended. Airflow also
+        clears tasks in other ways than with the button: "mark success" upstream, reprocessing backfills.
+    :param wait_for_completion: wait until the call has ended, and push its completion as XCom ``completion``, in the
+        form of :class:`~airflow_provider_voiceinfra.sensors.call_completion.CallCompletionSensor`.
     :param completion_timeout: how long to wait, a timedelta or seconds, counted from the first try.
     :param fail_on_outcomes: outcomes that fail the task, such as ``["failed"]``; a retry would not call again.
-    :param completion_fields: what else to push of the completion, such as ``summary``; see the sensor.
-    :param deferrable: wait for the completion in the triggerer, where waiting takes no worker.
-    :param end_from_trigger: end the task there too, as the sensor does.
+    :param completion_fields: additional fields of the completion to push, such as ``summary``; see the sensor.
+    :param deferrable: wait for the completion in the triggerer, without a worker.
+    :param end_from_trigger: end the task from the triggerer too; see the sensor.
     :param calling_hours: when the callee may be called, in their local time, such as ``mon-fri 09:00-19:00``; the
         connection's apply too.
-    :param timezone: where she is, such as ``Europe/London``; default: what her number tells. (templated)
-    :param not_after: when the call is of no use any more, such as the appointment's time: it is then not placed.
-        (templated)
-    :param redial: call again who was not reached; waits for completions, whatever ``wait_for_completion`` says.
+    :param timezone: the callee's time zone, such as ``Europe/London``; default: that of the number. (templated)
+    :param not_after: when the call expires, such as the appointment's time: it is not placed later. (templated)
+    :param redial: redial unanswered calls; implies ``wait_for_completion``.
     """
 
     def __init__(
@@ -96,7 +95,7 @@ class OutboundCallOperator(PlacingOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        arguments.texts(
+        arguments.strings(
             to_number=to_number,
             agent_id=agent_id,
             from_number=from_number,
@@ -135,45 +134,45 @@ class OutboundCallOperator(PlacingOperator):
         self.timezone = timezone
         self.not_after = not_after
         self.redial = arguments.instance("redial", redial, Redial, "Redial(attempts=3)")
-        self._check_that_it_waits()
+        self._check_ignored_arguments()
 
     def execute_complete(self, context: Context, event: dict[str, Any]) -> str:  # noqa: ARG002 - a wake-up only
-        """Go on when the call has ended, or the time is over."""
+        """Continue after the call has ended or the wait has timed out."""
         return self._end(context, self.get_call(self._placed(context)))
 
     def execute_redial(self, context: Context, event: dict[str, Any]) -> str:
-        """Call again: it is time."""
+        """Redial at the due time."""
         return self.execute_attempt(context, self.get_call(event["ref"]).attempt + 1)
 
     def after_placed(self, context: Context, call: Call) -> str:
-        """Wait for the call to end, if the task is to."""
-        call_id = _id_of(call)
+        """Wait for the call to end, if configured."""
+        call_id = _require_call_id(call)
         if not self.wait_for_completion:
             return call_id
         self._wait_for_completion(context, call_id, call.attempt)
-        # Read again: it has ended.
+        # Read again, because it has ended.
         return self._end(context, self.get_call(call.ref))
 
     def give_up(self, context: Context, error: Exception) -> str:
-        """End with the call before, where a redial is refused."""
+        """End with the previous call if the guard blocks a redial."""
         call_id = self._placed(context) if self.redial else None
         if call_id is None:
             return super().give_up(context, error)
-        self.log.info("%s The call before it stands.", error)
+        self.log.info("%s The task ends with the previous call.", error)
         self._push_completion(context, self._wait(call_id))
         return call_id
 
-    def _check_that_it_waits(self) -> None:
-        of_the_end = ("fail_on_outcomes", "completion_fields", "end_from_trigger")
-        ignored = [name for name in of_the_end if getattr(self, name)]
+    def _check_ignored_arguments(self) -> None:
+        needs_wait = ("fail_on_outcomes", "completion_fields", "end_from_trigger")
+        ignored = [name for name in needs_wait if getattr(self, name)]
         if ignored and not self.wait_for_completion:
             raise ValueError(
-                f"{' and '.join(ignored)} of {self.task_id!r} ask for the call's end, for which it does not wait: "
-                "set wait_for_completion=True, or give them to the CallCompletionSensor that waits."
+                f"{' and '.join(ignored)} of {self.task_id!r} have no effect, because the task does not wait: "
+                "set wait_for_completion=True, or set them on the CallCompletionSensor that waits."
             )
 
     def _placed(self, context: Context) -> str:
-        """Give the call that was placed last; not the event's: ``dag.test()`` makes another one of it."""
+        """Return the call that was placed last, from XCom: in ``dag.test()``, the event is another object."""
         ti = context["ti"]
         call_id: str = ti.xcom_pull(task_ids=ti.task_id, key="call_id", map_indexes=ti.map_index)
         return call_id
@@ -201,15 +200,15 @@ class OutboundCallOperator(PlacingOperator):
             self._voiceinfra_stop.sleep(min(_POLL_SECONDS, time_left(deadline).total_seconds()))
 
     def _end(self, context: Context, call: Call) -> str:
-        """End with a call, or call again."""
-        call_id, due = _id_of(call), self._redial_at(call)
+        """End with a call, or redial."""
+        call_id, due = _require_call_id(call), self._redial_at(call)
         if due is not None:
             return self._redial(context, call, due)
         self._push_completion(context, self._wait(call_id))
         return call_id
 
     def _redial_at(self, call: Call) -> datetime | None:
-        """Tell when to redial after a call; None if it is the last one."""
+        """Return when to redial after a call; None if it is the last one."""
         redial, completion = self.redial, call.completion
         if redial is None or completion is None or call.completed_at is None or call.attempt >= redial.attempts:
             return None
@@ -219,7 +218,7 @@ class OutboundCallOperator(PlacingOperator):
         if time_left(due):
             from airflow_provider_voiceinfra.triggers.call_allowed import CallAllowedTrigger
 
-            self.log.info("Call %s was not answered: the person is called again at %s.", call.ref, due)
+            self.log.info("Call %s was not answered and is redialled at %s.", call.ref, due)
             self.defer(
                 trigger=CallAllowedTrigger(ref=call.ref, until=due.isoformat()),
                 method_name="execute_redial",
@@ -238,7 +237,7 @@ class OutboundCallOperator(PlacingOperator):
         return CompletionWait(call_store(), (call_id,), self.fail_on_outcomes, self.completion_fields)
 
 
-def _id_of(call: Call) -> str:
+def _require_call_id(call: Call) -> str:
     if call.call_id is None:
         raise ValueError(f"Call {call.ref} has no call_id: VoiceInfra has not accepted it.")
     return call.call_id

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from airflow_provider_voiceinfra.lineage import OpenLineageMixin
-from airflow_provider_voiceinfra.operators.call_fields import WORDS, CallFieldsOperator
+from airflow_provider_voiceinfra.operators.call_fields import CONTENT_FIELDS, CallFieldsOperator
 from airflow_provider_voiceinfra.operators.stopping import StoppableOperator
 from airflow_provider_voiceinfra.waiting import DEFERRAL_GRACE, time_left, unresolved_call_error
 
@@ -130,7 +130,7 @@ class PlacingOperator(StoppableOperator, CallFieldsOperator, OpenLineageMixin):
         from airflow_provider_voiceinfra.guard.constraints import CallConstraints
 
         rendered, source = self.rendered_fields(), task_source(context)
-        fields = ("to_number", "agent_id", "from_number", "default_region", *WORDS)
+        fields = ("to_number", "agent_id", "from_number", "default_region", *CONTENT_FIELDS)
         request = CallRequest.build(account, **{name: rendered[name] for name in fields})
         which = {"clear": clear_count(context) if self.redial_on_clear else 0, "attempt": attempt}
         if rendered["idempotency_key"] is not None:

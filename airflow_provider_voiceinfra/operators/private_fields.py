@@ -1,4 +1,4 @@
-"""Template fields that are rendered for the task and hidden from Airflow, which stores and shows them."""
+"""Template fields that are rendered for the task, but masked in what Airflow stores and shows."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ HIDDEN = "•••"
 
 
 class Private(Generic[T]):
-    """Holds a value apart from the attributes of a task, which OpenLineage can be told to send, all of them.
+    """Hides a value from code that reads the attributes of a task, such as OpenLineage.
 
-    :param value: what is held.
+    :param value: the value.
     """
 
     __slots__ = ("reveal",)
 
     reveal: Callable[[], T]
-    """Gives the value."""
+    """Returns the value."""
 
     def __init__(self, value: T) -> None:
-        # In a function, which no serializer looks into.
+        # In a closure, which serializers do not read.
         self.reveal = lambda: value
 
     def __repr__(self) -> str:
@@ -40,25 +40,23 @@ class Private(Generic[T]):
 class PrivateFieldsOperator(TemplatedOperator):
     """Keeps private fields out of Airflow's database: once they are rendered, the task's attributes are masked.
 
-    A subclass that reads its fields while it runs does so by :meth:`rendered_fields`; one that sets them just does.
+    While it runs, a subclass reads its fields with :meth:`rendered_fields`, and sets them as usual.
     """
 
     _rendered: Private[dict[str, Any]] | None = None
 
     def __init__(self, **kwargs: Any) -> None:
-        # Before Airflow does, which shows their values: in expand_kwargs they may be columns of a person's row.
+        # Checked before Airflow does, whose error shows the values: with expand_kwargs, they may be private.
         if unknown := sorted(kwargs.keys() - BASE_ARGUMENTS):
-            raise TypeError(
-                f"{type(self).__name__} has no argument {', '.join(unknown)}. Remove it, or name its field."
-            )
+            raise TypeError(f"{type(self).__name__} has no argument {', '.join(unknown)}. Remove or rename it.")
         super().__init__(**kwargs)
 
     def masked(self, rendered: Mapping[str, Any]) -> dict[str, Any]:
-        """Give what is shown instead of the private fields, of values that may not have been rendered."""
+        """Return the masked values of the private fields; the given values may not be rendered yet."""
         raise NotImplementedError
 
     def rendered_fields(self) -> dict[str, Any]:
-        """Give all template fields as they were rendered, or as ``pre_execute`` or a subclass has set them since."""
+        """Return all template fields as rendered, or as ``pre_execute`` or a subclass has set them since."""
         if self._rendered is None:
             return {name: getattr(self, name) for name in self.template_fields}
         rendered = self._rendered.reveal()
@@ -67,33 +65,33 @@ class PrivateFieldsOperator(TemplatedOperator):
         for name, value in changed.items():
             if HIDDEN in str(value):
                 raise AirflowFailException(
-                    f"{name} was made of a masked value. While a task runs its fields are masked: read them by "
-                    "self.rendered_fields(), and set them as attributes. Nothing was dialled."
+                    f"{name} was set to a partly masked value. While a task runs, its fields are masked: read "
+                    "them with self.rendered_fields(), and set them as attributes. Nothing was dialled."
                 )
         if changed:
             self.hide(rendered | changed)
         return rendered | changed
 
     def hide(self, rendered: dict[str, Any]) -> None:
-        """Keep the fields, and show as little of them as tells calls apart."""
+        """Store the fields, and replace the attributes by masked values."""
         self._rendered = Private(rendered)
         for name, value in (rendered | self.masked(rendered)).items():
             setattr(self, name, value)
         forget_arguments(self)
 
     def render_fields(self, names: Iterable[str], context: Context) -> None:
-        """Render these fields once, and hide them."""
+        """Render these fields once, and mask them."""
         if self._rendered is not None:
             return
         try:
             super().render_fields(names, context)
         finally:
-            # What was rendered before a template failed is shown to callbacks and listeners too.
+            # Callbacks and listeners also see the fields that were rendered before a template failed.
             self.hide(self.rendered_fields())
 
 
 def hidden(value: object) -> object:
-    """Show that there is a value, and the names in an object."""
+    """Mask a value; a dict shows its keys."""
     return dict.fromkeys(value, HIDDEN) if isinstance(value, Mapping) else value and HIDDEN
 
 

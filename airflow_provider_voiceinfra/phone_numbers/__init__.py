@@ -1,1 +1,1 @@
-"""Phone numbers: from what people write to E.164, or a precise reason why not."""
+"""Phone numbers: parses input to E.164, or gives a precise reason why it is invalid."""

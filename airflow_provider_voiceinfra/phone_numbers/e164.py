@@ -1,4 +1,4 @@
-"""Phone numbers: from what people write to E.164, and what may be shown of them."""
+"""Phone numbers: parsing to E.164, and masking."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from airflow_provider_voiceinfra.phone_numbers.number_text import NumberText, Re
 
 _HIDDEN = "•••"
 BETWEEN_DIGITS = r"(?:[^\w•]|_){0,4}"
-"""What people put between the digits of a number, as a pattern."""
-# Seven digits or more.
+"""A pattern of the characters that people write between the digits of a number."""
+# At least seven digits.
 _LIKE_A_NUMBER = re.compile(rf"\+?\d(?:{BETWEEN_DIGITS}\d){{6,}}")
 
 
@@ -20,10 +20,10 @@ REASONS = {
     "missing": "is empty: give a number such as +1 800 555 0199.",
     "not_a_number": "is not a phone number: give digits only, such as +1 800 555 0199.",
     "not_text": "must be a string such as '+1 800 555 0199': quote it. A number may have lost its + or first zeros.",
-    "digits_lost": "was kept as a decimal, which loses digits: keep numbers as strings, such as +1 800 555 0199.",
+    "digits_lost": "is a decimal, which loses digits: store numbers as strings, such as +1 800 555 0199.",
     "no_country_code": "has no country code: write it like +1 800 555 0199, or set a default_region such as US.",
     "unknown_country_code": "has a country code that does not exist: write it like +1 800 555 0199.",
-    "international_prefix": "begins with 00, but its default_region dials abroad otherwise: write + instead.",
+    "international_prefix": "begins with 00, which its default_region does not use to dial abroad: write + instead.",
     "ambiguous_number": "can be read as more than one number: write it as a string, with + and its country code.",
     "several_numbers": "is more than one number: give one.",
     "extension": "has an extension, which VoiceInfra cannot dial: give a number that reaches the callee directly.",
@@ -32,18 +32,18 @@ REASONS = {
     "invalid_number": "is not a valid number in its country: check its digits.",
     "premium_rate": "is a premium-rate number, which is never called.",
 }
-"""Why a value is not a number that may be called, and what to do."""
+"""Why a value is not a number that may be called, and how to fix it."""
 
 
 def to_e164(number: object, *, field: str, region: str | None = None) -> str:
-    """Turn a number as people write it into E.164, if it can be read in one way only.
+    """Convert a number to E.164, if it can be read in only one way.
 
     :param number: such as ``+1 415 555 0100`` or, with a region, ``(415) 555-0100`` or ``011 44 20 7946 0000``.
-    :param field: the name of the field it comes from, for the message.
-    :param region: ISO 3166 country, such as ``US``, where a number without a plus sign is dialled.
+    :param field: the name of its field, for the message.
+    :param region: ISO 3166 country, such as ``US``, of a number without a plus sign.
     :raises InvalidNumberError: if it is not a number that may be called; the message shows it masked.
     """
-    # Loading its tables takes 70 ms, which every parsed DAG file would pay.
+    # Loading the tables of phonenumbers takes 70 ms, which every DAG file would pay.
     from airflow_provider_voiceinfra.phone_numbers.number_validity import has_extension, is_region, read_number
 
     where = region.strip().upper() if region else None
@@ -67,7 +67,7 @@ def _shown(number: object) -> str:
 
 
 def mask(number: str) -> str:
-    """Show as little of a number as tells it apart: ``+14155550100`` becomes ``+1415•••0100``."""
+    """Mask a number: ``+14155550100`` becomes ``+1415•••0100``."""
     digits = re.sub(r"\D", "", number)
     if len(digits) < 8:  # noqa: PLR2004
         return _HIDDEN
@@ -76,10 +76,10 @@ def mask(number: str) -> str:
 
 
 def mask_numbers(text: str) -> str:
-    """Mask whatever looks like a phone number in a text."""
+    """Mask everything in a string that looks like a phone number."""
     return _LIKE_A_NUMBER.sub(lambda match: mask(match[0]), text)
 
 
 def number_digest(e164: str) -> str:
-    """Stand in for a number inside a key."""
+    """Return a short hash that replaces a number inside a key."""
     return hashlib.sha256(e164.encode()).hexdigest()[:16]

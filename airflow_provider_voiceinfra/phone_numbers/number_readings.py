@@ -1,4 +1,4 @@
-"""Which valid numbers the same digits can stand for. libphonenumber prefers one of them; here all of them count."""
+"""Finds all valid numbers that the same digits can mean; libphonenumber itself prefers one of them."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from phonenumbers import NumberParseException, PhoneMetadata, PhoneNumber, Phone
 
 from airflow_provider_voiceinfra.phone_numbers.number_text import NumberText
 
-_LONGEST_PREFIX = 8
-_LOST_ZEROS = 3
+_MAX_PREFIX = 8
+_MAX_LOST_ZEROS = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A valid number that some digits can stand for."""
+    """A valid number that some digits can mean."""
 
     e164: str
     country_code: str
@@ -25,9 +25,9 @@ class Reading:
 
 
 def readings(text: NumberText, region: str | None) -> set[Reading]:
-    """Read a string in every way.
+    """Return every valid number that a string can mean.
 
-    :param region: where it is dialled, such as ``US``; None for numbers with a plus sign only.
+    :param region: the country in which it is dialled, such as ``US``; None to accept only numbers with a plus sign.
     """
     found: set[Reading] = set()
     for digits in text.variants():
@@ -41,10 +41,10 @@ def readings(text: NumberText, region: str | None) -> set[Reading]:
 
 
 def _as_dialled(text: NumberText, digits: str, region: str) -> set[Reading]:
-    """Read what is dialled in a region, and everything else that it may stand for if that is a number."""
+    """Return the number that is dialled in a region and, if there is one, every other number that it can mean."""
     country_code = str(phonenumbers.country_code_for_region(region))
     abroad = {length: _read(f"+{digits[length:]}") for length in international_prefixes(digits, region)}
-    # Where a prefix may be longer or shorter, the one that stands apart is meant, as in 001 65 …
+    # If a prefix may be longer or shorter, the one that is set apart is meant, as in 001 65 …
     apart = [
         found
         for length, found in abroad.items()
@@ -66,28 +66,28 @@ def _as_dialled(text: NumberText, digits: str, region: str) -> set[Reading]:
 
 
 def _is_written(reading: Reading, digits: str) -> bool:
-    """Tell whether a number is written with these digits in its country, as old numbers of Gabon are with a 0."""
+    """Return whether a number is written with these digits in its country, as old numbers of Gabon are with a 0."""
     number = phonenumbers.parse(reading.e164)
     return phonenumbers.format_number(number, PhoneNumberFormat.NATIONAL).replace(" ", "") == digits
 
 
 def international_prefixes(digits: str, region: str) -> Iterator[int]:
-    """Give the length of every international prefix that digits begin with; country codes do not begin with 0."""
+    """Yield the length of every international prefix that digits begin with; country codes do not begin with 0."""
     metadata = PhoneMetadata.metadata_for_region(region, None)
     pattern = metadata.international_prefix if metadata else None
     if pattern is None or not re.match(pattern, digits):
         return
-    for length in range(1, _LONGEST_PREFIX + 1):
+    for length in range(1, _MAX_PREFIX + 1):
         if digits[length : length + 1] != "0" and re.fullmatch(pattern, digits[:length]):
             yield length
 
 
 def _with_zeros(digits: str, region: str) -> set[Reading]:
-    """Read an integer as text of which the first zeros are lost, where they belong to the number as in Italy."""
+    """Return the numbers of an integer that has lost leading zeros, which are part of the number in Italy."""
     number = PhoneNumber(phonenumbers.country_code_for_region(region), int(digits), italian_leading_zero=True)
     found: set[Reading] = set()
-    for number.number_of_leading_zeros in range(1, _LOST_ZEROS + 1):
-        # First, because it does not look at all regions of a country code.
+    for number.number_of_leading_zeros in range(1, _MAX_LOST_ZEROS + 1):
+        # Checked first, because it is fast: it does not look at all regions of a country code.
         if phonenumbers.is_valid_number_for_region(number, region):
             found |= _valid(number)
     return found

@@ -1,4 +1,4 @@
-"""The text of a phone number: its digits, and what the characters between them mean."""
+"""The string of a phone number: its digits and separators."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from numbers import Integral, Real
 
-_LONGEST = 64
+_MAX_LENGTH = 64
 _NUMBER = re.compile(r"[(\[ ]*\+?[()\[\] ]*\d(?:[ \-./()\[\]]*\d)*[)\] ]*")
 _SEPARATOR = re.compile(r"[ \-./()\[\]]+")
 _TEL = re.compile(r"tel:\s*", re.IGNORECASE)
@@ -17,16 +17,16 @@ _TEL = re.compile(r"tel:\s*", re.IGNORECASE)
 _RUSSIAN_PREFIX = re.compile(r"8\s*~\s*10")
 # As spreadsheets and data frames write decimals: 4.1E9, 30123456.0, 30123456.5.
 _DECIMAL = re.compile(r"[+-]?\d+(?:[.,]\d*)?e[+-]?\d+|\+?\d+[.,]0*|[1-9]\d{6,}[.,]\d{1,3}", re.IGNORECASE | re.ASCII)
-# From a wrong column, it would be the number of a stranger in Germany.
+# A date from a wrong column would be the number of a stranger in Germany.
 _DATE = re.compile(r"(?:19|20)\d\d([-/.])\d\d\1\d\d|\d\d([-/.])\d\d\2(?:19|20)\d\d", re.ASCII)
-# Spreadsheets and address books put invisible characters around digits. These three also change their order.
+# Spreadsheets and address books add invisible characters around digits. These three also change their order.
 _REORDERING = "\u202b\u202e\u2067"
 
 
 class RejectedError(Exception):
     """A value is not exactly one number that may be called.
 
-    :param reason: see :data:`.numbers.REASONS`.
+    :param reason: see :data:`.e164.REASONS`.
     """
 
     def __init__(self, reason: str) -> None:
@@ -36,10 +36,10 @@ class RejectedError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class NumberText:
-    """What may be one phone number.
+    """A string that may be a phone number.
 
-    :param text: ASCII digits, with separators between them and perhaps a plus sign before them.
-    :param is_integer: it was an integer, whose first zeros may be lost.
+    :param text: ASCII digits with separators, and perhaps a leading plus sign.
+    :param is_integer: whether the value was an integer, whose leading zeros may be lost.
     """
 
     text: str
@@ -47,9 +47,9 @@ class NumberText:
 
     @classmethod
     def of(cls, value: object) -> NumberText:
-        """Write digits, spaces and dashes of any script in ASCII.
+        """Convert digits, spaces and dashes of any script to ASCII.
 
-        :raises RejectedError: if it is empty, or holds anything but digits and separators.
+        :raises RejectedError: if the value is empty, or contains anything but digits and separators.
         """
         text = _text(value)
         if not text:
@@ -58,32 +58,32 @@ class NumberText:
             raise RejectedError("digits_lost")
         plain = text if text.isascii() else "".join(map(_ascii, text)).strip()
         plain = _RUSSIAN_PREFIX.sub("810", _TEL.sub("", plain) if _TEL.match(plain) else plain)
-        if len(text) > _LONGEST or _DATE.fullmatch(plain) or not _NUMBER.fullmatch(plain):
+        if len(text) > _MAX_LENGTH or _DATE.fullmatch(plain) or not _NUMBER.fullmatch(plain):
             raise RejectedError("not_a_number")
         return cls(plain, is_integer=not isinstance(value, str))
 
     @property
     def has_plus(self) -> bool:
-        """Tell whether it begins with a plus sign."""
+        """Return whether it begins with a plus sign."""
         return "+" in self.text
 
     @property
     def digits(self) -> str:
-        """Give the digits."""
+        """Return the digits."""
         return re.sub(r"\D", "", self.text)
 
     def variants(self) -> list[str]:
-        """Give the digits, and those without the ``(0)`` of ``+44 (0)20``: not every country leaves it out."""
+        """Return the digits, and those without the ``(0)`` of ``+44 (0)20``, which not every country omits."""
         shorter = self.text.replace("(0)", "", 1)
         return [self.digits] if shorter == self.text else [self.digits, re.sub(r"\D", "", shorter)]
 
     def begins_with(self, *lengths: int) -> bool:
-        """Tell whether its first groups of digits have these lengths."""
+        """Return whether its first groups of digits have these lengths."""
         groups = re.findall(r"\d+", self.text)
         return [len(group) for group in groups[: len(lengths)]] == list(lengths)
 
     def halves(self) -> Iterator[tuple[NumberText, NumberText, bool]]:
-        """Give every pair of numbers that it may be, and whether a slash separates them."""
+        """Yield every split into two numbers, and whether a slash separates them."""
         for match in _SEPARATOR.finditer(self.text.rstrip(")] "), 1):
             yield NumberText(self.text[: match.start()]), NumberText(self.text[match.end() :]), "/" in match[0]
 
@@ -114,6 +114,6 @@ def _ascii(character: str) -> str:
         return ""
     if category == "Pd" or character in "\u2212\u30fc":
         return "-"
-    # Raised and circled digits are not digits of the number.
+    # Superscript and circled digits are not digits of the number.
     plain = unicodedata.normalize("NFKC", character)
     return plain if len(plain) == 1 and not plain.isdecimal() else character

@@ -1,4 +1,4 @@
-"""Whether a string is exactly one number that may be called, and which; or why not."""
+"""Decides whether a string is exactly one number that may be called, and gives the reason if not."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from phonenumbers import ValidationResult as Length
 from airflow_provider_voiceinfra.phone_numbers.number_readings import international_prefixes, readings
 from airflow_provider_voiceinfra.phone_numbers.number_text import NumberText, RejectedError
 
-_MOST_DIGITS = 15
-# Digits from which on a string may hold two short numbers: E.164 allows a country 12 or so of its own.
+_MAX_DIGITS = 15
+# From this many digits on, a string may contain two short numbers: national numbers have about 12 digits at most.
 _MAY_BE_TWO = 14
-_SECOND_NUMBER = 7
+_MIN_SECOND_DIGITS = 7
 _PARSING = {
     NumberParseException.INVALID_COUNTRY_CODE: "unknown_country_code",
     NumberParseException.TOO_LONG: "too_long",
@@ -25,21 +25,20 @@ _LENGTHS = {
 
 
 def read_number(text: NumberText, region: str | None) -> str:
-    """Read a number in the only way in which it can be read.
+    """Return the only number that a string can mean, in E.164.
 
-    :param region: where it is dialled, such as ``US``; None to take none but those with a plus sign.
-    :return: in E.164.
-    :raises RejectedError: if there is no such way, or more than one.
+    :param region: the country in which it is dialled, such as ``US``; None to accept only numbers with a plus sign.
+    :raises RejectedError: if it can mean no number, or more than one.
     """
     if not text.has_plus and region is None:
         raise RejectedError("no_country_code")
     found = readings(text, region)
     if not found:
-        raise RejectedError(_why(text, region))
+        raise RejectedError(_reason(text, region))
     if len(found) > 1:
         raise RejectedError("ambiguous_number")
     (reading,) = found
-    if len(reading.e164) > _MOST_DIGITS + 1:
+    if len(reading.e164) > _MAX_DIGITS + 1:
         raise RejectedError("too_long")
     if _is_several(text, region):
         raise RejectedError("several_numbers")
@@ -49,7 +48,7 @@ def read_number(text: NumberText, region: str | None) -> str:
 
 
 def _is_several(text: NumberText, region: str | None) -> bool:
-    """Tell whether it is two numbers: ``030 123456/0171 123456``, ``030 123456/57``, ``089 1234 089 4321``."""
+    """Return whether it is two numbers: ``030 123456/0171 123456``, ``030 123456/57``, ``089 1234 089 4321``."""
     if "/" not in text.text and len(text.digits) < _MAY_BE_TWO:
         return False
     return any(
@@ -57,15 +56,15 @@ def _is_several(text: NumberText, region: str | None) -> bool:
         if slash
         else (
             second.digits.startswith("0")
-            and len(second.digits) >= _SECOND_NUMBER
+            and len(second.digits) >= _MIN_SECOND_DIGITS
             and bool(readings(first, region) and readings(second, region))
         )
         for first, second, slash in text.halves()
     )
 
 
-def _why(text: NumberText, region: str | None) -> str:
-    """Say why digits stand for no number."""
+def _reason(text: NumberText, region: str | None) -> str:
+    """Return the reason why digits are not a number."""
     digits = text.digits
     if region and digits.startswith("00") and not text.has_plus and not list(international_prefixes(digits, region)):
         return "international_prefix"
@@ -77,12 +76,12 @@ def _why(text: NumberText, region: str | None) -> str:
 
 
 def is_region(name: str) -> bool:
-    """Tell whether numbers of a country, such as ``US``, can be read."""
+    """Return whether numbers of a country, such as ``US``, can be parsed."""
     return name in phonenumbers.SUPPORTED_REGIONS
 
 
 def has_extension(text: str, region: str | None) -> bool:
-    """Tell whether a string that is not a number is one with an extension, in any of the ways to write it."""
+    """Return whether a string is a number with an extension, in any format."""
     try:
         return bool(phonenumbers.parse(text, region or "US").extension)
     except NumberParseException:

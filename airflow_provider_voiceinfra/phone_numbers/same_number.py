@@ -1,4 +1,4 @@
-"""Compares the number that VoiceInfra reports with the one that was called."""
+"""Comparison of the number that VoiceInfra reports with the one that was called."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class NumberMatch(Enum):
     """How a number that VoiceInfra reports compares with the one that was sent."""
 
     MISSING = auto()
-    """There is nothing to compare."""
+    """One of the two is missing."""
     SAME = auto()
     DIFFERENT = auto()
     UNREADABLE = auto()
@@ -28,7 +28,7 @@ def compare_numbers(reported: object, e164: str) -> NumberMatch:
     """Compare a number that VoiceInfra reports with the one that was sent.
 
     :param reported: in any form: E.164, ``tel:``, with spaces or hyphens, without the plus or the country code.
-    :param e164: what was sent; empty if it was purged.
+    :param e164: the number that was sent; empty if it was purged.
     """
     if reported is None or not e164 or not str(reported).strip():
         return NumberMatch.MISSING
@@ -37,7 +37,7 @@ def compare_numbers(reported: object, e164: str) -> NumberMatch:
     text = re.sub("^tel:", "", str(reported).strip(), flags=re.IGNORECASE).partition(";")[0]
     if isinstance(reported, bool) or not isinstance(reported, str | int) or not _WRITTEN.fullmatch(text):
         return NumberMatch.UNREADABLE
-    # Loading its tables takes 70 ms, which most processes never need.
+    # Loading the tables of phonenumbers takes 70 ms, and most processes never need them.
     import phonenumbers
 
     sent = phonenumbers.parse(e164)

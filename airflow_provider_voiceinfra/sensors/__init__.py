@@ -1,1 +1,1 @@
-"""The sensor: waits for the completion of calls."""
+"""The sensor that waits for the completion of calls."""

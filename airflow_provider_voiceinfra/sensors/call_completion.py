@@ -28,18 +28,17 @@ class CallCompletionSensor(TemplatedOperator, BaseSensorOperator):
     """Waits until calls have ended and their completions are in the call store.
 
     Returns ``{call_id, call_outcome, duration_seconds, start_time, end_time}`` and the ``completion_fields`` of the
-    call, or a list of such for a sequence of calls; times are ISO 8601, in UTC.
+    call, or a list of such dicts for a sequence of calls; times are ISO 8601, in UTC.
 
     :param call_id: a ``call_id``, or any sequence of them, such as the output of a mapped operator. (templated)
     :param fail_on_outcomes: outcomes that fail the task, such as ``["failed"]``; a retry would not call again.
-    :param completion_fields: what else to return, by VoiceInfra's name, such as ``transcript``, ``summary`` or
-        ``recording_url``; ``extracted`` is the data that the agent extracted. XComs are kept in Airflow's database
+    :param completion_fields: additional fields to return, by VoiceInfra's name, such as ``transcript``, ``summary`` or
+        ``recording_url``; ``extracted`` is the data that the agent extracted. XComs are stored in Airflow's database
         and shown in its UI: choose with care.
-    :param deferrable: wait in the triggerer, where waiting takes no worker.
-    :param end_from_trigger: end the task from the triggerer, without a worker. Where something else is to be done at
-        its end (outlets, ``on_success_callback``, ``post_execute``, a custom XCom backend) or an outcome fails it, a
-        worker does so all the same.
-    :param timeout: counted from the first try; retries share it, a clear starts it anew.
+    :param deferrable: wait in the triggerer, without a worker.
+    :param end_from_trigger: end the task from the triggerer, without a worker. If ending it takes more (outlets,
+        ``on_success_callback``, ``post_execute``, a custom XCom backend) or an outcome fails it, a worker ends it.
+    :param timeout: how long to wait, from the first try; retries share it, a clear restarts it.
     """
 
     template_fields: Sequence[str] = ("call_id",)
@@ -57,7 +56,7 @@ class CallCompletionSensor(TemplatedOperator, BaseSensorOperator):
     ) -> None:
         super().__init__(timeout=arguments.duration("timeout", timeout), **kwargs)
         arguments.flags(deferrable=deferrable, end_from_trigger=end_from_trigger)
-        self.call_id = _checked(call_id)
+        self.call_id = _check_call_id(call_id)
         self.fail_on_outcomes = arguments.choices("fail_on_outcomes", fail_on_outcomes, OUTCOMES)
         self.completion_fields = arguments.names("completion_fields", completion_fields)
         self.deferrable = deferrable
@@ -81,15 +80,15 @@ class CallCompletionSensor(TemplatedOperator, BaseSensorOperator):
                 method_name="execute_complete",
                 timeout=time_left(deadline) + DEFERRAL_GRACE,
             )
-        # Through the same door as after a deferral, where soft_fail and never_fail are seen to.
+        # The same path as after a deferral, which handles soft_fail and never_fail.
         return self.resume_execution("execute_complete", {"event": {}}, context)
 
     def execute_complete(self, context: Context, event: dict[str, Any]) -> Any:  # noqa: ARG002 - a wake-up only
-        """Read the call store, which knows more than the trigger's event."""
+        """Return the results from the call store; the event only wakes the task up."""
         return self._results(self._wait())
 
     def poke(self, context: Context) -> PokeReturnValue | bool:
-        """Look once."""
+        """Check once whether the calls are completed."""
         wait = self._wait()
         if wait.is_complete():
             return PokeReturnValue(is_done=True, xcom_value=self._results(wait))
@@ -109,8 +108,8 @@ class CallCompletionSensor(TemplatedOperator, BaseSensorOperator):
         given = [self.call_id] if isinstance(self.call_id, str) else list(self.call_id or ())
         if not all(isinstance(call_id, str) and call_id for call_id in given) or self.call_id is None:
             raise AirflowFailException(
-                "call_id is missing, or one in the sequence is: did an upstream task place no call? Pass the output "
-                "of OutboundCallOperator, and let this task run only where a call was placed."
+                "call_id is missing, or an item of it is: an upstream task may have placed no call. Pass the output of "
+                "OutboundCallOperator, and run this task only if a call was placed."
             )
         return CompletionWait(call_store(), tuple(given), self.fail_on_outcomes, self.completion_fields)
 
@@ -122,8 +121,8 @@ class CallCompletionSensor(TemplatedOperator, BaseSensorOperator):
         return Deadlines(call_store()).of_task(task_source(context), timedelta(seconds=self.timeout))
 
 
-def _checked(call_id: Any) -> Any:
-    """Check what is known before the task runs; an upstream task may still give None."""
+def _check_call_id(call_id: Any) -> Any:
+    """Check the argument as far as it is known before the task runs; an upstream task may still return None."""
     each = [call_id] if isinstance(call_id, str) or arguments.is_template(call_id) else call_id
     wanted = "a call_id, a list of them, or the output of a task"
     if isinstance(each, bytes) or not isinstance(each, Sequence):

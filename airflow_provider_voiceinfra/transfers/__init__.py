@@ -1,1 +1,1 @@
-"""The transfer: what became of calls, for the warehouse."""
+"""The transfer, which writes the results of calls to a warehouse."""

@@ -1,4 +1,4 @@
-"""Writes what became of calls to the warehouse."""
+"""Writes the results of calls to a warehouse."""
 
 from __future__ import annotations
 
@@ -21,27 +21,27 @@ if TYPE_CHECKING:
     from airflow_provider_voiceinfra.store.lists.list_pages import ListRow
     from airflow_provider_voiceinfra.store.reads.attempts import Attempt
 
-# Rows that are written together: databases limit the parameters of a statement.
-_AT_ONCE = 500
+# Rows per statement: databases limit its parameters.
+_BATCH_SIZE = 500
 
 
 class CallsToSqlOperator(TemplatedOperator):
-    """Writes a row for each attempt to a table, and replaces what it wrote of them before.
+    """Writes one row per attempt to a table, replacing rows that it wrote before.
 
-    Rows of a list that were set aside, and so were not called, are written too, each with its reason.
-    All of it is one transaction: nobody reads half of it, and a rerun or an overlap changes nothing. Where there is no
-    such table it is made, and a view ``<table>_latest`` with the newest attempt at each call. Returns the number of
-    rows written.
+    Rows of a list that were set aside, and so were not called, are written too, with the reason. Everything is written
+    in one transaction: readers never see half of it, and a rerun or an overlap changes nothing. If the table does not
+    exist, it is created with a view ``<table>_latest`` of the newest attempt of each call. Returns the number of rows
+    written.
 
-    :param list_id: the calls of this list, such as ``call_list.output["list_id"]``. (templated)
-    :param since: or all calls that have changed at this time or later: a time, or a text in ISO 8601, in UTC where it
-        names no zone, such as ``{{ prev_start_date_success or '2026-01-01' }}``. (templated)
-    :param sql_conn_id: a connection to any database of Airflow's common-sql. (templated)
+    :param list_id: write the calls of this list, such as ``call_list.output["list_id"]``. (templated)
+    :param since: or write all calls that have changed since this time: a datetime or an ISO 8601 string, in UTC if it
+        has no time zone, such as ``{{ prev_start_date_success or '2026-01-01' }}``. (templated)
+    :param sql_conn_id: a connection to any database that Airflow's common-sql supports. (templated)
     :param table: its name, such as ``results`` or ``analytics.results``. (templated)
-    :param metadata_columns: what the DAG kept with the calls as ``metadata``, each as a column of its own.
-    :param completion_fields: what else of the completions, by VoiceInfra's name, such as ``transcript``, ``summary``,
-        ``recording_url`` or ``to_number``; ``extracted`` is the data that the agent extracted, as JSON. By default no
-        number and no word that was said leaves the call store.
+    :param metadata_columns: keys of the calls' ``metadata``, each written to a column of its own.
+    :param completion_fields: additional fields of the completions, by VoiceInfra's name, such as ``transcript``,
+        ``summary``, ``recording_url`` or ``to_number``; ``extracted`` is the data that the agent extracted, as JSON. By
+        default, no number and no content of calls leaves the call store.
     """
 
     template_fields: Sequence[str] = ("list_id", "since", "sql_conn_id", "table")
@@ -61,9 +61,9 @@ class CallsToSqlOperator(TemplatedOperator):
         super().__init__(**kwargs)
         if (list_id is None) == (since is None):
             raise ValueError("give either list_id or since")
-        arguments.texts(list_id=list_id, sql_conn_id=sql_conn_id, table=table)
+        arguments.strings(list_id=list_id, sql_conn_id=sql_conn_id, table=table)
         if not isinstance(since, datetime):
-            arguments.texts(since=since)
+            arguments.strings(since=since)
         self.list_id = list_id
         self.since = since
         self.sql_conn_id = sql_conn_id
@@ -73,14 +73,14 @@ class CallsToSqlOperator(TemplatedOperator):
         columns_for(self.metadata_columns, self.completion_fields)
 
     def execute(self, context: Context) -> int:  # noqa: ARG002 - Airflow's signature
-        """Write, a few hundred rows at a time."""
+        """Write the rows, a few hundred at a time."""
         from airflow_provider_voiceinfra.transfers.results_table import ResultsTable
 
         attempts, set_aside = self._attempts(), self._set_aside()
         columns = columns_for(self.metadata_columns, self.completion_fields)
         table = ResultsTable(BaseHook.get_hook(self.sql_conn_id), self.table, columns)
-        if table.make_if_missing():
-            self.log.info("Table %s and view %s_latest are made.", self.table, self.table)
+        if table.create_if_missing():
+            self.log.info("Created table %s and view %s_latest.", self.table, self.table)
         written = purged = 0
         with table.replacing(self.list_id) as replace:
             for page in attempts:
@@ -88,17 +88,17 @@ class CallsToSqlOperator(TemplatedOperator):
                 replace([tuple(column.of_attempt(attempt) for column in columns) for attempt in kept])
                 written += len(kept)
                 purged += len(page) - len(kept)
-            while rows := list(islice(set_aside, _AT_ONCE)):
+            while rows := list(islice(set_aside, _BATCH_SIZE)):
                 replace([tuple(column.of_row(row) for column in columns) for row in rows])
                 written += len(rows)
-        self.log.info("%d rows are written to %s.", written, self.table)
+        self.log.info("Wrote %d rows to %s.", written, self.table)
         if purged:
-            # What the call store has forgotten is not taken from the warehouse.
-            self.log.info("%d calls are purged here: their rows in %s stay as they are.", purged, self.table)
+            # Data that was purged from the call store is not removed from the warehouse.
+            self.log.info("%d calls are purged: their rows in %s were not changed.", purged, self.table)
         return written
 
     def get_openlineage_facets_on_complete(self, task_instance: Any) -> OperatorLineage[Any, Any]:  # noqa: ARG002
-        """Name the table that was written."""
+        """Return the written table, for OpenLineage."""
         from airflow_provider_voiceinfra.lineage import table_lineage
 
         return table_lineage(BaseHook.get_hook(self.sql_conn_id), self.sql_conn_id, self.table)
@@ -116,7 +116,7 @@ class CallsToSqlOperator(TemplatedOperator):
             return call_store().attempts.changed_since(_time(self.since))
         if not isinstance(self.list_id, str) or not self.list_id:
             raise AirflowFailException(
-                "list_id is missing: did the upstream task begin its list? Pass its XCom list_id, such as "
+                "list_id is missing: the upstream task may not have started its list. Pass its XCom list_id, such as "
                 'call_list.output["list_id"].'
             )
         return call_store().attempts.of_list(self.list_id)
@@ -126,5 +126,7 @@ def _time(given: datetime | str) -> datetime:
     try:
         time = datetime.fromisoformat(given.strip()) if isinstance(given, str) else given
     except ValueError:
-        raise AirflowFailException(f"since is {given!r}, which is no time: write it like 2026-11-23T15:00Z.") from None
+        raise AirflowFailException(
+            f"since is {given!r}, which is not a valid time: write it like 2026-11-23T15:00Z."
+        ) from None
     return time if time.tzinfo else time.replace(tzinfo=UTC)

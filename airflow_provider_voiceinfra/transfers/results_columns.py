@@ -1,4 +1,4 @@
-"""The columns of the results table: a row is an attempt at a call, or a row of a list that was set aside."""
+"""The columns of the results table, whose rows are attempts of calls and list rows that were set aside."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ def _nothing(_: object) -> None:
 
 
 class Kind(Enum):
-    """What a column holds; its type depends on the database."""
+    """The kind of a column's values; its SQL type depends on the database."""
 
-    NAME = "a short text"
-    TEXT = "a text of any length"
+    NAME = "a short string"
+    TEXT = "a string of any length"
     NUMBER = "a whole number"
     TIME = "a time, in UTC"
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column, and its value for an attempt and for a row of a list that was set aside."""
+    """A column, with its value for an attempt and for a list row that was set aside."""
 
     name: str
     kind: Kind
@@ -41,57 +41,59 @@ class Column:
 
 
 def is_name(text: object) -> bool:
-    """Tell whether every database takes a text as the name of a column or a table, without quotes."""
+    """Return whether a string is a valid name of a column or a table on every database, without quotes."""
     return isinstance(text, str) and _NAME.fullmatch(text) is not None
 
 
 def columns_for(metadata_columns: Collection[str], completion_fields: Collection[str]) -> tuple[Column, ...]:
-    """Give the columns: those of every attempt, then what was asked for.
+    """Return the columns: the standard ones, then the requested ones.
 
-    :raises ValueError: if one cannot be a column, or there would be two of a name.
+    :raises ValueError: if a name is invalid or used twice.
     """
     columns = (
         *_COLUMNS,
-        *(_of_metadata(name) for name in metadata_columns),
-        *(Column(name, Kind.TEXT, _said(name)) for name in completion_fields),
+        *(_metadata_column(name) for name in metadata_columns),
+        *(Column(name, Kind.TEXT, _completion_field(name)) for name in completion_fields),
     )
     seen = set()
     for column in columns:
         if not is_name(column.name):
-            raise ValueError(f"{column.name!r} cannot be a column: use letters, digits and _ only")
+            raise ValueError(f"{column.name!r} is not a valid column name: use only letters, digits and _")
         if column.name.lower() in seen:
-            raise ValueError(f"there would be two columns {column.name!r}: name yours otherwise, in its own query")
+            raise ValueError(
+                f"column {column.name!r} would exist twice: remove it, or rename it in the source of the calls"
+            )
         seen.add(column.name.lower())
     return columns
 
 
-def _of_metadata(name: str) -> Column:
+def _metadata_column(name: str) -> Column:
     return Column(
         name,
         Kind.TEXT,
-        lambda attempt: _plain(attempt.call.metadata.get(name)),
-        lambda row: _plain(row.metadata.get(name)),
+        lambda attempt: _sql_value(attempt.call.metadata.get(name)),
+        lambda row: _sql_value(row.metadata.get(name)),
     )
 
 
-def _said(name: str) -> Callable[[Attempt], Any]:
+def _completion_field(name: str) -> Callable[[Attempt], Any]:
     def value(attempt: Attempt) -> Any:
         completion = attempt.call.completion
-        return None if completion is None else _plain(completion.field(name))
+        return None if completion is None else _sql_value(completion.field(name))
 
     return value
 
 
-def _plain(value: Any) -> Any:
-    """Make a value that databases take: JSON where it has parts."""
+def _sql_value(value: Any) -> Any:
+    """Convert a value to one that every database accepts: dicts and lists become JSON."""
     if isinstance(value, dict | list):
         value = json.dumps(value, ensure_ascii=False)
-    # Not every database can keep the character.
+    # Not every database can store NUL.
     return value.replace("\0", "\N{REPLACEMENT CHARACTER}") if isinstance(value, str) else value
 
 
 def row_ref(row: ListRow) -> str:
-    """Name a row that was set aside: it has no call."""
+    """Return the ref of a row that was set aside, which has no call."""
     return f"{row.list_id}/{row.position}"
 
 
@@ -116,7 +118,7 @@ _COLUMNS = (
     _of_call("call_id", Kind.NAME),
     _of_call("list_id", Kind.NAME, of_row=attrgetter("list_id")),
     Column("row_position", Kind.NUMBER, of_row=attrgetter("position")),
-    Column("row_key", Kind.TEXT, of_row=lambda row: _plain(row.key)),
+    Column("row_key", Kind.TEXT, of_row=lambda row: _sql_value(row.key)),
     _of_call("dag_id", Kind.NAME, "source.dag_id"),
     _of_call("run_id", Kind.NAME, "source.run_id"),
     _of_call("task_id", Kind.NAME, "source.task_id"),

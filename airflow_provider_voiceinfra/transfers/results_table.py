@@ -1,4 +1,4 @@
-"""The table that results are written to, on any database of Airflow's common-sql."""
+"""The table that results are written to, on any database that Airflow's common-sql supports."""
 
 from __future__ import annotations
 
@@ -25,59 +25,61 @@ _TYPES: dict[Kind, sa.types.TypeEngine[Any]] = {
     Kind.TIME: sa.DateTime(timezone=True),
 }
 Row = tuple[Any, ...]
-"""Values of the columns, in their order; the first is the ref."""
-_MOST_PARTS = 3
+"""The values of the columns, in order; the first is the ref."""
+_MAX_PARTS = 3
 _DOCS = "docs/results.md shows the statements"
 
 
 class ResultsTableError(Exception):
-    """The table cannot be made or written; says what to do, and no value."""
+    """The table cannot be created or written. The message says what to do, and contains no value."""
 
 
 class ResultsTable:
-    """A table with a row for each attempt and each row that was set aside, and a view of the latest ones.
+    """A table with a row per attempt and per list row that was set aside, and a view of the latest ones.
 
-    :param hook: of the database.
-    :param name: as in ``results`` or ``analytics.results``.
-    :raises ResultsTableError: if the name will not do.
+    :param hook: the hook of the database.
+    :param name: such as ``results`` or ``analytics.results``.
+    :raises ResultsTableError: if the name is invalid.
     """
 
     def __init__(self, hook: DbApiHook, name: str, columns: Sequence[Column]) -> None:
         parts = name.split(".") if isinstance(name, str) else []
-        if not 1 <= len(parts) <= _MOST_PARTS or not all(map(is_name, parts)):
-            raise ResultsTableError(f"{name!r} cannot be a table: write it like results or analytics.results.")
+        if not 1 <= len(parts) <= _MAX_PARTS or not all(map(is_name, parts)):
+            raise ResultsTableError(f"{name!r} is not a valid table name: write it like results or analytics.results.")
         self._hook = hook
         self._name = name
         self._columns = columns
         self._listed = ", ".join(column.name for column in columns)
 
-    def make_if_missing(self) -> bool:
-        """Make table and view if there is no such table; one that is there is used as it is.
+    def create_if_missing(self) -> bool:
+        """Create the table and its view if the table does not exist; an existing table is not changed.
 
-        :return: whether they were made.
-        :raises ResultsTableError: if they cannot be made, or a column is missing.
+        :return: whether they were created.
+        :raises ResultsTableError: if they cannot be created, or an existing table lacks a column.
         """
-        why = self._try_out()
-        if why is None:
+        problem = self._find_problem()
+        if problem is None:
             return False
         try:
-            made = self._make()
+            created = self._create()
         except Exception as error:
             raise ResultsTableError(
-                f"Table {self._name} cannot be read ({why}), and could not be made either: {_DOCS} to make it by hand."
+                f"Table {self._name} cannot be read ({problem}) and could not be created. {_DOCS} to create it."
             ) from error
-        if not made:
-            raise ResultsTableError(f"Table {self._name} is there, but not as it is needed: {why}. {_DOCS}.")
+        if not created:
+            raise ResultsTableError(
+                f"Table {self._name} exists, but does not have the expected columns: {problem}. {_DOCS}."
+            )
         return True
 
     @contextmanager
     def replacing(self, list_id: str | None = None) -> Iterator[Callable[[Sequence[Row]], None]]:
-        """Write in one transaction: others see all of it at the end, or nothing.
+        """Write in one transaction: readers see all rows at the end, or none.
 
-        :param list_id: of the list that is written: rows of it that were set aside when it was written before are
-            removed, because they may have been corrected since.
-        :return: what writes some rows, and replaces those of the same refs.
-        :raises ResultsTableError: if the database refuses them.
+        :param list_id: the list that is written, if any: its rows that were set aside in an earlier run are removed,
+            because they may have been corrected since.
+        :return: a function that writes rows, replacing those with the same refs.
+        :raises ResultsTableError: if the database rejects them.
         """
         with closing(self._hook.get_conn()) as connection:
             if self._hook.supports_autocommit:
@@ -87,7 +89,7 @@ class ResultsTable:
                     if list_id is not None:
                         self._remove_set_aside(cursor, list_id)
                     yield lambda rows: self._replace(connection, cursor, rows)
-                with self._no_values():
+                with self._hide_values():
                     connection.commit()
             except BaseException:
                 # Some drivers commit when they are closed.
@@ -97,7 +99,7 @@ class ResultsTable:
 
     def _remove_set_aside(self, cursor: Any, list_id: str) -> None:
         mark = self._hook.placeholder
-        with self._no_values():
+        with self._hide_values():
             cursor.execute(
                 f"DELETE FROM {self._name} WHERE list_id = {mark} AND state = {mark}",  # noqa: S608 - a name that was checked
                 (list_id, RowState.SET_ASIDE.value),
@@ -111,21 +113,21 @@ class ResultsTable:
         values = ", ".join([mark] * len(self._columns))
         if isinstance(connection, sqlite3.Connection):
             rows = [tuple(map(_for_sqlite, row)) for row in rows]
-        with self._no_values():
+        with self._hide_values():
             # Every name was checked, and every value is bound.
             cursor.execute(f"DELETE FROM {self._name} WHERE ref IN ({refs})", [row[0] for row in rows])  # noqa: S608
             cursor.executemany(f"INSERT INTO {self._name} ({self._listed}) VALUES ({values})", rows)  # noqa: S608
 
-    def _try_out(self) -> str | None:
-        """Tell why the table cannot be used as it is; None where it can."""
+    def _find_problem(self) -> str | None:
+        """Return why the table cannot be used; None if it can."""
         with closing(self._hook.get_conn()) as connection, closing(connection.cursor()) as cursor:
             try:
                 cursor.execute(f"SELECT {self._listed} FROM {self._name} WHERE 1 = 0")  # noqa: S608 - names that were checked
-            except Exception as error:  # noqa: BLE001 - each driver has errors of its own
+            except Exception as error:  # noqa: BLE001 - each driver has its own errors
                 return str(error).strip().split("\n", 1)[0]
         return None
 
-    def _make(self) -> bool:
+    def _create(self) -> bool:
         schema, _, name = self._name.rpartition(".")
         table = sa.Table(
             _unquoted(name),
@@ -156,22 +158,22 @@ class ResultsTable:
         )
 
     @contextmanager
-    def _no_values(self) -> Iterator[None]:
-        """Say which error it was, but not its message: databases repeat whole rows there."""
+    def _hide_values(self) -> Iterator[None]:
+        """Hide the message of an error, in which databases repeat whole rows."""
         try:
             yield
-        except Exception as error:  # noqa: BLE001 - each driver has errors of its own
+        except Exception as error:  # noqa: BLE001 - each driver has its own errors
             raise ResultsTableError(
-                f"The database refuses to write {self._name}: {safe_error_name(error)}. Its message is not "
-                "shown, because it may contain what people said. Nothing was changed, and a retry may write everything."
+                f"The database rejected rows of {self._name}: {safe_error_name(error)}. Its message is not "
+                "shown, because it may contain private data. Nothing was changed, and a retry may write everything."
             ) from None
 
 
 def _for_sqlite(value: Any) -> Any:
-    """Write a time as SQLite's own functions do: it has no type for them."""
+    """Format a datetime as SQLite's own functions do, because SQLite has no such type."""
     return value.replace(tzinfo=None).isoformat(" ") if isinstance(value, datetime) else value
 
 
 def _unquoted(name: str) -> quoted_name:
-    # As in the statements of ours: a database folds both in the same way.
+    # Unquoted, as in our own statements: a database folds the case of both in the same way.
     return quoted_name(name, quote=False)

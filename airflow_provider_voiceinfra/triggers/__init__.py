@@ -1,1 +1,1 @@
-"""The triggers: wait for completions, or until a call is allowed, thousands at the price of one."""
+"""The triggers: they wait for calls without a worker, with one shared watcher per process."""

@@ -1,4 +1,4 @@
-"""Waits until it is worth to ask the guard again, without a worker."""
+"""Waits until a deferred call may be tried again, without a worker."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from airflow_provider_voiceinfra.waiting import time_left
 
 
 class CallAllowedTrigger(BaseTrigger):
-    """Fires once, at a time, or when a pause ends before it.
+    """Fires once, at a time or as soon as a pause ends.
 
-    :param ref: the call that waits.
-    :param until: ISO 8601; absolute, so that a restart of the triggerer does not prolong it.
-    :param pause_id: the pause that the call has met, if any.
+    :param ref: the deferred call.
+    :param until: ISO 8601; absolute, so that a restart of the triggerer does not extend it.
+    :param pause_id: the pause that defers the call, if any.
     """
 
     def __init__(self, ref: str, until: str, pause_id: int | None = None) -> None:
@@ -29,7 +29,7 @@ class CallAllowedTrigger(BaseTrigger):
         self.pause_id = pause_id
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
-        """Tell how to make this trigger again elsewhere."""
+        """Return the class and the arguments, to recreate this trigger in a triggerer."""
         name = f"{type(self).__module__}.{type(self).__qualname__}"
         return name, {"ref": self.ref, "until": self.until, "pause_id": self.pause_id}
 

@@ -1,4 +1,4 @@
-"""Tells Airflow's assets that a call has ended."""
+"""Triggers asset events of Airflow when calls have ended."""
 
 from __future__ import annotations
 
@@ -7,44 +7,44 @@ from typing import Any
 
 from airflow.triggers.base import BaseEventTrigger, TriggerEvent
 
-from airflow_provider_voiceinfra.arguments import choices, flags, texts
+from airflow_provider_voiceinfra.arguments import choices, flags, strings
 from airflow_provider_voiceinfra.store.models import OUTCOMES
 
 
 class CallCompletedEventTrigger(BaseEventTrigger):
     """Fires for every call that becomes completed, as the trigger of an ``AssetWatcher``.
 
-    An event is a wake-up: in a burst, Airflow does not hand each of them to a run. What is to be done for every call is
-    done by :meth:`~airflow_provider_voiceinfra.hooks.voiceinfra.VoiceInfraHook.completed_calls`, which skips none.
+    An event only wakes a DAG up: in a burst, Airflow does not create a run for each event. To process every call, use
+    :meth:`~airflow_provider_voiceinfra.hooks.voiceinfra.VoiceInfraHook.completed_calls`, which skips none.
 
-    All triggers of a triggerer share one look at the call store. When one starts, it fires for the newest call of the
-    last day: that may have ended while no triggerer ran.
+    All triggers of a triggerer share one poller of the call store. When a trigger starts, it fires for the newest call
+    of the last day, because that may have ended while no triggerer ran.
 
     :param agent_id: only calls of this agent.
     :param outcomes: only calls with one of these outcomes, such as ``["voicemail", "failed"]``.
-    :param include_foreign: calls that nobody placed from here too, whose webhooks come all the same.
+    :param include_foreign: also calls that were not placed from here, whose webhooks arrive all the same.
     """
 
     def __init__(
         self, agent_id: str | None = None, outcomes: Collection[str] = (), *, include_foreign: bool = False
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        texts(agent_id=agent_id)
+        strings(agent_id=agent_id)
         flags(include_foreign=include_foreign)
         self.agent_id = agent_id
-        # In one order: to Airflow, another one would be another trigger.
+        # Sorted: Airflow identifies a trigger by its arguments.
         self.outcomes = sorted(choices("outcomes", outcomes, OUTCOMES))
         self.include_foreign = include_foreign
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
-        """Tell how to make this trigger again elsewhere."""
+        """Return the class and the arguments, to recreate this trigger in a triggerer."""
         fields = {"agent_id": self.agent_id, "outcomes": self.outcomes, "include_foreign": self.include_foreign}
         return f"{type(self).__module__}.{type(self).__qualname__}", fields
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        """Yield ``{"call_id": …, "ref": …, "outcome": …}`` for each, ``ref`` only of calls placed from here.
+        """Yield ``{"call_id": …, "ref": …, "outcome": …}`` for each call; ``ref`` is None for foreign calls.
 
-        Nothing of what was said: Airflow logs it, and keeps it with the asset's event.
+        Events carry no content of calls, because Airflow logs them and stores them with the asset event.
         """
         from airflow_provider_voiceinfra.config import call_store
         from airflow_provider_voiceinfra.store.feed.completed_calls import CompletionFilter

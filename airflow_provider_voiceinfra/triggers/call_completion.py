@@ -21,12 +21,12 @@ from airflow_provider_voiceinfra.waiting import Ending, time_left
 class CallCompletionTrigger(BaseTrigger):
     """Fires once when all calls are completed, or at the deadline.
 
-    Its event carries ids and outcomes only, because Airflow logs it; what was said is in the call store.
+    Its event carries ids and outcomes only, because Airflow logs it; the content is in the call store.
 
     :param call_ids: the calls.
-    :param deadline: ISO 8601; absolute, so that a restart of the triggerer does not prolong it.
-    :param ending: how to end the task from here, see :class:`~airflow_provider_voiceinfra.waiting.Ending`; None where
-        a worker is to end it.
+    :param deadline: ISO 8601; absolute, so that a restart of the triggerer does not extend it.
+    :param ending: how to end the task from here, see :class:`~airflow_provider_voiceinfra.waiting.Ending`; None if a
+        worker must end it.
     """
 
     def __init__(self, call_ids: Sequence[str], deadline: str, ending: dict[str, Any] | None = None) -> None:
@@ -36,7 +36,7 @@ class CallCompletionTrigger(BaseTrigger):
         self.ending = ending
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
-        """Tell how to make this trigger again elsewhere."""
+        """Return the class and the arguments, to recreate this trigger in a triggerer."""
         name = f"{type(self).__module__}.{type(self).__qualname__}"
         return name, {"call_ids": self.call_ids, "deadline": self.deadline, "ending": self.ending}
 
@@ -57,16 +57,16 @@ class CallCompletionTrigger(BaseTrigger):
     async def _push_results(self) -> bool:
         """Push what a worker would push, if the task may end here.
 
-        Not by the event, which Airflow logs, and whose XComs it encodes twice.
+        Not with the event, because Airflow logs it and encodes its XComs twice.
         """
         if self.ending is None or self.task_instance is None:
             return False
         try:
             xcoms = await asyncio.to_thread(Ending(**self.ending).xcoms, call_store(), tuple(self.call_ids))
-            # Airflow's way to the API server is tied to the triggerer's own loop.
+            # Airflow's client of the API server is bound to the triggerer's own event loop.
             await sync_to_async(push_xcoms)(self.task_instance, xcoms)
         except (AirflowException, StoreError) as error:
-            # A worker says what is wrong, and does what the task's settings want then.
-            self.log.info("A worker ends this task (%s).", type(error).__name__)
+            # A worker reports the error, and handles it according to the task's settings.
+            self.log.info("This task is ended by a worker (%s).", type(error).__name__)
             return False
         return True

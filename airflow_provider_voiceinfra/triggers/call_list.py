@@ -1,4 +1,4 @@
-"""Waits until a call list is worth a worker again."""
+"""Waits until a call list needs a worker again."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from airflow_provider_voiceinfra.store.errors import StoreError
 from airflow_provider_voiceinfra.store.watch.watcher import wait_until_resumed
 from airflow_provider_voiceinfra.waiting import time_left
 
-LOOK_INTERVAL = 2.0
-"""Seconds between two looks at the lines of a list: one query each."""
+POLL_INTERVAL = 2.0
+"""Seconds between two queries for the ended calls of a list."""
 
 
 class CallListTrigger(BaseTrigger):
-    """Fires once: at a time, when enough calls of the list have ended, or when the pause that it met ends.
+    """Fires once: at a time, when enough calls of the list have ended, or when a pause ends.
 
     :param list_id: the list.
-    :param until: ISO 8601; absolute, so that a restart of the triggerer does not prolong it.
-    :param lines: how many calls must have ended; 0 where none is waited for.
-    :param pause_id: the pause, if the list has met one.
+    :param until: ISO 8601; absolute, so that a restart of the triggerer does not extend it.
+    :param lines: how many calls must have ended; 0 to not wait for calls.
+    :param pause_id: the pause that defers the list, if any.
     """
 
     def __init__(self, list_id: str, until: str, lines: int = 0, pause_id: int | None = None) -> None:
@@ -37,15 +37,15 @@ class CallListTrigger(BaseTrigger):
         self.pause_id = pause_id
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
-        """Tell how to make this trigger again elsewhere."""
+        """Return the class and the arguments, to recreate this trigger in a triggerer."""
         fields = {"list_id": self.list_id, "until": self.until, "lines": self.lines, "pause_id": self.pause_id}
         return f"{type(self).__module__}.{type(self).__qualname__}", fields
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Wait; yields ``{"list_id": …}``."""
         seconds = (await asyncio.to_thread(time_left, datetime.fromisoformat(self.until))).total_seconds()
-        telling = asyncio.create_task(self._tell())
-        waits = [asyncio.create_task(self._lines_free())] if self.lines else []
+        progress_log = asyncio.create_task(self._log_progress())
+        waits = [asyncio.create_task(self._wait_for_ended_calls())] if self.lines else []
         if self.pause_id is not None:
             waits.append(asyncio.create_task(wait_until_resumed(call_store(), self.pause_id)))
         try:
@@ -54,22 +54,22 @@ class CallListTrigger(BaseTrigger):
             else:
                 await asyncio.sleep(seconds)
         finally:
-            for task in (telling, *waits):
+            for task in (progress_log, *waits):
                 task.cancel()
         yield TriggerEvent({"list_id": self.list_id})
 
-    async def _lines_free(self) -> None:
-        while await self._ended() < self.lines:  # noqa: ASYNC110 - what ends them is another process
-            await asyncio.sleep(LOOK_INTERVAL)
+    async def _wait_for_ended_calls(self) -> None:
+        while await self._count_ended_calls() < self.lines:  # noqa: ASYNC110 - calls are ended by another process
+            await asyncio.sleep(POLL_INTERVAL)
 
-    async def _tell(self) -> None:
-        """Say in the task's log how far the list has come, at a steady pace."""
+    async def _log_progress(self) -> None:
+        """Write the progress of the list to the task's log at regular intervals."""
         while True:
             await asyncio.sleep(TELL_INTERVAL)
             with contextlib.suppress(StoreError):
                 self.log.info("%s", await asyncio.to_thread(describe, call_store(), self.list_id))
 
-    async def _ended(self) -> int:
+    async def _count_ended_calls(self) -> int:
         try:
             return await asyncio.to_thread(call_store().list_rows.ended_calls, self.list_id)
         except StoreError as error:

@@ -1,4 +1,4 @@
-"""Waits until it is known what became of a call, without a worker."""
+"""Waits until a call is settled, without a worker."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from airflow_provider_voiceinfra.waiting import time_left
 
 
 class CallSettledTrigger(BaseTrigger):
-    """Fires once when a call is neither being placed nor unknown any more, or at the deadline.
+    """Fires once when a call is no longer claimed or unknown, or at the deadline.
 
     :param ref: the call.
-    :param deadline: ISO 8601; absolute, so that a restart of the triggerer does not prolong it.
+    :param deadline: ISO 8601; absolute, so that a restart of the triggerer does not extend it.
     """
 
     def __init__(self, ref: str, deadline: str) -> None:
@@ -27,7 +27,7 @@ class CallSettledTrigger(BaseTrigger):
         self.deadline = deadline
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
-        """Tell how to make this trigger again elsewhere."""
+        """Return the class and the arguments, to recreate this trigger in a triggerer."""
         return f"{type(self).__module__}.{type(self).__qualname__}", {"ref": self.ref, "deadline": self.deadline}
 
     async def run(self) -> AsyncIterator[TriggerEvent]:

@@ -52,7 +52,7 @@ def test_a_number_without_a_country_asks_for_its_region(run_dag, voiceinfra, cap
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
-        ({"password": ""}, "has no usable API key: set the key from Settings"),
+        ({"password": ""}, "has no valid API key: set the key from Settings"),
         ({"password": "revoked-key"}, "Make a new key under Settings → API Keys"),
         ({"host": "http://api.example.com/v1"}, "write https:// (plain http is for a sandbox"),
         ({"host": "https://api.voiceinfra.ai/v1"}, "which the fixture voiceinfra refuses"),

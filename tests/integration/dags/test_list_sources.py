@@ -70,7 +70,7 @@ def test_a_suppression_that_cannot_be_read_calls_nobody_and_says_where(
     run = run_list(**QUERY, key_column=key, **{field: "SELECT value FROM named"})
     assert run.state == "failed"
     said = "".join(capfd.readouterr())
-    assert f"The value in column 'value', row 4, of {field} cannot be read, so nobody is called" in said
+    assert f"The value in column 'value', row 4, of {field} is invalid, so no call is placed" in said
     assert "5550103" not in said
     assert not voiceinfra.dials
 
@@ -92,8 +92,8 @@ def test_columns_are_the_same_in_upper_and_lower_case(run_list, voiceinfra, ware
         ({"sql": "SELECT phone, id, id FROM people"}, "more than one column 'id'"),
         ({"sql": 'SELECT phone, id AS "Phone" FROM people'}, "more than one column 'phone'"),
         ({"column_map": {"to_number": "phne"}}, "no column 'phne'; it has id, phone, first name. Did you mean 'phone'"),
-        ({"sql": "UPDATE people SET id = 1"}, "sql gives no rows: let it be a single SELECT statement"),
-        ({"suppress_sql": "UPDATE people SET id = 1"}, "suppress_sql gives no rows: let it be a single SELECT"),
+        ({"sql": "UPDATE people SET id = 1"}, "sql returns no rows: let it be a single SELECT statement"),
+        ({"suppress_sql": "UPDATE people SET id = 1"}, "suppress_sql returns no rows: let it be a single SELECT"),
         ({"sql_conn_id": "api"}, "'api' is of type 'http', which is not a database"),
         ({"sql_conn_id": "voiceinfra_default"}, "is of type 'voiceinfra', which is not a database"),
     ],
@@ -119,16 +119,16 @@ def test_so_are_the_rows_of_a_dictionary_cursor(run_list, voiceinfra, warehouse,
 
     monkeypatch.setattr(list_source, "_connect", with_dictionaries)
     assert run_list(**QUERY).state == "failed"
-    assert "gives rows as dictionaries, which may lose columns: remove `cursor`" in "".join(capfd.readouterr())
+    assert "returns rows as dicts, which may lose columns: remove `cursor`" in "".join(capfd.readouterr())
     assert not voiceinfra.dials
 
 
 @pytest.mark.parametrize(
     ("calls", "says"),
     [
-        (None, "calls must be a list of objects, not NoneType"),
-        ("[{'to_number': '+1", "calls must be a list of objects, not str"),
-        ({"to_number": ADA}, "calls must be a list of objects, not dict"),
+        (None, "calls must be a list of dicts, not NoneType"),
+        ("[{'to_number': '+1", "calls must be a list of dicts, not str"),
+        ({"to_number": ADA}, "calls must be a list of dicts, not dict"),
         ([{"to_number": ADA}, ADA], "but entry 2 is a str"),
         ([{"to_number": ADA, "TO_NUMBER": BOB}], "more than one column 'to_number'"),
     ],

@@ -54,7 +54,7 @@ def test_a_mask_is_never_sent(run, voiceinfra, capfd):
     state, _ = run(subclasses.reads_masked)
     assert state == "failed"
     assert not voiceinfra.dials
-    assert "variables was made of a masked value" in "".join(capfd.readouterr())
+    assert "variables was set to a partly masked value" in "".join(capfd.readouterr())
 
 
 def test_rows_that_pre_execute_sets_are_called(run, voiceinfra):

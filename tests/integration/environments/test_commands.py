@@ -48,7 +48,7 @@ def ways_to_ask(production, staging, quarantined):
             ["--all", "--cancel"],
         ],
         "pauses list": [[]],
-        "dnc add": [["+14155550142", "--why", "asked"]],
+        "dnc add": [["+14155550142", "--reason", "asked"]],
         "dnc remove": [["+14155550142"]],
         "dnc list": [[], ["+14155550142"]],
         "dnc import": [[__file__]],

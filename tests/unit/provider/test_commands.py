@@ -102,10 +102,10 @@ def test_many_that_were_not_placed_are_settled_at_once_and_one_that_cannot_be_ke
     [
         (("show", "vc_nobody"), "There is no call vc_nobody"),
         (("resolve", "vc_nobody", "--not-placed"), "There is no call vc_nobody"),
-        (("resolve", "vc_nobody"), "Say either --call-id"),
-        (("resolve", "vc_nobody", "--not-placed", "--call-id", "c"), "Say either --call-id"),
-        (("resolve", "vc_one", "vc_two", "--call-id", "c"), "A call_id is that of one call"),
-        (("list", "--since", "yesterday"), "is no time: write it like"),
+        (("resolve", "vc_nobody"), "Give either --call-id"),
+        (("resolve", "vc_nobody", "--not-placed", "--call-id", "c"), "Give either --call-id"),
+        (("resolve", "vc_one", "vc_two", "--call-id", "c"), "A call_id belongs to one call"),
+        (("list", "--since", "yesterday"), "is not a valid time: write it like"),
     ],
 )
 def test_what_cannot_be_done_is_said_in_a_sentence(cli, arguments, sentence):

@@ -72,24 +72,24 @@ def test_what_is_not_clear_stops_nothing_and_says_so(cli, arguments, says):  # n
 
 
 def test_a_number_is_added_listed_and_removed(cli, store):  # noqa: F811
-    assert "+1415•••0100 is not called any more" in cli("dnc", "add", NUMBER, "--why", "she asked")[1]
-    assert "on the list already" in cli("dnc", "add", "(415) 555-0100", "--region", "US")[1]
+    assert "+1415•••0100 is on the do-not-call list now" in cli("dnc", "add", NUMBER, "--reason", "she asked")[1]
+    assert "on the do-not-call list already" in cli("dnc", "add", "(415) 555-0100", "--region", "US")[1]
     assert store.claims.take(claim_request()).denied
     _, output, _ = cli("dnc", "list")
     assert "+1415•••0100" in output
     assert "she asked" in output
-    assert "may be called again" in cli("dnc", "remove", NUMBER, "--why", "she changed her mind")[1]
+    assert "may be called again" in cli("dnc", "remove", NUMBER, "--reason", "she changed her mind")[1]
     assert "she changed her mind" in cli("dnc", "list", NUMBER)[1]
     assert cli("dnc", "remove", NUMBER)[0] == 1
     assert cli("dnc", "add", "+1415555")[0] == 1
 
 
 def test_the_list_is_exported_for_other_systems(cli, store, capsys):  # noqa: F811
-    cli("dnc", "add", NUMBER, "--why", "she asked")
+    cli("dnc", "add", NUMBER, "--reason", "she asked")
     # In full: that is what it is for.
     assert main(("dnc", "export")) == 0
     [row] = csv.DictReader(io.StringIO(capsys.readouterr().out))
-    assert (row["number"], row["why"]) == (NUMBER, "she asked")
+    assert (row["number"], row["reason"]) == (NUMBER, "she asked")
 
 
 def test_hashes_cannot_be_exported_and_that_is_said(cli, monkeypatch):  # noqa: F811
@@ -98,8 +98,8 @@ def test_hashes_cannot_be_exported_and_that_is_said(cli, monkeypatch):  # noqa: 
     cli("dnc", "add", NUMBER)
     _, output, errors = cli("dnc", "export")
     assert len(output.splitlines()) == 1
-    assert "1 numbers are kept as hashes" in errors
-    assert "kept as a hash" in cli("dnc", "list")[1]
+    assert "1 numbers are stored as hashes" in errors
+    assert "stored as a hash" in cli("dnc", "list")[1]
 
 
 def test_who_is_erased_stays_on_the_list_as_a_hash(cli, store):  # noqa: F811

@@ -96,7 +96,7 @@ def test_a_host_is_renamed_however_it_is_written_and_says_how_many_calls(cli, st
     status, output, _ = cli("store", "rename-host", "https://API.voiceinfra.ai:443/v1", "eu.voiceinfra.ai.")
     assert (status, output.strip()) == (
         0,
-        "1 calls of environment 'default' belong to eu.voiceinfra.ai now, not to api.voiceinfra.ai.",
+        "1 calls of environment 'default' were moved from api.voiceinfra.ai to eu.voiceinfra.ai.",
     )
     assert store.calls.get(ours.ref).host == "eu.voiceinfra.ai"
     assert store.calls.history(ours.id)[-1].actor
@@ -106,8 +106,8 @@ def test_a_host_is_renamed_however_it_is_written_and_says_how_many_calls(cli, st
 def test_a_rename_that_would_make_a_live_call_of_the_sandboxs_is_refused(cli, store):  # noqa: F811
     queued(store, "call-1")
     for old, new, why in (
-        ("api.voiceinfra.ai", "127.0.0.1:8099", "are not both live or both a sandbox"),
-        ("http://localhost:8099/v1", "api.voiceinfra.ai", "are not both live or both a sandbox"),
+        ("api.voiceinfra.ai", "127.0.0.1:8099", "are not both live hosts or both sandboxes"),
+        ("http://localhost:8099/v1", "api.voiceinfra.ai", "are not both live hosts or both sandboxes"),
         ("localhost:8099", "127.0.0.1:8100", "are the same host, localhost"),
         ("api.voiceinfra.ai", "API.voiceinfra.ai.", "are the same host, api.voiceinfra.ai"),
         ("https://", "api.voiceinfra.ai", "is not a host"),

@@ -44,20 +44,20 @@ def overdue(store):
 
 
 def test_where_no_webhook_ever_came_the_url_is_suspected(store):
-    assert "No webhook has ever come" in overdue(store)
+    assert "No webhook has ever arrived" in overdue(store)
 
 
 def test_where_webhooks_have_stopped_it_is_said_since_when(store):
     long_ago = datetime.now(UTC) - timedelta(days=1)
     store.deliveries.keep([Delivery.read("voiceinfra_default", long_ago, body("earlier"))])
-    assert f"No webhook has come since {long_ago:%Y-%m-%d %H:%M} UTC" in overdue(store)
+    assert f"No webhook has arrived since {long_ago:%Y-%m-%d %H:%M} UTC" in overdue(store)
 
 
 def test_where_webhooks_were_refused_the_secret_is_suspected(store):
     deliver(store, "another")
     store.refusals.add("voiceinfra_default", 3)
     store.refusals.add("voiceinfra_default", 14)
-    assert "17 webhooks were refused" in overdue(store)
+    assert "17 webhooks were rejected" in overdue(store)
 
 
 def test_where_others_came_the_call_itself_is_suspected(store):
