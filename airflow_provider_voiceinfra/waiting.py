@@ -71,7 +71,7 @@ class CompletionWait:
 
     def _likely_reason(self, timeout: timedelta) -> str:
         begun = self.store.database.clock.now() - timeout
-        newest, refused = self.store.completions.newest_arrival(), self.store.refusals.since(begun)
+        newest, refused = self.store.completions.newest_arrival(), self.store.rejected_webhooks.since(begun)
         settings = "under Settings → Webhooks at VoiceInfra"
         if refused:
             return (

@@ -1,4 +1,4 @@
-"""The call store as the rest of the package sees it."""
+"""The call store: the entry point to all of its parts."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from airflow_provider_voiceinfra.store.inbox.deliveries import Deliveries
 from airflow_provider_voiceinfra.store.inbox.forwards import Forwards
 from airflow_provider_voiceinfra.store.inbox.opt_out import OptOut
 from airflow_provider_voiceinfra.store.inbox.quarantine import Quarantine
-from airflow_provider_voiceinfra.store.inbox.rejected_webhooks import Refusals
+from airflow_provider_voiceinfra.store.inbox.rejected_webhooks import RejectedWebhooks
 from airflow_provider_voiceinfra.store.lists.call_lists import CallLists
 from airflow_provider_voiceinfra.store.lists.list_pages import ListPages
 from airflow_provider_voiceinfra.store.lists.list_rows import ListRows
@@ -34,14 +34,14 @@ from airflow_provider_voiceinfra.store.reads.call_reader import Calls
 
 
 class CallStore:
-    """The database of calls and completions. Opens nothing before it is used.
+    """The database of calls and completions. Opens no connection before it is used.
 
     :param url: SQLAlchemy URL of the database, SQLite or PostgreSQL.
     :param environment: lets staging and production share a database without sharing keys.
-    :param extracted_field: the webhook's field that holds the extracted data; guessed where empty.
-    :param forward_to: the other environments that each webhook is sent on to.
-    :param opt_out_field: the extracted field by which a person asks not to be called again; none where empty.
-    :param hash_do_not_call: keep only hashes of the numbers that are not to be called.
+    :param extracted_field: the webhook's field that contains the extracted data; if empty, the only object.
+    :param forward_to: URLs of other environments to which each webhook is forwarded.
+    :param opt_out_field: the extracted field that says that the callee asked not to be called again; empty for none.
+    :param hash_do_not_call: keep only hashes of the numbers on the do-not-call list.
     """
 
     def __init__(
@@ -78,12 +78,12 @@ class CallStore:
         self.resolutions = Resolutions(self.database, environment)
         self.connections = Connections(self.database, environment)
         self.hosts = Hosts(self.database, environment)
-        self.refusals = Refusals(self.database)
+        self.rejected_webhooks = RejectedWebhooks(self.database)
 
     def migrate(self) -> None:
-        """Create the store, or bring it to this version's schema.
+        """Create the store, or migrate it to this version's schema.
 
-        :raises StoreError: if it cannot be written, or was made by a newer version.
+        :raises StoreError: if it cannot be written, or was created by a newer version.
         """
         # Alembic is slow to import, and a task never needs it.
         from airflow_provider_voiceinfra.store.migrations import migrate
@@ -91,12 +91,12 @@ class CallStore:
         migrate(self.database)
 
     def id(self) -> str:
-        """Tell this store from any other: an id made at random when it was created."""
+        """Return the id of this store, a random one that was generated when it was created."""
         with self.database.read() as tx:
             return str(tx.execute(sa.select(schema.store.c.id)).scalar_one())
 
     def check(self) -> None:
-        """Make sure that the store can be used.
+        """Check that the store can be used.
 
         :raises StoreError: if it is missing, of another version, or does not answer.
         """
@@ -104,7 +104,7 @@ class CallStore:
             pass
 
     def check_writing(self) -> None:
-        """Make sure that the store can be written; nothing is changed.
+        """Check that the store can be written; nothing is changed.
 
         :raises StoreError: if it cannot.
         """

@@ -1,4 +1,4 @@
-"""The one clock of the call store: its database's. Hosts whose clocks differ agree on claims, deadlines and rules."""
+"""The clock of the call store, its database's: hosts whose clocks differ agree on claims, deadlines and rules."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ log = logging.getLogger(__name__)
 TRUSTED_FOR = timedelta(seconds=60)
 """How long a measured difference is used before it is measured again."""
 TOLERATED = timedelta(seconds=5)
-"""By how much a host's clock may differ from the database's before a warning says so."""
+"""How much a host's clock may differ from the database's before a warning is logged."""
 
-# A host's clock that moves this much against its own monotonic clock was set, or the host was asleep.
+# A host's clock that moves this much relative to its monotonic clock was set, or the host was suspended.
 _STEP = timedelta(seconds=1)
-# Seconds without another measurement after one that failed.
+# Seconds before a failed measurement is repeated.
 _RETRY_INTERVAL = 5.0
 
 _CLOCK, _TIME = "voiceinfra_clock", "voiceinfra_time"
-# `now()` is the time at which a transaction began: before it waited for its locks.
+# Not `now()`, which is the time at which a transaction began, before it waited for locks.
 _DATABASE_TIME = sa.select(sa.func.clock_timestamp(type_=schema.UtcDateTime()))
 
 
 class _Process:
-    """What all clocks of this process share."""
+    """State shared by all clocks of this process."""
 
     shift = timedelta(0)
     has_warned = False
@@ -40,9 +40,10 @@ class _Process:
 
 @dataclass(frozen=True, slots=True)
 class _Difference:
-    """By how much the database's clock was ahead of the host's, when both were read.
+    """The measured difference between the database's clock and the host's.
 
-    :param took: how long reading the database's took: it is exact to half of that.
+    :param ahead: how far the database's clock is ahead.
+    :param took: the duration of the query; the difference is exact to half of it.
     """
 
     ahead: timedelta
@@ -51,15 +52,16 @@ class _Difference:
     monotonic: float
 
     def is_trusted(self) -> bool:
-        """Tell whether it still holds: it is not old, and the host's clock was not set since."""
+        """Return whether it is still valid: it is recent, and the host's clock was not set since."""
         elapsed = timedelta(seconds=time.monotonic() - self.monotonic)
         return elapsed <= TRUSTED_FOR and abs(_host_time() - self.host_time - elapsed) <= _STEP
 
 
 class Clock:
-    """Tells the time of a store's database; of the host, where that is SQLite, which serves one host only.
+    """Reads the time of a store's database, or of the host for SQLite, which serves only one host.
 
-    :param read: opens a transaction that reads.
+    :param read: opens a read transaction.
+    :param is_host: whether the database's clock is the host's.
     """
 
     def __init__(self, read: Callable[[], AbstractContextManager[sa.Connection]], *, is_host: bool) -> None:
@@ -69,32 +71,33 @@ class Clock:
         self._retry_at = 0.0
 
     def begin(self, tx: sa.Connection) -> None:
-        """Let a transaction find this clock; see :func:`read_time`."""
+        """Attach this clock to a transaction; see :func:`read_time`."""
         tx.info[_CLOCK], tx.info[_TIME] = self, None
 
     def read(self, tx: sa.Connection) -> datetime:
-        """Read the clock in a transaction. To be called after its locks are taken, which may have been waited for.
+        """Read the clock in a transaction. Call it after taking locks, which may involve waiting.
 
         Costs one query on PostgreSQL, and none on SQLite.
         """
-        told = _host_time() if self._is_host else self._measure(tx)
-        now = told + _Process.shift
+        clock_time = _host_time() if self._is_host else self._measure(tx)
+        now = clock_time + _Process.shift
         tx.info[_TIME] = now
         return now
 
     def of_host(self, tx: sa.Connection, at: datetime) -> datetime:
-        """Give the database's time at which this host's clock told another; what has been is never later than now.
+        """Convert a past time of this host's clock to the database's; the result is never later than now.
 
-        Where the two agree, it is the host's: a measured difference is not exact, and would change the order.
+        If the two clocks agree, the time is returned unchanged: a measured difference is inexact, and correcting by it
+        could change the order of events.
         """
         now, known = time_of(tx), self._difference
         ahead = timedelta(0) if known is None or abs(known.ahead) <= TOLERATED else known.ahead
         return min(at + ahead + _Process.shift, now)
 
     def now(self) -> datetime:
-        """Give the time without a query: the host's, corrected by how much it differed when that was measured last.
+        """Return the time without a query: the host's, corrected by the last measured difference.
 
-        Measures it where that was more than a minute ago; where the store is away, the last difference is used.
+        The difference is measured again after a minute; while the store is unavailable, the last one is used.
         """
         return _host_time() + self._ahead() + _Process.shift
 
@@ -113,21 +116,21 @@ class Clock:
 
     def _measure(self, tx: sa.Connection) -> datetime:
         host_time, began = _host_time(), time.monotonic()
-        told: datetime = tx.execute(_DATABASE_TIME).scalar_one()
+        database_time: datetime = tx.execute(_DATABASE_TIME).scalar_one()
         took = timedelta(seconds=time.monotonic() - began)
-        # It was read at some time between the question and the answer.
-        ahead = told - host_time - took / 2
+        # It was read at some time between the query and its result.
+        ahead = database_time - host_time - took / 2
         known = self._difference
         if known is None or took <= known.took or not known.is_trusted():
             self._difference = _Difference(ahead, took, host_time, began)
         if abs(ahead) - took / 2 > TOLERATED:
             _warn(ahead)
-        return told
+        return database_time
 
 
 @contextmanager
 def shift(by: timedelta) -> Iterator[None]:
-    """Let every clock of this process tell another time, for tests. Shifts inside each other add up."""
+    """Shift every clock of this process, for tests. Nested shifts add up."""
     _Process.shift += by
     try:
         yield
@@ -142,13 +145,13 @@ def read_time(tx: sa.Connection) -> datetime:
 
 
 def time_of(tx: sa.Connection) -> datetime:
-    """Give the time that a transaction has read last; reads it where it has not."""
+    """Return the time that a transaction has read last, or read it."""
     last: datetime | None = tx.info[_TIME]
     return read_time(tx) if last is None else last
 
 
 def of_host(tx: sa.Connection, at: datetime) -> datetime:
-    """Translate a time of this host's clock in a transaction; see :meth:`Clock.of_host`."""
+    """Convert a time of this host's clock in a transaction; see :meth:`Clock.of_host`."""
     clock: Clock = tx.info[_CLOCK]
     return clock.of_host(tx, at)
 
@@ -164,8 +167,8 @@ def _warn(ahead: timedelta) -> None:
     seconds = timedelta(seconds=round(abs(ahead).total_seconds()))
     log.warning(
         "The clock of this host is %s %s the clock of the call store's database. Claims, deadlines, limits and calling "
-        "hours follow the database's clock, so it must be right; the times in this host's logs follow the host's. "
-        "Synchronize both by NTP (see `timedatectl status` or `chronyc tracking` on each).",
+        "hours use the database's clock, so it must be correct; the times in this host's logs use the host's. "
+        "Synchronize both with NTP (see `timedatectl status` or `chronyc tracking` on each).",
         seconds,
         "behind" if ahead > timedelta(0) else "ahead of",
     )

@@ -1,4 +1,4 @@
-"""From the body of a ``call.completed`` webhook to a completion."""
+"""Parsing of the body of a ``call.completed`` webhook."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ from airflow_provider_voiceinfra.store.models import Completion
 
 EVENT = "call.completed"
 UNREADABLE = "unreadable"
-"""The outcome of a call whose completion tells none that can be read."""
+"""The outcome of a call whose completion contains no readable one."""
 
-# Objects that say what was asked, not what was learned.
+# Objects that echo the request and contain no extracted data.
 ECHOES = frozenset({"variables", "metadata"})
 _MAX_SECONDS = 2**31 - 1
 _REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 
 
 class NotUnderstoodError(ValueError):
-    """The body is not a completion that we understand; says why, without repeating it."""
+    """The body is not a valid completion. The message says why, without repeating the body."""
 
 
 def read_payload(body: bytes) -> dict[str, Any]:
-    """Read a webhook's body, and make sure that it is a completion that names its call.
+    """Parse a webhook's body, and check that it is a completion with a ``call_id``.
 
-    :param body: the bytes as they were signed.
-    :raises NotUnderstoodError: if it is not a JSON object, is another event than ``call.completed``, or names no call.
+    :param body: the signed bytes.
+    :raises NotUnderstoodError: if it is not a JSON object, is not a ``call.completed`` event, or has no ``call_id``.
     """
     payload = _json_object(body)
     event = payload.get("event")
@@ -41,29 +41,29 @@ def read_payload(body: bytes) -> dict[str, Any]:
 
 
 def outcome_of(payload: dict[str, Any]) -> str:
-    """Read how the call ended."""
+    """Return the outcome of the call."""
     outcome = payload.get("call_outcome")
     return str(outcome) if _is_word(outcome, 64) else UNREADABLE
 
 
 def start_time_of(payload: dict[str, Any]) -> datetime | None:
-    """Read when the conversation began; None where that is not a time."""
+    """Return when the conversation began; None if that is not a valid time."""
     return _time(payload.get("start_time"))
 
 
 def duration_of(payload: dict[str, Any]) -> int | None:
-    """Read how many seconds the conversation lasted; None where that is not a duration."""
+    """Return the duration of the conversation in seconds; None if that is not a valid duration."""
     return _seconds(payload.get("duration_seconds"))
 
 
 def parse_completion(body: bytes, *, extracted_field: str = "") -> Completion:
-    """Understand a webhook's body, as documented by VoiceInfra; unknown fields stay in ``payload``.
+    """Parse a webhook's body, as documented by VoiceInfra; unknown fields stay in ``payload``.
 
-    All values are such as JSON and every database take; the body itself is not changed.
+    All values can be stored as JSON in every database; the body itself is not changed.
 
-    :param body: the bytes as they were signed.
-    :param extracted_field: the name of the extracted data's field, which VoiceInfra does not document. By
-        default it is the only object in the body that is not an echo of the request.
+    :param body: the signed bytes.
+    :param extracted_field: the field that contains the extracted data, which VoiceInfra does not document; by default,
+        the only object in the body that is not an echo of the request.
     :raises NotUnderstoodError: see :func:`read_payload`.
     """
     payload = read_payload(body)
@@ -71,9 +71,9 @@ def parse_completion(body: bytes, *, extracted_field: str = "") -> Completion:
 
 
 def stored_completion(body: bytes, call_id: str, outcome: str, *, extracted_field: str = "") -> Completion:
-    """Read the body that is stored with a call, whatever is in it.
+    """Parse the body that is stored with a call, whatever it contains.
 
-    :param body: empty where it was purged: that the call ended, and how, stays known.
+    :param body: the signed bytes; empty if they were purged, which keeps only the outcome.
     :param extracted_field: see :func:`parse_completion`.
     """
     try:
@@ -101,27 +101,27 @@ def _completion(payload: dict[str, Any], call_id: str, outcome: str, extracted_f
     )
 
 
-def says_the_same(one: bytes, other: bytes) -> bool:
-    """Tell whether two JSON objects say the same.
+def is_same_body(one: bytes, other: bytes) -> bool:
+    """Return whether two bodies are equal as JSON objects.
 
-    The query of the recording's link, which may be signed anew for each delivery, does not count.
+    The query of the recording's URL, which may be signed anew for each delivery, is ignored.
     """
-    said = what_it_says(one)
-    return said is not None and said == what_it_says(other)
+    canonical = canonical_body(one)
+    return canonical is not None and canonical == canonical_body(other)
 
 
-def what_it_says(body: bytes) -> str | None:
-    """Give a string that is the same for all bodies that say the same; None where it is not a JSON object."""
+def canonical_body(body: bytes) -> str | None:
+    """Return a string that is equal for equal bodies, see :func:`is_same_body`; None if it is not a JSON object."""
     try:
         payload = _json_object(body)
     except NotUnderstoodError:
         return None
     link = payload.get("recording_url")
     if isinstance(link, str):
-        # What is not a link at all is compared as it is.
+        # An invalid URL is compared as it is.
         with contextlib.suppress(ValueError):
             payload["recording_url"] = urlunsplit(urlsplit(link)._replace(query=""))
-    # As text: to Python, 1 and true would be equal.
+    # Compared as a string: to Python, 1 and True are equal.
     return json.dumps(payload, sort_keys=True)
 
 
@@ -140,7 +140,7 @@ def _is_word(value: object, longest: int) -> bool:
 
 
 def text_of(payload: dict[str, Any], name: str) -> str | None:
-    """Read a string, or None where it is something else."""
+    """Return a string field; None if it is not a string."""
     value = payload.get(name)
     return value if isinstance(value, str) else None
 
@@ -156,7 +156,7 @@ def _time(value: object) -> datetime | None:
         time = datetime.fromisoformat(value)  # type: ignore[arg-type]
     except (TypeError, ValueError):
         return None
-    # PostgreSQL reads times in the zone of its server, where the first and the last day may be none.
+    # In the time zone of a PostgreSQL server, the first and the last day may be out of range.
     if not MINYEAR < time.year < MAXYEAR:
         return None
     return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)

@@ -1,4 +1,4 @@
-"""The database under the call store: how it is opened, and what a transaction is on each kind."""
+"""The database of the call store: its connections and transactions."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from airflow_provider_voiceinfra.store import postgresql, schema, sqlite
 from airflow_provider_voiceinfra.store.clock import Clock
 from airflow_provider_voiceinfra.store.errors import (
     StoreMissingError,
-    StoreRefusesError,
     StoreUnavailableError,
+    StoreValueError,
     StoreVersionError,
 )
 from airflow_provider_voiceinfra.store.url import parse_url, shown
 
-_LAST = "voiceinfra_last"
+_UPDATES_AT_END = "voiceinfra_updates_at_end"
 
 
 class Database:
     """Transactions on the call store's database, SQLite or PostgreSQL.
 
-    Nothing is opened before the first transaction, so that an instance may be made before a fork.
+    No connection is opened before the first transaction, so an instance may be created before a fork.
 
     :param url: SQLAlchemy URL, ``sqlite:////path/voiceinfra.db`` or ``postgresql+psycopg://…``.
     :raises StoreError: if the URL names another kind of database.
@@ -39,39 +39,39 @@ class Database:
         self.shown_url = shown(self.url)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         self.path = Path(str(self.url.database))
-        # By process: a forked child leaves its parent's connections alone, and makes its own.
+        # By process: a forked child does not use its parent's connections, and opens its own.
         self._engines: dict[int, sa.Engine] = {}
         self.clock = Clock(self.read, is_host=self.is_sqlite)
 
     @contextmanager
     def read(self) -> Iterator[sa.Connection]:
-        """Read what is committed.
+        """Open a read transaction.
 
-        :raises StoreError: if the store is missing, of another version, or does not answer.
+        :raises StoreError: if the store is missing, has another version, or is unavailable.
         """
         with self.errors(), self._connected() as connection:
             yield connection
 
     @contextmanager
     def write(self) -> Iterator[sa.Connection]:
-        """Write in one transaction, which is committed to disk when the block ends.
+        """Open a write transaction, which is committed to disk when the block ends.
 
-        :raises StoreError: if the store is missing, of another version, or does not answer.
+        :raises StoreError: if the store is missing, has another version, or is unavailable.
         """
         with self.errors(), self._connected() as connection:
             connection.execution_options(voiceinfra_write=True)
-            last: list[tuple[tuple[str, ...], sa.Update]] = []
-            connection.info[_LAST] = last
+            updates: list[tuple[tuple[str, ...], sa.Update]] = []
+            connection.info[_UPDATES_AT_END] = updates
             with connection.begin():
                 yield connection
-                for _, update in sorted(last, key=lambda named: named[0]):
+                for _, update in sorted(updates, key=lambda named_update: named_update[0]):
                     connection.execute(update)
 
     @contextmanager
     def _connected(self) -> Iterator[sa.Connection]:
-        """Connect; where that is stopped half-way, no connection of the pool is used again.
+        """Connect; if the task is stopped meanwhile, no connection of the pool is used again.
 
-        The end of a task may come in the middle of the driver or of the pool: what state they are in, nobody knows.
+        A task may be stopped in the middle of the driver's or the pool's code, whose state is then undefined.
         """
         engine, before = self.engine, sys.exception()
         try:
@@ -79,22 +79,22 @@ class Database:
                 self.clock.begin(connection)
                 yield connection
         except BaseException as error:
-            stop = _stop_under(error, before)
+            stop = _find_stop(error, before)
             if stop is None:
                 raise
-            # The pool, not the connection: given back, that may be another thread's already.
+            # The whole pool, because the connection may have been returned and be in use by another thread.
             engine.dispose()
             raise stop from None
 
     @property
     def engine(self) -> sa.Engine:
-        """The engine of a store that is there and of our version, else an error."""
+        """The engine, after checking that the store exists and has this version's schema."""
         engine = self._engines.get(os.getpid())
         if engine is None:
             opened = self._open_checked()
             engine = self._engines.setdefault(os.getpid(), opened)
             if engine is not opened:
-                # Another thread was faster.
+                # Another thread opened one first.
                 opened.dispose()
         return engine
 
@@ -108,11 +108,11 @@ class Database:
         return engine
 
     def open(self, *, create: bool = False) -> sa.Engine:
-        """Make an engine; only migrations create the file of an SQLite store.
+        """Create an engine; only migrations create the file of an SQLite store.
 
-        :param create: make the file if there is none.
+        :param create: create the file if it does not exist.
         """
-        # Errors of SQLAlchemy would repeat numbers and contexts.
+        # Without this, errors of SQLAlchemy contain numbers and contexts.
         options: dict[str, Any] = {"hide_parameters": True}
         if self.is_sqlite:
             return sqlite.open_engine(self.path, create=create, **options)
@@ -134,12 +134,12 @@ class Database:
 
     @contextmanager
     def errors(self) -> Iterator[None]:
-        """Say what is wrong with the database without repeating what is in it."""
+        """Convert errors of the database to ones that contain no stored values."""
         try:
             yield
         except (sa.exc.IntegrityError, sa.exc.DataError) as error:
-            # These two repeat values of rows; the others say what is wrong with the database.
-            raise StoreRefusesError(self.shown_url, type(error.orig).__name__) from None
+            # The messages of these two repeat values of rows; the others describe the database.
+            raise StoreValueError(self.shown_url, type(error.orig).__name__) from None
         except DBAPIError as error:
             raise StoreUnavailableError(self.shown_url, str(error.orig).strip().split("\n", 1)[0]) from None
         except sa.exc.TimeoutError:
@@ -154,18 +154,18 @@ class Database:
             engine.dispose()
 
 
-def update_last(tx: sa.Connection, name: tuple[str, ...], update: sa.Update) -> None:
-    """Update a row that many share at the end of a transaction, in the same order everywhere.
+def update_at_end(tx: sa.Connection, name: tuple[str, ...], update: sa.Update) -> None:
+    """Update a shared row at the end of a transaction, in the same order everywhere.
 
-    :param name: of the row.
+    :param name: the name of the row, which defines the order.
     """
-    tx.info[_LAST].append((name, update))
+    tx.info[_UPDATES_AT_END].append((name, update))
 
 
-def _stop_under(error: BaseException | None, before: BaseException | None) -> BaseException | None:
-    """Give what has stopped us, which an error of the driver's own clean-up may hide; None where it is an error.
+def _find_stop(error: BaseException | None, before: BaseException | None) -> BaseException | None:
+    """Return the exception that stops the task, which an error in the driver's clean-up may hide; None for an error.
 
-    :param before: what was being handled when we began.
+    :param before: the exception that was being handled before.
     """
     while isinstance(error, Exception) and error is not before:
         error = error.__context__

@@ -1,4 +1,4 @@
-"""Keys of parts: other parts give another key, and the same text gives the same key however it is encoded."""
+"""Keys made of parts: different parts make different keys, and Unicode forms of a string make the same key."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ import unicodedata
 
 
 def join_parts(*parts: object) -> str:
-    """Join parts into one key. The parts are escaped, so that no other parts give the same key."""
+    """Join parts into one key. The parts are escaped, so that different parts make different keys."""
     return "/".join(_escape(normal(str(part))) for part in parts)
 
 
 def normal(text: str) -> str:
-    """Give a string in Unicode's normal form C: databases and operating systems write ``é`` in two ways."""
+    """Return a string in Unicode's normal form C: databases and operating systems encode ``é`` in two ways."""
     return unicodedata.normalize("NFC", text)
 
 
 def hash_key(key: str) -> str:
-    """Stand in for a key, which may hold a number."""
+    """Return the hash of a key, which may contain a number."""
     return hashlib.sha256(normal(key).encode()).hexdigest()
 
 

@@ -11,12 +11,12 @@ from airflow_provider_voiceinfra.store.clock import time_of
 
 
 def record_event(tx: sa.Connection, row_id: int, kind: str, *, actor: str | None = None, **detail: str) -> None:
-    """Add to a call's history.
+    """Add an event to a call's history.
 
     :param row_id: the call's row.
-    :param kind: what happened, a word such as ``claimed``.
-    :param actor: who did it, where a person did.
-    :param detail: facts, without numbers, context or words of the call.
+    :param kind: the kind of event, such as ``claimed``.
+    :param actor: the person who did it, if any.
+    :param detail: details, without numbers, context or other content of the call.
     """
     record_events(tx, kind, {row_id: detail}, actor=actor)
 
@@ -24,9 +24,9 @@ def record_event(tx: sa.Connection, row_id: int, kind: str, *, actor: str | None
 def record_events(
     tx: sa.Connection, kind: str, details: Mapping[int, Mapping[str, str]], *, actor: str | None = None
 ) -> None:
-    """Add the same step to the history of several calls.
+    """Add the same event to the history of several calls.
 
-    :param details: by the call's row; see :func:`record_event`.
+    :param details: details by the call's row; see :func:`record_event`.
     """
     if details:
         now = time_of(tx)

@@ -1,4 +1,4 @@
-"""JSON as it comes from others: whatever can be read is, as values that every database and every JSON parser takes."""
+"""Lenient parsing of JSON from webhooks, into values that every database and JSON parser accepts."""
 
 from __future__ import annotations
 
@@ -8,28 +8,28 @@ import re
 from typing import Any
 
 MAX_DEPTH = 100
-"""Far from the interpreter's limit: what is read on arrival must be read the same wherever it is read again."""
+"""Far below the interpreter's limit, so that a body is parsed the same way on arrival and later."""
 
 _LEAST, _GREATEST = -(2**63), 2**63 - 1
 _LONGEST_INTEGER = len(str(_LEAST))
 _UNUSABLE = re.compile("[\0\ud800-\udfff]")
 _REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
-# A string that does not end is one token too, so that each character is looked at once.
+# An unterminated string is one token too, so that each character is scanned once.
 _TOKEN = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|[\[\]{}]', re.DOTALL)
 
 
 def read_json(body: bytes) -> Any:
-    """Read JSON. NaN, infinities and integers beyond 64 bits are null, as is what is nested too deeply.
+    """Parse JSON. NaN, infinities, integers beyond 64 bits and values nested too deeply become null.
 
-    NUL, half of a surrogate pair and bytes that are not of the body's encoding are replaced by U+FFFD.
+    NUL, lone surrogates and bytes that are invalid in the body's encoding are replaced by U+FFFD.
 
-    :raises ValueError: if it is not JSON.
+    :raises ValueError: if it is not valid JSON.
     """
     text = body.decode(json.detect_encoding(body), "replace")
     try:
         value = json.loads(
             _cut(text),
-            # Control characters in strings, which some write as they are.
+            # Accept unescaped control characters in strings.
             strict=False,
             parse_int=_integer,
             parse_float=_float,
@@ -41,7 +41,7 @@ def read_json(body: bytes) -> Any:
 
 
 def _cut(text: str) -> str:
-    """Put null in the place of what is nested too deeply."""
+    """Replace values that are nested too deeply by null."""
     if text.count("[") + text.count("{") <= MAX_DEPTH:
         return text
     depth = start = 0
@@ -69,7 +69,7 @@ def _clean(value: Any) -> Any:
 
 
 def _integer(digits: str) -> int | None:
-    # Long ones are refused by the interpreter itself.
+    # The interpreter rejects very long integers.
     value = int(digits) if len(digits) <= _LONGEST_INTEGER else _GREATEST + 1
     return value if _LEAST <= value <= _GREATEST else None
 

@@ -1,4 +1,4 @@
-"""Locks by name, which last until the transaction ends."""
+"""Named locks, held until the transaction ends."""
 
 from __future__ import annotations
 
@@ -14,25 +14,24 @@ _SHARED_LOCK = sa.text("SELECT pg_advisory_xact_lock_shared(:number)")
 
 
 def lock(tx: sa.Connection, *name: object) -> None:
-    """Let nobody else hold a lock of this name until the transaction ends.
+    """Hold an exclusive lock until the transaction ends.
 
-    Taken in this order, so that no two deadlock: intent, pauses, number, party, call, do-not-call, and the rows
-    of budgets last.
-    SQLite has one writer at a time anyway.
+    To avoid deadlocks, take locks in this order: intent, pauses, number, party, call, do-not-call, and the rows of
+    budgets last. SQLite has only one writer at a time, and needs no locks.
 
-    :param name: what kind, and which.
+    :param name: the kind of lock, and what it locks.
     """
     lock_all(tx, [name])
 
 
 def lock_shared(tx: sa.Connection, *name: object) -> None:
-    """Let nobody hold a lock of this name alone until the transaction ends; others may share it."""
+    """Hold a shared lock until the transaction ends, which excludes exclusive ones."""
     if tx.dialect.name == "postgresql":
         tx.execute(_SHARED_LOCK, {"number": _number(name)})
 
 
 def lock_all(tx: sa.Connection, names: Iterable[tuple[object, ...]]) -> None:
-    """Hold several locks of one kind; everybody takes them in the same order."""
+    """Hold several exclusive locks of one kind, always taken in the same order."""
     if tx.dialect.name == "postgresql":
         numbers = sorted({_number(name) for name in names})
         if numbers:

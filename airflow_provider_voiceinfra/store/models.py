@@ -1,4 +1,4 @@
-"""What the call store holds, as values: calls, completions and their states."""
+"""Values of the call store: calls, completions and their states."""
 
 from __future__ import annotations
 
@@ -10,51 +10,51 @@ from typing import Any, NamedTuple
 
 
 class CallState(StrEnum):
-    """Where a call is on its way."""
+    """The state of a call."""
 
     WAITING = "waiting"
-    """The guard does not let it be dialled yet; whoever asks for it again, under its key, goes on."""
+    """Deferred by the guard; the next request with its key continues it."""
     DO_NOT_CALL = "do_not_call"
-    """The person does not want to be called."""
+    """The callee is on the do-not-call list."""
     NOT_ALLOWED = "not_allowed"
     """Its number is not among those that the connection may call."""
     NO_TIMEZONE = "no_timezone"
     """The callee's time zone is unknown."""
     CALLED_RECENTLY = "called_recently"
-    """The person was called a short while ago."""
+    """The callee was called recently."""
     EXPIRED = "expired"
     """Its ``not_after`` has passed."""
     CANCELLED = "cancelled"
-    """It waited for a pause to end, which was ended with ``--cancel``."""
+    """It waited for a pause that was ended with ``--cancel``."""
     CLAIMED = "claimed"
-    """Somebody may be placing it at this moment."""
+    """It may be being placed at this moment."""
     RELEASED = "released"
     """Nothing was sent; its key may be used again."""
     REJECTED = "rejected"
-    """VoiceInfra refused it; its key may be used again."""
+    """Rejected by VoiceInfra; its key may be used again."""
     UNKNOWN = "unknown"
-    """It may have been placed: nobody learned the answer. Never dialled again by itself."""
+    """It may have been placed, but the answer was lost. Never dialled again automatically."""
     NOT_PLACED = "not_placed"
-    """A person found out that an unknown call was not placed; its key may be used again."""
+    """A person has resolved an unknown call as not placed; its key may be used again."""
     QUEUED = "queued"
-    """VoiceInfra took it and gave it a ``call_id``."""
+    """Accepted by VoiceInfra, with a ``call_id``."""
     OVERDUE = "overdue"
-    """Queued, but its completion did not come in time. It still may."""
+    """Queued, but its completion did not arrive in time. It still may."""
     COMPLETED = "completed"
     """Its completion is in the store."""
 
 
 OUTCOMES = ("answered", "voicemail", "failed")
-"""The outcomes of a call that VoiceInfra documents. A webhook may carry another one, which is kept as it is."""
+"""The outcomes of a call that VoiceInfra documents. Another outcome in a webhook is kept as it is."""
 
 
 class Realm(StrEnum):
-    """Whether a call rings a phone. Keys of the two never meet."""
+    """Whether a call rings a phone. Keys of the two realms never conflict."""
 
     LIVE = "live"
     """Placed at VoiceInfra."""
     SANDBOX = "sandbox"
-    """Placed at a sandbox, on this machine."""
+    """Placed at a sandbox on this machine."""
 
 
 BLOCKED_STATES = frozenset(
@@ -67,7 +67,7 @@ BLOCKED_STATES = frozenset(
         CallState.CANCELLED,
     }
 )
-"""States of calls that the guard has blocked: nothing was sent. A clear of their task asks again."""
+"""States of calls that the guard has blocked: nothing was sent. A clear of their task checks again."""
 
 KEY_FREE_STATES = BLOCKED_STATES | {CallState.RELEASED, CallState.REJECTED, CallState.NOT_PLACED, CallState.WAITING}
 """States of calls that were not placed, and may be claimed again."""
@@ -75,16 +75,16 @@ KEY_FREE_STATES = BLOCKED_STATES | {CallState.RELEASED, CallState.REJECTED, Call
 MAY_HAVE_RUNG = frozenset(
     {CallState.CLAIMED, CallState.QUEUED, CallState.UNKNOWN, CallState.OVERDUE, CallState.COMPLETED}
 )
-"""States of calls for which a phone rings, has rung or may have rung."""
+"""States of calls for which a phone may ring or may have rung."""
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Which task asks for a call.
+    """The task that places a call.
 
-    :param logical_run: the run's logical date if it has one, else its id: a run that is deleted and created again is
-        the same.
-    :param generation: Airflow's ``ti.max_tries``: grows when the task is cleared, not when it is retried.
+    :param logical_run: the run's logical date if it has one, else its id: a run that was deleted and recreated is the
+        same.
+    :param generation: Airflow's ``ti.max_tries``, which grows when the task is cleared, not when it is retried.
     """
 
     dag_id: str | None = None
@@ -95,13 +95,13 @@ class Source:
     generation: int = 0
 
     def is_same_task(self, other: Source) -> bool:
-        """Tell whether both are the same task of the same logical run, whichever clear of it asks."""
+        """Return whether both are the same task of the same logical run, in any generation."""
         ours, theirs = ((each.dag_id, each.logical_run, each.task_id, each.map_index) for each in (self, other))
         return ours == theirs
 
 
 class CallParties(NamedTuple):
-    """Who calls whom, by which account."""
+    """The parties of a call: account, agent, caller ID and callee."""
 
     webhook_conn_id: str
     agent_id: str
@@ -110,16 +110,16 @@ class CallParties(NamedTuple):
 
     @classmethod
     def of(cls, row: Any) -> CallParties:
-        """Read it from a row of calls or of completions."""
+        """Read the parties from a row of calls or of completions."""
         return cls(row.webhook_conn_id, row.agent_id, row.from_number, row.to_number)
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """A step in a call's history.
+    """An event in a call's history.
 
-    :param kind: a word such as ``claimed``.
-    :param actor: who did it, where a person did.
+    :param kind: the kind of event, such as ``claimed``.
+    :param actor: the person who did it, if any.
     """
 
     at: datetime
@@ -129,27 +129,27 @@ class Event:
 
 
 class DeliveryResult(StrEnum):
-    """What a delivery brought."""
+    """The result of storing a delivery."""
 
     NEW = "new"
     """The completion of a call."""
     DUPLICATE = "duplicate"
-    """Nothing that was not there."""
+    """A body that is already stored."""
     CONFLICT = "conflict"
-    """Another body for a call that had one: kept beside the first, and never acted upon."""
+    """A different body for a call that has one: kept beside the first, without effect."""
     CONTRADICTION = "contradiction"
-    """A completion that names another number than was called: kept, and it completes nothing."""
+    """A completion with another number than was called: kept, without effect."""
     QUARANTINED = "quarantined"
-    """Something that is not understood."""
+    """A body that is not understood."""
 
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """The record that a ``call.completed`` webhook carried.
+    """The record that a ``call.completed`` webhook carries.
 
     :param outcome: VoiceInfra's ``call_outcome``: ``answered``, ``voicemail`` or ``failed``.
     :param duration_seconds: from answer to hang-up.
-    :param extracted: the data that the agent was told to extract; its fields depend on the agent.
+    :param extracted: the data that the agent extracted; its fields depend on the agent.
     :param payload: the whole body of the webhook, fields unknown to this version included.
     """
 
@@ -168,7 +168,7 @@ class Completion:
     payload: dict[str, Any] = field(default_factory=dict, repr=False)
 
     def field(self, name: str) -> Any:
-        """Give a field by our name (``extracted``), else by VoiceInfra's; None where there is none."""
+        """Return ``extracted``, or a field by VoiceInfra's name; None if it does not exist."""
         return self.extracted if name == "extracted" else self.payload.get(name)
 
 
@@ -177,20 +177,20 @@ class Call:
     """One outbound phone call, as the call store knows it. All times are UTC.
 
     :param ref: its short public handle (``vc_…``), the only name used in messages and commands.
-    :param environment: ``[voiceinfra] environment`` of the Airflow that placed it.
-    :param call_id: VoiceInfra's name for it, once the POST is answered.
+    :param environment: ``[voiceinfra] environment`` of the Airflow deployment that placed it.
+    :param call_id: VoiceInfra's id, known after the POST is answered.
     :param claimed_at: when it was claimed, before the POST.
-    :param deadline: until when its completion may settle it, where nobody received VoiceInfra's answer.
-    :param queued_at: when VoiceInfra's answer was recorded; None where the answer was lost.
+    :param deadline: until when a completion may settle it if VoiceInfra's answer was lost.
+    :param queued_at: when VoiceInfra's answer was recorded; None if the answer was lost.
     :param completed_at: when its completion arrived.
-    :param error_code: VoiceInfra's code where it was rejected.
+    :param error_code: VoiceInfra's error code, if it was rejected.
     :param attempt: 1, or more for a redial.
-    :param list_id: of the call list that it belongs to.
-    :param rule: of the guard, which refuses it or lets it wait.
-    :param wait_until: when it may be worth to ask again, where it waits and that is known.
-    :param metadata: what the DAG asked to keep with the call; never sent.
-    :param purged_at: when its number and all words about it were removed, see ``[voiceinfra] retention_days``.
-    :param completion: what was said, once the call is completed.
+    :param list_id: the call list that it belongs to, if any.
+    :param rule: the rule of the guard that blocks or defers it, if any.
+    :param wait_until: when a deferred call may be tried again, if that is known.
+    :param metadata: data of the DAG that is stored with the call and never sent.
+    :param purged_at: when its number and content were removed, see ``[voiceinfra] retention_days``.
+    :param completion: its completion, once it is completed.
     """
 
     id: int = field(repr=False)

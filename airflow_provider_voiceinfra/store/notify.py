@@ -1,4 +1,4 @@
-"""Notifying the listeners of a PostgreSQL store of new completions."""
+"""Notifications of new completions on PostgreSQL."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from collections.abc import Collection, Iterator
 import sqlalchemy as sa
 
 CHANNEL = "voiceinfra_completion"
-"""The channel of PostgreSQL's notifications: the ``call_id`` of each new completion, one a line."""
+"""The channel of PostgreSQL's notifications: the ``call_id`` of each new completion, one per line."""
 
-# Bytes: PostgreSQL takes less than 8,000.
+# In bytes: PostgreSQL accepts less than 8,000.
 _PAYLOAD = 7_000
 _NOTIFY = sa.text("SELECT pg_notify(:channel, :payload)")
 
 
 def notify(tx: sa.Connection, call_ids: Collection[str]) -> None:
-    """Tell all listeners of new completions, once the transaction is committed."""
+    """Notify all listeners of new completions when the transaction is committed."""
     if tx.dialect.name == "postgresql" and call_ids:
         tx.execute(_NOTIFY, [{"channel": CHANNEL, "payload": payload} for payload in _payloads(call_ids)])
 

@@ -1,4 +1,4 @@
-"""How PostgreSQL is opened, and what holds in every transaction, whatever a role, a database or a pooler has set."""
+"""Connections to PostgreSQL, and the settings of every transaction, whatever a role, database or pooler has set."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from airflow_provider_voiceinfra.store.sqlite import LOCK_TIMEOUT
 
 ARGUMENTS: dict[str, Any] = {
     "connect_timeout": 10,
-    # A database that vanished is noticed in half a minute, not in two hours.
+    # Detects a database that has vanished after half a minute instead of two hours.
     "tcp_user_timeout": 30_000,
     # Prepared statements do not survive a pooler in transaction mode.
     "prepare_threshold": None,
     "application_name": "voiceinfra",
     "client_encoding": "utf8",
 }
-"""Of every connection. No ``options`` are among them: PgBouncer refuses these."""
+"""The arguments of every connection; without ``options``, which PgBouncer rejects."""
 
 ENCODING = "UTF8"
 
-# Seconds after which a transaction whose process says nothing any more ends: before those that wait for it give up.
+# Seconds after which the transaction of a hung process is ended: less than LOCK_TIMEOUT of those that wait for it.
 _IDLE_TIMEOUT = 20
 
 _SETTINGS = {
@@ -30,45 +30,45 @@ _SETTINGS = {
     "synchronous_commit": "on",
     "lock_timeout": f"'{LOCK_TIMEOUT:.0f}s'",
     "idle_in_transaction_session_timeout": f"'{_IDLE_TIMEOUT}s'",
-    # As the driver reads times: it refuses others, and guesses UTC for a zone that Python does not know.
+    # What the driver expects: it rejects other styles, and assumes UTC for a zone that Python does not know.
     "DateStyle": "'ISO, YMD'",
     "TimeZone": "'UTC'",
 }
-# In one message, which costs no more round trips than BEGIN alone. LOCAL, because a pooler in transaction mode gives
-# each transaction another session, whose settings are others' too.
+# Sent in one message, which costs no more round trips than BEGIN alone. LOCAL, because a pooler in transaction mode
+# runs each transaction in another session, which other clients share.
 _SET = "".join(f"; SET LOCAL {name} = {value}" for name, value in _SETTINGS.items())
-# A transaction that waited for a lock must see what its holder committed, whatever the server's default is.
+# A transaction that waited for a lock must see what the lock's holder committed, whatever the server's default is.
 _BEGIN_WRITING = f"BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE{_SET}"
 _BEGIN_READING = f"BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY{_SET}"
 
 
 def open_engine(url: sa.URL, **options: Any) -> sa.Engine:
-    """Make an engine, whose transactions with the option ``voiceinfra_write`` may write.
+    """Create an engine, whose transactions with the option ``voiceinfra_write`` may write.
 
-    :param options: of SQLAlchemy's engine.
-    :raises StoreError: if there is no driver, or the URL has parameters that it does not know.
+    :param options: options of SQLAlchemy's engine.
+    :raises StoreError: if the driver is missing, or the URL has unknown parameters.
     """
     try:
         import psycopg
     except ImportError:
-        # Or its own library is: without libpq, the driver is there and cannot be imported.
+        # Without libpq, the driver is installed but cannot be imported.
         raise StoreError(
             "The driver of PostgreSQL is missing, or cannot be loaded: run `pip install "
             "'airflow-provider-voiceinfra[postgres]'` in this environment. Nothing was dialled."
         ) from None
     known = {option.keyword.decode() for option in psycopg.pq.Conninfo.get_defaults()}
     twice = {name for name, value in url.query.items() if not isinstance(value, str)}
-    # Of several hosts, the first one that answers is used.
+    # Several hosts are allowed: the first one that answers is used.
     if set(url.query) - known or twice - {"host", "port"}:
-        # They are not repeated: they may be the end of a password.
+        # They are not repeated, because they may be the end of a password.
         raise StoreError(
-            "[voiceinfra] call_store has a parameter after its ? that PostgreSQL does not know, or one twice: see "
+            "[voiceinfra] call_store has an unknown or repeated parameter after its ?: see "
             "'Parameter Key Words' in PostgreSQL's documentation of libpq. Nothing was dialled."
         )
     engine = sa.create_engine(
         url,
         pool_pre_ping=True,
-        # The driver begins no transaction by itself: _begin does.
+        # Transactions are begun by _begin, not by the driver.
         isolation_level="AUTOCOMMIT",
         pool_size=4,
         connect_args=ARGUMENTS,
@@ -79,9 +79,9 @@ def open_engine(url: sa.URL, **options: Any) -> sa.Engine:
 
 
 def check_encoding(connection: sa.Connection, shown_url: str) -> None:
-    """Make sure that the database keeps every name and every text as it is.
+    """Check that the database can store every string.
 
-    :raises StoreEncodingError: if it does not.
+    :raises StoreEncodingError: if it cannot.
     """
     found = connection.exec_driver_sql("SHOW server_encoding").scalar_one()
     if found != ENCODING:

@@ -9,40 +9,40 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 SCHEMA_VERSION = "0001"
-"""The newest migration, which this version of the package reads and writes."""
+"""The newest migration, which this version of the package uses."""
 
 VERSION_TABLE = "voiceinfra_schema_version"
 
 NUMBER_END = "substr(to_number, length(to_number) - 3)"
-"""The last four digits of a number, as their index has them."""
+"""The last four digits of a number, as the index defines them."""
 
 HAS_NUMBER = "state NOT IN ('set_aside', 'dropped')"
-"""Rows of a list whose numbers no two may share, as their index has them."""
+"""Rows of a list whose numbers must be unique, as the index defines them."""
 
 
 class UtcDateTime(sa.TypeDecorator[datetime]):
-    """An aware datetime; SQLite, which knows no zones, keeps it as UTC."""
+    """An aware datetime, stored as UTC on SQLite, which has no time zones."""
 
     impl = sa.DateTime(timezone=True)
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:  # noqa: ARG002
-        """Refuse a time without a zone: it would be a guess."""
+        """Reject a time without a zone, which would be ambiguous."""
         if value is None:
             return None
         if value.tzinfo is None:
-            raise ValueError("a time without a zone cannot be stored")
+            raise ValueError("cannot store a time without a time zone")
         return value.astimezone(UTC)
 
     def process_result_value(self, value: Any, dialect: sa.Dialect) -> datetime | None:  # noqa: ARG002
-        """Give back UTC on every database."""
+        """Return UTC on every database."""
         if value is None:
             return None
         time: datetime = value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
         return time
 
 
-# SQLite numbers rows by itself only where the key's type is exactly INTEGER.
+# SQLite generates ids only if the key's type is exactly INTEGER.
 BigId = sa.BigInteger().with_variant(sa.Integer, "sqlite")
 Json = sa.JSON().with_variant(postgresql.JSONB, "postgresql")
 
@@ -58,7 +58,7 @@ metadata = sa.MetaData(
 store = sa.Table(
     "voiceinfra_store",
     metadata,
-    # Tells one store from another: a retry that meets another store than the first try must not dial.
+    # Identifies the store: a retry that finds another store than the first try must not dial.
     sa.Column("id", sa.String(32), primary_key=True),
     sa.Column("created_at", UtcDateTime, nullable=False),
 )
@@ -69,24 +69,24 @@ call = sa.Table(
     sa.Column("id", BigId, primary_key=True, autoincrement=True),
     sa.Column("ref", sa.String(32), nullable=False, unique=True),
     sa.Column("environment", sa.String(64), nullable=False),
-    # Live or sandbox: keys of the two never meet.
+    # Live or sandbox: keys of the two realms never conflict.
     sa.Column("realm", sa.String(8), nullable=False),
-    # The API's: all calls of a key are placed at one.
+    # The API host: all calls of a key are placed at the same one.
     sa.Column("host", sa.String(255), nullable=False),
     sa.Column("key_hash", sa.String(64), nullable=False),
-    # Of the key before a clear's generation came into it: the calls of one intent.
+    # The hash of the key without clear and attempt, which all calls of one intent share.
     sa.Column("base_key_hash", sa.String(64), nullable=False),
     sa.Column("key_label", sa.Text, nullable=False),
-    # Whether the user chose the key, so that it says nothing of a task.
+    # Whether the user chose the key, so that it does not identify a task.
     sa.Column("own_key", sa.Boolean, nullable=False),
-    # One key, at most one call that was or may have been placed: of each key, one row is active at most. A released,
-    # rejected or not-placed call gives its key up and stays for the record.
+    # At most one call per key was or may have been placed, so at most one row per key is active. A released, rejected
+    # or not-placed call releases its key and stays for the record.
     sa.Column("key_active", sa.Boolean, nullable=False),
     sa.Column("conn_id", sa.String(250), nullable=False),
     sa.Column("webhook_conn_id", sa.String(250), nullable=False),
     sa.Column("dag_id", sa.String(250)),
     sa.Column("run_id", sa.String(250)),
-    # Its logical date where it has one, else its id: a run that was deleted and made anew is the same.
+    # The run's logical date if it has one, else its id: a run that was deleted and recreated is the same.
     sa.Column("logical_run", sa.String(250)),
     sa.Column("task_id", sa.String(250)),
     sa.Column("map_index", sa.Integer, nullable=False),
@@ -104,9 +104,9 @@ call = sa.Table(
     sa.Column("owner", sa.String(32), nullable=False),
     sa.Column("claimed_at", UtcDateTime, nullable=False),
     sa.Column("claim_expires_at", UtcDateTime, nullable=False),
-    # How many send permits its owner was granted: none means that nothing was sent.
+    # How many send permits its owner was granted: 0 means that nothing was sent.
     sa.Column("permits", sa.Integer, nullable=False),
-    # Until when a completion may settle it, where nobody received the answer.
+    # Until when a completion may settle it if the answer was lost.
     sa.Column("deadline", UtcDateTime, nullable=False),
     sa.Column("call_id", sa.String(255)),
     sa.Column("queued_at", UtcDateTime),
@@ -115,16 +115,16 @@ call = sa.Table(
     sa.Column("completion_id", BigId, sa.ForeignKey("voiceinfra_completion.id")),
     sa.Column("outcome", sa.String(64)),
     sa.Column("completed_at", UtcDateTime),
-    # The hour in which the conversation began, and how long it lasted: what the overview adds up.
+    # The hour in which the conversation began, and its duration, which the overview sums up.
     sa.Column("start_hour", UtcDateTime),
     sa.Column("duration_seconds", sa.Integer),
-    # The rule of the guard that refuses it, or lets it wait; until when, or for which pause.
+    # The rule of the guard that blocks or defers it; until when, or for which pause.
     sa.Column("rule", sa.String(32)),
     sa.Column("wait_until", UtcDateTime),
     sa.Column("pause_id", BigId),
     # The day on which it is counted against max_calls_per_day.
     sa.Column("counted_on", sa.String(10)),
-    # When its number and all words about it were removed; a hash of the number stays.
+    # When its number and content were removed; a hash of the number stays.
     sa.Column("purged_at", UtcDateTime),
     sa.Column("number_hash", sa.String(64)),
     sa.Index(
@@ -155,7 +155,7 @@ call = sa.Table(
         postgresql_where=sa.text("state IN ('claimed', 'queued', 'unknown')"),
     ),
     sa.Index(None, "to_number", "claimed_at"),
-    # People look for a number by its last digits.
+    # For searching by the last digits of a number.
     sa.Index("ix_voiceinfra_call_number_end", sa.text(NUMBER_END), "claimed_at"),
     sa.Index(
         "ix_voiceinfra_call_number_hash",
@@ -169,12 +169,12 @@ call = sa.Table(
     sa.Index(
         "ix_voiceinfra_call_list_id",
         "list_id",
-        # In their order, page by page.
+        # For paging in this order.
         "id",
         sqlite_where=sa.text("list_id IS NOT NULL"),
         postgresql_where=sa.text("list_id IS NOT NULL"),
     ),
-    # Holds all that the overview reads, in the order in which it adds it up.
+    # Covers everything that the overview reads, in the order in which it is summed up.
     sa.Index(
         "ix_voiceinfra_call_overview",
         "environment",
@@ -200,17 +200,17 @@ call_event = sa.Table(
     sa.Column("call", BigId, sa.ForeignKey("voiceinfra_call.id"), nullable=False, index=True),
     sa.Column("at", UtcDateTime, nullable=False),
     sa.Column("kind", sa.String(32), nullable=False),
-    # Who did it, where a person did.
+    # The person who did it, if any.
     sa.Column("actor", sa.String(255)),
     sa.Column("detail", Json, nullable=False),
-    # What has changed since a time; grows at its end only.
+    # For finding changes since a time; grows only at its end.
     sa.Index(None, "at", "id"),
 )
 
 call_requester = sa.Table(
     "voiceinfra_call_requester",
     metadata,
-    # A task that has asked for a call since one of its clears, and was not given the claim: its retries get the same
+    # A task that has requested a call since one of its clears without getting the claim: its retries get the same
     # answer, whatever has changed since.
     sa.Column("call", BigId, sa.ForeignKey("voiceinfra_call.id"), primary_key=True, autoincrement=False),
     sa.Column("dag_id", sa.String(250), primary_key=True),
@@ -223,41 +223,41 @@ call_requester = sa.Table(
 completion = sa.Table(
     "voiceinfra_completion",
     metadata,
-    # In the order of arrival.
+    # Ascending in the order of arrival.
     sa.Column("id", BigId, primary_key=True, autoincrement=True),
     sa.Column("webhook_conn_id", sa.String(250), nullable=False),
     sa.Column("call_id", sa.String(255), nullable=False),
-    # Of the body as it was signed.
+    # The digest of the signed body.
     sa.Column("digest", sa.LargeBinary, nullable=False),
-    # False for one that names another number than its call's, and for a second body that says something else about the
-    # same call: kept, and never acted upon.
+    # False for a completion with another number than its call's, and for a second, different body for the same call:
+    # kept, without effect.
     sa.Column("first", sa.Boolean, nullable=False),
     sa.Column("received_at", UtcDateTime, nullable=False),
     sa.Column("outcome", sa.String(64), nullable=False),
-    # As the webhook says, where it does.
+    # From the webhook, if it has them.
     sa.Column("start_time", UtcDateTime),
     sa.Column("duration_seconds", sa.Integer),
-    # Where the person asked not to be called again: how her number is to be kept, as a number or as a hash.
+    # If the callee asked not to be called again: how their number is kept, as a number or as a hash.
     sa.Column("opt_out", sa.String(8)),
-    # Who called whom, as the webhook says; all else that was said is in the body.
+    # The parties, from the webhook; all other content is in the body.
     sa.Column("agent_id", sa.String(255)),
     sa.Column("from_number", sa.String(64)),
     sa.Column("to_number", sa.String(64)),
-    # The bytes as they were signed; none once it is purged, and never again.
+    # The signed bytes; empty once purged, and never stored again.
     sa.Column("body", sa.LargeBinary, nullable=False),
     sa.Column("redeliveries", sa.Integer, nullable=False, server_default="0"),
     sa.Column("last_redelivered_at", UtcDateTime),
     sa.UniqueConstraint("call_id", "webhook_conn_id", "digest"),
-    # Grows at its end only: an index by number alone would cost each completion a page of its own.
+    # Grows only at its end: an index by number alone would cost each completion a page of its own.
     sa.Index(None, "received_at", "to_number"),
-    # An id is never used again, not even when the newest row was deleted.
+    # Ids are never reused, not even after the newest row was deleted.
     sqlite_autoincrement=True,
 )
 
 disputed_call_id = sa.Table(
     "voiceinfra_disputed_call_id",
     metadata,
-    # Given in the answers to more than one POST: whose call it is, only a person can find out.
+    # A call_id in the answers to more than one POST: only a person can find out which call it belongs to.
     sa.Column("call_id", sa.String(255), primary_key=True),
     sa.Column("webhook_conn_id", sa.String(250), primary_key=True),
 )
@@ -274,10 +274,10 @@ quarantine = sa.Table(
     sa.UniqueConstraint("webhook_conn_id", "digest"),
 )
 
-refusal = sa.Table(
-    "voiceinfra_refusal",
+rejected_webhook = sa.Table(
+    "voiceinfra_rejected_webhook",
     metadata,
-    # How many webhooks were refused in an hour because nobody we know had signed them: tells why none arrive.
+    # The number of webhooks per hour that were rejected because of their signature: explains why none arrive.
     sa.Column("webhook_conn_id", sa.String(250), primary_key=True),
     sa.Column("hour", UtcDateTime, primary_key=True),
     sa.Column("count", sa.Integer, nullable=False),
@@ -286,7 +286,7 @@ refusal = sa.Table(
 forward = sa.Table(
     "voiceinfra_forward",
     metadata,
-    # A verified webhook that another environment has not taken yet.
+    # A verified webhook that another environment has not accepted yet.
     sa.Column("id", BigId, primary_key=True, autoincrement=True),
     sa.Column("url", sa.Text, nullable=False),
     sa.Column("headers", Json, nullable=False),
@@ -300,10 +300,10 @@ forward = sa.Table(
 pause = sa.Table(
     "voiceinfra_pause",
     metadata,
-    # No call in its scope is placed before it has ended.
+    # No call in its scope is placed until it ends.
     sa.Column("id", BigId, primary_key=True, autoincrement=True),
     sa.Column("environment", sa.String(64), nullable=False),
-    # all, connection, agent, dag or list; and which.
+    # One of: all, connection, agent, dag, list; and its name.
     sa.Column("scope", sa.String(16), nullable=False),
     sa.Column("name", sa.String(255), nullable=False),
     sa.Column("why", sa.Text, nullable=False),
@@ -311,7 +311,7 @@ pause = sa.Table(
     sa.Column("paused_by", sa.String(255), nullable=False),
     sa.Column("resumed_at", UtcDateTime),
     sa.Column("resumed_by", sa.String(255)),
-    # Whether what waited for it was cancelled.
+    # Whether the calls that waited for it were cancelled.
     sa.Column("cancelled", sa.Boolean),
     sa.Index(
         "ix_voiceinfra_pause_in_force",
@@ -325,7 +325,7 @@ do_not_call = sa.Table(
     "voiceinfra_do_not_call",
     metadata,
     sa.Column("number_hash", sa.String(64), primary_key=True),
-    # None where only the hash is kept.
+    # None if only the hash is kept.
     sa.Column("number", sa.String(16)),
     sa.Column("added_at", UtcDateTime, nullable=False),
     sa.Column("added_by", sa.String(255), nullable=False),
@@ -346,7 +346,7 @@ do_not_call_event = sa.Table(
 budget = sa.Table(
     "voiceinfra_budget",
     metadata,
-    # How much of its limits a connection, or a list, has used. Who claims under a limit holds its row.
+    # How much of its limits a connection or a list has used. A claim under a limit locks its row.
     sa.Column("environment", sa.String(64), primary_key=True),
     sa.Column("realm", sa.String(8), primary_key=True),
     sa.Column("name", sa.String(250), primary_key=True),
@@ -367,10 +367,10 @@ call_list = sa.Table(
     sa.Column("task_id", sa.String(250), nullable=False),
     sa.Column("map_index", sa.Integer, nullable=False),
     sa.Column("created_at", UtcDateTime, nullable=False),
-    # How often an import of the rows has begun, and the generation that has imported all of them; none before.
+    # The number of imports that were started, and the generation that has imported all rows; NULL before.
     sa.Column("import_version", sa.Integer, nullable=False),
     sa.Column("imported_generation", sa.Integer),
-    # Until when VoiceInfra is sent no calls of it, because it has asked to wait or could not be reached.
+    # Until when none of its calls are sent, because VoiceInfra asked to wait or could not be reached.
     sa.Column("resume_at", UtcDateTime),
     sa.Index(None, "environment", "created_at"),
 )
@@ -380,26 +380,26 @@ call_list_row = sa.Table(
     metadata,
     sa.Column("id", BigId, primary_key=True, autoincrement=True),
     sa.Column("list_id", sa.String(32), sa.ForeignKey("voiceinfra_call_list.id"), nullable=False),
-    # In the source, from 1.
+    # The row's position in the source, from 1.
     sa.Column("position", sa.Integer, nullable=False),
     sa.Column("key_hash", sa.String(64), nullable=False),
-    # The user's own key, or none.
+    # The user's own key, if any.
     sa.Column("key", sa.Text),
     sa.Column("to_number", sa.String(16), nullable=False),
-    # The other fields of the call, and when it may be placed.
+    # The other fields of the call, and its constraints.
     sa.Column("fields", Json, nullable=False),
     sa.Column("metadata", Json, nullable=False),
     sa.Column("state", sa.String(16), nullable=False),
-    # How it ended, or why it was set aside.
+    # How the row ended, or why it was set aside.
     sa.Column("result", sa.String(64)),
     sa.Column("attempt", sa.Integer, nullable=False),
     sa.Column("due_at", UtcDateTime, nullable=False),
-    # Of its latest call.
+    # The ref of its latest call.
     sa.Column("call_ref", sa.String(32)),
     sa.Column("ended_at", UtcDateTime),
-    # The look at what is still due that has seen it last.
+    # The last eligibility check that included it.
     sa.Column("seen_by", sa.String(16)),
-    # The import that has seen it last.
+    # The last import that included it.
     sa.Column("import_version", sa.Integer, nullable=False),
     sa.UniqueConstraint("list_id", "key_hash"),
     sa.Index(
@@ -410,7 +410,7 @@ call_list_row = sa.Table(
         sqlite_where=sa.text(HAS_NUMBER),
         postgresql_where=sa.text(HAS_NUMBER),
     ),
-    # Many are due at once, as when calling hours open: the next few are read in their order all the same.
+    # Also orders rows that are due at once, as when calling hours open.
     sa.Index(None, "list_id", "state", "due_at", "id"),
     sa.Index(None, "list_id", "ended_at"),
 )
@@ -433,13 +433,13 @@ wait = sa.Table(
 completed_call = sa.Table(
     "voiceinfra_completed_call",
     metadata,
-    # One row whenever a call becomes completed, or a completion comes that is of no call here.
+    # One row whenever a call becomes completed, or a completion arrives that belongs to no call here.
     sa.Column("id", BigId, primary_key=True, autoincrement=True),
-    # One of the two. Neither is ever deleted: keeping watch over that would cost each completion something.
+    # One of the two. Not foreign keys, whose checks would slow down each completion: neither is ever deleted.
     sa.Column("call", BigId),
     sa.Column("completion", BigId),
     sa.Column("at", UtcDateTime, nullable=False),
-    # Given by whoever reads it first, after the commit: the same order for all.
+    # Assigned by the first reader, after the commit, so that the order is the same for all readers.
     sa.Column("position", sa.BigInteger),
     sa.Index(
         "ix_voiceinfra_completed_call_new",
@@ -465,7 +465,7 @@ completed_call = sa.Table(
 cursor = sa.Table(
     "voiceinfra_cursor",
     metadata,
-    # How far somebody has read completed calls.
+    # How far a named reader has read completed calls.
     sa.Column("environment", sa.String(64), primary_key=True),
     sa.Column("name", sa.String(250), primary_key=True),
     sa.Column("position", sa.BigInteger, nullable=False),
@@ -474,5 +474,5 @@ cursor = sa.Table(
 
 
 def insert(tx: sa.Connection, table: sa.Table) -> sqlite.Insert | postgresql.Insert:
-    """Insert with ``ON CONFLICT``, which both databases spell the same."""
+    """Return an insert that supports ``ON CONFLICT``, whose syntax is the same on both databases."""
     return sqlite.insert(table) if tx.dialect.name == "sqlite" else postgresql.insert(table)

@@ -1,4 +1,4 @@
-"""How SQLite is opened, and how it waits: many processes read, one writes, and what is committed is on the disk."""
+"""Connections to SQLite: many processes read, one writes, and commits are on disk."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from typing import Any
 import sqlalchemy as sa
 
 LOCK_TIMEOUT = 30.0
-"""Seconds that a transaction waits for another one's end."""
+"""Seconds that a transaction waits for another one to end."""
 
 LOCK_INTERVAL = 0.001
 """Seconds between two attempts to begin one."""
 
 
 def open_engine(path: Path, *, create: bool, **options: Any) -> sa.Engine:
-    """Make an engine, whose transactions with the option ``voiceinfra_write`` take the lock at once.
+    """Create an engine, whose transactions with the option ``voiceinfra_write`` take the write lock immediately.
 
-    :param create: make the file if there is none.
-    :param options: of SQLAlchemy's engine.
+    :param create: create the file if it does not exist.
+    :param options: options of SQLAlchemy's engine.
     """
     engine = sa.create_engine(
         "sqlite://", creator=lambda: _connect(path, create=create), poolclass=sa.QueuePool, **options
@@ -40,22 +40,22 @@ def _connect(path: Path, *, create: bool) -> sqlite3.Connection:
         check_same_thread=False,
         isolation_level=None,
     )
-    # A claim and a completion are on the disk when the transaction ends, whatever happens then.
+    # A claim or a completion is on disk when the transaction ends, whatever happens next.
     connection.execute("PRAGMA synchronous=FULL")
-    # With pages of 2 kB twice as much as usual: what is written again meanwhile is copied once.
+    # With pages of 2 kB, twice the usual size: pages that are written again meanwhile are copied once.
     connection.execute("PRAGMA wal_autocheckpoint=4000")
     connection.execute("PRAGMA foreign_keys=ON")
     if create:
-        # Small pages: a completion's place in an index costs a page, as long as few come at once.
+        # Small pages, because an index entry of a completion costs a page while few arrive at once.
         connection.execute("PRAGMA page_size=2048")
-        # Readers and the one writer do not wait for each other; lasts for the file.
-        # Where another process does the same, SQLite gives up at once.
+        # Readers and the writer do not wait for each other; the setting is stored in the file.
+        # If another process does the same, SQLite fails immediately instead of waiting.
         _when_free(lambda: connection.execute("PRAGMA journal_mode=WAL"))
     return connection
 
 
 def _begin(connection: sa.Connection) -> None:
-    # A writer takes the lock at once: one that starts as a reader may be refused half-way.
+    # A writer takes the lock immediately: one that starts as a reader may fail when it writes.
     if connection.get_execution_options().get("voiceinfra_write", False):
         _begin_writing(connection)
     else:
@@ -63,10 +63,10 @@ def _begin(connection: sa.Connection) -> None:
 
 
 def _begin_writing(connection: sa.Connection) -> None:
-    """Wait for the lock.
+    """Wait for the write lock.
 
-    SQLite itself waits ever longer between two attempts: beside a busy receiver, a claim would find the lock taken
-    for seconds.
+    SQLite itself waits longer and longer between two attempts, so that a claim beside a busy receiver would not get the
+    lock for seconds.
     """
     connection.exec_driver_sql("PRAGMA busy_timeout=0")
     try:
@@ -76,16 +76,16 @@ def _begin_writing(connection: sa.Connection) -> None:
 
 
 def _roll_back(connection: sqlite3.Connection, *_: object) -> None:
-    """Free the locks of a connection that is going to be closed.
+    """Release the locks of a connection before it is closed.
 
-    Closed alone, it would keep them until nothing refers to its cursors any more, such as an error's traceback.
+    Closing alone keeps them until nothing refers to its cursors any more, such as the traceback of an error.
     """
     with suppress(sqlite3.Error):
         connection.rollback()
 
 
 def _when_free(execute: Callable[[], object]) -> None:
-    """Execute as soon as nobody else holds the lock."""
+    """Execute as soon as no other connection holds the lock."""
     end = time.monotonic() + LOCK_TIMEOUT
     while True:
         try:

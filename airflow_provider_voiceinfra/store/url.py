@@ -1,4 +1,4 @@
-"""The URL of the call store: read in one way, or refused without being repeated, because it may hold a password."""
+"""Parsing of the URL of the call store; errors do not repeat it, because it may contain a password."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ _WRITE = "write sqlite:////path/voiceinfra.db or postgresql+psycopg://user:passw
 
 
 def parse_url(url: str) -> sa.URL:
-    """Read ``[voiceinfra] call_store``.
+    """Parse ``[voiceinfra] call_store``.
 
-    :param url: ``sqlite:////path/voiceinfra.db`` or ``postgresql+psycopg://…``, as SQLAlchemy writes it.
-    :raises StoreError: if it names another kind of database, no file, or may be read in two ways.
+    :param url: a URL of SQLAlchemy: ``sqlite:////path/voiceinfra.db`` or ``postgresql+psycopg://…``.
+    :raises StoreError: if it is invalid, ambiguous, or of an unsupported database.
     """
     try:
         parsed = sa.make_url(url)
@@ -32,31 +32,31 @@ def parse_url(url: str) -> sa.URL:
             return parsed
         case "postgres" | "postgresql":
             _check_postgresql(url)
-            # The driver that comes with this package, whichever Airflow's own database is used by.
+            # The driver of this package, whichever one Airflow's own database uses.
             return parsed.set(drivername="postgresql+psycopg")
-    raise StoreError(f"[voiceinfra] call_store, {shown(parsed)}, is of another kind: {_WRITE}")
+    raise StoreError(f"[voiceinfra] call_store, {shown(parsed)}, is not SQLite or PostgreSQL: {_WRITE}")
 
 
 def shown(url: sa.URL) -> str:
-    """Write a URL without its secrets."""
+    """Return a URL without its secrets."""
     return url.difference_update_query(_SECRETS).render_as_string()
 
 
 def _check_sqlite(url: str, parsed: sa.URL) -> None:
     if parsed.database in {None, "", ":memory:"}:
-        raise StoreError(f"[voiceinfra] call_store names no file: {_WRITE}")
+        raise StoreError(f"[voiceinfra] call_store has no file: {_WRITE}")
     if parsed.username or parsed.password or parsed.host or parsed.port or "?" in url:
         raise StoreError(f"[voiceinfra] call_store has more than a path, which SQLite does not use: {_WRITE}")
     if unquote(url) != url:
         # SQLAlchemy 2.1 decodes it, 2.0 does not.
-        raise StoreError("[voiceinfra] call_store has a % in its path that can be read in two ways: rename the path.")
+        raise StoreError("[voiceinfra] call_store has an ambiguous % in its path: rename the path.")
     if not Path(str(parsed.database)).is_absolute():
-        raise StoreError(f"[voiceinfra] call_store names another file in each folder: {_WRITE}")
+        raise StoreError(f"[voiceinfra] call_store has a relative path, which is another file in each folder: {_WRITE}")
 
 
 def _check_postgresql(url: str) -> None:
     if url.count("@") > 1:
-        # What is after the first one would be taken for the host, and shown.
+        # The part after the first one would be read as the host, and shown.
         raise StoreError(
             "[voiceinfra] call_store has an @ in its password or user, or in a parameter: write it as %40."
         )

@@ -114,7 +114,7 @@ class Receiver:
             self._buffer.run,
             Forwarder(store.forwards).run,
             Gauges(self._health, metrics).run,
-            RejectionCounter(verification, store.refusals).run,
+            RejectionCounter(verification, store.rejected_webhooks).run,
             UnservedCalls(store.connections, conn_ids).run,
         )
 

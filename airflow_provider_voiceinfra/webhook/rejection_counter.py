@@ -7,7 +7,7 @@ import contextlib
 from collections import Counter
 
 from airflow_provider_voiceinfra.store.errors import StoreError
-from airflow_provider_voiceinfra.store.inbox.rejected_webhooks import Refusals
+from airflow_provider_voiceinfra.store.inbox.rejected_webhooks import RejectedWebhooks
 from airflow_provider_voiceinfra.webhook.verification import Verification
 
 INTERVAL = 10.0
@@ -17,7 +17,7 @@ INTERVAL = 10.0
 class RejectionCounter:
     """Adds the number of rejected webhooks to the store from time to time."""
 
-    def __init__(self, verification: Verification, refusals: Refusals) -> None:
+    def __init__(self, verification: Verification, refusals: RejectedWebhooks) -> None:
         self._verification = verification
         self._refusals = refusals
 

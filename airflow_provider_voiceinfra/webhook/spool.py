@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from airflow_provider_voiceinfra.store.errors import StoreError, StoreRefusesError
+from airflow_provider_voiceinfra.store.errors import StoreError, StoreValueError
 from airflow_provider_voiceinfra.store.inbox.delivery import Delivery
 from airflow_provider_voiceinfra.webhook import spool_file
 from airflow_provider_voiceinfra.webhook.spool_folder import SpoolError, SpoolFolder
@@ -122,7 +122,7 @@ class Spool:
                 return
             try:
                 keep(deliveries)
-            except StoreRefusesError:
+            except StoreValueError:
                 self._rename(path, "is refused by the call store")
                 return
             self._handed_over.add(path.name)

@@ -26,7 +26,7 @@ from airflow_provider_voiceinfra.store.reads.matching import undecided
 _PAGE = 500
 _AT_ONCE = 2_000
 MAX_FOREIGN = 1_000
-"""The newest completions of no call here that are counted."""
+"""The maximum number of foreign completions that are counted."""
 _columns, _call, _completion = schema.completed_call.c, schema.call.c, schema.completion.c
 _NEW = sa.select(_columns.id, _columns.completion).where(_columns.position.is_(None)).order_by(_columns.id)
 _LAST = sa.select(_columns.position).where(_columns.position.is_not(None)).order_by(_columns.position.desc()).limit(1)
@@ -47,10 +47,10 @@ _ADD_FOREIGN = schema.completed_call.insert().from_select(
 class CompletedCall:
     """A call that became completed.
 
-    :param position: in the order that is the same for all.
-    :param ref: of a call that was placed here.
-    :param row_id: its ``id``.
-    :param completion: of a call that was not.
+    :param position: its position, which is the same for all readers.
+    :param ref: the ref of a call that was placed here.
+    :param row_id: the ``id`` of a call that was placed here.
+    :param completion: the completion of a foreign call.
     """
 
     position: int
@@ -64,12 +64,12 @@ class CompletedCall:
 
 @dataclass(frozen=True, slots=True)
 class CompletionFilter:
-    """Which completed calls somebody wants.
+    """A filter of completed calls.
 
-    :param agent_id: of this agent; None for any.
-    :param outcomes: with one of these outcomes; empty for any.
-    :param placed_here: those that were placed from here.
-    :param foreign: those that nobody placed from any environment of this store.
+    :param agent_id: only calls of this agent; None for any.
+    :param outcomes: only calls with one of these outcomes; empty for any.
+    :param placed_here: include calls that were placed from here.
+    :param foreign: include calls that were not placed from any environment of this store.
     """
 
     agent_id: str | None = None
@@ -78,7 +78,7 @@ class CompletionFilter:
     foreign: bool = False
 
     def includes(self, call: CompletedCall) -> bool:
-        """Tell whether a call is among them."""
+        """Return whether the filter includes a call."""
         return (
             (self.foreign if call.ref is None else self.placed_here)
             and self.agent_id in {None, call.agent_id}
@@ -90,7 +90,7 @@ class CompletedCalls:
     """Assigns positions to completed calls, and reads calls in that order.
 
     :param database: the store's database.
-    :param environment: the calls of others are not seen.
+    :param environment: calls of other environments are not visible.
     :param extracted_field: see :func:`~airflow_provider_voiceinfra.store.completion_body.parse_completion`.
     """
 
@@ -100,11 +100,11 @@ class CompletedCalls:
         self._extracted_field = extracted_field
 
     def last_position(self) -> int:
-        """Assign positions to new completed calls, and give the last one.
+        """Assign positions to new completed calls, and return the last one.
 
-        What may be a call's, once it is known what became of that, gets its position then.
+        A completion that may belong to an unsettled call gets its position once that call is settled.
 
-        :return: the last one: nothing will ever come before it that is not there now.
+        :return: the last position: nothing will be inserted before it.
         """
         seen = 0
         while new := self._new(seen):
@@ -115,14 +115,14 @@ class CompletedCalls:
             return tx.scalar(_LAST) or 0
 
     def position_before(self, time: datetime) -> int:
-        """Give the last position before all calls that became completed at a time or later, as far as they have one."""
+        """Return the last position before the calls that became completed since a time."""
         later = sa.select(sa.func.min(_columns.position)).where(_columns.at >= time)
         with self._database.read() as tx:
             first = tx.scalar(later)
             return (tx.scalar(_LAST) or 0) if first is None else first - 1
 
     def read(self, after: int, upto: int) -> Iterator[list[CompletedCall]]:
-        """Read the calls after a position, up to and including another, page by page."""
+        """Yield the calls after a position, up to and including another, page by page."""
         while page := self._page(after, upto):
             yield page
             after = page[-1].position
@@ -138,21 +138,21 @@ class CompletedCalls:
         return [row.id for row in new if row.completion not in waiting]
 
     def _assign_positions(self, ids: Sequence[int]) -> None:
-        give = sa.update(schema.completed_call).where(_columns.id == sa.bindparam("row"))
+        assign = sa.update(schema.completed_call).where(_columns.id == sa.bindparam("row"))
         with self._database.write() as tx:
-            # Whoever waited here sees the places that the other one gave.
+            # A reader that waited here sees the positions that another one has assigned.
             lock(tx, "completed calls")
             new, last = tx.scalars(_NEW.where(_columns.id.in_(ids))).all(), tx.scalar(_LAST) or 0
             if new:
                 positions = [{"row": row_id, "given": position} for position, row_id in enumerate(new, last + 1)]
-                tx.execute(give.values(position=sa.bindparam("given")), positions)
+                tx.execute(assign.values(position=sa.bindparam("given")), positions)
 
     def _page(self, after: int, upto: int) -> list[CompletedCall]:
         call_id = sa.func.coalesce(_call.call_id, _completion.call_id).label("call_id")
         outcome = sa.func.coalesce(_call.outcome, _completion.outcome).label("outcome")
-        # Completed no more: what had settled it was another call's completion.
+        # Excludes calls that are no longer completed, because their completion was another call's.
         ours = sa.and_(_call.environment == self._environment, _call.state == CallState.COMPLETED)
-        # One that turned out to be a call's comes as that call.
+        # Excludes completions that turned out to belong to a call, which is returned instead.
         others = sa.exists().where(_known.call_id == _completion.call_id, _known.environment != self._environment)
         foreign = sa.and_(_columns.completion.is_not(None), ~_IS_OF_CALL, ~others)
         query = (
@@ -178,8 +178,8 @@ class CompletedCalls:
     def _read(self, row: Any) -> CompletedCall:
         if row.ref is not None:
             return CompletedCall(row.position, row.call_id, row.outcome, row.agent_id, row.ref, row.row_id, None)
-        said = stored_completion(row.body, row.call_id, row.outcome, extracted_field=self._extracted_field)
-        return CompletedCall(row.position, row.call_id, row.outcome, said.agent_id, None, None, said)
+        completion = stored_completion(row.body, row.call_id, row.outcome, extracted_field=self._extracted_field)
+        return CompletedCall(row.position, row.call_id, row.outcome, completion.agent_id, None, None, completion)
 
 
 def add_completed(tx: sa.Connection, row_ids: Collection[int]) -> None:
@@ -189,13 +189,13 @@ def add_completed(tx: sa.Connection, row_ids: Collection[int]) -> None:
 
 
 def add_foreign(tx: sa.Connection, call_ids: Collection[str]) -> None:
-    """Add those among new completions that are of no call here, as far as is known."""
+    """Add those among new completions that belong to no known call."""
     if call_ids:
         tx.execute(_ADD_FOREIGN, {"call_ids": list(call_ids), "at": time_of(tx)})
 
 
 def count_foreign(tx: sa.Connection) -> int:
-    """Count the newest completions that are of no call of any environment, and will not turn out to be of one."""
+    """Count the newest completions that belong to no call of any environment, and can no longer turn out to."""
     newest = sa.select(_columns.completion).where(_columns.completion.is_not(None))
     newest = newest.order_by(_columns.completion.desc()).limit(MAX_FOREIGN)
     foreign = sa.select(_completion.id).where(_completion.id.in_(newest), _completion.first, ~_IS_OF_CALL)

@@ -1,4 +1,4 @@
-"""How far somebody has read completed calls, by a name."""
+"""Named cursors over completed calls."""
 
 from __future__ import annotations
 
@@ -19,17 +19,19 @@ from airflow_provider_voiceinfra.store.reads.call_reader import Calls
 T = TypeVar("T")
 
 NEW_CURSOR = timedelta(days=1)
-"""How long before its first use a cursor begins: what has started its reader is not missed, and last year's calls are
-not followed up."""
+"""How long before its first use a cursor begins, so that the call that started its reader is included."""
 
 _cursor = schema.cursor.c
 
 
 class Reading(Generic[T]):
-    """Gives completed calls, in order.
+    """Iterates over completed calls, in order.
 
-    :param position: how far all have been given, or passed over.
-    :param load: reads what is given of some of them; none of what is not there any more.
+    :param pages: reads pages of completed calls between two positions.
+    :param load: loads the values for a page; None for a call that does not exist any more.
+    :param wanted: the filter.
+    :param position: the position up to which calls have been read or skipped.
+    :param upto: the last position to read.
     """
 
     def __init__(
@@ -46,8 +48,8 @@ class Reading(Generic[T]):
         self._wanted = wanted
         self._upto = upto
 
-    def give(self) -> Iterator[T]:
-        """Give them; what is given counts as done when the next one is asked for, or the block ends."""
+    def __iter__(self) -> Iterator[T]:
+        """Yield the values; one counts as read when the next is requested, or the block ends."""
         for page in self._pages(self.position, self._upto):
             wanted = [call for call in page if self._wanted.includes(call)]
             for call, loaded in zip(wanted, self._load(wanted), strict=True):
@@ -58,10 +60,10 @@ class Reading(Generic[T]):
 
 
 class Cursors:
-    """Lets completed calls be read by a cursor, which moves when their reader has no error.
+    """Reads completed calls by a cursor, which moves if its reader raises no error.
 
     :param database: the store's database.
-    :param environment: each has its own.
+    :param environment: each environment has its own cursors.
     """
 
     def __init__(self, database: Database, environment: str, completed: CompletedCalls, calls: Calls) -> None:
@@ -71,7 +73,7 @@ class Cursors:
         self._calls = calls
 
     def calls(self, name: str, wanted: CompletionFilter, since: datetime) -> AbstractContextManager[Iterator[Call]]:
-        """Give calls that were placed here, see :meth:`_reading`."""
+        """Read calls that were placed here, see :meth:`_reading`."""
 
         def load(completed: Sequence[CompletedCall]) -> list[Call | None]:
             found = {call.id: call for call in self._calls.read([each.row_id for each in completed if each.row_id])}
@@ -83,7 +85,7 @@ class Cursors:
     def completions(
         self, name: str, wanted: CompletionFilter, since: datetime
     ) -> AbstractContextManager[Iterator[Completion]]:
-        """Give completions of calls that nobody placed here, see :meth:`_reading`."""
+        """Read completions of calls that were not placed here, see :meth:`_reading`."""
         return self._reading(name, lambda completed: [each.completion for each in completed], wanted, since)
 
     @contextmanager
@@ -94,16 +96,16 @@ class Cursors:
         wanted: CompletionFilter,
         since: datetime,
     ) -> Iterator[Iterator[T]]:
-        """Give what the cursor has not passed; when the block ends without error, it passes what was given.
+        """Yield the calls after the cursor; when the block ends without an error, the cursor moves past what was read.
 
-        Two who read at once are both given it. Each has been given all from where the cursor stood, and it never goes
-        back: wherever the later one leaves it, nothing before it was given to nobody.
+        Two concurrent readers both get the same calls. Each has read everything from the cursor's position on, and the
+        cursor never moves back: wherever the last reader leaves it, nothing before it was skipped.
 
         :param since: where a new cursor begins.
         """
         upto = self._completed.last_position()
         reading = Reading(self._completed.read, load, wanted, self._position(name, since), upto)
-        yield reading.give()
+        yield iter(reading)
         self._move(name, reading.position)
 
     def _position(self, name: str, since: datetime) -> int:
@@ -112,7 +114,7 @@ class Cursors:
         with self._database.read() as tx:
             position: int | None = tx.scalar(query)
         if position is None:
-            # Kept now: where the first reading breaks off, the next one begins at the same place.
+            # Stored now, so that after a failed first read the next one begins at the same position.
             row = {**key, "position": self._completed.position_before(since)}
             with self._database.write() as tx:
                 row["moved_at"] = time_of(tx)

@@ -11,7 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from airflow_provider_voiceinfra.store import schema
-from airflow_provider_voiceinfra.store.engine import update_last
+from airflow_provider_voiceinfra.store.engine import update_at_end
 from airflow_provider_voiceinfra.store.guard.rules import Denial, Rule, Rules, SendSlot, Verdict
 from airflow_provider_voiceinfra.store.models import MAY_HAVE_RUNG, CallState, Realm
 
@@ -153,7 +153,7 @@ def refund(tx: sa.Connection, row_ids: Collection[int]) -> None:
         columns = (_budget.environment, _budget.realm, _budget.name, _budget.day)
         same = [column == value for column, value in zip(columns, used, strict=True)]
         update = sa.update(schema.budget).where(*same, _budget.calls >= count).values(calls=_budget.calls - count)
-        update_last(tx, used, update)
+        update_at_end(tx, used, update)
 
 
 def _midnight(day: date, rules: Rules) -> datetime:

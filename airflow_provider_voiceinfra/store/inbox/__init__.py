@@ -1,1 +1,1 @@
-"""What webhooks bring: deliveries, completions, quarantine, forwarding."""
+"""Webhooks in the store: deliveries, completions, quarantine, forwarding."""

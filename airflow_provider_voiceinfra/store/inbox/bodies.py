@@ -1,4 +1,4 @@
-"""The bodies of completions: which are there, which are new, and which say something else."""
+"""The bodies of completions: known, new and conflicting ones."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from airflow_provider_voiceinfra.store import schema
 from airflow_provider_voiceinfra.store.claims.settling import NOTHING_SAID
 from airflow_provider_voiceinfra.store.clock import of_host
-from airflow_provider_voiceinfra.store.completion_body import says_the_same
+from airflow_provider_voiceinfra.store.completion_body import is_same_body
 from airflow_provider_voiceinfra.store.guard.do_not_call import HASH
 from airflow_provider_voiceinfra.store.inbox.delivery import Delivery
 from airflow_provider_voiceinfra.store.inbox.opt_out import OptOut, called_number
@@ -33,7 +33,7 @@ _KNOWN = (
 _PURGED = sa.select(schema.call.c.call_id).where(
     schema.call.c.call_id.in_(sa.bindparam("call_ids", expanding=True)), schema.call.c.purged_at.is_not(None)
 )
-# Asking for the ids makes it one statement for all rows, during which other threads run.
+# Returning the ids makes it one statement for all rows, during which other threads can run.
 _INSERT = schema.completion.insert().returning(_columns.id)
 _AGAIN = (
     sa.update(schema.completion)
@@ -44,10 +44,10 @@ _AGAIN = (
 
 @dataclass(slots=True)
 class _Body:
-    """One body of a call, there already or about to be written.
+    """A body of a call, stored or about to be.
 
-    :param id: its row, where it is there.
-    :param bytes: of it, once they are needed.
+    :param id: its row, if it is stored.
+    :param bytes: its content, loaded when needed.
     """
 
     digest: bytes
@@ -57,11 +57,10 @@ class _Body:
 
 
 class Bodies:
-    """Sorts the completions of one transaction, and writes those that are new.
+    """Classifies the completions of one transaction, and writes the new ones.
 
-    :param call_ids: of those that will be added; their locks must be held.
-    :param opt_out: hears who asks not to be called again; who did is in ``opted_out``: ``call_id``, number, and how
-        that is to be kept.
+    :param call_ids: the ``call_id``s that will be added; their locks must be held.
+    :param opt_out: detects opt-outs, which are collected in ``opted_out``: ``call_id``, number, and how to keep it.
     """
 
     def __init__(self, tx: sa.Connection, call_ids: Collection[str], opt_out: OptOut) -> None:
@@ -71,7 +70,7 @@ class Bodies:
         self._known: defaultdict[tuple[str, str], list[_Body]] = defaultdict(list)
         self._new: list[dict[str, Any]] = []
         self._again: list[dict[str, Any]] = []
-        # No words of these are stored again, by whichever connection they come.
+        # The content of these is not stored again, whichever connection it arrives by.
         self._purged: set[str] = set()
         if call_ids:
             wanted = {"call_ids": list(call_ids)}
@@ -82,10 +81,10 @@ class Bodies:
                     self._purged.add(call_id)
 
     def add(self, delivery: Delivery) -> DeliveryResult:
-        """Take one completion; what it brings is written by :meth:`write`."""
+        """Classify one completion, to be written by :meth:`write`."""
         known = self._known[delivery.webhook_conn_id, delivery.call_id]
         for each in known:
-            if each.purged or each.digest == delivery.digest or says_the_same(self._bytes(each), delivery.body):
+            if each.purged or each.digest == delivery.digest or is_same_body(self._bytes(each), delivery.body):
                 if each.id is not None:
                     self._again.append({"known": each.id, "at": of_host(self._tx, delivery.received_at)})
                 return DeliveryResult.DUPLICATE
@@ -117,7 +116,7 @@ class Bodies:
         return DeliveryResult.CONFLICT if len(known) > 1 else DeliveryResult.NEW
 
     def write(self) -> None:
-        """Write all that was added."""
+        """Write everything that was added."""
         if self._new:
             self._tx.execute(_INSERT, self._new)
         if self._again:

@@ -1,4 +1,4 @@
-"""Completions: which calls they end, and which have arrived."""
+"""Reads completions: which calls they complete, and when they arrived."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ _call, _completion = schema.call.c, schema.completion.c
 
 
 class Completions:
-    """Reads what webhooks have brought.
+    """Reads completions.
 
     :param database: the store's database.
-    :param environment: what webhooks bring of the calls of others is not seen.
+    :param environment: completions of calls of other environments are not visible.
     """
 
     def __init__(self, database: Database, environment: str) -> None:
@@ -28,10 +28,10 @@ class Completions:
         self._environment = environment
 
     def outcomes(self, call_ids: Collection[str]) -> dict[str, str]:
-        """Look up which calls are completed.
+        """Return the outcomes of the calls that are completed.
 
-        :param call_ids: of calls placed here, which only their own connection's webhook ends, or of foreign ones.
-        :return: the outcome of each completed one, by ``call_id``.
+        :param call_ids: calls placed here, which only their own connection's webhook completes, or foreign calls.
+        :return: the outcome of each completed call, by ``call_id``.
         """
         ids, found, query = list(call_ids), {}, _ending(self._environment)
         with self._database.read() as tx:
@@ -44,18 +44,18 @@ class Completions:
         return found
 
     def newest_arrival(self) -> datetime | None:
-        """Tell when a completion arrived last, of whatever environment: whether webhooks come at all."""
+        """Return when the last completion arrived, of any environment."""
         with self._database.read() as tx:
             newest: datetime | None = tx.scalar(sa.select(sa.func.max(schema.completion.c.received_at)))
         return newest
 
     def newest(self) -> int:
-        """Give the id of the completion that arrived last, or 0."""
+        """Return the id of the last completion that arrived, or 0."""
         with self._database.read() as tx:
             return tx.scalar(sa.select(sa.func.max(schema.completion.c.id))) or 0
 
     def arrived_since(self, cursor: int) -> list[tuple[int, str]]:
-        """List what has arrived after a completion, in the order of arrival.
+        """List the completions that arrived after another one, in the order of arrival.
 
         :param cursor: the id of a completion, or 0.
         :return: id and ``call_id`` of each.
@@ -70,12 +70,9 @@ class Completions:
 
 
 def _ending(environment: str) -> sa.Select[tuple[int, str, str, bool]]:
-    """Completions that end a call: those that have completed one that was placed here.
-
-    A call that was placed from no environment is ended by any.
-    """
+    """Select the completions that have completed a call placed here, and those of foreign calls."""
     same = _call.call_id == _completion.call_id
     ours = sa.exists().where(same, _call.completion_id == _completion.id, _call.environment == environment)
-    nobodys = sa.and_(~sa.exists().where(same), ~is_disputed())
+    foreign = sa.and_(~sa.exists().where(same), ~is_disputed())
     columns = (_completion.id, _completion.call_id, _completion.outcome, ours.label("ours"))
-    return sa.select(*columns).where(_completion.first, sa.or_(ours, nobodys))
+    return sa.select(*columns).where(_completion.first, sa.or_(ours, foreign))

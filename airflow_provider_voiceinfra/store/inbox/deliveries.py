@@ -1,4 +1,4 @@
-"""What webhooks bring is kept once, whatever is delivered, and many deliveries share one commit."""
+"""Stores deliveries of webhooks, each body once; many deliveries share one commit."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from airflow_provider_voiceinfra.store.claims.recovery import lock_party, recove
 from airflow_provider_voiceinfra.store.claims.settling import Settled, lock_call_id, settle
 from airflow_provider_voiceinfra.store.clock import read_time
 from airflow_provider_voiceinfra.store.engine import Database
-from airflow_provider_voiceinfra.store.errors import StoreError, StoreRefusesError
+from airflow_provider_voiceinfra.store.errors import StoreError, StoreValueError
 from airflow_provider_voiceinfra.store.feed.completed_calls import add_foreign
 from airflow_provider_voiceinfra.store.guard.do_not_call import add_person
 from airflow_provider_voiceinfra.store.inbox.bodies import Bodies
@@ -24,11 +24,11 @@ from airflow_provider_voiceinfra.store.notify import notify
 
 
 class Deliveries:
-    """Keeps what webhooks bring.
+    """Stores deliveries of webhooks.
 
     :param database: the store's database.
-    :param forward_to: the other environments that each delivery is sent on to.
-    :param opt_out: hears who asks not to be called again.
+    :param forward_to: URLs of other environments to which each delivery is forwarded.
+    :param opt_out: detects callees who ask not to be called again.
     """
 
     def __init__(self, database: Database, forward_to: Collection[str], opt_out: OptOut) -> None:
@@ -37,53 +37,53 @@ class Deliveries:
         self._opt_out = opt_out
 
     def keep(self, deliveries: Sequence[Delivery]) -> list[DeliveryResult]:
-        """Keep deliveries in one transaction, and complete the calls that they end.
+        """Store deliveries in one transaction, and complete their calls.
 
-        A redelivery changes nothing. Another body for the same ``call_id`` is kept beside the first one and
-        never acted upon. What comes before the POST is answered waits here for its call. What is not understood
+        A redelivery changes nothing. A different body for the same ``call_id`` is kept beside the first one, without
+        effect. A completion that arrives before the POST is answered waits for its call. A body that is not understood
         goes to quarantine.
 
-        :param deliveries: in the order of their arrival.
-        :return: what each one brought.
-        :raises StoreError: if the store cannot be used: nothing is kept then.
+        :param deliveries: the deliveries, in the order of arrival.
+        :return: the result of each.
+        :raises StoreError: if the store cannot be used; then nothing is stored.
         """
         try:
             with self._database.write() as tx:
-                strange = iter(add_to_quarantine(tx, [(each, each.reason) for each in deliveries if each.reason]))
-                brought = _complete(tx, _completions(deliveries), self._opt_out)
-                kept = [next(strange if each.reason else brought) for each in deliveries]
+                quarantined = iter(add_to_quarantine(tx, [(each, each.reason) for each in deliveries if each.reason]))
+                results = _complete(tx, _completions(deliveries), self._opt_out)
+                kept = [next(quarantined if each.reason else results) for each in deliveries]
                 new = [
                     each for each, what in zip(deliveries, kept, strict=True) if what is not DeliveryResult.DUPLICATE
                 ]
                 add_forwards(tx, new, self._forward_to)
-        except StoreRefusesError:
+        except StoreValueError:
             return self._keep_each(deliveries)
         return kept
 
     def reprocess(self, row_id: int, call_id: str) -> DeliveryResult:
-        """Give a webhook in quarantine to the call that it is the completion of, as a person has found out.
+        """Store a webhook in quarantine as the completion of a call that a person has identified.
 
-        :param row_id: of the webhook.
-        :return: what it brought.
-        :raises StoreError: if there is no such webhook, or it cannot end a call of this ``call_id``.
+        :param row_id: the row of the webhook.
+        :return: the result.
+        :raises StoreError: if there is no such webhook, or it cannot complete this call.
         """
         with self._database.write() as tx:
             conn_id, received_at, body = take_from_quarantine(tx, row_id)
             waits_for = tx.scalars(sa.select(schema.call.c.webhook_conn_id).where(schema.call.c.call_id == call_id))
             if conn_id not in set(waits_for):
                 raise StoreError(
-                    f"Webhook {row_id} came by connection {conn_id!r}, by which no call {call_id} was placed."
+                    f"Webhook {row_id} arrived by connection {conn_id!r}, which did not place call {call_id}."
                 )
             delivery = Delivery.read_for(call_id, conn_id, received_at, body)
             (kept,) = _complete(tx, _completions([delivery]), self._opt_out)
         return kept
 
     def _keep_each(self, deliveries: Sequence[Delivery]) -> list[DeliveryResult]:
-        """Keep deliveries of which the database refuses one: it must not keep the others out."""
+        """Store deliveries one by one, after the database has rejected one of them."""
         if len(deliveries) > 1:
             return [kept for each in deliveries for kept in self.keep([each])]
         with self._database.write() as tx:
-            return add_to_quarantine(tx, [(each, "the database refuses what it holds") for each in deliveries])
+            return add_to_quarantine(tx, [(each, "the database rejects a value in it") for each in deliveries])
 
 
 def _completions(deliveries: Sequence[Delivery]) -> list[tuple[Delivery, CallParties]]:
@@ -93,9 +93,9 @@ def _completions(deliveries: Sequence[Delivery]) -> list[tuple[Delivery, CallPar
 def _complete(
     tx: sa.Connection, completions: Sequence[tuple[Delivery, CallParties]], opt_out: OptOut
 ) -> Iterator[DeliveryResult]:
-    """Keep completions, and end the calls that they are of.
+    """Store completions, and complete their calls.
 
-    :return: what each one brought.
+    :return: the result of each.
     """
     if not completions:
         return iter(())
@@ -104,30 +104,30 @@ def _complete(
     lock_call_id(tx, *call_ids)
     read_time(tx)
     bodies = Bodies(tx, call_ids, opt_out)
-    brought = [bodies.add(each) for each, _ in completions]
+    results = [bodies.add(each) for each, _ in completions]
     bodies.write()
     for call_id, number, kept_as in bodies.opted_out:
         add_person(tx, number, kept_as, call_id)
-    news = [each for (each, _), what in zip(completions, brought, strict=True) if what is not DeliveryResult.DUPLICATE]
+    news = [each for (each, _), what in zip(completions, results, strict=True) if what is not DeliveryResult.DUPLICATE]
     if not news:
-        return iter(brought)
+        return iter(results)
     notify(tx, [each.call_id for each in news])
     settled = settle(tx, {each.call_id for each in news})
-    brought = [_after(settled, each, what) for (each, _), what in zip(completions, brought, strict=True)]
+    results = [_after(settled, each, what) for (each, _), what in zip(completions, results, strict=True)]
     others = [
         (each, party)
-        for (each, party), what in zip(completions, brought, strict=True)
+        for (each, party), what in zip(completions, results, strict=True)
         if what is DeliveryResult.NEW and each.call_id not in settled.call_ids
     ]
     recover_all(tx, {party for _, party in others})
     add_foreign(tx, {each.call_id for each, _ in others})
-    return iter(brought)
+    return iter(results)
 
 
-def _after(settled: Settled, delivery: Delivery, brought: DeliveryResult) -> DeliveryResult:
-    """Say what a delivery has brought, once it is known which calls were completed by which."""
-    if brought is DeliveryResult.DUPLICATE:
-        return brought
+def _after(settled: Settled, delivery: Delivery, results: DeliveryResult) -> DeliveryResult:
+    """Return the result of a delivery, once it is known which completions have completed calls."""
+    if results is DeliveryResult.DUPLICATE:
+        return results
     if delivery.digest in settled.contradicting:
         return DeliveryResult.CONTRADICTION
-    return DeliveryResult.NEW if delivery.digest in settled.taken else brought
+    return DeliveryResult.NEW if delivery.digest in settled.taken else results

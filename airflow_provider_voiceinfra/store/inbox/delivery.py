@@ -1,4 +1,4 @@
-"""One delivery of a webhook: what came, and what the store has to know of it."""
+"""A delivery of a webhook, with the fields that the store needs."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ from airflow_provider_voiceinfra.store.models import CallParties
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """One verified webhook.
+    """A verified webhook.
 
-    :param webhook_conn_id: the connection whose webhook and secret it came by.
-    :param body: the bytes as they were signed.
-    :param headers: VoiceInfra's own, to be forwarded with it; names in lower case.
-    :param call_id: of the call that it completes; empty where the body is not understood.
-    :param start_time: when the conversation began, where the body says so.
-    :param duration_seconds: how long it lasted, where the body says so.
-    :param party: who called whom.
-    :param reason: why the body is not understood, without its words; else empty.
+    :param webhook_conn_id: the connection whose webhook secret has signed it.
+    :param body: the signed bytes.
+    :param headers: VoiceInfra's own headers, to forward; names in lower case.
+    :param call_id: the call that it completes; empty if the body is not understood.
+    :param start_time: when the conversation began, if the body contains it.
+    :param duration_seconds: how long the conversation lasted, if the body contains it.
+    :param party: the parties of the call.
+    :param reason: why the body is not understood, without its content; otherwise empty.
     """
 
     webhook_conn_id: str
@@ -50,9 +50,9 @@ class Delivery:
     def read(
         cls, webhook_conn_id: str, received_at: datetime, body: bytes, headers: Mapping[str, str] | None = None
     ) -> Delivery:
-        """Read a webhook that has been verified.
+        """Parse a verified webhook.
 
-        :param body: the bytes as they were signed.
+        :param body: the signed bytes.
         """
         try:
             payload = read_payload(body)
@@ -63,7 +63,7 @@ class Delivery:
 
     @classmethod
     def read_for(cls, call_id: str, webhook_conn_id: str, received_at: datetime, body: bytes) -> Delivery:
-        """Read a webhook that is not understood, as the completion of the call that a person has found for it."""
+        """Parse a webhook that is not understood, as the completion of a call that a person has identified."""
         return cls._of(webhook_conn_id, received_at, body, {}, call_id, stored_completion(body, call_id, "").payload)
 
     @classmethod
@@ -76,8 +76,8 @@ class Delivery:
         call_id: str,
         payload: dict[str, Any],
     ) -> Delivery:
-        named = (text_of(payload, name) or "" for name in ("agent_id", "from_number", "to_number"))
-        digest, party = hashlib.sha256(body).digest(), CallParties(webhook_conn_id, *named)
+        party_fields = (text_of(payload, name) or "" for name in ("agent_id", "from_number", "to_number"))
+        digest, party = hashlib.sha256(body).digest(), CallParties(webhook_conn_id, *party_fields)
         return cls(
             webhook_conn_id,
             received_at,

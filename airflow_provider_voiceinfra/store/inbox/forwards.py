@@ -1,4 +1,4 @@
-"""The outbox: verified webhooks on their way to other environments, kept until those have taken them."""
+"""The outbox: verified webhooks to forward to other environments, kept until those have accepted them."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from airflow_provider_voiceinfra.store.engine import Database
 from airflow_provider_voiceinfra.store.inbox.delivery import Delivery
 
 LEASE = timedelta(minutes=1)
-"""How long a forward belongs to whoever took it: longer than sending it may take."""
-SLOWEST = timedelta(minutes=10)
-"""Between two attempts at most."""
+"""How long a forward is leased to the process that took it: longer than sending it may take."""
+MAX_BACKOFF = timedelta(minutes=10)
+"""The maximum time between two attempts."""
 
 _forward = schema.forward.c
 
 
 @dataclass(frozen=True, slots=True)
 class Forward:
-    """A webhook to be sent on, as it came."""
+    """A webhook to forward unchanged."""
 
     id: int
     url: str
@@ -33,7 +33,7 @@ class Forward:
 
 
 class Forwards:
-    """The outbox of a store; several processes may empty it.
+    """The outbox of a store, from which several processes may send.
 
     :param database: the store's database.
     """
@@ -42,12 +42,12 @@ class Forwards:
         self._database = database
 
     def due(self) -> set[str]:
-        """Give the URLs that something is due for."""
+        """Return the URLs with forwards that are due."""
         with self._database.read() as tx:
             return set(tx.scalars(sa.select(_forward.url).where(_forward.next_at <= time_of(tx)).distinct()))
 
     def take(self, url: str) -> Forward | None:
-        """Take the forward that has been due for a URL for longest; nobody else gets it for a while."""
+        """Take the forward that has been due longest for a URL, with a lease of :data:`LEASE`."""
         with self._database.write() as tx:
             now = time_of(tx)
             due = sa.select(_forward.id).where(_forward.url == url, _forward.next_at <= now)
@@ -63,26 +63,26 @@ class Forwards:
             return Forward(*row)
 
     def done(self, forward: Forward) -> None:
-        """Forget a forward that was taken over there."""
+        """Delete a forward that was accepted."""
         with self._database.write() as tx:
             tx.execute(sa.delete(schema.forward).where(_forward.id == forward.id))
 
     def failed(self, forward: Forward) -> None:
-        """Let a forward be tried again, later and later."""
-        wait = min(timedelta(seconds=2 ** min(forward.attempts, 20)), SLOWEST)
+        """Schedule the next attempt of a forward, with exponential backoff."""
+        wait = min(timedelta(seconds=2 ** min(forward.attempts, 20)), MAX_BACKOFF)
         with self._database.write() as tx:
             tx.execute(sa.update(schema.forward).where(_forward.id == forward.id).values(next_at=time_of(tx) + wait))
 
     def waiting(self) -> int:
-        """Count what has not been taken yet."""
+        """Count the forwards that have not been accepted yet."""
         with self._database.read() as tx:
             return tx.scalar(sa.select(sa.func.count()).select_from(schema.forward)) or 0
 
 
 def add_forwards(tx: sa.Connection, deliveries: Iterable[Delivery], urls: Collection[str]) -> None:
-    """Put deliveries into the outbox, in the transaction that keeps them.
+    """Put deliveries into the outbox, in the transaction that stores them.
 
-    :param urls: where each is to be sent; ``{conn_id}`` stands for the connection whose webhook it is.
+    :param urls: the URLs of other receivers; ``{conn_id}`` stands for the connection's id.
     """
     rows = [
         {

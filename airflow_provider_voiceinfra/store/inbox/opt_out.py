@@ -1,4 +1,4 @@
-"""A person who asks, in a call, not to be called again."""
+"""Detects callees who ask, in a call, not to be called again."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from airflow_provider_voiceinfra.store.completion_body import ECHOES, stored_com
 from airflow_provider_voiceinfra.store.inbox.delivery import Delivery
 from airflow_provider_voiceinfra.store.models import Completion
 
-# A model may write its answer as a word. Whatever else it writes may mean that the person was heard.
+# A model may answer with a word. Any other value counts as an opt-out, to be safe.
 _NO = frozenset({"", "no", "n", "false"})
 _E164 = re.compile(r"\+[1-9]\d{6,14}")
 
 
 @dataclass(frozen=True, slots=True)
 class OptOut:
-    """Hears who asks for it.
+    """Detects opt-outs in completions.
 
-    :param field: the extracted field that says so; empty for none.
+    :param field: the extracted field that contains the opt-out; empty for none.
     :param extracted_field: see :func:`~airflow_provider_voiceinfra.store.completion_body.parse_completion`.
-    :param kept_as: how the numbers of those are kept: ``number`` or ``hash``.
+    :param kept_as: how numbers are kept on the do-not-call list: ``number`` or ``hash``.
     """
 
     field: str
@@ -29,37 +29,39 @@ class OptOut:
     kept_as: str
 
     def asked_for(self, delivery: Delivery) -> str | None:
-        """Look into a completion.
+        """Check a completion for an opt-out.
 
-        :return: how the person's number is to be kept, where she asks not to be called again.
+        :return: how to keep the callee's number if they ask not to be called again; otherwise None.
         """
         if not self.field:
             return None
-        said = stored_completion(
+        completion = stored_completion(
             delivery.body, delivery.call_id, delivery.outcome, extracted_field=self.extracted_field
         )
-        return self.kept_as if any(_means_yes(place.get(self.field)) for place in self._places(said)) else None
+        return self.kept_as if any(_means_yes(each.get(self.field)) for each in self._objects(completion)) else None
 
-    def _places(self, said: Completion) -> list[dict[str, Any]]:
-        """List where the field may be: where nobody has said which object holds extracted data, in any."""
+    def _objects(self, completion: Completion) -> list[dict[str, Any]]:
+        """List the objects that may contain the field: all of them if ``extracted_field`` is not set."""
         if self.extracted_field:
-            return [said.extracted]
-        objects = [value for name, value in said.payload.items() if isinstance(value, dict) and name not in ECHOES]
-        return [said.payload, *objects]
+            return [completion.extracted]
+        objects = [
+            value for name, value in completion.payload.items() if isinstance(value, dict) and name not in ECHOES
+        ]
+        return [completion.payload, *objects]
 
 
 def _means_yes(value: object) -> bool:
     if isinstance(value, str):
         return value.strip().lower() not in _NO
     if isinstance(value, dict):
-        # With a confidence or a reason beside it.
+        # A value with a confidence or a reason beside it.
         inner = [each for name, each in value.items() if name.lower() == "value"]
         return any(map(_means_yes, inner)) if inner else bool(value)
     return bool(value)
 
 
 def called_number(delivery: Delivery) -> str | None:
-    """Read the number that a webhook says was called, where it can be read."""
+    """Return the callee's number of a webhook; None if it is not valid."""
     written = delivery.party.to_number if delivery.party else ""
     match = _E164.fullmatch(re.sub(r"[^+\d]", "", written))
     return match and match[0]

@@ -1,6 +1,6 @@
-"""Signed webhooks that are not understood: kept, so that nothing that VoiceInfra said is lost.
+"""Signed webhooks that are not understood, kept so that no data from VoiceInfra is lost.
 
-Nobody knows whose calls they are of: they belong to the receiver, not to an environment.
+Their calls are unknown, so they belong to the receiver, not to an environment.
 """
 
 from __future__ import annotations
@@ -14,17 +14,17 @@ import sqlalchemy as sa
 
 from airflow_provider_voiceinfra.store import schema
 from airflow_provider_voiceinfra.store.clock import of_host
-from airflow_provider_voiceinfra.store.completion_body import what_it_says
+from airflow_provider_voiceinfra.store.completion_body import canonical_body
 from airflow_provider_voiceinfra.store.engine import Database
 from airflow_provider_voiceinfra.store.errors import StoreError
 from airflow_provider_voiceinfra.store.inbox.delivery import Delivery
 from airflow_provider_voiceinfra.store.models import DeliveryResult
 
 LIMIT = 1_000
-"""Bodies that the quarantine holds at most; the oldest go first."""
+"""The maximum number of bodies in quarantine; the oldest are deleted first."""
 
 _columns = schema.quarantine.c
-# Of one that was purged, or given to its call, the row stays: it is not kept again.
+# The row of a webhook that was purged or assigned to its call stays, so that it is not stored again.
 _is_there = sa.func.length(_columns.body) > 0
 
 
@@ -53,7 +53,7 @@ class Quarantine:
         self._database = database
 
     def newest(self) -> list[Quarantined]:
-        """List what is in quarantine, newest first."""
+        """List the webhooks in quarantine, newest first."""
         query = sa.select(
             _columns.id,
             _columns.received_at,
@@ -66,23 +66,23 @@ class Quarantine:
             return [Quarantined(*row) for row in tx.execute(query)]
 
     def body(self, row_id: int) -> bytes | None:
-        """Give the bytes of one, as they were signed."""
+        """Return the signed body of a webhook; None if it is not in quarantine."""
         with self._database.read() as tx:
             return tx.scalar(sa.select(_columns.body).where(_columns.id == row_id, _is_there))
 
     def count(self) -> int:
-        """Count what is in quarantine."""
+        """Count the webhooks in quarantine."""
         with self._database.read() as tx:
             return tx.scalar(sa.select(sa.func.count()).select_from(schema.quarantine).where(_is_there)) or 0
 
 
-def add_to_quarantine(tx: sa.Connection, strange: Sequence[tuple[Delivery, str]]) -> list[DeliveryResult]:
-    """Keep bodies that are not understood, each with the reason.
+def add_to_quarantine(tx: sa.Connection, deliveries: Sequence[tuple[Delivery, str]]) -> list[DeliveryResult]:
+    """Store deliveries that are not understood.
 
-    :param strange: deliveries, each with the reason, which repeats nothing of the body.
-    :return: what each one brought: nothing new where the same body is there already.
+    :param deliveries: the deliveries, each with the reason, which repeats nothing of the body.
+    :return: the result of each: a duplicate if the same body is already stored.
     """
-    if not strange:
+    if not deliveries:
         return []
     rows = [
         {
@@ -92,26 +92,26 @@ def add_to_quarantine(tx: sa.Connection, strange: Sequence[tuple[Delivery, str]]
             "reason": reason,
             "body": delivery.body,
         }
-        for delivery, reason in strange
+        for delivery, reason in deliveries
     ]
     insert = schema.insert(tx, schema.quarantine).on_conflict_do_nothing()
     new = set(map(tuple, tx.execute(insert.returning(_columns.webhook_conn_id, _columns.digest), rows)))
     newest = sa.select(_columns.id).where(_is_there).order_by(_columns.id.desc())
     oldest_kept = newest.offset(LIMIT).limit(1).scalar_subquery()
     tx.execute(sa.delete(schema.quarantine).where(_is_there, _columns.id <= oldest_kept))
-    brought = []
-    for delivery, _ in strange:
+    results = []
+    for delivery, _ in deliveries:
         same = (delivery.webhook_conn_id, digest_of(delivery))
-        brought.append(DeliveryResult.QUARANTINED if same in new else DeliveryResult.DUPLICATE)
+        results.append(DeliveryResult.QUARANTINED if same in new else DeliveryResult.DUPLICATE)
         new.discard(same)
-    return brought
+    return results
 
 
 def take_from_quarantine(tx: sa.Connection, row_id: int) -> tuple[str, datetime, bytes]:
-    """Take a webhook out of quarantine; it is not kept there again when it is sent again.
+    """Take a webhook out of quarantine; a redelivery is not stored there again.
 
-    :return: the connection that it came by, when, and its body.
-    :raises StoreError: if it is not there.
+    :return: its connection, when it arrived, and its body.
+    :raises StoreError: if it is not in quarantine.
     """
     mine = (_columns.id == row_id, _is_there)
     query = sa.select(_columns.webhook_conn_id, _columns.received_at, _columns.body).where(*mine).with_for_update()
@@ -123,6 +123,6 @@ def take_from_quarantine(tx: sa.Connection, row_id: int) -> tuple[str, datetime,
 
 
 def digest_of(delivery: Delivery) -> bytes:
-    """Stand in for what a body says, so that it is known when it comes again with another link to the recording."""
-    said = what_it_says(delivery.body)
-    return delivery.digest if said is None else hashlib.sha256(said.encode()).digest()
+    """Return a digest that is the same for redeliveries, even with another URL of the recording."""
+    canonical = canonical_body(delivery.body)
+    return delivery.digest if canonical is None else hashlib.sha256(canonical.encode()).digest()

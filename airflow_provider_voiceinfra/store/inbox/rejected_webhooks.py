@@ -1,4 +1,4 @@
-"""How many webhooks were refused: tells a person why none arrive."""
+"""Counts rejected webhooks, which explains why none arrive."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from airflow_provider_voiceinfra.store.engine import Database
 
 KEPT = timedelta(days=7)
 
-_refusal = schema.refusal.c
+_rejected = schema.rejected_webhook.c
 
 
-class Refusals:
-    """Counts refused webhooks, hour by hour.
+class RejectedWebhooks:
+    """Counts rejected webhooks per hour.
 
     :param database: the store's database.
     """
@@ -30,17 +30,17 @@ class Refusals:
             now = time_of(tx)
             row = {"webhook_conn_id": webhook_conn_id, "hour": _hour(now), "count": count}
             tx.execute(
-                schema.insert(tx, schema.refusal)
+                schema.insert(tx, schema.rejected_webhook)
                 .values(row)
                 .on_conflict_do_update(
-                    index_elements=["webhook_conn_id", "hour"], set_={"count": _refusal["count"] + count}
+                    index_elements=["webhook_conn_id", "hour"], set_={"count": _rejected["count"] + count}
                 )
             )
-            tx.execute(sa.delete(schema.refusal).where(_refusal.hour < now - KEPT))
+            tx.execute(sa.delete(schema.rejected_webhook).where(_rejected.hour < now - KEPT))
 
     def since(self, time: datetime) -> int:
-        """Count those of all connections from the hour of a time on."""
-        query = sa.select(sa.func.sum(_refusal["count"])).where(_refusal.hour >= _hour(time))
+        """Count the rejected webhooks of all connections since the hour of a time."""
+        query = sa.select(sa.func.sum(_rejected["count"])).where(_rejected.hour >= _hour(time))
         with self._database.read() as tx:
             return tx.scalar(query) or 0
 

@@ -1,4 +1,4 @@
-"""How the call store is made and brought up to date (Alembic)."""
+"""Creation and migration of the call store, with Alembic."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from airflow_provider_voiceinfra.store.engine import Database
 from airflow_provider_voiceinfra.store.errors import StoreError
 from airflow_provider_voiceinfra.store.postgresql import check_encoding
 
-# Any number does, as long as nothing else in the database uses it.
+# An arbitrary number that nothing else in the database uses.
 _MIGRATION_LOCK = 7_601_174_662
 
 
 def migrate(database: Database) -> None:
-    """Create the call store, or bring it to this version's schema. Does nothing where it is there already.
+    """Create the call store, or migrate it to this version's schema. Does nothing if it is up to date.
 
     Several processes may do so at once.
 
     :param database: the store's database.
-    :raises StoreError: if it cannot be written, or was made by a newer version.
+    :raises StoreError: if it cannot be written, or was created by a newer version.
     """
     engine = database.open(create=True)
     try:
@@ -41,8 +41,8 @@ def migrate(database: Database) -> None:
 def _check_folder(folder: Path) -> None:
     if not folder.is_dir():
         raise StoreError(
-            f"[voiceinfra] call_store is in {folder}, which is not there: is its disk mounted? Make the folder if this "
-            "is the right place; it is not made here, because an empty store would not know who has been called."
+            f"[voiceinfra] call_store is in {folder}, which does not exist: check that its disk is mounted. If the "
+            "path is correct, create the folder; it is not created here, because an empty store knows no earlier calls."
         )
 
 
@@ -61,7 +61,7 @@ def _upgrade(connection: sa.Connection, database: Database) -> None:
         command.upgrade(config, "head")
     except CommandError:
         raise StoreError(
-            f"The call store at {database.shown_url} ([voiceinfra] call_store) was made by a newer version of "
+            f"The call store at {database.shown_url} ([voiceinfra] call_store) was created by a newer version of "
             "airflow-provider-voiceinfra: upgrade the package here."
         ) from None
     if connection.scalar(sa.select(sa.func.count()).select_from(schema.store)) == 0:

@@ -1,4 +1,4 @@
-"""Alembic's entry: runs the migrations on the connection that ``migrate`` hands over."""
+"""Alembic's environment: runs the migrations on the connection of ``migrate``."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ context.configure(
     connection=context.config.attributes["connection"],
     target_metadata=schema.metadata,
     version_table=schema.VERSION_TABLE,
-    # One transaction for all, on SQLite too: a store is at one version or at another.
+    # One transaction for all migrations, on SQLite too, so that a store is never between two versions.
     transactional_ddl=True,
     transaction_per_migration=False,
 )

@@ -16,7 +16,7 @@ from airflow_provider_voiceinfra.store.engine import Database
 from airflow_provider_voiceinfra.store.feed.completed_calls import count_foreign
 from airflow_provider_voiceinfra.store.inbox.completions import Completions
 from airflow_provider_voiceinfra.store.inbox.quarantine import Quarantine
-from airflow_provider_voiceinfra.store.inbox.rejected_webhooks import Refusals
+from airflow_provider_voiceinfra.store.inbox.rejected_webhooks import RejectedWebhooks
 from airflow_provider_voiceinfra.store.models import CallState
 
 MAX_COUNTED = 5_000
@@ -126,7 +126,7 @@ class Overview:
             unmatched = count_foreign(tx)
         return Webhooks(
             newest=Completions(self._database, self._environment).newest_arrival(),
-            refused=Refusals(self._database).since(self._database.clock.now() - timedelta(days=1)),
+            refused=RejectedWebhooks(self._database).since(self._database.clock.now() - timedelta(days=1)),
             quarantined=Quarantine(self._database).count(),
             unmatched=unmatched,
         )

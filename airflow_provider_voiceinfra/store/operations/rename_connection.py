@@ -1,4 +1,4 @@
-"""The names of connections that calls keep: what to do when one was renamed."""
+"""Moves calls to the new id of a renamed connection."""
 
 from __future__ import annotations
 
@@ -19,37 +19,38 @@ from airflow_provider_voiceinfra.store.models import CallParties, CallState
 from airflow_provider_voiceinfra.store.notify import notify
 from airflow_provider_voiceinfra.store.reads.disputes import copy_disputes
 
-_AT_ONCE = 200
+_BATCH_SIZE = 200
 _OPEN = (CallState.CLAIMED, CallState.QUEUED, CallState.OVERDUE, CallState.UNKNOWN)
 _call, _completion, _budget, _pause = schema.call.c, schema.completion.c, schema.budget.c, schema.pause.c
 
 
 @dataclass(frozen=True, slots=True)
 class Unserved:
-    """Open calls of an environment, by the connection whose webhook they wait for in vain."""
+    """The open calls of an environment that wait for a connection without a webhook."""
 
     environment: str
     conn_id: str
     calls: int
 
     def describe(self, conn_ids: Collection[str]) -> str:
-        """Say what to do.
+        """Describe the problem and how to fix it.
 
         :param conn_ids: the connections that have a webhook.
         """
         return (
             f"{self.calls} open calls of environment {self.environment!r} wait for webhooks of connection "
-            f"{self.conn_id!r}, which is not in [voiceinfra] webhook_conn_ids ({', '.join(sorted(conn_ids))}): they "
-            f"never end. If it was renamed, run `airflow voiceinfra store rename-connection {self.conn_id} NEW` in "
-            "that environment; else add it to webhook_conn_ids."
+            f"{self.conn_id!r}, which is not in [voiceinfra] webhook_conn_ids ({', '.join(sorted(conn_ids))}), so "
+            "they never complete. If it was renamed, run `airflow voiceinfra store rename-connection "
+            f"{self.conn_id} NEW` in that environment; otherwise add it to webhook_conn_ids."
         )
 
 
 @dataclass(frozen=True, slots=True)
 class Moved:
-    """What has another connection's name now.
+    """The result of a rename.
 
-    :param completed: calls that ended by it, because their completions had come by the new connection already.
+    :param calls: the number of calls that were moved.
+    :param completed: how many of them were completed, because their completions had arrived by the new connection.
     """
 
     calls: int
@@ -57,10 +58,10 @@ class Moved:
 
 
 class Connections:
-    """Finds calls by the connection whose webhook ends them, and gives them another one.
+    """Finds calls by the connection whose webhook completes them, and moves them to another one.
 
     :param database: the store's database.
-    :param environment: the calls of others keep their connection.
+    :param environment: calls of other environments are not moved.
     """
 
     def __init__(self, database: Database, environment: str) -> None:
@@ -68,7 +69,7 @@ class Connections:
         self._environment = environment
 
     def without_webhook(self, conn_ids: Collection[str]) -> list[Unserved]:
-        """Count open calls, of any environment, that no webhook can end.
+        """Count open calls, of any environment, that no webhook can complete.
 
         :param conn_ids: the connections that have a webhook.
         """
@@ -83,19 +84,19 @@ class Connections:
             return [Unserved(*row) for row in tx.execute(query)]
 
     def rename(self, old: str, new: str, *, actor: str) -> Moved:
-        """Give calls, their completions, pauses and used limits of a connection to the one that it is called now.
+        """Move the calls, completions, pauses and used limits of a connection to its new id.
 
-        Calls whose completions have come by the new one are completed. May be done again, for calls that were placed
-        meanwhile.
+        Calls whose completions have arrived by the new connection are completed. May be repeated, for calls that were
+        placed meanwhile.
 
-        :param actor: who says so.
+        :param actor: the person who renames it.
         """
         moved = completed = last = 0
         named = sa.or_(_call.webhook_conn_id == old, _call.conn_id == old)
         query = sa.select(schema.call).where(_call.environment == self._environment, named).order_by(_call.id)
         while True:
             with self._database.write() as tx:
-                calls = tx.execute(query.where(_call.id > last).limit(_AT_ONCE)).all()
+                calls = tx.execute(query.where(_call.id > last).limit(_BATCH_SIZE)).all()
                 if not calls:
                     break
                 completed += _move(tx, calls, old, new, actor)
@@ -112,7 +113,7 @@ class Connections:
 def _move(tx: sa.Connection, calls: Collection[Any], old: str, new: str, actor: str) -> int:
     """Move some calls and their completions.
 
-    :return: how many calls were completed by it.
+    :return: the number of calls that were completed.
     """
     ids = [call.id for call in calls]
     call_ids = {call.call_id for call in calls if call.call_id and call.webhook_conn_id == old}
@@ -125,7 +126,7 @@ def _move(tx: sa.Connection, calls: Collection[Any], old: str, new: str, actor: 
     }
     tx.execute(sa.update(schema.call).where(_call.id.in_(ids)).values(names))
     record_events(tx, "connection_renamed", {call.id: {"old": old, "new": new} for call in is_open}, actor=actor)
-    # What has come by the new one is what counts from now on.
+    # Completions that have arrived by the new connection take precedence.
     came = schema.completion.alias().c
     came_by_new = sa.exists().where(came.call_id == _completion.call_id, came.webhook_conn_id == new)
     theirs = (_completion.call_id.in_(call_ids), _completion.webhook_conn_id == old, ~came_by_new)
@@ -139,7 +140,7 @@ def _move(tx: sa.Connection, calls: Collection[Any], old: str, new: str, actor: 
 
 
 def _move_budget(tx: sa.Connection, environment: str, old: str, new: str) -> None:
-    """Add what the old name has used of today's limit to what the new one has."""
+    """Add the old connection's use of today's limits to the new one's."""
     mine = (_budget.environment == environment, _budget.name.in_([old, new]))
     rows = tx.execute(sa.select(schema.budget).where(*mine).with_for_update()).all()
     tx.execute(sa.delete(schema.budget).where(*mine))

@@ -1,4 +1,4 @@
-"""The API host that calls belong to."""
+"""Moves calls to another API host."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from airflow_provider_voiceinfra.store.engine import Database
 from airflow_provider_voiceinfra.store.history import record_events
 from airflow_provider_voiceinfra.store.models import Realm
 
-_AT_ONCE = 500
+_BATCH_SIZE = 500
 _call = schema.call.c
 
 
 class Hosts:
-    """Moves calls to another host, where VoiceInfra has moved.
+    """Moves calls to another host, after VoiceInfra has moved.
 
     :param database: the store's database.
-    :param environment: the calls of others are not moved.
+    :param environment: calls of other environments are not moved.
     """
 
     def __init__(self, database: Database, environment: str) -> None:
@@ -25,14 +25,14 @@ class Hosts:
         self._environment = environment
 
     def rename(self, old: str, new: str, *, realm: Realm, actor: str) -> int:
-        """Let the keys of all calls at a host belong to another host. May be stopped, and run again.
+        """Move the keys of all calls at a host to another host. May be stopped and run again.
 
-        :param realm: of both hosts.
-        :param actor: who says so; kept in the history of each call.
-        :return: how many calls were moved.
+        :param realm: the realm of both hosts.
+        :param actor: the person who renames it; kept in the history of each call.
+        :return: the number of calls that were moved.
         """
         at_old = (_call.environment == self._environment, _call.realm == realm, _call.host == old)
-        query = sa.select(_call.id).where(*at_old).order_by(_call.id).limit(_AT_ONCE).with_for_update()
+        query = sa.select(_call.id).where(*at_old).order_by(_call.id).limit(_BATCH_SIZE).with_for_update()
         moved = last = 0
         while True:
             # A few at a time, so that a claim does not wait for all of them.

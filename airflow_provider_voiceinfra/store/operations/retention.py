@@ -1,15 +1,15 @@
-"""How long words and numbers are kept. What is needed to call nobody twice is kept for good.
+"""Removes the content and numbers of calls. The data that prevents a second call is kept forever.
 
-A purged call keeps its key, state, ``call_id``, outcome, times and duration, and a hash of its number, which nobody can
-reverse without the store. Its numbers, request, metadata and completion's body are removed, and no body of it is
-stored again. Of a webhook in quarantine its digest stays, so that it is not stored again either.
-Rows of call lists go altogether, unless they are to be called still or their call is going on.
+A purged call keeps its key, state, ``call_id``, outcome, times and duration, and a hash of its number that cannot be
+reversed without the store. Its numbers, request, metadata and completion's body are removed, and its body is not stored
+again. A webhook in quarantine keeps its digest, so that it is not stored again either. Rows of call lists are deleted,
+unless they are still to be called or their call is in progress.
 
-An environment removes what belongs to its own calls and lists. What belongs to no call, such as completions of calls
-placed elsewhere and webhooks in quarantine, belongs to no environment either: it goes when all environments are meant.
+An environment removes the data of its own calls and lists. Data that belongs to no call, such as completions of calls
+placed elsewhere and webhooks in quarantine, belongs to no environment: it is removed only for all environments.
 
-Calls that are open are not touched. One whose completion has not come in a day is open no more: it has ended, and who
-was called may ask to be forgotten.
+Open calls are not changed. A call whose completion has not arrived in a day is not open any more, so that its callee's
+data can be erased.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ from airflow_provider_voiceinfra.store.lists.list_rows import RowState
 from airflow_provider_voiceinfra.store.models import CallState
 from airflow_provider_voiceinfra.store.reads.call_reader import LOST
 
-_AT_ONCE = 200
+_BATCH_SIZE = 200
 _call, _completion, _row = schema.call.c, schema.completion.c, schema.call_list_row.c
 
 
 @dataclass(frozen=True, slots=True)
 class Purged:
-    """What was removed, and what was not, because it is open still."""
+    """How much was removed, and how many calls were not, because they are open."""
 
     calls: int
     completions: int
@@ -45,8 +45,8 @@ class Purged:
 
 
 @dataclass(frozen=True, slots=True)
-class _Which:
-    """Which rows are meant.
+class _Selection:
+    """The rows to remove.
 
     :param webhooks: rows that belong to no call, by table.
     """
@@ -56,18 +56,18 @@ class _Which:
     rows: sa.ColumnElement[bool]
     webhooks: Mapping[sa.Table, sa.ColumnElement[bool]]
 
-    def of(self, environment: str) -> _Which:
-        """Mean only those of the calls and lists of an environment."""
-        # A completion that came by another webhook than its call's is that call's too: it may hold its words.
+    def of(self, environment: str) -> _Selection:
+        """Restrict them to the calls and lists of an environment."""
+        # A completion that arrived by another webhook than its call's may contain the call's content, so it counts.
         same, its = _call.call_id == _completion.call_id, _call.webhook_conn_id == _completion.webhook_conn_id
-        # Not by an index of environments, which would have to be sorted for each step.
+        # Prevents the use of an index by environment, which would require sorting in each step.
         mine = _call.environment.concat("") == environment
         of_calls = sa.and_(
             sa.exists().where(same, mine),
             sa.or_(sa.exists().where(same, mine, its), ~sa.exists().where(same, ~mine)),
         )
         lists = sa.select(schema.call_list.c.id).where(schema.call_list.c.environment == environment)
-        return _Which(
+        return _Selection(
             sa.and_(self.calls, mine),
             sa.and_(self.completions, of_calls),
             sa.and_(self.rows, _row.list_id.in_(lists)),
@@ -76,10 +76,10 @@ class _Which:
 
 
 class Retention:
-    """Removes what people said, and their numbers.
+    """Removes the content and numbers of calls.
 
     :param database: the store's database.
-    :param environment: the calls and lists of others are not touched, unless all environments are meant.
+    :param environment: calls and lists of other environments are not changed, unless requested.
     """
 
     def __init__(self, database: Database, environment: str) -> None:
@@ -87,11 +87,11 @@ class Retention:
         self._environment = environment
 
     def purge(self, before: datetime, *, all_environments: bool = False) -> Purged:
-        """Remove words and numbers of calls that were claimed, and of webhooks that came, before a time.
+        """Remove the content and numbers of calls that were claimed, and of webhooks that arrived, before a time.
 
-        Rows of lists that are to be called still are left, however long they wait.
+        Rows of lists that are still to be called are kept, however long they wait.
         """
-        which = _Which(
+        which = _Selection(
             _call.claimed_at < before,
             _completion.received_at < before,
             sa.and_(_row.due_at < before, _row.state != RowState.PENDING),
@@ -100,14 +100,14 @@ class Retention:
         return self._purge(which if all_environments else which.of(self._environment))
 
     def erase(self, number: str, *, all_environments: bool = False) -> Purged:
-        """Remove everything that was said with a person, however new; also where they rang themselves.
+        """Remove the content of all calls with a person, however recent, including inbound ones.
 
-        :param number: the person's, in E.164.
+        :param number: the person's number, in E.164.
         """
         digits = number.lstrip("+").encode()
-        # The account's own number is in what everybody said who was called from it.
+        # Excludes the account's own numbers, which are in the completions of all their calls.
         is_own = sa.exists().where(schema.call.c.from_number == number)
-        which = _Which(
+        which = _Selection(
             _call.to_number == number,
             sa.or_(
                 _completion.to_number == number,
@@ -122,29 +122,29 @@ class Retention:
         )
         return self._purge(which if all_environments else which.of(self._environment))
 
-    def _purge(self, which: _Which) -> Purged:
+    def _purge(self, which: _Selection) -> Purged:
         is_open = _is_open(self._database.clock.now())
         ended = ~is_open
-        # A completion whose call is open still may be needed to end it.
+        # A completion may be needed to complete a call that is still open.
         of_open = sa.exists().where(_call.call_id == _completion.call_id, is_open)
         bodies = self._in_steps(
             schema.completion,
             sa.and_(which.completions, sa.func.length(_completion.body) > 0, ~of_open),
             lambda tx, ids: _empty_bodies(tx, schema.completion, ids),
         )
-        called = self._in_steps(schema.call, sa.and_(which.calls, ended, _call.purged_at.is_(None)), _purge_calls)
-        # Also where the list itself has not looked since: its task may have failed, and a person settled the call.
-        goes_on = sa.exists().where(_call.ref == _row.call_ref, is_open)
-        ended_row = sa.or_(_row.state != RowState.OPEN, sa.and_(_row.call_ref.is_not(None), ~goes_on))
+        calls = self._in_steps(schema.call, sa.and_(which.calls, ended, _call.purged_at.is_(None)), _purge_calls)
+        # Also if the list itself has not been updated since: its task may have failed, and a person resolved the call.
+        in_progress = sa.exists().where(_call.ref == _row.call_ref, is_open)
+        ended_row = sa.or_(_row.state != RowState.OPEN, sa.and_(_row.call_ref.is_not(None), ~in_progress))
         self._delete(schema.call_list_row, sa.and_(which.rows, ended_row))
-        gone = {table.name: self._delete(table, strange) for table, strange in which.webhooks.items()}
+        deleted = {table.name: self._delete(table, condition) for table, condition in which.webhooks.items()}
         with self._database.read() as tx:
             left = tx.scalar(sa.select(sa.func.count()).select_from(schema.call).where(which.calls, ~ended)) or 0
-        return Purged(called, bodies, gone.get(schema.quarantine.name, 0), left)
+        return Purged(calls, bodies, deleted.get(schema.quarantine.name, 0), left)
 
     def _delete(self, table: sa.Table, which: sa.ColumnElement[bool]) -> int:
         if table is schema.quarantine:
-            # Its digest stays, so that a replay brings nothing back.
+            # The digest stays, so that a replay is not stored.
             filled = sa.and_(which, sa.func.length(table.c.body) > 0)
             empty = sa.update(table).values(body=b"")
             return self._in_steps(table, filled, lambda tx, ids: tx.execute(empty.where(table.c.id.in_(ids))))
@@ -155,9 +155,9 @@ class Retention:
     ) -> int:
         """Change rows a few at a time, so that a claim does not wait for all of them.
 
-        In the order of their ids: what was purged long ago is passed once, not once for each step.
+        In the order of ids, so that rows purged long ago are skipped once, not once per step.
         """
-        query = sa.select(table.c.id).where(which).order_by(table.c.id).limit(_AT_ONCE)
+        query = sa.select(table.c.id).where(which).order_by(table.c.id).limit(_BATCH_SIZE)
         query = query.with_for_update(skip_locked=True)
         changed = last = 0
         while True:
@@ -194,15 +194,15 @@ def _purge_calls(tx: sa.Connection, ids: Sequence[int]) -> None:
 
 
 def _empty_bodies(tx: sa.Connection, table: sa.Table, ids: Sequence[int]) -> None:
-    """Remove all that was said in the calls of some rows: also what came later, or names another number.
+    """Remove the bodies of all completions of some calls, including later ones and ones with another number.
 
-    :param table: of calls or of completions.
+    :param table: calls or completions.
     """
     named = table.alias().c
     same = (named.call_id == _completion.call_id, named.webhook_conn_id == _completion.webhook_conn_id)
     tx.execute(
         sa.update(schema.completion)
-        # By its index.
+        # For the index by call_id.
         .where(_completion.call_id.in_(sa.select(table.c.call_id).where(table.c.id.in_(ids))))
         .where(sa.exists().where(*same, named.id.in_(ids)), sa.func.length(_completion.body) > 0)
         .values(NOTHING_SAID)

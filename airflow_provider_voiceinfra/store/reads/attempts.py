@@ -1,4 +1,4 @@
-"""Every call, each attempt by itself, for those who keep results elsewhere: of a list, or what has changed."""
+"""Reads every attempt of calls, of a list or since a time, for export."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from airflow_provider_voiceinfra.store.models import Call
 from airflow_provider_voiceinfra.store.reads.call_reader import Calls
 
 MARGIN = timedelta(minutes=10)
-"""How far before a time changes are looked for: one that was made earlier may be committed later, and clocks differ."""
+"""How far before a time changes are read, because an earlier change may be committed later, and clocks differ."""
 
 _PAGE = 500
 _call, _event, _row = schema.call.c, schema.call_event.c, schema.call_list_row.c
@@ -25,9 +25,9 @@ _call, _event, _row = schema.call.c, schema.call_event.c, schema.call_list_row.c
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """A call, and what it is an attempt at.
+    """A call, as an attempt of an intent.
 
-    :param intent: the ref of the first call under its key: the same for its redials, and tells no number.
+    :param intent: the ref of the first call under its key, the same for its redials; it contains no number.
     """
 
     call: Call
@@ -38,7 +38,7 @@ class Attempts:
     """Reads calls in pages, each once.
 
     :param database: the store's database.
-    :param environment: the calls of others are not seen.
+    :param environment: calls of other environments are not visible.
     :param calls: reads the calls themselves.
     """
 
@@ -48,7 +48,7 @@ class Attempts:
         self._calls = calls
 
     def of_list(self, list_id: str) -> Iterator[list[Attempt]]:
-        """Give the calls of a list, and those that its rows found already placed by another list or task.
+        """Yield the calls of a list, and those that its rows found already placed by another list or task.
 
         :raises StoreError: if there is no such list.
         """
@@ -60,7 +60,7 @@ class Attempts:
         return map(self._read, chain(self._placed(list_id), self._found(list_id)))
 
     def changed_since(self, since: datetime) -> Iterator[list[Attempt]]:
-        """Give the calls that were claimed, refused, answered or ended at a time or later, and some before it."""
+        """Yield the calls that have changed since a time, and some that changed shortly before."""
         return map(self._read, self._changed(since - MARGIN, self._database.clock.now()))
 
     def _placed(self, list_id: str) -> Iterator[list[int]]:
@@ -71,7 +71,7 @@ class Attempts:
             after = found[-1].id
 
     def _found(self, list_id: str) -> Iterator[list[int]]:
-        # By the index that keeps keys unique.
+        # Uses the index that makes keys unique.
         query = (
             sa.select(_row.key_hash, _call.id)
             .join_from(schema.call_list_row, schema.call, _call.ref == _row.call_ref)
@@ -85,9 +85,9 @@ class Attempts:
             after = found[-1].key_hash
 
     def _changed(self, since: datetime, until: datetime) -> Iterator[list[int]]:
-        """Find calls by the last step of their history, so that each comes once.
+        """Find calls by the last event of their history, so that each is found once.
 
-        :param until: what happens later is not looked at: a busy store would never come to an end.
+        :param until: later changes are ignored, because in a busy store the iteration would never end.
         """
         later = schema.call_event.alias().c
         last = sa.select(sa.func.max(later.id)).where(later.call == _event.call, later.at <= until).scalar_subquery()

@@ -1,4 +1,4 @@
-"""Which calls a person looks for, and by which index they are found."""
+"""Filters of calls, and the index that finds them."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ _call = schema.call.c
 _number_end: sa.ColumnClause[str] = sa.literal_column(schema.NUMBER_END)
 
 END_LENGTH = 4
-"""So many of the last digits find a number."""
+"""The number of last digits that an index finds."""
 FEW = 5_000
-"""So many calls are sorted when somebody looks at a page of them; of more, the newest are looked through."""
+"""Up to this many calls are sorted for a page; beyond it, the newest calls are scanned."""
 _FEW_DAGS = 40
 Condition = sa.ColumnElement[bool]
 
 
 @dataclass(frozen=True, slots=True)
 class CallFilter:
-    """What calls a person looks for; all that is given must be true of them.
+    """A filter of calls; all given conditions must hold.
 
-    :param runs: names of one run, as ``run`` or ``run_id``.
+    :param runs: identifiers of one run, as ``run`` or ``run_id``.
     :param digits: the last digits of the number, four or more.
     :param since: claimed at this time or later.
     :param until: claimed before this time.
@@ -43,34 +43,34 @@ class CallFilter:
     until: datetime | None = None
 
     def conditions(self) -> list[Condition]:
-        """Say it in SQL, but for the times."""
-        wishes = {_call.state: self.state, _call.outcome: self.outcome, _call.dag_id: self.dag_id}
-        wishes[_call.list_id] = self.list_id
-        said: list[Condition] = [column == wanted for column, wanted in wishes.items() if wanted is not None]
+        """Return the conditions in SQL, except for the times."""
+        values = {_call.state: self.state, _call.outcome: self.outcome, _call.dag_id: self.dag_id}
+        values[_call.list_id] = self.list_id
+        conditions: list[Condition] = [column == wanted for column, wanted in values.items() if wanted is not None]
         if self.runs:
-            said.append(sa.or_(_call.logical_run.in_(self.runs), _call.run_id.in_(self.runs)))
+            conditions.append(sa.or_(_call.logical_run.in_(self.runs), _call.run_id.in_(self.runs)))
         if self.digits:
-            said.append(_call.to_number.endswith(self.digits, autoescape=True))
-        return said
+            conditions.append(_call.to_number.endswith(self.digits, autoescape=True))
+        return conditions
 
     def times(self) -> list[Condition]:
-        """Say the times in SQL."""
-        said: list[Condition] = []
+        """Return the conditions on times in SQL."""
+        conditions: list[Condition] = []
         if self.since is not None:
-            said.append(_call.claimed_at >= self.since)
+            conditions.append(_call.claimed_at >= self.since)
         if self.until is not None:
-            said.append(_call.claimed_at < self.until)
-        return said
+            conditions.append(_call.claimed_at < self.until)
+        return conditions
 
 
 @dataclass(frozen=True, slots=True)
 class AccessPath:
-    """A path to the calls.
+    """How calls are read for a page.
 
-    :param among: each of these gives calls in the order of an index; those of one page are merged.
-    :param rest: must be true of them too.
-    :param in_order: whether the index has them in order; if not, they are few.
-    :param by_id: in the order in which they were asked for, not of their latest claim.
+    :param among: conditions, each of which reads calls in the order of an index; the results are merged.
+    :param rest: further conditions.
+    :param in_order: whether the index returns them in order; if not, they are few.
+    :param by_id: whether they are ordered by their first request instead of their latest claim.
     """
 
     among: tuple[tuple[Condition, ...], ...]
@@ -82,15 +82,15 @@ class AccessPath:
 def find_access_path(
     tx: sa.Connection, environment: str, wanted: CallFilter, dag_ids: Collection[str] | None
 ) -> AccessPath:
-    """Choose the index that leaves least to be looked through.
+    """Choose the index that leaves the fewest calls to scan.
 
-    :param dag_ids: only calls of these; None for all calls, also of no DAG.
+    :param dag_ids: only calls of these DAGs; None for all calls, including those without a DAG.
     """
     mine = _call.environment == environment
-    wishes = wanted.conditions()
-    if dag_ids is not None and not wishes and len(dag_ids) <= _FEW_DAGS:
+    conditions = wanted.conditions()
+    if dag_ids is not None and not conditions and len(dag_ids) <= _FEW_DAGS:
         return AccessPath(tuple((mine, _call.dag_id == dag_id) for dag_id in sorted(dag_ids)), ())
-    rest = (mine, *wishes, *([] if dag_ids is None else [_call.dag_id.in_(dag_ids)]))
+    rest = (mine, *conditions, *([] if dag_ids is None else [_call.dag_id.in_(dag_ids)]))
     if wanted.dag_id is not None and wanted.runs and not wanted.digits:
         of_run = (_call.dag_id == wanted.dag_id, _call.logical_run.in_(wanted.runs))
         if _are_few(tx, *of_run):
@@ -101,7 +101,7 @@ def find_access_path(
 
 
 def _index(mine: Condition, wanted: CallFilter) -> tuple[Condition, ...]:
-    """Say what the first columns of the best index are."""
+    """Return the conditions on the first columns of the best index."""
     if wanted.digits:
         return (_number_end == wanted.digits[-END_LENGTH:],)
     if wanted.dag_id is not None:

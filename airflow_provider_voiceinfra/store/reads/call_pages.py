@@ -1,7 +1,7 @@
-"""Pages of calls, newest first, which take as long in a store of a million calls as in a small one.
+"""Pages of calls, newest first, which are as fast in a store of a million calls as in a small one.
 
-A page is found from its cursor, by an index. Where no index knows what is looked for, so many of the newest calls are
-looked through; the page then says how far, and can be continued.
+A page is read from its cursor, by an index. If no index covers the filter, a limited number of the newest calls is
+scanned; the page then says how far back, and can be continued.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from airflow_provider_voiceinfra.store.reads.call_filter import AccessPath, Call
 
 PAGE = 50
 WINDOW = 10_000
-"""So many calls are looked through for a page at most."""
+"""The maximum number of calls that are scanned for a page."""
 
 _call = schema.call.c
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -47,7 +47,7 @@ _SHOWN = tuple(
 
 @dataclass(frozen=True, slots=True)
 class PageCursor:
-    """Between two calls: where a page ends, and the next one begins."""
+    """A position between two calls, where a page ends and the next one begins."""
 
     claimed_at: datetime
     id: int
@@ -57,23 +57,23 @@ class PageCursor:
 
     @classmethod
     def parse(cls, text: str) -> PageCursor | None:
-        """Read it back from an address; None where it is none."""
+        """Parse a cursor from a URL; None if it is invalid."""
         match = re.fullmatch(r"(\d{1,17})-(\d{1,18})", text, re.ASCII)
         return match and cls(_EPOCH + timedelta(microseconds=int(match[1])), int(match[2]))
 
     def beyond(self, path: AccessPath, *, back: bool) -> Condition:
-        """Say in SQL what is older, or newer."""
+        """Return the condition, in SQL, of older or newer calls."""
         by_id = _call.id < self.id if back else _call.id > self.id
         if path.by_id:
             return by_id
-        # The first of them is for the index.
+        # The first condition is for the index.
         first = _call.claimed_at <= self.claimed_at if back else _call.claimed_at >= self.claimed_at
         return sa.and_(first, sa.or_(_call.claimed_at != self.claimed_at, by_id))
 
 
 @dataclass(frozen=True, slots=True)
 class CallRow:
-    """A call as a list shows it."""
+    """A call, as a page shows it."""
 
     id: int
     ref: str
@@ -93,10 +93,10 @@ class CallRow:
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
-    """A body that webhooks have brought for a call.
+    """A body that was delivered for a call.
 
-    :param first: False for one that says something else than the first: it is kept, and never acted upon.
-    :param redeliveries: how often it came again.
+    :param first: False for a body that differs from the first one: it is kept, without effect.
+    :param redeliveries: how often it was delivered again.
     """
 
     received_at: datetime
@@ -107,11 +107,11 @@ class Delivered:
 
 @dataclass(frozen=True, slots=True)
 class CallPage:
-    """A page of calls, the newest first.
+    """A page of calls, newest first.
 
     :param newer: the cursor of newer calls; None if there are none.
     :param older: the cursor of older calls; None if there are none.
-    :param looked_to: how far back calls were looked through, where that was not far enough to fill the page.
+    :param looked_to: how far back calls were scanned, if that was not far enough to fill the page.
     """
 
     rows: list[CallRow]
@@ -124,7 +124,7 @@ class CallPages:
     """Reads pages of calls.
 
     :param database: the store's database.
-    :param environment: the calls of others are not seen.
+    :param environment: calls of other environments are not visible.
     """
 
     def __init__(self, database: Database, environment: str) -> None:
@@ -136,8 +136,8 @@ class CallPages:
     ) -> CallPage:
         """Read the calls that are older than a cursor.
 
-        :param dag_ids: only calls of these DAGs; None for all calls, also of no DAG.
-        :param than: the cursor; by default the newest call of all is the page's first.
+        :param dag_ids: only calls of these DAGs; None for all calls, including those without a DAG.
+        :param than: the cursor; by default, the page begins with the newest call.
         """
         return self._page(wanted, dag_ids, than, back=True)
 
@@ -146,12 +146,12 @@ class CallPages:
     ) -> CallPage:
         """Read the calls that are newer than a cursor.
 
-        :param than: the cursor; by default the oldest call of all is the page's last.
+        :param than: the cursor; by default, the page ends with the oldest call.
         """
         return self._page(wanted, dag_ids, than, back=False)
 
     def dag_ids(self) -> list[str]:
-        """List the DAGs that have called somebody, from one to the next in their index."""
+        """List the DAGs that have placed calls, jumping from one to the next in their index."""
         mine = _call.environment == self._environment
         first = sa.select(sa.func.min(_call.dag_id).label("dag_id")).where(mine).cte("dags", recursive=True)
         following = (
@@ -162,7 +162,7 @@ class CallPages:
             return list(tx.scalars(sa.select(dags.c.dag_id).where(dags.c.dag_id.is_not(None))))
 
     def deliveries(self, call_id: str) -> list[Delivered]:
-        """List what webhooks have brought for a call that was placed here, in the order of arrival."""
+        """List the bodies that were delivered for a call that was placed here, in the order of arrival."""
         columns = schema.completion.c
         same = _call.call_id == columns.call_id
         ours = sa.exists().where(same, _call.environment == self._environment)
@@ -173,9 +173,9 @@ class CallPages:
             return [Delivered(*row) for row in rows]
 
     def ref_of_task(self, dag_id: str, runs: Collection[str], task_id: str, map_index: int) -> str | None:
-        """Find the newest call that a task has asked for.
+        """Return the ref of the newest call of a task.
 
-        :param runs: names of its run, as ``run`` or ``run_id``.
+        :param runs: identifiers of its run, as ``run`` or ``run_id``.
         """
         of_task = (_call.dag_id == dag_id, _call.logical_run.in_(runs), _call.task_id == task_id)
         query = sa.select(_call.ref).where(*of_task, _call.map_index == map_index)
@@ -204,15 +204,15 @@ class CallPages:
 
 
 def _position(path: AccessPath) -> Callable[[PageCursor | CallRow], tuple[datetime, int] | int]:
-    """Give what calls are sorted by."""
+    """Return the key by which calls are sorted."""
     return (lambda each: each.id) if path.by_id else lambda each: (each.claimed_at, each.id)
 
 
 def _walk(tx: sa.Connection, path: AccessPath, among: tuple[Condition, ...], *, back: bool) -> Iterator[PageCursor]:
-    """Find the calls of a page, and one more, walking along an index. What is outside the window is not looked at."""
+    """Yield the calls of a page, and one more, in the order of an index. Calls outside the window are not read."""
     fits = sa.and_(sa.true(), *path.rest).label("fits")
     window = _window(path, among, back=back).add_columns(fits).limit(WINDOW).subquery()
-    # In the window's order, which sorting would have to read to its end.
+    # In the window's order: sorting would have to read all of it.
     query = sa.select(window.c.claimed_at, window.c.id).where(window.c.fits).limit(PAGE + 1)
     return (PageCursor(*row) for row in tx.execute(query).all())
 
@@ -224,9 +224,9 @@ def _window(path: AccessPath, among: tuple[Condition, ...], *, back: bool) -> sa
 
 
 def _end_of_window(tx: sa.Connection, path: AccessPath, times: list[Condition], *, back: bool) -> PageCursor | None:
-    """Tell where the window ends, where it ends before the calls do."""
+    """Return where the window ends; None if it contains all calls."""
     if len(path.among) != 1:
-        # Of several, each gives a whole page.
+        # With several conditions, each returns a whole page.
         return None
     window = _window(path, (*path.among[0], *times), back=back)
     row = tx.execute(window.offset(WINDOW - 1).limit(1)).first()

@@ -1,4 +1,4 @@
-"""Reading calls."""
+"""Reading calls, with their completions and histories."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from airflow_provider_voiceinfra.store.reads.matching import undecided
 
 _PAGE = 500
 LOST = timedelta(days=1)
-"""After which a call is lost for good whose completion has not come."""
+"""The age after which a completion is not expected to arrive any more."""
 _SOURCE = ("dag_id", "run_id", "logical_run", "task_id", "map_index", "generation")
 
 
 class Calls:
-    """Reads calls, each with its completion where there is one.
+    """Reads calls, each with its completion if it is completed.
 
     :param database: the store's database.
-    :param environment: the calls of others are not seen.
+    :param environment: calls of other environments are not visible.
     :param extracted_field: see :func:`~airflow_provider_voiceinfra.store.completion_body.parse_completion`.
     """
 
@@ -36,9 +36,9 @@ class Calls:
         self._extracted_field = extracted_field
 
     def get(self, ref_or_call_id: str) -> Call | None:
-        """Find a call by its ref or its ``call_id``."""
+        """Return a call by its ref or its ``call_id``."""
         columns = schema.call.c
-        # One by one, each by its index: asked for either, SQLite looks through all calls of the environment.
+        # One query for each, by its index: with OR, SQLite scans all calls of the environment.
         for is_it in (columns.ref == ref_or_call_id, columns.call_id == ref_or_call_id):
             with self._database.read() as tx:
                 rows = tx.execute(_with_completion().where(is_it)).mappings().all()
@@ -48,7 +48,7 @@ class Calls:
         return None
 
     def completion(self, call_id: str) -> Completion | None:
-        """Find the completion of a call that was placed here, or from no environment of this store."""
+        """Return the completion of a call that was placed here, or from no environment of this store."""
         call = self.get(call_id)
         if call is not None:
             return call.completion
@@ -72,24 +72,24 @@ class Calls:
         until: datetime | None = None,
         all_environments: bool = False,
     ) -> Iterator[Call]:
-        """List calls, newest first, reading them page by page.
+        """Iterate over calls, newest first, reading them page by page.
 
-        :param list_id: of a call list.
-        :param number: who was called, in E.164, or the last digits of it.
+        :param list_id: only calls of this call list.
+        :param number: the callee's number in E.164, or its last digits.
         :param since: claimed at this time or later.
         :param until: claimed before this time.
-        :param all_environments: also those of other environments.
+        :param all_environments: include calls of other environments.
         """
         columns = schema.call.c
         mine = sa.true() if all_environments else columns.environment == self._environment
         query = _with_completion().where(mine).order_by(columns.id.desc()).limit(_PAGE)
-        wishes = (
+        conditions = (
             (columns.list_id, list_id),
             (columns.dag_id, dag_id),
             (columns.state, state),
             (columns.outcome, outcome),
         )
-        for column, wanted in wishes:
+        for column, wanted in conditions:
             if wanted is not None:
                 query = query.where(column == wanted)
         if since is not None:
@@ -108,7 +108,7 @@ class Calls:
             page = query.where(columns.id < rows[-1]["id"])
 
     def read(self, row_ids: Collection[int]) -> list[Call]:
-        """Read calls by their ``id``; those of other environments are left out."""
+        """Read calls by their ``id``; calls of other environments are omitted."""
         columns = schema.call.c
         mine = (columns.id.in_(row_ids), columns.environment == self._environment)
         query = _with_completion().where(*mine).order_by(columns.id)
@@ -116,9 +116,9 @@ class Calls:
             return [self._call(row) for row in tx.execute(query).mappings()]
 
     def history(self, row_id: int) -> list[Event]:
-        """Give the steps of a call, in order.
+        """Return the events of a call, in order.
 
-        :param row_id: the ``id`` of a call that was read.
+        :param row_id: the ``id`` of the call.
         """
         columns = schema.call_event.c
         query = (
@@ -141,14 +141,14 @@ class Calls:
             return {CallState(state): count for state, count in tx.execute(query)}
 
     def count_everywhere(self) -> dict[tuple[str, CallState], int]:
-        """Count the calls in each state, environment by environment."""
+        """Count the calls in each environment and state."""
         kind = (schema.call.c.environment, schema.call.c.state)
         with self._database.read() as tx:
             rows = tx.execute(sa.select(*kind, sa.func.count()).group_by(*kind).order_by(*kind))
             return {(environment, CallState(state)): count for environment, state, count in rows}
 
     def count_of_task(self, source: Source) -> dict[str, int]:
-        """Count the calls of a task, in one run: those that have ended by their outcome, the others by their state."""
+        """Count the calls of a task in one run: ended ones by outcome, the others by state."""
         columns = schema.call.c
         kind = sa.func.coalesce(columns.outcome, columns.state).label("kind")
         query = (
@@ -162,9 +162,9 @@ class Calls:
             return {str(kind): count for kind, count in tx.execute(query)}
 
     def oldest_open(self) -> datetime | None:
-        """Tell since when a call has waited for its completion, in any environment.
+        """Return when the oldest call that waits for its completion was claimed, in any environment.
 
-        One that has waited for longer than a day is lost for good, and is no sign of what is wrong now.
+        Calls older than a day are ignored: they are lost, and do not indicate a current problem.
         """
         columns = schema.call.c
         waits = columns.state.in_([CallState.QUEUED, CallState.OVERDUE])

@@ -1,4 +1,4 @@
-"""Which completions may be of which calls, where no ``call_id`` tells."""
+"""Matches completions with calls whose ``call_id`` is unknown."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from airflow_provider_voiceinfra.store.completion_body import stored_completion
 from airflow_provider_voiceinfra.store.models import CallParties, CallState, Completion
 
 TOLERANCE = timedelta(seconds=60)
-"""By how much VoiceInfra's clock may be behind ours."""
+"""How far VoiceInfra's clock may be behind ours."""
 
 _call, _completion = schema.call.c, schema.completion.c
 
 PARTY = tuple(_call[name] for name in ("webhook_conn_id", "agent_id", "from_number", "to_number"))
 IS_OPEN = _call.state.in_([sa.literal_column(f"'{state}'") for state in (CallState.CLAIMED, CallState.UNKNOWN)])
-"""Calls whose ``call_id`` is not known yet, as the index of their numbers has them."""
+"""Calls whose ``call_id`` is not known yet, as the index of their numbers defines them."""
 _OPEN_CALLS = (
     sa.select(*PARTY, _call.claimed_at, _call.deadline, _call.environment, _completion.id.label("completion"))
     .add_columns(*(_completion[name] for name in ("call_id", "outcome", "received_at", "body")))
@@ -33,29 +33,33 @@ _OPEN_CALLS = (
 
 
 class Unmatched:
-    """A completion that no call has.
+    """A completion that belongs to no call yet.
 
-    :param row: of the completion.
+    :param row: the row of the completion.
+    :param completion: its parsed body.
     """
 
-    def __init__(self, row: Any, said: Completion) -> None:
+    def __init__(self, row: Any, completion: Completion) -> None:
         self.row = row
-        self.party = CallParties(row.webhook_conn_id, said.agent_id or "", said.from_number or "", said.to_number or "")
-        self.start: datetime = said.start_time or row.received_at
+        self.party = CallParties(
+            row.webhook_conn_id,
+            completion.agent_id or "",
+            completion.from_number or "",
+            completion.to_number or "",
+        )
+        self.start: datetime = completion.start_time or row.received_at
 
 
 def fits(call: Any, completion: Unmatched) -> bool:
-    """Tell whether a completion may be this call's, by its time."""
+    """Return whether a completion may belong to a call, by its time."""
     claimed_at: datetime = call.claimed_at
     return bool(claimed_at - TOLERANCE <= completion.start <= call.deadline)
 
 
 def undecided(tx: sa.Connection, completion_ids: Collection[int], *, besides: str | None = None) -> set[int]:
-    """Find those among completions of nobody's calls that may turn out to be of a call.
+    """Return the unmatched completions that may still turn out to belong to a claimed or unknown call.
 
-    That one is being placed, or nobody knows what became of it.
-
-    :param besides: the calls of this environment do not count.
+    :param besides: calls of this environment are ignored.
     """
     found: set[int] = set()
     if not completion_ids:

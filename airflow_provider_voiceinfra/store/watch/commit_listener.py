@@ -1,6 +1,6 @@
 """Notices commits of the store as they happen, at almost no cost.
 
-A notice may be lost, so those who rely on them also scan from time to time.
+A notice may be lost, so loops that rely on them also scan from time to time.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-LOOK_INTERVAL = 0.05
+READ_INTERVAL = 0.05
 """Seconds between two reads of SQLite's commit counter."""
 RECONNECT_INTERVAL = 5.0
 
@@ -70,7 +70,7 @@ class SqliteListener:
             if version != seen:
                 seen, self.listening = version, True
                 noticed(None)
-            await asyncio.sleep(LOOK_INTERVAL)
+            await asyncio.sleep(READ_INTERVAL)
 
 
 class PostgresListener:
@@ -81,7 +81,7 @@ class PostgresListener:
         self._database = database
 
     async def run(self, noticed: Noticed) -> None:
-        """Notice commits, until cancelled, or until it finds that a pooler swallows notifications."""
+        """Notice commits, until cancelled, or until a pooler is found to swallow notifications."""
         import psycopg
 
         while True:
@@ -95,12 +95,12 @@ class PostgresListener:
                         )
                         return
                     self.listening = True
-                    # Completions may have arrived before we listened.
+                    # Completions may have arrived before we started to listen.
                     noticed(None)
                     async for notice in connection.notifies():
                         noticed(notice.payload.split("\n"))
             except (psycopg.Error, OSError, StoreError):
-                # Those who poll instead report that the store is unavailable.
+                # The loop that polls instead reports that the store is unavailable.
                 pass
             finally:
                 self.listening = False
@@ -122,6 +122,6 @@ class PostgresListener:
     def _arguments(self) -> dict[str, Any]:
         url = self._database.url
         _, arguments = url.get_dialect()().create_connect_args(url)
-        # Notices within a minute that a connection died silently.
+        # Detects within a minute that a connection died silently.
         keepalive = {"keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3}
         return {**arguments, **ARGUMENTS, **keepalive, "autocommit": True}

@@ -17,9 +17,9 @@ from airflow_provider_voiceinfra.store.watch.watch_loop import WatchLoop
 async def subscribed(store: CallStore, wanted: CompletionFilter) -> AsyncIterator[Subscriber]:
     """Subscribe to the calls that become completed from now on. Costs no query of its own.
 
-    The newest one of the last day comes first: it may have become completed while nobody was subscribed.
+    The newest call of the last day comes first, because it may have completed while there was no subscriber.
 
-    :param wanted: which of them.
+    :param wanted: the filter.
     """
     feed, subscriber = CompletionFeed.shared(store), Subscriber(wanted)
     feed.subscribers.add(subscriber)
@@ -30,9 +30,9 @@ async def subscribed(store: CallStore, wanted: CompletionFilter) -> AsyncIterato
 
 
 class Subscriber:
-    """A subscription, and the calls that came for it.
+    """A subscription, and the queue of its calls.
 
-    :param wanted: which calls are to come.
+    :param wanted: the filter.
     """
 
     def __init__(self, wanted: CompletionFilter) -> None:
@@ -43,26 +43,26 @@ class Subscriber:
     async def next(self) -> CompletedCall:
         """Wait for the next call.
 
-        :raises Exception: what has ended the feed, if anything has.
+        :raises Exception: the error that has ended the feed, if any.
         """
         call = await self.queue.get()
         if isinstance(call, Exception):
             raise call
         return call
 
-    def give(self, calls: Iterable[CompletedCall]) -> None:
-        """Give those among them that are wanted."""
+    def deliver(self, calls: Iterable[CompletedCall]) -> None:
+        """Queue those of these calls that are wanted."""
         for call in calls:
             if self._wanted.includes(call):
                 self.queue.put_nowait(call)
 
     def newest(self, calls: Iterable[CompletedCall]) -> list[CompletedCall]:
-        """Find the last one among them that is wanted, if any is."""
+        """Return the last of these calls that is wanted, if any."""
         return [call for call in calls if self._wanted.includes(call)][-1:]
 
 
 class CompletionFeed(WatchLoop):
-    """Gives each subscriber the calls that become completed, in their order, each once."""
+    """Delivers the calls that become completed to each subscriber, in order, each once."""
 
     spacing: ClassVar[float] = 0.2
 
@@ -72,23 +72,23 @@ class CompletionFeed(WatchLoop):
         self._position: int | None = None
 
     def has_subscribers(self) -> bool:
-        """Tell whether anybody is subscribed."""
+        """Return whether there is a subscriber."""
         return bool(self.subscribers)
 
     def needs_polling(self) -> bool:
-        """Say yes: a call may become completed without a notice, such as by an answer recorded after its completion."""
+        """Return True: an answer that is recorded after its completion completes a call without a notice."""
         return True
 
     async def check(self, noticed: Collection[str], *, scan: bool) -> None:  # noqa: ARG002 - each check is a scan
-        """Read what became completed since the last check, and give it to the subscribers."""
+        """Read the calls that became completed since the last check, and deliver them to the subscribers."""
         subscribers = set(self.subscribers)
         joined = {subscriber for subscriber in subscribers if subscriber.is_new}
-        self._position, came, newest = await asyncio.to_thread(self._read, joined)
+        self._position, new, newest = await asyncio.to_thread(self._read, joined)
         for subscriber in subscribers - joined:
-            subscriber.give(came)
+            subscriber.deliver(new)
         for subscriber in joined:
             subscriber.is_new = False
-            subscriber.give(newest[subscriber])
+            subscriber.deliver(newest[subscriber])
 
     def fail(self, error: Exception) -> None:
         """Raise an error at each subscriber."""
@@ -98,9 +98,9 @@ class CompletionFeed(WatchLoop):
     def _read(self, joined: set[Subscriber]) -> tuple[int, list[CompletedCall], dict[Subscriber, list[CompletedCall]]]:
         calls = self.store.completed_calls
         upto = calls.last_position()
-        came = [] if self._position is None else [call for page in calls.read(self._position, upto) for call in page]
+        new = [] if self._position is None else [call for page in calls.read(self._position, upto) for call in page]
         newest: dict[Subscriber, list[CompletedCall]] = {subscriber: [] for subscriber in joined}
         if joined:
             for page in calls.read(calls.position_before(self.store.database.clock.now() - NEW_CURSOR), upto):
                 newest = {subscriber: subscriber.newest(page) or found for subscriber, found in newest.items()}
-        return upto, came, newest
+        return upto, new, newest

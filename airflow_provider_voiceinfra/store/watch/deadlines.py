@@ -15,14 +15,14 @@ from airflow_provider_voiceinfra.store.models import Source
 class Deadlines:
     """Keeps one deadline for each waiting task and clear.
 
-    :param store: where they are kept, by environment.
+    :param store: the call store, in which each environment has its own deadlines.
     """
 
     def __init__(self, store: CallStore) -> None:
         self._store = store
 
     def of_task(self, source: Source, timeout: timedelta, *, attempt: int = 1) -> datetime:
-        """Give the time until which a task waits, counted from its first try, so that a retry waits no longer.
+        """Return the time until which a task waits, counted from its first try, so that retries share it.
 
         :param source: the task; a clear is a new generation, and starts a new deadline.
         :param timeout: counted from the first call.

@@ -1,4 +1,4 @@
-"""The waits of one process, by the name of what is waited for."""
+"""The waiters of one process, by name."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Waiters:
         return bool(self._futures)
 
     def among(self, names: Collection[str]) -> set[str]:
-        """Give those of these names that are waited for."""
+        """Return those of these names that have waiters."""
         return {name for name in names if name in self._futures}
 
     def join(self, name: str) -> asyncio.Future[str]:
@@ -34,7 +34,7 @@ class Waiters:
             del self._futures[name]
 
     def to_check(self, *, everything: bool) -> set[str]:
-        """Give the names that are waited for: all of them, or those that were joined since the last call."""
+        """Return the names that have waiters: all of them, or those that were joined since the last call."""
         joined, self._joined = self._joined, set()
         return set(self._futures) if everything else joined & self._futures.keys()
 

@@ -18,9 +18,9 @@ from airflow_provider_voiceinfra.store.watch.commit_listener import listener_for
 log = logging.getLogger(__name__)
 
 POLL_INTERVAL = 1.0
-"""Seconds between two scans where commits do not tell of every change, or the store is unavailable."""
+"""Seconds between two scans if changes may happen without a notice, or the store is unavailable."""
 SAFETY_INTERVAL = 10.0
-"""Seconds between two scans where they do: a notice may be lost."""
+"""Seconds between two scans otherwise, because a notice may be lost."""
 
 _shared: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, dict[type[WatchLoop], WatchLoop]]
 _shared = weakref.WeakKeyDictionary()
@@ -29,7 +29,7 @@ _shared = weakref.WeakKeyDictionary()
 class WatchLoop(ABC):
     """Checks the store until the last subscriber has left, one check for all of them.
 
-    A store that is unavailable for a while fails no subscriber: the loop goes on when it is back.
+    A store that is unavailable for a while fails no subscriber: the loop continues when it is back.
 
     :param store: the call store.
     """
@@ -49,7 +49,7 @@ class WatchLoop(ABC):
 
     @classmethod
     def shared(cls, store: CallStore) -> Self:
-        """Give the one that runs in this event loop, for a subscriber to join at once."""
+        """Return the loop that runs in this event loop, which a subscriber must join immediately."""
         running = _shared.setdefault(asyncio.get_running_loop(), {})
         found = running.get(cls)
         if not isinstance(found, cls) or found.store is not store or found.task.done():
@@ -59,24 +59,24 @@ class WatchLoop(ABC):
 
     @abstractmethod
     def has_subscribers(self) -> bool:
-        """Tell whether anybody is subscribed."""
+        """Return whether there is a subscriber."""
 
     @abstractmethod
     def needs_polling(self) -> bool:
-        """Tell whether what is waited for may happen without a notice."""
+        """Return whether changes that subscribers wait for may happen without a notice."""
 
     @abstractmethod
     async def check(self, noticed: Collection[str], *, scan: bool) -> None:
-        """Check, and tell subscribers.
+        """Check the store, and notify subscribers.
 
         :param noticed: the ``call_id`` of completions that have just arrived.
-        :param scan: look for whatever is new, noticed or not.
-        :raises StoreError: to be called again soon, for a scan.
+        :param scan: look for all changes, noticed or not.
+        :raises StoreError: if the store is unavailable; the check is repeated soon, as a scan.
         """
 
     @abstractmethod
     def fail(self, error: Exception) -> None:
-        """Tell subscribers that an error has ended the loop."""
+        """Notify subscribers that an error has ended the loop."""
 
     async def _run(self) -> None:
         listening = asyncio.get_running_loop().create_task(self.listener.run(self._notice))
@@ -107,7 +107,7 @@ class WatchLoop(ABC):
         except StoreError as error:
             self._scan = True
             if not self._is_unavailable:
-                log.warning("The call store is unavailable; waiting goes on until it is back. %s", error)
+                log.warning("The call store is unavailable; waiting continues when it is back. %s", error)
             self._is_unavailable = True
         else:
             self._is_unavailable = False
@@ -118,5 +118,5 @@ class WatchLoop(ABC):
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(due - time.monotonic()):
                 await self._wake.wait()
-        # New subscribers wake the loop too: however many come, a scan is not put off.
+        # New subscribers wake the loop too; however many there are, they do not delay a scan.
         self._scan |= time.monotonic() >= due

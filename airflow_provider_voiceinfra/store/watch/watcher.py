@@ -14,17 +14,17 @@ from airflow_provider_voiceinfra.store.watch.subscribers import Waiters
 from airflow_provider_voiceinfra.store.watch.watch_loop import WatchLoop
 
 FULL_INTERVAL = 60.0
-"""Seconds between two checks of everything that is waited for, whatever the other checks found."""
+"""Seconds between two checks of all waiters, independent of other checks."""
 OVERLAP = 15.0
-"""Seconds of arrivals that are read again: on PostgreSQL, a smaller id may become visible after a greater one."""
-# Ids before the newest one that may not be visible yet.
+"""Seconds of arrivals that are read again, because on PostgreSQL ids may become visible out of order."""
+# The number of ids before the newest one that may not be visible yet.
 _IN_FLIGHT = 1_000
 
 
 async def wait_for_completions(store: CallStore, call_ids: Collection[str]) -> dict[str, str]:
     """Wait until all calls are completed. Costs no query of its own while it waits.
 
-    :param call_ids: of calls placed here or elsewhere.
+    :param call_ids: calls placed here or elsewhere.
     :return: the outcome of each, by ``call_id``.
     """
     watcher = CallWatcher.shared(store)
@@ -32,9 +32,9 @@ async def wait_for_completions(store: CallStore, call_ids: Collection[str]) -> d
 
 
 async def wait_until_settled(store: CallStore, ref: str) -> None:
-    """Wait until a call is neither being placed nor unknown any more.
+    """Wait until a call is no longer claimed or unknown.
 
-    :param ref: of a call placed here.
+    :param ref: a call placed here.
     """
     watcher = CallWatcher.shared(store)
     await watcher.wait(watcher.settlements, [ref])
@@ -47,7 +47,7 @@ async def wait_until_resumed(store: CallStore, pause_id: int) -> None:
 
 
 class CallWatcher(WatchLoop):
-    """Wakes those who wait for calls, or for a pause to end."""
+    """Wakes the waiters for calls and for the end of pauses."""
 
     spacing: ClassVar[float] = 0.02
 
@@ -60,11 +60,11 @@ class CallWatcher(WatchLoop):
         self._next_full_check = time.monotonic() + FULL_INTERVAL
 
     async def wait(self, waiters: Waiters, names: Collection[str]) -> dict[str, str]:
-        """Wait for all of these.
+        """Wait for all of these names.
 
-        :param waiters: the watcher's own, of what is waited for.
+        :param waiters: one of the watcher's own.
         """
-        # A name that is given twice is waited for once, because each future that joins must leave.
+        # A repeated name is joined once, because each future that joins must leave.
         futures = {name: waiters.join(name) for name in dict.fromkeys(names)}
         try:
             return {name: await future for name, future in futures.items()}
@@ -73,15 +73,15 @@ class CallWatcher(WatchLoop):
                 waiters.leave(name, future)
 
     def has_subscribers(self) -> bool:
-        """Tell whether anybody waits."""
+        """Return whether there is a waiter."""
         return any((self.completions, self.settlements, self.resumptions))
 
     def needs_polling(self) -> bool:
-        """Tell whether anybody waits for what PostgreSQL does not notify of."""
+        """Return whether there is a waiter for changes of which PostgreSQL does not notify."""
         return any((self.settlements, self.resumptions))
 
     async def check(self, noticed: Collection[str], *, scan: bool) -> None:
-        """Check, and wake those whose wait is over."""
+        """Check the store, and wake the waiters whose wait is over."""
         try:
             await self._check_completions(noticed, scan=scan)
             if refs := self.settlements.to_check(everything=scan):
@@ -121,7 +121,7 @@ class Arrivals:
         self._read: deque[tuple[float, int]] = deque()
 
     def read(self) -> list[str]:
-        """Give their ``call_id``; some may be given twice."""
+        """Return their ``call_id``; some may be returned twice."""
         completions, now = self._store.completions, time.monotonic()
         if not self._read:
             self._read.append((now, max(0, completions.newest() - _IN_FLIGHT)))

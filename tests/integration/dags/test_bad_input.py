@@ -75,7 +75,7 @@ def test_a_bad_connection_is_named(run_dag, voiceinfra, capfd, monkeypatch, chan
     [
         ("sqlite:////nowhere/at/all.db", "There is no call store at sqlite:////nowhere/at/all.db"),
         ("postgresql+psycopg://me:pass-word@127.0.0.1:1/none", "cannot be used"),
-        ("mysql://me:pass-word@db/none", "is of another kind"),
+        ("mysql://me:pass-word@db/none", "is not SQLite or PostgreSQL"),
         ("postgresql://me:secret@pass-word@db/none", "write it as %40"),
         ("nonsense", "is not an SQLAlchemy URL"),
     ],

@@ -152,7 +152,7 @@ def fill(store: CallStore, mark: str, last_digits: str) -> Neighbour:
         assert {call.state for call in calls} == {CallState.COMPLETED}
     Deadlines(store).of_task(fields["source"], timedelta(hours=2))
     store.deliveries.keep([delivery(f"{{broken {mark}".encode())])
-    store.refusals.add("voiceinfra_default", 3)
+    store.rejected_webhooks.add("voiceinfra_default", 3)
     return Neighbour(store.environment, mark, dag, number, list_id, pause_id, refs)
 
 

@@ -55,8 +55,8 @@ def test_where_webhooks_have_stopped_it_is_said_since_when(store):
 
 def test_where_webhooks_were_refused_the_secret_is_suspected(store):
     deliver(store, "another")
-    store.refusals.add("voiceinfra_default", 3)
-    store.refusals.add("voiceinfra_default", 14)
+    store.rejected_webhooks.add("voiceinfra_default", 3)
+    store.rejected_webhooks.add("voiceinfra_default", 14)
     assert "17 webhooks were rejected" in overdue(store)
 
 

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from airflow_provider_voiceinfra.store.completion_body import NotUnderstoodError, parse_completion, says_the_same
+from airflow_provider_voiceinfra.store.completion_body import NotUnderstoodError, is_same_body, parse_completion
 from airflow_provider_voiceinfra.store.json_body import read_json
 from tests.unit.store.samples import body
 
@@ -58,7 +58,7 @@ def test_any_json_is_a_completion_or_not_understood(fields):
     assert 0 < len(completion.call_id) <= 255
     assert completion.duration_seconds is None or 0 <= completion.duration_seconds < 2**31
     assert completion.start_time is None or completion.start_time.tzinfo is UTC
-    assert says_the_same(sent, sent)
+    assert is_same_body(sent, sent)
     # What is handed on is JSON to everybody, and text to every database.
     handed_on = json.dumps(completion.payload, ensure_ascii=False, allow_nan=False)
     assert json.loads(handed_on) == completion.payload

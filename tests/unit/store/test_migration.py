@@ -107,7 +107,7 @@ def test_makes_a_file_of_any_name_for_readers_beside_a_writer(tmp_path):
 
 def test_a_folder_that_is_not_there_is_not_made(tmp_path):
     store = CallStore(f"sqlite:///{tmp_path}/unmounted/voiceinfra.db")
-    with pytest.raises(StoreError, match="is its disk mounted"):
+    with pytest.raises(StoreError, match="check that its disk is mounted"):
         store.migrate()
     assert list(tmp_path.iterdir()) == []
 

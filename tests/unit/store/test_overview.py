@@ -211,7 +211,7 @@ def test_what_goes_on_is_counted_by_state(store):
 def test_whether_webhooks_come_is_told(store):
     assert store.overview.webhooks() == overview.Webhooks(None, 0, 0, 0)
     deliver(store, "one")
-    store.refusals.add("voiceinfra_default", 3)
+    store.rejected_webhooks.add("voiceinfra_default", 3)
     found = store.overview.webhooks()
     assert found.newest > datetime.now(UTC) - timedelta(minutes=1)
     assert (found.refused, found.unmatched) == (3, 1)

@@ -12,7 +12,7 @@ import pytest
 from airflow_provider_voiceinfra.store.call_store import CallStore
 from airflow_provider_voiceinfra.store.errors import (
     StoreError,
-    StoreRefusesError,
+    StoreValueError,
 )
 from tests.unit.store.race import in_processes
 from tests.unit.store.samples import NUMBER, claim, why
@@ -111,7 +111,7 @@ def test_passwords_of_urls_are_never_shown(url):
 
 
 def test_errors_repeat_no_values_of_rows(store):
-    with pytest.raises(StoreRefusesError) as error:
+    with pytest.raises(StoreValueError) as error:
         claim(store, to_number=NUMBER, agent_id=None)
     assert NUMBER not in str(error.value)
     assert error.value.__cause__ is None
@@ -127,6 +127,6 @@ def test_the_log_of_statements_repeats_no_values(store, caplog):
 @pytest.mark.parametrize("kind", ["postgresql"])
 @pytest.mark.parametrize("number", [f"{NUMBER}\0", NUMBER * 5])
 def test_errors_of_postgresql_repeat_no_values_of_rows(store, number):
-    with pytest.raises(StoreRefusesError) as error:
+    with pytest.raises(StoreValueError) as error:
         claim(store, to_number=number)
     assert NUMBER not in str(error.value)

@@ -170,6 +170,6 @@ def test_refused_webhooks_are_counted_for_those_who_wait_in_vain(url, store):
     for _ in range(3):
         post(url, body(), secret="guess")
     end = time.monotonic() + 20
-    while store.refusals.since(datetime.now(UTC)) < 3:
+    while store.rejected_webhooks.since(datetime.now(UTC)) < 3:
         assert time.monotonic() < end
         time.sleep(0.01)

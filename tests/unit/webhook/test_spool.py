@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from airflow_provider_voiceinfra.store.errors import StoreRefusesError, StoreUnavailableError
+from airflow_provider_voiceinfra.store.errors import StoreUnavailableError, StoreValueError
 from airflow_provider_voiceinfra.store.inbox.delivery import Delivery
 from airflow_provider_voiceinfra.webhook import spool_file, spool_folder
 from airflow_provider_voiceinfra.webhook.spool import Spool, SpoolDepth
@@ -213,7 +213,7 @@ def test_what_the_store_refuses_for_good_is_set_aside(spool):
 
     def keep(deliveries):
         if deliveries[0].call_id == "call_1":
-            raise StoreRefusesError("sqlite:///x", "DataError")
+            raise StoreValueError("sqlite:///x", "DataError")
         found.extend(deliveries)
 
     spool.drain(keep)

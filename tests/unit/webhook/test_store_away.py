@@ -294,7 +294,7 @@ def test_webhooks_that_were_refused_meanwhile_are_counted_when_the_store_is_back
     monkeypatch.setattr(rejection_counter, "INTERVAL", 0.02)
     tried = threading.Event()
     store = CallStore(f"sqlite:///{database}")
-    add = store.refusals.add
+    add = store.rejected_webhooks.add
 
     def away_once(conn_id, count):
         if not tried.is_set():
@@ -302,11 +302,11 @@ def test_webhooks_that_were_refused_meanwhile_are_counted_when_the_store_is_back
             raise StoreUnavailableError("the store", "is away")
         add(conn_id, count)
 
-    monkeypatch.setattr(store.refusals, "add", away_once)
+    monkeypatch.setattr(store.rejected_webhooks, "add", away_once)
     with serving(store) as url:
         assert post(url, body(), secret="guess").status_code == 401
         assert tried.wait(10)
-        wait_until(lambda: store.refusals.since(datetime.now(UTC)) == 1)
+        wait_until(lambda: store.rejected_webhooks.since(datetime.now(UTC)) == 1)
 
 
 def test_the_spool_repeats_nothing_in_logs(serving, spool, tmp_path, caplog):

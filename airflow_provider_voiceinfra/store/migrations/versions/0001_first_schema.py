@@ -63,7 +63,7 @@ def upgrade() -> None:
         sa.UniqueConstraint("webhook_conn_id", "digest", name="uq_voiceinfra_quarantine_webhook_conn_id_digest"),
     )
     op.create_table(
-        "voiceinfra_refusal",
+        "voiceinfra_rejected_webhook",
         sa.Column("webhook_conn_id", sa.String(length=250), nullable=False),
         sa.Column("hour", sa.DateTime(timezone=True), nullable=False),
         sa.Column("count", sa.Integer, nullable=False),
