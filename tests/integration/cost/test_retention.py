@@ -27,5 +27,5 @@ def test_small_steps_read_no_more_of_the_past_than_large_ones(store, monkeypatch
     fill(store, 4_000, 1, going_on=0)
     assert purge(store).calls == 4_000
     at_once = steps(store, "large")
-    monkeypatch.setattr(retention, "_AT_ONCE", 4)
+    monkeypatch.setattr(retention, "_BATCH_SIZE", 4)
     assert steps(store, "small") < 1.5 * at_once

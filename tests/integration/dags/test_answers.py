@@ -15,7 +15,7 @@ INTERIM, OTHER_ANSWER, OTHER_WEBHOOK = "16", "53", "66"
 
 @pytest.fixture
 def run_list(airflow_database, voiceinfra, monkeypatch):
-    monkeypatch.setattr(call_list, "LOOK_INTERVAL", 0.02)
+    monkeypatch.setattr(call_list, "POLL_INTERVAL", 0.02)
 
     def run(codes, **fields):
         calls = [{"to_number": f"+1{area}55501{code}"} for area, code in zip(AREAS, codes, strict=False)]

@@ -32,7 +32,7 @@ from tests.unit.store.samples import deliver
 
 @pytest.fixture(autouse=True)
 def quickly(monkeypatch):
-    monkeypatch.setattr(call_list, "LOOK_INTERVAL", 0.02)
+    monkeypatch.setattr(call_list, "POLL_INTERVAL", 0.02)
 
 
 @pytest.fixture

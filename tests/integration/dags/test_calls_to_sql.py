@@ -314,7 +314,7 @@ def test_a_store_without_calls_makes_the_table_all_the_same(store, warehouse):
 
 @pytest.fixture
 def run_list(airflow_database, voiceinfra, warehouse, monkeypatch):
-    monkeypatch.setattr(call_list, "LOOK_INTERVAL", 0.02)
+    monkeypatch.setattr(call_list, "POLL_INTERVAL", 0.02)
 
     def run(dag=results.list_and_results, **fields):
         run = dag.test(**fields)

@@ -29,7 +29,7 @@ OLD = "old.voiceinfra.ai"
 
 @pytest.fixture(autouse=True)
 def quickly(monkeypatch):
-    monkeypatch.setattr(call_list, "LOOK_INTERVAL", 0.02)
+    monkeypatch.setattr(call_list, "POLL_INTERVAL", 0.02)
 
 
 @pytest.fixture

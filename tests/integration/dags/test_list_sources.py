@@ -24,7 +24,7 @@ ADA, BOB = "+12125550101", "+12125550102"
 
 @pytest.fixture(autouse=True)
 def quickly(monkeypatch):
-    monkeypatch.setattr(call_list, "LOOK_INTERVAL", 0.02)
+    monkeypatch.setattr(call_list, "POLL_INTERVAL", 0.02)
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from tests.dags.subclasses import NUMBER, VOICEMAIL, WORDS
 @pytest.fixture
 def run(airflow_database, voiceinfra, monkeypatch):
     """Run a DAG, and give its state and what callbacks see of the task at its end."""
-    monkeypatch.setattr(call_list, "LOOK_INTERVAL", 0.02)
+    monkeypatch.setattr(call_list, "POLL_INTERVAL", 0.02)
 
     def run(way):
         seen = []

@@ -70,4 +70,4 @@ def newcomer(airflow_database, voiceinfra, dags_folder, tmp_path, monkeypatch) -
     with closing(sqlite3.connect(tmp_path / "w.db")) as warehouse, warehouse:
         warehouse.executescript(WAREHOUSE)
     monkeypatch.syspath_prepend(dags_folder)
-    monkeypatch.setattr(call_list, "LOOK_INTERVAL", 0.02)
+    monkeypatch.setattr(call_list, "POLL_INTERVAL", 0.02)

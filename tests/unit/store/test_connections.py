@@ -92,7 +92,7 @@ def test_what_was_used_of_a_limit_stays_used(store, rules):
 
 
 def test_many_calls_are_moved_in_small_steps(store, monkeypatch):
-    monkeypatch.setattr(rename_connection, "_AT_ONCE", 2)
+    monkeypatch.setattr(rename_connection, "_BATCH_SIZE", 2)
     for number in range(5):
         queued(store, f"call-{number}")
         deliver(store, f"call-{number}", conn=NEW)

@@ -15,7 +15,7 @@ def rename(store, old=OLD, new=NEW, realm=Realm.LIVE):
 
 
 def test_all_calls_at_the_host_are_renamed_whatever_the_page_and_say_so(store, monkeypatch):
-    monkeypatch.setattr(rename_host, "_AT_ONCE", 2)
+    monkeypatch.setattr(rename_host, "_BATCH_SIZE", 2)
     ours = [claim(store, f"{number}") for number in range(5)]
     assert rename(store) == 5
     assert {call.host for call in store.calls.iterate()} == {NEW}

@@ -58,7 +58,7 @@ def test_it_ends_no_call_of_another_connection_and_stays(store):
     row_id = quarantined(store, conn="second")
     with pytest.raises(StoreError, match="second"):
         store.deliveries.reprocess(row_id, "call-1")
-    with pytest.raises(StoreError, match="no call call-2"):
+    with pytest.raises(StoreError, match="did not place call call-2"):
         store.deliveries.reprocess(row_id, "call-2")
     assert (state(store, ours.ref), store.quarantine.body(row_id)) == ("queued", NAMELESS)
 

@@ -222,7 +222,7 @@ def test_erasing_the_accounts_own_number_leaves_the_people_that_were_called_from
 
 
 def test_many_rows_go_in_small_steps(store, monkeypatch):
-    monkeypatch.setattr(retention, "_AT_ONCE", 2)
+    monkeypatch.setattr(retention, "_BATCH_SIZE", 2)
     store.deliveries.keep([delivery(body(f"call-{number}")) for number in range(7)])
     assert purge_all(store).completions == 7
     assert purge_all(store).completions == 0

@@ -39,7 +39,7 @@ def second(migrated_sqlite, tmp_path):
 def quickly(monkeypatch):
     monkeypatch.setattr(forwarder, "INTERVAL", 0.02)
     monkeypatch.setattr(forwarder, "REST", 0.02)
-    monkeypatch.setattr(forwards, "SLOWEST", forwards.timedelta(seconds=0.05))
+    monkeypatch.setattr(forwards, "MAX_BACKOFF", forwards.timedelta(seconds=0.05))
 
 
 def test_another_environment_gets_what_was_signed_and_verifies_it_itself(serving, open_store, second):
@@ -94,7 +94,7 @@ def test_an_environment_that_hangs_holds_up_no_other(serving, open_store, second
 @pytest.fixture
 def forward(open_store, monkeypatch):
     """Forward a webhook for each answer, until the URL is left alone; gives how often each was sent, None if taken."""
-    monkeypatch.setattr(forwards, "SLOWEST", forwards.timedelta(seconds=600))
+    monkeypatch.setattr(forwards, "MAX_BACKOFF", forwards.timedelta(seconds=600))
 
     def forward(*statuses):
         left = list(statuses)
