@@ -1,4 +1,4 @@
-"""Requests to the API server of a local Airflow, and waiting for an answer to become what is wanted."""
+"""Requests to the API server of a local Airflow, and polling."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ _TIMEOUT = 60
 
 
 class AirflowError(RuntimeError):
-    """Airflow did not do what it was asked; the message says what was seen."""
+    """Airflow did not do what was requested; the message describes what happened."""
 
 
 class Api:
-    """The API server. What has failed is asked for again, so it has to be harmless twice.
+    """A client of the API server. Failed requests are repeated, so they must be idempotent.
 
-    :param url: of the server, which asks for no token (``[core] simple_auth_manager_all_admins``)
+    :param url: URL of the server, which requires no token (``[core] simple_auth_manager_all_admins``)
     """
 
     def __init__(self, url: str) -> None:
         self.url = url
         self._http = requests.Session()
         self._http.trust_env = False
-        # SQLite is locked now and then: that is answered with 500, and nothing of the request was done.
+        # If SQLite is locked, Airflow answers with 500, without having changed anything.
         again = Retry(
             None,
             connect=0,
@@ -46,9 +46,9 @@ class Api:
     def call(self, method: str, path: str, **options: Any) -> dict[str, Any]:
         """Return the answer's JSON.
 
-        :param path: below the server's URL
-        :param options: as of :func:`requests.request`
-        :raises requests.RequestException: there is no answer, or it is an error, whose text the message gives
+        :param path: the path, relative to the server's URL
+        :param options: options of :func:`requests.request`
+        :raises requests.RequestException: if there is no response, or an error, whose body is in the message
         """
         answer = self._http.request(method, f"{self.url}/{path}", timeout=_TIMEOUT, **options)
         if not answer.ok:
@@ -58,7 +58,7 @@ class Api:
         return content
 
     def find(self, path: str, **options: Any) -> dict[str, Any] | None:
-        """Return the JSON of what may not be there."""
+        """Return the response's JSON; None if it is 404."""
         try:
             return self.call("GET", path, **options)
         except requests.HTTPError as error:
@@ -68,10 +68,11 @@ class Api:
 
 
 def wait_for(look: Callable[[], T | None], timeout: float, problem: Callable[[], str]) -> T:
-    """Look again and again until something is found.
+    """Poll until a value is found.
 
+    :param look: returns the value, or None to continue
     :param timeout: seconds
-    :param problem: says what is the matter when the time is up
+    :param problem: describes the problem at the timeout
     """
     deadline = time.monotonic() + timeout
     while (found := look()) is None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
 
-# Name, number as somebody wrote it down, time of the appointment. The last two digits choose the outcome.
+# Name, number as it was written down, time of the appointment. The last two digits select the outcome.
 _PEOPLE = (
     ("Ada Lovelace", "(415) 555-0100", "09:00"),
     ("Grace Hopper", "+1 212 555 0100", "09:30"),
@@ -36,14 +36,14 @@ class Appointment:
 class Clinic:
     """The warehouse that the demo's DAG reads and writes.
 
-    :param path: its file; made if need be.
+    :param path: its file; created if it does not exist.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
 
     def book_appointments(self) -> list[Appointment]:
-        """Book everybody for tomorrow.
+        """Book an appointment for each person tomorrow.
 
         :return: the new appointments.
         """

@@ -1,4 +1,4 @@
-"""``airflow voiceinfra demo``: the sandbox, a real Airflow, and a DAG that calls people, none of whom is real."""
+"""``airflow voiceinfra demo``: the sandbox, a real Airflow, and a DAG that places simulated calls."""
 
 from __future__ import annotations
 
@@ -47,11 +47,11 @@ def run(args: argparse.Namespace) -> int:
             if stays:
                 demo.stay()
     except AirflowError as error:
-        # As it is: a log's brackets are no markup.
+        # Printed without markup, because a log may contain brackets.
         console.print(f"\n{error}", style="red", markup=False, soft_wrap=True)
         return 1
     except KeyboardInterrupt:
-        console.print("\nStopped before its end.")
+        console.print("\nStopped before the end.")
         return 130
     return 0
 
@@ -64,7 +64,7 @@ def example_dags() -> Path:
 
 
 class _Demo:
-    """A sandbox and an Airflow that know each other."""
+    """A sandbox and an Airflow that are connected to each other."""
 
     def __init__(self, home: Path, console: Console) -> None:
         self._console = console
@@ -81,26 +81,26 @@ class _Demo:
         self._sandbox.webhook_url = f"{self._airflow.url}/voiceinfra/webhook"
 
     def __enter__(self) -> _Demo:
-        self._say("[bold]VoiceInfra demo[/bold]: a real Airflow, a simulated VoiceInfra. No phone rings.\n")
+        self._print("[bold]VoiceInfra demo[/bold]: a real Airflow, a simulated VoiceInfra. No phone rings.\n")
         self._sandbox.start()
-        self._say("Starting Airflow: scheduler, triggerer, API server with the webhook receiver …")
+        self._print("Starting Airflow: scheduler, triggerer, API server with the webhook receiver …")
         started = time.monotonic()
         self._airflow.start()
-        self._say(f"Airflow is up after {time.monotonic() - started:.0f} s at {self._airflow.url}\n")
+        self._print(f"Airflow is up after {time.monotonic() - started:.0f} s at {self._airflow.url}\n")
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._say("\nEnding Airflow …")
+        self._print("\nStopping Airflow …")
         self._airflow.stop()
         self._sandbox.stop()
 
     def show(self) -> None:
         """Run the DAG and show what happens.
 
-        :raises AirflowError: if somebody was not called once, or a call did not complete.
+        :raises AirflowError: if a person was not called exactly once, or a call did not complete.
         """
         booked = self._clinic.book_appointments()
-        self._say(f"The warehouse has {len(booked)} appointments. Running the DAG {DAG_ID} …")
+        self._print(f"The warehouse has {len(booked)} appointments. Running the DAG {DAG_ID} …")
         run_id = self._airflow.trigger_dag(DAG_ID, conf={"warehouse": str(self._clinic.path)})
         state = self._airflow.wait_for_run(DAG_ID, run_id, timeout=_RUN_TIMEOUT)
         called = self._clinic.appointments(after=booked[0].id - 1)
@@ -116,14 +116,16 @@ class _Demo:
             problems.append(f"The DAG run ended as {state}: its logs are in {self._airflow.home}")
         if problems:
             raise AirflowError("\n".join(problems))
-        self._say(
+        self._print(
             f"[green]{len(called)} people, {sum(dials.values())} calls, every one completed; "
             "nobody was called twice.[/green]"
         )
 
     def stay(self) -> None:
-        """Leave Airflow up until Ctrl-C."""
-        self._say(f"\nLook around: [bold]{self._airflow.url}/dags/{DAG_ID}[/bold]   Ctrl-C ends the demo.")
+        """Keep Airflow running until Ctrl-C."""
+        self._print(
+            f"\nOpen [bold]{self._airflow.url}/dags/{DAG_ID}[/bold] to look around. Press Ctrl-C to stop the demo."
+        )
         try:
             signal.pause()
         except KeyboardInterrupt:
@@ -132,13 +134,13 @@ class _Demo:
     def _show_dial(self, dial: Dial) -> None:
         name = str((dial.variables or {}).get("name"))
         self._names[dial.call_id] = name
-        self._say(f"  [cyan]calling[/cyan]    {name}")
+        self._print(f"  [cyan]calling[/cyan]    {name}")
 
     def _show_delivery(self, delivery: Delivery) -> None:
         if delivery.acknowledged:
-            self._say(f"  [green]completed[/green]  {self._names[delivery.call_id]}")
+            self._print(f"  [green]completed[/green]  {self._names[delivery.call_id]}")
 
-    def _say(self, text: str) -> None:
+    def _print(self, text: str) -> None:
         self._console.print(text, soft_wrap=True)
 
 
@@ -178,7 +180,7 @@ def _home(given: str | None) -> Iterator[Path]:
     try:
         yield temporary
     except AirflowError:
-        # Its logs are what tells why.
+        # Keep its logs, which show the reason.
         raise
     except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""The environment of a small, quick Airflow that shares nothing with another one on the machine."""
+"""The environment variables of a small, fast Airflow that is isolated from others on the machine."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ HOST = "127.0.0.1"
 def airflow_environment(home: Path, dags_folder: Path, port: int) -> dict[str, str]:
     """Return the environment variables of every process of an Airflow.
 
-    :param home: its folder
+    :param home: its AIRFLOW_HOME
     :param dags_folder: folder of its DAG files
-    :param port: of its API server
+    :param port: port of its API server
     """
     log_port, trigger_log_port = [each for each in free_ports(3) if each != port][:2]
     url = f"http://{HOST}:{port}"
@@ -36,15 +36,15 @@ def airflow_environment(home: Path, dags_folder: Path, port: int) -> dict[str, s
         "api_auth": {"jwt_secret": secrets.token_urlsafe(64)},
         "logging": {
             "colored_console_log": False,
-            # It would report each of its looks at the folder.
+            # Otherwise it logs every scan of the folder.
             "namespace_levels": "airflow.dag_processing.manager=WARNING",
             "worker_log_server_port": log_port,
             "trigger_log_server_port": trigger_log_port,
         },
-        # The scheduler sleeps between two looks at what to do: this is what makes a run quick.
+        # The scheduler's sleep between two loops dominates the duration of a run.
         "scheduler": {"scheduler_idle_sleep_time": 0.2, "trigger_timeout_check_interval": 1},
         "dag_processor": {"refresh_interval": 2, "bundle_refresh_check_interval": 1},
-        # A busy machine may need more than 5 s to answer, and a task cannot ask twice to be started.
+        # A busy machine may need more than the default 5 s to answer, and the start of a task cannot be retried.
         "workers": {"execution_api_timeout": 30},
     }
     return {
@@ -59,7 +59,7 @@ def airflow_environment(home: Path, dags_folder: Path, port: int) -> dict[str, s
 
 
 def free_ports(count: int) -> list[int]:
-    """Return as many different ports that nobody listens on."""
+    """Return a number of different free ports."""
     with contextlib.ExitStack() as stack:
         sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
         for each in sockets:
@@ -68,16 +68,16 @@ def free_ports(count: int) -> list[int]:
 
 
 def is_free(port: int) -> bool:
-    """Tell whether nobody listens on a port."""
+    """Return whether a port is free."""
     with socket.socket() as probe:
         return probe.connect_ex((HOST, port)) != 0
 
 
 def _of_the_caller() -> dict[str, str]:
-    """Return the caller's environment without an Airflow, a proxy or a terminal."""
+    """Return the caller's environment without settings of Airflow, proxies and terminals."""
     inherited = {name: value for name, value in os.environ.items() if not name.lstrip("_").startswith("AIRFLOW")}
     inherited.pop("FORCE_COLOR", None)
-    # `airflow standalone` starts its parts as `airflow …`: let it find the one beside this Python.
+    # `airflow standalone` starts its components as `airflow …`, which must be the one beside this Python.
     path = os.pathsep.join([sysconfig.get_path("scripts"), inherited.get("PATH", os.defpath)])
     return {
         **inherited,

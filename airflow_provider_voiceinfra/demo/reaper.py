@@ -1,8 +1,8 @@
-"""Runs a command, and ends it with all its descendants when the caller goes away, even by SIGKILL.
+"""Runs a command, and terminates it with all its descendants when the caller exits, even by SIGKILL.
 
 ``python -m airflow_provider_voiceinfra.demo.reaper -- COMMAND…``, in a session of its own and with a pipe
-from the caller as standard input: the kernel closes the pipe when the caller is gone, whatever ended it.
-SIGTERM and SIGINT mean the same as the closed pipe.
+from the caller as standard input: the kernel closes the pipe when the caller exits for any reason.
+SIGTERM and SIGINT have the same effect as the closed pipe.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ import time
 
 import psutil
 
-#: Seconds for a clean end. Airflow has closed what it holds by then; what is left collects garbage.
+#: Seconds for a clean exit, in which Airflow closes its resources.
 GRACE = 2.0
-#: Seconds for the kernel to take away what was killed.
+#: Seconds for the kernel to remove killed processes.
 KILL_TIMEOUT = 10.0
-#: Exit code when a process cannot be ended.
+#: Exit code if a process cannot be terminated.
 FAILED = 70
 
 _STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
@@ -30,10 +30,10 @@ _PR_SET_CHILD_SUBREAPER = 36
 
 
 def main(arguments: list[str]) -> int:
-    """Run a command until it ends or the caller wants it to.
+    """Run a command until it exits or the caller stops it.
 
     :param arguments: ``--`` and the command
-    :return: the command's exit code, 0 when it was told to end, ``FAILED`` when something of it is left
+    :return: the command's exit code, 0 if it was stopped, ``FAILED`` if a process of it is left
     """
     _adopt_orphans()
     signals = _signals_as_bytes()
@@ -41,19 +41,19 @@ def main(arguments: list[str]) -> int:
     _wait(child, signals)
     exit_code = child.returncode
     if left := _end(child):
-        sys.stderr.write(f"These processes could not be ended: {left}\n")
+        sys.stderr.write(f"These processes could not be terminated: {left}\n")
         return FAILED
     return exit_code or 0
 
 
 def _adopt_orphans() -> None:
-    """Let descendants whose parent has died become children of this process, so that none escapes it."""
+    """Make orphaned descendants children of this process, so that none escapes it."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
 def _signals_as_bytes() -> int:
-    """Return a file descriptor that gives the number of each signal that comes, a child's end included."""
+    """Return a file descriptor that yields the number of each signal, including SIGCHLD."""
     reader, writer = os.pipe()
     os.set_blocking(writer, False)
     signal.set_wakeup_fd(writer)
@@ -63,7 +63,7 @@ def _signals_as_bytes() -> int:
 
 
 def _wait(child: subprocess.Popen[bytes], signals: int) -> None:
-    """Return when the command has ended or the caller wants it to."""
+    """Wait until the command has exited or the caller stops it."""
     caller = 0
     while child.poll() is None:
         readable, _, _ = select.select([caller, signals], [], [])
@@ -74,12 +74,12 @@ def _wait(child: subprocess.Popen[bytes], signals: int) -> None:
 
 
 def _end(child: subprocess.Popen[bytes]) -> list[psutil.Process]:
-    """End the command and every descendant, politely first.
+    """Terminate the command and every descendant, gracefully first.
 
-    Only the command itself is sent the SIGINT: ``airflow standalone`` then ends its parts, and a scheduler
-    that gets a second signal while it ends its executor hangs. On SIGTERM it would leave its parts behind.
+    Only the command itself is sent SIGINT: ``airflow standalone`` then stops its components, and a scheduler
+    that gets a second signal while it stops its executor hangs. On SIGTERM it would leave its components behind.
 
-    :return: the processes that are still there
+    :return: the processes that are left
     """
     known = set(psutil.Process().children(recursive=True))
     if child.returncode is None:
@@ -100,9 +100,9 @@ def _end(child: subprocess.Popen[bytes]) -> list[psutil.Process]:
 
 
 def _alive(known: set[psutil.Process]) -> list[psutil.Process]:
-    """Find the descendants that have not ended or whose end nobody has taken note of.
+    """Return the running descendants, after reaping those that have exited.
 
-    :param known: those met so far, which is where an orphan is found that nobody adopted
+    :param known: all descendants seen so far, which includes orphans that were not adopted
     """
     with contextlib.suppress(ChildProcessError):
         while os.waitpid(-1, os.WNOHANG)[0]:

@@ -1,4 +1,4 @@
-"""What the demo and the system tests do with an Airflow, through its public REST API."""
+"""A client of Airflow's public REST API, for the demo and the system tests."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ _PAGE = 100
 
 
 class AirflowRest:
-    """Runs DAGs and reads what came of them.
+    """Runs DAGs and reads their results.
 
-    :param url: of an API server that asks for no token
+    :param url: URL of an API server that requires no token
     """
 
     def __init__(self, url: str) -> None:
@@ -39,19 +39,19 @@ class AirflowRest:
 
         :param dag_id: the DAG
         :param conf: the run's configuration
-        :param logical_date: by default the run has none
+        :param logical_date: the run's logical date; none by default
         :param parse_timeout: seconds to wait for the DAG's file to be read
         :return: the run id
         """
         dag = wait_for(
             lambda: self._api.find(f"api/v2/dags/{quote(dag_id)}"),
             parse_timeout,
-            lambda: f"Airflow knows no DAG {dag_id!r}. {self._import_errors()}",
+            lambda: f"Airflow has no DAG {dag_id!r}. {self._import_errors()}",
         )
         if dag["is_paused"]:
             self._api.call("PATCH", f"api/v2/dags/{quote(dag_id)}", json={"is_paused": False})
         date = logical_date.isoformat() if logical_date else None
-        # With an id of ours, it is one run however often it is asked for.
+        # With our own id, repeated requests create only one run.
         run_id = f"manual__{datetime.now(UTC).isoformat()}"
         body = {"dag_run_id": run_id, "logical_date": date, "conf": dict(conf or {})}
         try:
@@ -72,7 +72,7 @@ class AirflowRest:
             state = str(self._api.call("GET", _run(dag_id, run_id))["state"])
             return state if state in _RUN_ENDED else None
 
-        return wait_for(ended, timeout, lambda: f"Run {run_id!r} goes on: {self._states(dag_id, run_id)}.")
+        return wait_for(ended, timeout, lambda: f"Run {run_id!r} has not ended: {self._states(dag_id, run_id)}.")
 
     def task_instances(self, dag_id: str, run_id: str) -> list[dict[str, Any]]:
         """Return a run's task instances: ``task_id``, ``map_index``, ``state``, ``try_number`` and more."""
@@ -123,24 +123,24 @@ class AirflowRest:
         return entry["value"]
 
     def task_log(self, dag_id: str, run_id: str, task_id: str, try_number: int = 1, map_index: int = -1) -> str:
-        """Return the log of a try, a line for each entry, with every field of it."""
+        """Return the log of a try, one line per entry, with all fields."""
         path = f"{_task(dag_id, run_id, task_id)}/logs/{try_number}"
         params = {"map_index": map_index, "full_content": True}
         return "\n".join(_line(entry) for entry in self._api.call("GET", path, params=params)["content"])
 
     def clear(self, dag_id: str, run_id: str, task_ids: Iterable[str]) -> None:
-        """Clear tasks of a run, without those downstream of them."""
+        """Clear tasks of a run, without downstream tasks."""
         body = {"dry_run": False, "only_failed": False, "dag_run_id": run_id, "task_ids": list(task_ids)}
         self._api.call("POST", f"api/v2/dags/{quote(dag_id)}/clearTaskInstances", json=body)
 
     def health(self) -> dict[str, dict[str, Any]]:
-        """Return the ``status`` and the latest heartbeat of each of Airflow's parts."""
+        """Return the ``status`` and the latest heartbeat of each component of Airflow."""
         return self._api.call("GET", "api/v2/monitor/health")
 
     def _import_errors(self) -> str:
         errors = self._api.call("GET", "api/v2/importErrors")["import_errors"]
         if not errors:
-            return "Is its file in the DAGs folder?"
+            return "Check that its file is in the DAGs folder."
         return "\n".join(f"{error['filename']}:\n{error['stack_trace']}" for error in errors)
 
     def _states(self, dag_id: str, run_id: str) -> str:

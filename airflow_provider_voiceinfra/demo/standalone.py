@@ -1,4 +1,4 @@
-"""Starts a real ``airflow standalone`` beside whatever else runs on this machine, and ends all of it."""
+"""Starts and stops a real ``airflow standalone``, isolated from others on this machine."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ _POLL = 0.2
 class Standalone(AirflowRest):
     """A real Airflow on free ports of this machine: scheduler, DAG processor, triggerer and API server.
 
-    It takes over the caller's environment, but no Airflow of the caller's, and asks for no password. It ends
-    with :meth:`stop`, with its ``with`` block, and with the calling process, even when that one is killed.
+    It inherits the caller's environment without settings of Airflow, and requires no password. It ends with
+    :meth:`stop`, with its ``with`` block, and with the calling process, even if that is killed.
 
-    :param home: folder for its configuration, its database (SQLite) and its logs; made if need be
+    :param home: folder for its configuration, database (SQLite) and logs; created if it does not exist
     :param dags_folder: folder of its DAG files
-    :param env: more environment variables; they win over those set here
-    :param port: of the API server; by default any that is free
+    :param env: additional environment variables, which take precedence
+    :param port: port of the API server; by default any free one
     """
 
     def __init__(
@@ -50,12 +50,14 @@ class Standalone(AirflowRest):
         """Start Airflow and return when it is ready to run DAGs.
 
         :param timeout: seconds
-        :raises AirflowError: it has ended, or is not ready in time; nothing is left running then
+        :raises AirflowError: if it exits or is not ready in time; no process is left running then
         """
         if self._process:
-            raise AirflowError(f"This Airflow has been started already, at {self.url}: stop it first")
+            raise AirflowError(f"This Airflow is already running at {self.url}: stop it first")
         if not is_free(self._port):
-            raise AirflowError(f"Port {self._port} is in use: end what listens on it, or choose another port")
+            raise AirflowError(
+                f"Port {self._port} is in use: stop the process that listens on it, or choose another port"
+            )
         started = datetime.now(UTC)
         self._process = self._launch()
         try:
@@ -65,9 +67,9 @@ class Standalone(AirflowRest):
             raise
 
     def stop(self) -> None:
-        """End Airflow with every process it has started; a second time does nothing.
+        """Stop Airflow with every process it has started; a second call does nothing.
 
-        :raises AirflowError: a process cannot be ended
+        :raises AirflowError: if a process cannot be terminated
         """
         process, self._process = self._process, None
         if process is None:
@@ -75,7 +77,7 @@ class Standalone(AirflowRest):
         process.terminate()
         process.communicate()  # closes the pipe too
         if process.returncode == reaper.FAILED:
-            raise AirflowError(f"Airflow has not ended whole. {self._log_end()}")
+            raise AirflowError(f"Airflow did not stop completely. {self._log_end()}")
 
     def __enter__(self) -> Standalone:
         self.start()
@@ -102,16 +104,16 @@ class Standalone(AirflowRest):
     def _wait_until_ready(self, process: subprocess.Popen[bytes], started: datetime, timeout: float) -> None:
         deadline = time.monotonic() + timeout
         while missing := self._missing(started):
-            if process.poll() is not None or _has_lost_a_part(process.pid):
-                raise AirflowError(f"Airflow has ended while it was started. {self._log_end()}")
+            if process.poll() is not None or _has_lost_component(process.pid):
+                raise AirflowError(f"Airflow exited during its start. {self._log_end()}")
             if time.monotonic() > deadline:
                 raise AirflowError(f"Not ready after {timeout:g} s: {', '.join(missing)}. {self._log_end()}")
             time.sleep(_POLL)
-        # The first request to the task API takes seconds, in which the server answers nobody else.
+        # The first request to the task API takes seconds, during which the server answers no others.
         self._api.call("GET", "execution/health")
 
     def _missing(self, started: datetime) -> list[str]:
-        """Name the parts that are not ready. An earlier Airflow in the same home looks alive for a while."""
+        """Return the components that are not ready. An earlier Airflow in the same home seems alive for a while."""
         try:
             health = self.health()
         except requests.RequestException:
@@ -128,9 +130,9 @@ class Standalone(AirflowRest):
         return "\n".join([f"The end of {self.log_file}:", *lines])
 
 
-def _has_lost_a_part(reaper_pid: int) -> bool:
-    """Tell whether a part has ended, without which ``airflow standalone`` goes on and says nothing."""
+def _has_lost_component(reaper_pid: int) -> bool:
+    """Return whether a component has exited, which ``airflow standalone`` does not report."""
     with contextlib.suppress(psutil.NoSuchProcess):
         for airflow in psutil.Process(reaper_pid).children():
-            return any(part.status() == psutil.STATUS_ZOMBIE for part in airflow.children())
+            return any(component.status() == psutil.STATUS_ZOMBIE for component in airflow.children())
     return False

@@ -1,4 +1,4 @@
-"""The accepted calls, and how they end."""
+"""The accepted calls and their endings."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """How a call ends: None leaves it to the scenario; the fields replace those of the webhook."""
+    """How a call ends: an outcome, or None for the scenario's, and fields that replace the webhook's."""
 
     outcome: Outcome | None
     fields: Mapping[str, object]
@@ -49,11 +49,11 @@ class _Call:
 
 
 class AcceptedCalls:
-    """Takes calls, ends each at its time, and has its webhook sent.
+    """Accepts calls, ends them after their duration, and sends their webhooks.
 
-    :param delay: shortest and longest seconds that a call takes; None: until it is completed by hand
-    :param late: seconds by which a late webhook is late
-    :param extracted_field: the webhook's name for extracted data
+    :param delay: minimum and maximum duration of a call in seconds; None to complete calls by hand
+    :param late: delay of a late webhook in seconds
+    :param extracted_field: the webhook's field with extracted data
     """
 
     def __init__(
@@ -78,7 +78,7 @@ class AcceptedCalls:
         self._endings: dict[str, Ending] = {}
 
     def accept(self, request: OutboundRequest, scenario: Scenario) -> Dial:
-        """Take a call: from here on, a phone rings."""
+        """Accept a call: from here on, a phone would ring."""
         dial = Dial(
             call_id=f"call_{uuid.uuid4().hex[:20]}",
             at=datetime.now(UTC),
@@ -101,11 +101,11 @@ class AcceptedCalls:
         return dial
 
     def decide(self, number: str, ending: Ending) -> None:
-        """Have all calls to this number that have not ended yet, and all later ones, end so."""
+        """Set the ending of all open and later calls to a number."""
         self._endings[number] = ending
 
     def complete(self, call_id: str, ending: Ending = AS_SCRIPTED) -> None:
-        """End a call now; its webhook goes out at once. One that has ended gets another webhook.
+        """End a call now and send its webhook. A call that has ended already gets another webhook.
 
         :raises LookupError: if there is no such call
         """
@@ -140,8 +140,8 @@ class AcceptedCalls:
         scenario = call.dial.scenario
         decided = self._endings.get(call.dial.to_number, AS_SCRIPTED)
         outcome = ending.outcome or decided.outcome or scenario.outcome
-        said = partial(completion, call.dial, nth=call.nth, extracted_field=self._extracted_field)
-        payload = said(outcome)
+        make_payload = partial(completion, call.dial, nth=call.nth, extracted_field=self._extracted_field)
+        payload = make_payload(outcome)
         if scenario.notice is Notice.WITHOUT_START_TIME:
             del payload["start_time"]
         if scenario.notice is Notice.OTHER_NUMBER:
@@ -152,5 +152,5 @@ class AcceptedCalls:
                 return Webhook.of(payload, then=Webhook.of(payload))
             case Notice.CONTRADICTED:
                 other: Outcome = "failed" if outcome == "voicemail" else "voicemail"
-                return Webhook.of(payload, then=Webhook.of(said(other)))
+                return Webhook.of(payload, then=Webhook.of(make_payload(other)))
         return Webhook.of(payload)

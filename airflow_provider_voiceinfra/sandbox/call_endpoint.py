@@ -1,4 +1,4 @@
-"""``POST /calls/outbound``: what is accepted, what is refused, and what the caller gets to know of it."""
+"""``POST /calls/outbound``: accepts or refuses calls, and answers as their scenario says."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ LONGEST_WAIT_FOR_RECEIVER = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How long answers take, in seconds.
+    """The timing of answers, in seconds.
 
-    :param answer_delay: of each accepted call
-    :param slow_answer: of the slow scenario, besides
-    :param retry_after: what a 429 asks to wait
+    :param answer_delay: delay of the answer to each accepted call
+    :param slow_answer: additional delay in the slow scenario
+    :param retry_after: ``Retry-After`` of a 429
     """
 
     answer_delay: float
@@ -41,9 +41,9 @@ class Pace:
 
 
 class CallEndpoint:
-    """Answers the requests for calls.
+    """Answers requests for calls.
 
-    :param stopping: ends all waiting
+    :param stopping: ends all waits when set
     """
 
     def __init__(
@@ -66,11 +66,7 @@ class CallEndpoint:
         self._throttled: set[str] = set()
 
     def post(self, headers: Message, body: bytes) -> Reply:
-        """Answer one request.
-
-        :param headers: its headers
-        :param body: its body
-        """
+        """Answer a request."""
         try:
             request = check(headers, body, self._account)
         except RefusedError as refused:
@@ -82,7 +78,7 @@ class CallEndpoint:
         if not scenario.accepted:
             return self._refuse(self._unaccepted(request, key), request)
         dial = self._calls.accept(request, scenario)
-        self._take_time(dial)
+        self._delay_answer(dial)
         return queued(dial) if scenario.status == 200 else refusal(scenario.status, request, key)  # noqa: PLR2004
 
     def _refuse(self, reply: Reply, request: OutboundRequest | None) -> Reply:
@@ -114,7 +110,7 @@ class CallEndpoint:
             case Throttle.SILENT:
                 return refusal(429, request, "")
 
-    def _take_time(self, dial: Dial) -> None:
+    def _delay_answer(self, dial: Dial) -> None:
         if dial.scenario.notice is Notice.BEFORE_ANSWER:
             self._calls.complete(dial.call_id)
             self._sender.wait_until_acknowledged(dial.call_id, LONGEST_WAIT_FOR_RECEIVER)

@@ -1,6 +1,6 @@
-"""An HTTP connection that is kept between requests and can be cut from another thread.
+"""A persistent HTTP connection that can be cut from another thread.
 
-`requests` cannot be cut, which an immediate stop needs, and costs several times as much per webhook.
+`requests` cannot be cut, which an immediate stop needs, and is several times as slow per webhook.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ LONGEST_IDLE = 1.0
 
 
 class KeptConnection:
-    """To whatever host the last request went to; used by one thread, cut by any."""
+    """A connection to the host of the last request; used by one thread, cut by any."""
 
     def __init__(self) -> None:
         self.is_cut = False
@@ -41,7 +41,7 @@ class KeptConnection:
             raise
 
     def cut(self) -> None:
-        """End a request that is under way, and all later ones."""
+        """Abort the current request, and all later ones."""
         self.is_cut = True
         connection = self._connection
         if connection is not None and isinstance(connection.sock, socket.socket):
@@ -68,7 +68,7 @@ class KeptConnection:
         return response.status
 
     def _connection_to(self, target: SplitResult) -> HTTPConnection:
-        # The other side may close an idle connection just when it is needed: take a new one before that.
+        # The server may close an idle connection just when it is used, so it is replaced before that.
         idle = time.monotonic() - self._used
         if (target.scheme, target.netloc) != self._origin or idle > LONGEST_IDLE:
             self.close()

@@ -1,4 +1,4 @@
-"""The endpoints beside the API, by which other processes look at the sandbox and steer it."""
+"""The control endpoints, by which other processes inspect and control the sandbox."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 
 
 class Control:
-    """Answers ``/sandbox`` and what is below it; needs no key."""
+    """Answers the paths under ``/sandbox``, which need no key."""
 
     def __init__(self, calls: AcceptedCalls, dials: Log[Dial]) -> None:
         self._calls = calls
         self._dials = dials
 
     def routes(self) -> Routes:
-        """Return what answers which path and method."""
+        """Return the handlers by path and method."""
         return {
             "/sandbox": {"GET": self._scenarios},
             "/sandbox/dials": {"GET": self._accepted},
@@ -45,34 +45,34 @@ class Control:
 
     def _complete(self, _headers: Message, body: bytes) -> Reply:
         try:
-            asked = _object(body, "call_id")
-            self._calls.complete(asked["call_id"], _ending(asked))
-        except ValueError as mistake:
-            return error(400, "validation_error", str(mistake))
-        except LookupError as mistake:
-            return error(404, "not_found", str(mistake))
-        return json_reply({"call_id": asked["call_id"]})
+            request = _object(body, "call_id")
+            self._calls.complete(request["call_id"], _ending(request))
+        except ValueError as problem:
+            return error(400, "validation_error", str(problem))
+        except LookupError as problem:
+            return error(404, "not_found", str(problem))
+        return json_reply({"call_id": request["call_id"]})
 
     def _outcome(self, _headers: Message, body: bytes) -> Reply:
         try:
-            asked = _object(body, "number", "outcome")
-            self._calls.decide(asked["number"], _ending(asked))
-        except ValueError as mistake:
-            return error(400, "validation_error", str(mistake))
-        return json_reply({"number": asked["number"], "outcome": asked["outcome"]})
+            request = _object(body, "number", "outcome")
+            self._calls.decide(request["number"], _ending(request))
+        except ValueError as problem:
+            return error(400, "validation_error", str(problem))
+        return json_reply({"number": request["number"], "outcome": request["outcome"]})
 
 
 def _object(body: bytes, *required: str) -> dict[str, Any]:
-    asked = json.loads(body)
-    if not isinstance(asked, dict) or not all(isinstance(asked.get(name), str) for name in required):
+    request = json.loads(body)
+    if not isinstance(request, dict) or not all(isinstance(request.get(name), str) for name in required):
         msg = f"The body must be an object with {' and '.join(required)}"
         raise ValueError(msg)
-    return asked
+    return request
 
 
-def _ending(asked: Mapping[str, Any]) -> Ending:
-    fields = asked.get("fields", {})
+def _ending(request: Mapping[str, Any]) -> Ending:
+    fields = request.get("fields", {})
     if not isinstance(fields, dict):
         msg = f"fields must be an object, not {json.dumps(fields)}"
         raise ValueError(msg)  # noqa: TRY004 - answered like every other mistake in the body
-    return Ending(asked.get("outcome"), fields)
+    return Ending(request.get("outcome"), fields)

@@ -1,4 +1,4 @@
-"""What is said in a call: a plausible record, always the same for the same call."""
+"""Generates plausible completions, always the same for the same call."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from airflow_provider_voiceinfra.sandbox.records import iso
-from airflow_provider_voiceinfra.sandbox.stories import ABOUT_A_DATE, NOT_REACHED, OPEN_TALK, Said, Story
+from airflow_provider_voiceinfra.sandbox.stories import ABOUT_A_DATE, NOT_REACHED, OPEN_TALK, Conversation, Story
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -37,17 +37,17 @@ def completion(
 ) -> dict[str, object]:
     """Return the payload of the call's ``call.completed`` webhook.
 
-    The call starts when it is dialled and its ``end_time`` is where its length puts it, though the sandbox
-    may send the webhook sooner: a conversation of a minute need not be waited for.
+    The call starts when it is dialled, and its ``end_time`` follows from its duration, although the sandbox may send
+    the webhook sooner.
 
     :param dial: the call
     :param outcome: how it ends
-    :param nth: the how-manieth call to this number it is; another one may take another turn
-    :param extracted_field: name of the field for what was extracted
+    :param nth: the index of the call among those to this number, from 1, which varies the conversation
+    :param extracted_field: the name of the field with extracted data
     """
-    chance = random.Random(_seed(dial.to_number, nth))  # noqa: S311
-    said = _said(dial, outcome, chance)
-    seconds = _seconds(said.transcript, chance)
+    rng = random.Random(_seed(dial.to_number, nth))  # noqa: S311
+    conversation = _converse(dial, outcome, rng)
+    seconds = _seconds(conversation.transcript, rng)
     return {
         "call_id": dial.call_id,
         "event": "call.completed",
@@ -59,51 +59,51 @@ def completion(
         "end_time": iso(dial.at + timedelta(seconds=seconds)),
         "call_outcome": outcome,
         "recording_url": f"https://recordings.voiceinfra.example/{dial.call_id}.mp3" if seconds else "",
-        "transcript": said.transcript,
-        "summary": said.summary,
-        extracted_field: dict(said.extracted),
+        "transcript": conversation.transcript,
+        "summary": conversation.summary,
+        extracted_field: dict(conversation.extracted),
     }
 
 
-def _said(dial: Dial, outcome: Outcome, chance: random.Random) -> Said:
+def _converse(dial: Dial, outcome: Outcome, rng: random.Random) -> Conversation:
     variables = dial.variables or {}
     name = next((str(variables[key]) for key in _NAMES if variables.get(key)), None)
     if outcome == "failed":
-        return Said("", chance.choice(NOT_REACHED), {})
+        return Conversation("", rng.choice(NOT_REACHED), {})
     if outcome == "voicemail":
         return _voicemail(name, dial.first_message)
     date = _date(variables)
-    story = chance.choice(ABOUT_A_DATE if date else OPEN_TALK)
+    story = rng.choice(ABOUT_A_DATE if date else OPEN_TALK)
     return _answered(story, name, date, dial.first_message)
 
 
-def _answered(story: Story, name: str | None, date: str | None, first_message: str | None) -> Said:
+def _answered(story: Story, name: str | None, date: str | None, first_message: str | None) -> Conversation:
     opening = first_message or f"Hello{f' {name}' if name else ''}, I am calling with a short question."
     words = {"date": date, "Date": date and date[:1].upper() + date[1:]}
     lines = [f"Agent: {opening}", *(line.format(who=name or "me", **words) for line in story.lines)]
-    summary = story.summary.format(who=name or "The person called", **words)
-    return Said("\n".join(lines), summary, story.extracted)
+    summary = story.summary.format(who=name or "The callee", **words)
+    return Conversation("\n".join(lines), summary, story.extracted)
 
 
-def _voicemail(name: str | None, first_message: str | None) -> Said:
+def _voicemail(name: str | None, first_message: str | None) -> Conversation:
     owner = f"You have reached {name}" if name else "I can't come to the phone right now"
     transcript = (
         f"Caller: Hi! {owner}. I am out, or hiding from the phone. Say something nice after the beep.\n"
         f"Agent: {first_message or 'Hello, sorry to have missed you.'} Please call us back when it suits you."
     )
-    return Said(transcript, "Reached the voicemail and left a message asking to call back.", {})
+    return Conversation(transcript, "Reached the voicemail and left a message asking to call back.", {})
 
 
 def _date(variables: Mapping[str, object]) -> str | None:
-    """Return the variable that the call is most likely about."""
+    """Return the variable that is most likely the date that the call is about."""
     found = (
         str(value) for word in _DATES for key, value in variables.items() if value and word in key.lower().split("_")
     )
     return next(found, None)
 
 
-def _seconds(transcript: str, chance: random.Random) -> int:
-    return round(len(transcript.split()) / WORDS_PER_SECOND) + chance.randint(2, 9) if transcript else 0
+def _seconds(transcript: str, rng: random.Random) -> int:
+    return round(len(transcript.split()) / WORDS_PER_SECOND) + rng.randint(2, 9) if transcript else 0
 
 
 def _seed(number: str, nth: int) -> int:

@@ -1,4 +1,4 @@
-"""The sandbox's HTTP server, written by hand: answers go out as their scenario says, whole, half, or not at all."""
+"""The sandbox's HTTP server, written by hand to send answers in full, in part, or not at all."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from airflow_provider_voiceinfra.sandbox.replies import Reply, error
 from airflow_provider_voiceinfra.sandbox.scenarios import Answer
 
 Routes = Mapping[str, Mapping[str, Callable[[Message, bytes], Reply]]]
-"""By path and method: what answers the headers and the body."""
+"""The handlers of headers and body, by path and method."""
 
 POLL_SECONDS = 0.01
 
 
 class HttpServer(ThreadingHTTPServer):
-    """Listens from the moment it is made, and leaves no thread when it stops.
+    """Listens as soon as it is created, and leaves no thread when it stops.
 
-    :param host: address to listen at
-    :param port: 0 for any that is free
-    :param routes: what answers which path and method
-    :param stopping: once set, nothing is answered any more
+    :param host: address to listen on
+    :param port: port to listen on; 0 for any free one
+    :param routes: the handlers by path and method
+    :param stopping: no request is answered once it is set
     """
 
     request_queue_size = 1024
@@ -42,7 +42,7 @@ class HttpServer(ThreadingHTTPServer):
         self._listener = threading.Thread(target=self._listen, name="sandbox-http", daemon=True)
 
     def start(self) -> None:
-        """Begin to answer."""
+        """Start to answer requests."""
         self._listener.start()
 
     def stop(self) -> None:
@@ -60,7 +60,7 @@ class HttpServer(ThreadingHTTPServer):
             thread.join()
 
     def server_bind(self) -> None:
-        """Bind without the look-up of the host's name, which can take seconds."""
+        """Bind without looking up the host's name, which can take seconds."""
         socketserver.TCPServer.server_bind(self)
 
     def process_request(self, request: Any, client_address: Any) -> None:
@@ -84,7 +84,7 @@ class HttpServer(ThreadingHTTPServer):
                 del self._connections[threading.current_thread()]
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Let clients hang up as they please; anything else is a mistake in the sandbox."""
+        """Ignore clients that disconnect; report other errors, which are bugs in the sandbox."""
         if not isinstance(sys.exception(), ConnectionError):
             super().handle_error(request, client_address)
 
@@ -93,7 +93,7 @@ class HttpServer(ThreadingHTTPServer):
 
 
 class _Handler(BaseHTTPRequestHandler):
-    """One connection: reads requests, has the server's routes answer them, sends what they say."""
+    """Handles one connection: reads requests, and sends the replies of their routes."""
 
     server: HttpServer
     protocol_version = "HTTP/1.1"
@@ -112,14 +112,14 @@ class _Handler(BaseHTTPRequestHandler):
     do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = do_HEAD = do_OPTIONS = serve  # noqa: N815
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
-        """Answer what is not proper HTTP, in the API's shape."""
+        """Answer invalid HTTP with an error in the API's format."""
         self.close_connection = True
         unknown_method = code == 501  # noqa: PLR2004
         status, name = (405, "method_not_allowed") if unknown_method else (code, "bad_request")
-        self._send(error(status, name, explain or message or "This is not HTTP"))
+        self._send(error(status, name, explain or message or "Invalid HTTP request"))
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-        """Say nothing: the sandbox has its own records."""
+        """Log nothing: the sandbox has its own records."""
 
     def _body(self) -> bytes | None:
         length = self.headers.get("Content-Length", "0")
@@ -131,10 +131,10 @@ class _Handler(BaseHTTPRequestHandler):
         path = self.path.partition("?")[0]
         methods = self.server.routes.get(path)
         if methods is None:
-            return error(404, "not_found", f"There is nothing at {path}")
+            return error(404, "not_found", f"{path} does not exist")
         answer = methods.get(self.command)
         if answer is None:
-            message = f"{path} does not take {self.command}"
+            message = f"{path} does not accept {self.command}"
             return error(405, "method_not_allowed", message, ("Allow", ", ".join(methods)))
         return answer(self.headers, body)
 
@@ -162,7 +162,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(reply.body[: len(reply.body) // 2] if cut_off else reply.body)
 
     def _reset(self) -> None:
-        """Close with RST in place of FIN."""
+        """Close with RST instead of FIN."""
         self.close_connection = True
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         socket.close(self.connection.detach())

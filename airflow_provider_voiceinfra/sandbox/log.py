@@ -1,4 +1,4 @@
-"""A list that only grows and can be waited on, so that nobody has to sleep and look again."""
+"""An append-only list that can be waited on, which avoids polling."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ T = TypeVar("T")
 
 
 class Log(Generic[T]):
-    """Entries in the order they came in; safe to use from any thread.
+    """Entries in the order of arrival; thread-safe.
 
     :param listener: called with each new entry, in the thread that adds it
     """
@@ -24,7 +24,7 @@ class Log(Generic[T]):
         self._listener = listener
 
     def add(self, entry: T) -> None:
-        """Append an entry and wake whoever waits for it."""
+        """Append an entry, and wake all waiters."""
         with self._changed:
             self._entries.append(entry)
             self._changed.notify_all()
@@ -41,7 +41,7 @@ class Log(Generic[T]):
 
         :param timeout: seconds
         :param what: the name of the entries, for the error
-        :raises TimeoutError: if there are fewer when the time is over
+        :raises TimeoutError: if there are fewer at the timeout
         """
         if not self._wait(lambda entries: len(entries) >= n, timeout):
             msg = f"{len(self.entries())} {what} instead of {n} after {timeout:g} s"
@@ -52,12 +52,12 @@ class Log(Generic[T]):
         """Wait until one entry fits.
 
         :param timeout: seconds
-        :return: False if the time is over, or the log closed, before
+        :return: False if the timeout expires or the log is closed before
         """
         return self._wait(lambda entries: any(map(fits, entries)), timeout)
 
     def close(self) -> None:
-        """Let everybody who waits go."""
+        """Release all waiters."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()

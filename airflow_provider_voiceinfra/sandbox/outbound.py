@@ -1,4 +1,4 @@
-"""The checks of ``POST /calls/outbound``, in the order VoiceInfra makes them."""
+"""The checks of ``POST /calls/outbound``, in the order of VoiceInfra's."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ if TYPE_CHECKING:
 
 _E164 = re.compile(r"\+[1-9]\d{6,14}")
 _REQUIRED = ("agent_id", "from_number", "to_number")
-_TEXTS = ("first_message", "context")
-_KNOWN = {*_REQUIRED, *_TEXTS, "variables"}
+_STRINGS = ("first_message", "context")
+_KNOWN = {*_REQUIRED, *_STRINGS, "variables"}
 
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """What VoiceInfra knows of the account: its key, its agents, its numbers."""
+    """The account: its API key, agents and numbers."""
 
     api_key: str
     agents: Collection[str]
@@ -30,7 +30,7 @@ class Account:
 class OutboundRequest:
     """The body of a valid request.
 
-    :param unknown_fields: names of fields beside the documented ones
+    :param unknown_fields: names of undocumented fields
     :param fingerprint: equal for equal bodies, whatever the order of their fields
     """
 
@@ -45,11 +45,11 @@ class OutboundRequest:
 
 
 class RefusedError(Exception):
-    """The request is not valid.
+    """The request is invalid.
 
     :param status: HTTP status of the answer
     :param code: the error's code
-    :param message: what is wrong; shows the bad value, as real APIs do
+    :param message: what is wrong; repeats the invalid value, as real APIs do
     """
 
     def __init__(self, status: int, code: str, message: str) -> None:
@@ -60,12 +60,12 @@ class RefusedError(Exception):
 
 
 def check(headers: Message, body: bytes, account: Account) -> OutboundRequest:
-    """Return the request, if it is valid.
+    """Parse and check a request.
 
-    :param headers: of the HTTP request, found in any case
-    :param body: of the HTTP request
-    :param account: whose key, agents and numbers are right
-    :raises RefusedError: if it is not
+    :param headers: headers of the HTTP request, case-insensitive
+    :param body: body of the HTTP request
+    :param account: the account, with its valid key, agents and numbers
+    :raises RefusedError: if the request is invalid
     """
     key = headers.get("X-API-Key")
     if key is None:
@@ -111,8 +111,8 @@ def _check_fields(fields: Mapping[str, Any]) -> None:
         if name not in fields:
             raise _invalid(f"{name} is required")
         if not isinstance(fields[name], str) or not fields[name]:
-            raise _invalid(f"{name} must be a string that is not empty, not {json.dumps(fields[name])}")
-    for name in _TEXTS:
+            raise _invalid(f"{name} must be a non-empty string, not {json.dumps(fields[name])}")
+    for name in _STRINGS:
         if name in fields and not isinstance(fields[name], str):
             raise _invalid(f"{name} must be a string, not {json.dumps(fields[name])}")
     if "variables" in fields and not isinstance(fields["variables"], dict):

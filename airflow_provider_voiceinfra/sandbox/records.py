@@ -1,4 +1,4 @@
-"""What the sandbox remembers: the calls it took, the ones it did not, and its webhooks."""
+"""Records of the sandbox: accepted calls, refused calls, and deliveries of webhooks."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def iso(moment: datetime) -> str:
-    """Write a moment the way VoiceInfra's JSON does.
+    """Format a time as in VoiceInfra's JSON.
 
     :param moment: an aware datetime
     """
@@ -22,9 +22,9 @@ def iso(moment: datetime) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Dial:
-    """A call that was accepted: in the real world, a phone that rings.
+    """An accepted call: in the real world, a phone that rings.
 
-    :param unknown_fields: names of what was sent beside the documented fields
+    :param unknown_fields: names of undocumented fields that were sent
     """
 
     call_id: str
@@ -58,9 +58,9 @@ class Dial:
 class Refusal:
     """A POST that did not become a call.
 
-    :param status: HTTP status that was answered, None if the connection was dropped instead
-    :param code: the error's code, empty if none was answered
-    :param to_number: the number, once the request was found valid
+    :param status: HTTP status of the answer; None if the connection was closed instead
+    :param code: the error's code; empty if there is none
+    :param to_number: the callee's number, if the request was valid
     """
 
     at: datetime
@@ -71,11 +71,11 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """One try to deliver a webhook.
+    """An attempt to deliver a webhook.
 
-    :param attempt: 1 for the first try
-    :param status: HTTP status that came back, None if none did
-    :param error: why none did
+    :param attempt: 1 for the first attempt
+    :param status: HTTP status of the response; None if there was none
+    :param error: why there was none
     """
 
     call_id: str
@@ -86,5 +86,5 @@ class Delivery:
 
     @property
     def acknowledged(self) -> bool:
-        """Whether the webhook was taken, and will not be sent again."""
+        """Whether the webhook was accepted, and will not be sent again."""
         return self.status == 200  # noqa: PLR2004

@@ -1,4 +1,4 @@
-"""Answers of the API, before they go over the wire."""
+"""The API's replies."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ELSEWHERE = "http://127.0.0.1:9/elsewhere"
 _JSON = ("Content-Type", "application/json")
 _UNREADABLE = b"<html><body><h1>200 OK</h1>The proxy lost its notes.</body></html>"
 
-# Real APIs repeat what they were sent in their messages; so do these, to show who redacts them.
+# Like real APIs, these messages repeat request values, to test that clients redact them.
 _REFUSALS: dict[int, tuple[str, str]] = {
     307: ("moved", "VoiceInfra is elsewhere"),
     400: ("validation_error", "Invalid parameters: {fingerprint}"),
@@ -33,9 +33,9 @@ _REFUSALS: dict[int, tuple[str, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """An answer, and how it is to reach the client.
+    """A reply, and how it is sent to the client.
 
-    :param code: the error's code, empty if it is not an error
+    :param code: the error's code; empty if it is not an error
     """
 
     status: int
@@ -46,27 +46,27 @@ class Reply:
 
 
 def json_reply(payload: object, status: int = 200) -> Reply:
-    """Answer with JSON.
+    """Make a JSON reply.
 
-    :param payload: what ``json.dumps`` takes
+    :param payload: a value for ``json.dumps``
     """
     return Reply(status, json.dumps(payload).encode())
 
 
 def error(status: int, code: str, message: str, *headers: tuple[str, str]) -> Reply:
-    """Answer with an error, in VoiceInfra's shape.
+    """Make an error reply, in VoiceInfra's format.
 
-    :param headers: further headers
+    :param headers: additional headers
     """
     body = json.dumps({"error": {"code": code, "message": message}}).encode()
     return Reply(status, body, (_JSON, *headers), code=code)
 
 
 def refusal(status: int, request: OutboundRequest, key: str, *headers: tuple[str, str]) -> Reply:
-    """Answer a valid request with the error that its number asks for.
+    """Make the error reply to a valid request that its scenario defines.
 
     :param key: the API key that was sent
-    :param headers: further headers
+    :param headers: additional headers
     """
     code, message = _REFUSALS[status]
     message = message.format(
@@ -82,7 +82,7 @@ def refusal(status: int, request: OutboundRequest, key: str, *headers: tuple[str
 
 
 def queued(dial: Dial) -> Reply:
-    """Answer that the call is accepted, in the way its scenario has it."""
+    """Make the reply to an accepted call, as its scenario says."""
     answer = dial.scenario.answer
     if answer is Answer.UNREADABLE:
         return Reply(200, _UNREADABLE, (("Content-Type", "text/html"),))

@@ -1,4 +1,4 @@
-"""The command ``sandbox``: a simulated VoiceInfra in a terminal."""
+"""The command ``sandbox``, which runs a simulated VoiceInfra in a terminal."""
 
 from __future__ import annotations
 
@@ -16,38 +16,38 @@ if TYPE_CHECKING:
     from airflow_provider_voiceinfra.sandbox.records import Delivery, Dial
 
 _SHOWN = ("00", "01", "02", "12", "20", "64")
-_ENDINGS = {signal.SIGINT, signal.SIGTERM}
+_STOP_SIGNALS = {signal.SIGINT, signal.SIGTERM}
 
 
 def run(args: argparse.Namespace) -> int:
-    """Run the sandbox until the process is told to end.
+    """Run the sandbox until SIGINT or SIGTERM.
 
     :param args: host, port, webhook_url, secret, api_key, slow_answer, late; agents and from_numbers, None
-        for the sandbox's own; and delay as text: ``3`` or ``2-5``
+        for the sandbox's own; and delay as a string: ``3`` or ``2-5``
     :return: the exit status
     """
     # Blocked before any thread starts, so that the signal waits for sigwait below.
-    signal.pthread_sigmask(signal.SIG_BLOCK, _ENDINGS)
+    signal.pthread_sigmask(signal.SIG_BLOCK, _STOP_SIGNALS)
     try:
         with _sandbox(args) as sandbox:
-            _say(_introduction(sandbox, args))
-            signal.sigwait(_ENDINGS)
-    except ValueError as mistake:
-        _say(str(mistake))
+            _print(_introduction(sandbox, args))
+            signal.sigwait(_STOP_SIGNALS)
+    except ValueError as error:
+        _print(str(error))
         return 2
     except OSError as failure:
-        _say(f"Cannot listen at {args.host}:{args.port} ({failure.strerror}): choose another --port.")
+        _print(f"Cannot listen at {args.host}:{args.port} ({failure.strerror}): choose another --port.")
         return 1
     finally:
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDINGS)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOP_SIGNALS)
     return 0
 
 
 def parse_delay(text: str) -> tuple[float, float]:
-    """Return the shortest and the longest time of a call, in seconds.
+    """Return the minimum and maximum duration of a call, in seconds.
 
     :param text: ``3`` or ``2-5``
-    :raises ValueError: if it is neither
+    :raises ValueError: if it is invalid
     """
     shortest, _, longest = text.partition("-")
     try:
@@ -55,13 +55,13 @@ def parse_delay(text: str) -> tuple[float, float]:
     except ValueError:
         delay = (-1.0, -1.0)
     if not 0 <= delay[0] <= delay[1]:
-        msg = f"--delay takes seconds, such as 3 or 2-5, not {text!r}."
+        msg = f"--delay must be seconds, such as 3 or 2-5, not {text!r}."
         raise ValueError(msg)
     return delay
 
 
 def masked(number: str) -> str:
-    """Return a number that can be shown, such as ``+1415•••0100``.
+    """Mask a number, such as ``+1415•••0100``.
 
     :param number: an E.164 number
     """
@@ -99,9 +99,9 @@ def _introduction(sandbox: Sandbox, args: argparse.Namespace) -> str:
             f"  secret       {args.secret}",
             f"  webhook      {args.webhook_url or 'none: start with --webhook-url to have completions sent'}",
             "",
-            "The number that is called decides what happens:",
+            "The callee's number selects the scenario:",
             *(f"  {scenario.number}  {scenario.happens}" for scenario in shown),
-            f"  any other     as the first; the whole table: {sandbox.url.removesuffix('/v1')}/sandbox",
+            f"  any other     like the first; all scenarios: {sandbox.url.removesuffix('/v1')}/sandbox",
             "",
             "Ctrl-C ends it.",
             "",
@@ -121,9 +121,9 @@ def _show_delivery(delivery: Delivery) -> None:
 
 
 def _note(line: str) -> None:
-    _say(f"{datetime.now().astimezone():%H:%M:%S}  {line}")
+    _print(f"{datetime.now().astimezone():%H:%M:%S}  {line}")
 
 
-def _say(text: str) -> None:
+def _print(text: str) -> None:
     sys.stdout.write(f"{text}\n")
     sys.stdout.flush()

@@ -1,4 +1,4 @@
-"""The scenarios: what a call does is chosen by the number that is called, as with Twilio's magic numbers."""
+"""The scenarios of calls, selected by the callee's number, like Twilio's magic numbers."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Outcome = Literal["answered", "voicemail", "failed"]
 OUTCOMES: tuple[Outcome, ...] = ("answered", "voicemail", "failed")
 
 OTHER_NUMBER = "+12125550000"
-"""Another number than was called."""
+"""A number that was not called."""
 
 _MAGIC_NUMBER = re.compile(r"\+1[2-9]\d{2}55501(\d{2})")
 
@@ -31,7 +31,7 @@ class Answer(Enum):
 
 
 class Throttle(Enum):
-    """What the 429 to the first POST of a body says about when to come back."""
+    """The ``Retry-After`` of the 429 to the first POST of a body."""
 
     SECONDS = auto()
     DATE = auto()
@@ -56,12 +56,12 @@ class Scenario:
     """What happens when a number that ends in ``555 01`` and this code is called.
 
     :param code: the last two digits of the number
-    :param name: two or three words for it
-    :param happens: the same as a sentence, as the documentation has it
-    :param accepted: whether VoiceInfra takes the call (with a throttle: at the second POST)
+    :param name: a short name
+    :param happens: a description, as in the documentation
+    :param accepted: whether VoiceInfra accepts the call (with a throttle: at the second POST)
     :param status: HTTP status of the answer, if one is sent
     :param answer: how the answer reaches the client
-    :param throttle: refuse the first POST of a body with 429, and how
+    :param throttle: whether, and how, the first POST of a body is refused with 429
     :param notice: how the webhook is sent
     :param outcome: how the call ends
     """
@@ -78,7 +78,7 @@ class Scenario:
 
     @property
     def number(self) -> str:
-        """One of the numbers that choose this scenario."""
+        """One of the numbers that select this scenario."""
         return f"+141555501{self.code}"
 
 
@@ -127,7 +127,7 @@ ANSWERED = _BY_CODE["00"]
 
 
 def scenario_of(number: str) -> Scenario:
-    """Return the scenario that a number chooses: ``answered``, unless it is one of the table's.
+    """Return the scenario that a number selects; ``answered`` for numbers that are not in the table.
 
     :param number: an E.164 number
     """

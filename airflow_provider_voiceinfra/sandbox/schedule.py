@@ -1,4 +1,4 @@
-"""One thread that does things later."""
+"""A thread that runs actions later."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class Schedule:
-    """Runs short actions at their time, one after the other; what is left at the stop is dropped."""
+    """Runs short actions at their time, one after the other; pending actions are dropped at the stop."""
 
     def __init__(self) -> None:
         self._heap: list[tuple[float, int, Callable[[], None]]] = []
@@ -27,7 +27,7 @@ class Schedule:
         self._thread.start()
 
     def stop(self) -> None:
-        """End the thread; an action that runs is waited for."""
+        """Stop the thread, after the running action if there is one."""
         with self._changed:
             self._stopped = True
             self._changed.notify()
@@ -36,7 +36,7 @@ class Schedule:
     def after(self, seconds: float, action: Callable[[], None]) -> None:
         """Run an action later.
 
-        :param seconds: how much later
+        :param seconds: the delay
         :param action: must be short and not raise
         """
         entry = (time.monotonic() + seconds, next(self._order), action)

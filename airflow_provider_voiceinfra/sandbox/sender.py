@@ -1,4 +1,4 @@
-"""Sends webhooks until they are answered 200."""
+"""Sends webhooks until they are answered with 200."""
 
 from __future__ import annotations
 
@@ -38,18 +38,18 @@ def _is_http(url: str) -> bool:
     try:
         target = urlsplit(url)
         return target.scheme in {"http", "https"} and bool(target.hostname) and target.port != 0
-    except ValueError:  # such as a port that is none
+    except ValueError:  # such as an invalid port
         return False
 
 
 class WebhookSender:
-    """Delivers webhooks with a few threads, each with a connection that it keeps.
+    """Delivers webhooks with a few threads, each with a persistent connection.
 
-    :param url: where to; None sends nothing
-    :param secret: signs each body
-    :param workers: how many webhooks are under way at the same time, at most
-    :param schedule: when to try again
-    :param on_delivery: called with every try
+    :param url: the receiver's URL; None to send nothing
+    :param secret: the secret that signs each body
+    :param workers: maximum number of webhooks that are sent at the same time
+    :param schedule: runs retries
+    :param on_delivery: called with every attempt
     """
 
     def __init__(
@@ -75,13 +75,13 @@ class WebhookSender:
 
     @property
     def url(self) -> str | None:
-        """Where to; read at every try, so it may be changed at any time."""
+        """The receiver's URL; read at every attempt, so it may be changed at any time."""
         return self._url
 
     @url.setter
     def url(self, url: str | None) -> None:
         if url is not None and not _is_http(url):
-            msg = f"A webhook URL begins with http:// or https:// and a host, not {url!r}."
+            msg = f"A webhook URL must begin with http:// or https:// and a host, not {url!r}."
             raise ValueError(msg)
         self._url = url
 
@@ -91,7 +91,7 @@ class WebhookSender:
             thread.start()
 
     def stop(self) -> None:
-        """End at once: what is under way is cut off, what is not delivered never will be."""
+        """Stop immediately: requests are cut off, and undelivered webhooks are dropped."""
         self.acknowledged.close()
         for connection in self._connections:
             self._ready.put(None)
@@ -100,15 +100,15 @@ class WebhookSender:
             thread.join(timeout=2.0)
 
     def send(self, webhook: Webhook, attempt: int = 1) -> None:
-        """Deliver a webhook, again and again until it is acknowledged; returns at once.
+        """Deliver a webhook, with retries until it is acknowledged; returns immediately.
 
-        :param attempt: how many tries this one makes
+        :param attempt: the number of this attempt
         """
         if self.url is not None:
             self._ready.put((webhook, attempt))
 
     def wait_until_acknowledged(self, call_id: str, timeout: float) -> None:
-        """Wait until the call's webhook is taken, the time is over, or the sandbox stops.
+        """Wait until the call's webhook is acknowledged, the timeout expires, or the sandbox stops.
 
         :param timeout: seconds
         """

@@ -1,4 +1,4 @@
-"""The simulated VoiceInfra, put together."""
+"""The simulated VoiceInfra."""
 
 from __future__ import annotations
 
@@ -25,24 +25,24 @@ FROM_NUMBERS = ("+14155550199",)
 
 
 class Sandbox:
-    """A VoiceInfra on this machine: takes calls, rings nobody, and sends its webhooks.
+    """A simulated VoiceInfra on this machine: accepts calls without ringing a phone, and sends webhooks.
 
-    :param port: 0 for any that is free
-    :param host: address to listen at
+    :param port: port to listen on; 0 for any free one
+    :param host: address to listen on
     :param api_key: the account's only key
     :param agents: the account's agents
     :param from_numbers: the account's numbers
-    :param webhook_url: where the webhooks go; None sends none
-    :param secret: signs the webhooks
-    :param delay: shortest and longest seconds that a call takes; None: until ``complete``
-    :param slow_answer: seconds until a slow answer
-    :param late: seconds by which a late webhook is late
-    :param answer_delay: seconds that the answer to each accepted call takes
-    :param retry_after: seconds that a 429 asks to wait
-    :param extracted_field: the webhook's name for extracted data
-    :param webhook_workers: how many webhooks are sent at the same time
+    :param webhook_url: the receiver's URL; None to send no webhooks
+    :param secret: the secret that signs the webhooks
+    :param delay: minimum and maximum duration of a call in seconds; None: until ``complete``
+    :param slow_answer: delay of a slow answer in seconds
+    :param late: delay of a late webhook in seconds
+    :param answer_delay: delay of the answer to each accepted call in seconds
+    :param retry_after: ``Retry-After`` of a 429 in seconds
+    :param extracted_field: the webhook's field with extracted data
+    :param webhook_workers: maximum number of webhooks that are sent at the same time
     :param on_dial: called with each accepted call, in the thread that answers it
-    :param on_delivery: called with each try to deliver a webhook, in the thread that sends it
+    :param on_delivery: called with each attempt to deliver a webhook, in the thread that sends it
     """
 
     def __init__(
@@ -100,7 +100,7 @@ class Sandbox:
         self._http = HttpServer(host, port, routes, self._stopping)
 
     def start(self) -> Self:
-        """Begin to answer; only once."""
+        """Start to answer requests; may be called once."""
         self._started = True
         self._schedule.start()
         self._sender.start()
@@ -108,7 +108,7 @@ class Sandbox:
         return self
 
     def stop(self) -> None:
-        """End at once: open connections are closed, calls and webhooks under way are dropped."""
+        """Stop immediately: connections are closed, open calls and pending webhooks are dropped."""
         if self._stopping.is_set():
             return
         self._stopping.set()
@@ -125,13 +125,13 @@ class Sandbox:
 
     @property
     def url(self) -> str:
-        """The base URL, as a connection's host has it."""
+        """The base URL, for a connection's host."""
         host, port = self._http.server_address[:2]
         return f"http://{host!s}:{port}/v1"
 
     @property
     def webhook_url(self) -> str | None:
-        """Where the webhooks go; may be set at any time, and holds for those that are sent again."""
+        """The receiver's URL; may be set at any time, and applies to retries too."""
         return self._sender.url
 
     @webhook_url.setter
@@ -150,22 +150,22 @@ class Sandbox:
 
     @property
     def deliveries(self) -> list[Delivery]:
-        """Every try to deliver a webhook, in order."""
+        """Every attempt to deliver a webhook, in order."""
         return self._sender.deliveries.entries()
 
     def outcome(self, number: str, outcome: Outcome, **fields: object) -> None:
-        """From now on, have calls to this number end so; how they are answered stays the scenario's.
+        """Set the outcome of open and later calls to a number; how they are answered still follows the scenario.
 
         :param fields: replace or add to the fields of the webhook, such as ``summary="…"``
         """
         self._calls.decide(number, Ending(outcome, fields))
 
     def complete(self, call_id: str, outcome: Outcome | None = None, **fields: object) -> None:
-        """End a call now; its webhook goes out at once, also if the scenario has it late or never.
+        """End a call now and send its webhook, also if it is late or missing in the scenario.
 
         A call that has ended already gets another webhook.
 
-        :param outcome: None for the number's
+        :param outcome: the outcome; None for the number's
         :param fields: replace or add to the fields of the webhook
         :raises LookupError: if there is no such call
         """
@@ -175,14 +175,14 @@ class Sandbox:
         """Return the accepted calls as soon as there are ``n``.
 
         :param timeout: seconds
-        :raises TimeoutError: if there are fewer by then
+        :raises TimeoutError: if there are fewer at the timeout
         """
         return self._dials.wait_for_count(n, timeout, "dials")
 
     def wait_for_deliveries(self, n: int, timeout: float = 10.0) -> list[Delivery]:
-        """Return the webhooks that were answered 200 as soon as there are ``n``.
+        """Return the webhooks that were answered with 200 as soon as there are ``n``.
 
         :param timeout: seconds
-        :raises TimeoutError: if there are fewer by then
+        :raises TimeoutError: if there are fewer at the timeout
         """
         return self._sender.acknowledged.wait_for_count(n, timeout, "acknowledged webhooks")

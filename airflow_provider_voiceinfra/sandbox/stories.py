@@ -1,4 +1,4 @@
-"""The conversations that the sandbox knows; ``{who}``, ``{date}`` and ``{Date}`` are the call's own."""
+"""The conversations of the sandbox; ``{who}``, ``{date}`` and ``{Date}`` are filled in for each call."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Story:
-    """What follows the agent's opening line, and what VoiceInfra makes of it."""
+    """A conversation after the agent's opening line, with its summary and extracted data."""
 
     lines: tuple[str, ...]
     summary: str
@@ -19,8 +19,8 @@ class Story:
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
-    """What was said in one call."""
+class Conversation:
+    """The content of one call."""
 
     transcript: str
     summary: str
@@ -31,7 +31,7 @@ def _agreed(*, confirmed: bool, requested_time: str | None, sentiment: str) -> d
     return {"confirmed": confirmed, "requested_time": requested_time, "sentiment": sentiment}
 
 
-# Some ask for another day and one cancels: a demo should have something to branch on.
+# Some callees ask for another day and one cancels, so that a demo has something to branch on.
 ABOUT_A_DATE: tuple[Story, ...] = (
     Story(
         (

@@ -1,4 +1,4 @@
-"""The signed ``call.completed`` webhook, as it goes over the wire."""
+"""The signed ``call.completed`` webhook."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 def sign(body: bytes, secret: str) -> str:
     """Return the value of ``X-VoiceInfra-Signature``.
 
-    :param body: the body, byte for byte as it is sent
+    :param body: the body, exactly as it is sent
     :param secret: the webhook's secret
     """
     return "sha256=" + hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
@@ -38,9 +38,9 @@ class Webhook:
         return cls(str(payload["call_id"]), json.dumps(payload, ensure_ascii=False).encode(errors="replace"), then)
 
     def headers(self, secret: str) -> dict[str, str]:
-        """Return the headers that go with the body.
+        """Return the headers of the webhook.
 
-        :param secret: signs it
+        :param secret: the secret that signs the body
         """
         return {
             "Content-Type": "application/json",
