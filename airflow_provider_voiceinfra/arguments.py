@@ -127,7 +127,7 @@ def choices(argument: str, given: object, known: Sequence[str]) -> tuple[str, ..
 
 
 def is_template(given: object) -> bool:
-    """Tell whether a field's value is not known before the task runs: a Jinja template, or another task's output."""
+    """Return whether a field's value is unknown before the task runs: a Jinja template or another task's output."""
     return ("{{" in given or "{%" in given) if isinstance(given, str) else hasattr(given, "resolve")
 
 

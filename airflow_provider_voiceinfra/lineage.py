@@ -44,7 +44,7 @@ class OpenLineageMixin:
 
 
 def table_lineage(hook: DbApiHook, conn_id: str, table: str) -> OperatorLineage[Any, Any]:
-    """Give the lineage of a table that results were written to, under the name that other operators use.
+    """Return the lineage of a table that results were written to, under the name that other operators use.
 
     :param hook: of the connection.
     :param table: with its schema, if it has one.

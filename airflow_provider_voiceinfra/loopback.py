@@ -6,7 +6,7 @@ import ipaddress
 
 
 def is_loopback(host: str) -> bool:
-    """Tell whether a host name or IP address is a loopback one."""
+    """Return whether a host name or IP address is a loopback one."""
     if host.lower().removesuffix(".") == "localhost":
         return True
     try:

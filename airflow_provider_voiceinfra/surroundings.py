@@ -9,7 +9,7 @@ import requests
 
 
 def environment_settings(url: str) -> Mapping[str, Any]:
-    """Give the proxies and certificates for a URL, as arguments of ``requests``.
+    """Return the proxies and certificates for a URL, as arguments of ``requests``.
 
     Plain http goes through no proxy, because it is for this machine only.
     """

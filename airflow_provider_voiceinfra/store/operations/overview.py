@@ -72,7 +72,7 @@ class Webhooks:
 
 @dataclass(slots=True)
 class _Cached:
-    """A result, or the promise of one: whoever holds the lock reads it."""
+    """A cached result, or a placeholder that the thread with the lock fills."""
 
     expires_at: float
     hours: Hours | None = None
