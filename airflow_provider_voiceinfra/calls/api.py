@@ -39,23 +39,23 @@ from airflow_provider_voiceinfra.phone_numbers.same_number import NumberMatch, c
 log = logging.getLogger(__name__)
 
 _LONGEST_MESSAGE = 200
-# As many letters in a row as tell where they come from.
+# So many letters in a row show where they come from.
 _TELLING = 8
 _CODE = re.compile("[a-z][a-z0-9_]{0,63}")
 
-_REFUSALS: dict[int, tuple[type[CallRejectedError], str]] = {
+_REJECTIONS: dict[int, tuple[type[CallRejectedError], str]] = {
     HTTPStatus.BAD_REQUEST: (
         RequestInvalidError,
-        "Mend the call's fields; from_number must be one of the account's own (Phone Numbers).",
+        "Fix the call's fields; from_number must be one of the account's own (Phone Numbers).",
     ),
     HTTPStatus.UNAUTHORIZED: (
         AuthenticationError,
-        "Make a new key under Settings → API Keys and set it as the password of connection {conn_id!r}.",
+        "Create a key under Settings → API Keys and set it as the password of connection {conn_id!r}.",
     ),
     HTTPStatus.NOT_FOUND: (
         AgentNotFoundError,
         (
-            "Look the agent_id up in the API tab of the agent's settings, and see that it is active. If it is, the "
+            "Look up the agent_id in the API tab of the agent's settings, and check that it is active. If it is, the "
             "host of connection {conn_id!r} is not VoiceInfra's, which ends in /v1."
         ),
     ),
@@ -64,11 +64,11 @@ _REFUSALS: dict[int, tuple[type[CallRejectedError], str]] = {
         "Write to_number and from_number like +14155550100.",
     ),
 }
-_REDIRECT = "It names another address, where the key is not sent: mend the host of connection {conn_id!r}."
-_OTHER = "Mend the request, or ask VoiceInfra what the code means."
+_REDIRECT = "It names another address, where the key is not sent: fix the host of connection {conn_id!r}."
+_OTHER = "Fix the request, or ask VoiceInfra what the code means."
 
 
-# A number that cannot be read may be anybody's.
+# A number that cannot be read may be another callee's.
 _OF_ANOTHER_CALL = frozenset({NumberMatch.DIFFERENT, NumberMatch.UNREADABLE})
 _MOVED = frozenset(
     {
@@ -83,7 +83,7 @@ _MAY_BE_TAKEN = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.CONFLICT, HTTP
 
 
 class VoiceInfraApi:
-    """Places calls, one POST each. Knows nothing of claims: only the dialling code may use it.
+    """Places calls, one POST each. Knows nothing of claims, so only the dialling code may use it.
 
     :param account: the address and the key.
     :param timeouts: see :class:`~airflow_provider_voiceinfra.calls.transport.Timeouts`.
@@ -99,9 +99,9 @@ class VoiceInfraApi:
 
         :param gate: is passed right before the first byte; what it raises is raised, and nothing was sent.
         :return: the ``call_id``: VoiceInfra has taken the call.
-        :raises CallNotSentError: nothing was taken; it may be sent again.
-        :raises CallRejectedError: nothing was taken, and nothing will be until something is mended.
-        :raises AnswerUnknownError: it may have been taken.
+        :raises CallNotSentError: the call was not taken; it may be sent again.
+        :raises CallRejectedError: the call was not taken, and will not be until the request or the connection is fixed.
+        :raises AnswerUnknownError: the call may have been taken.
         """
         answer = self._post(request.body(), gate)
         status = answer.status
@@ -130,7 +130,7 @@ class VoiceInfraApi:
             return False, str(self._refusal(answer, None))
         return (
             False,
-            f"VoiceInfra answered {answer.status}, which tells nothing about the key: try again later.",
+            f"VoiceInfra answered {answer.status}, which says nothing about the key: try again later.",
         )
 
     def _check_echo(self, said: Mapping[str, Any], request: CallRequest, call_id: str) -> None:
@@ -172,7 +172,7 @@ class VoiceInfraApi:
         code, message = _printable(error.get("code", ""))[:64], _printable(error.get("message", "no message"))
         redirected = answer.status < HTTPStatus.BAD_REQUEST
         other = (RedirectedError, _REDIRECT) if redirected else (CallRejectedError, _OTHER)
-        kind, remedy = _REFUSALS.get(answer.status, other)
+        kind, remedy = _REJECTIONS.get(answer.status, other)
         return kind(
             answer.status,
             code if _CODE.fullmatch(code) and self._without_words(code, request) == code else "",
@@ -225,7 +225,7 @@ def _folded(text: str) -> str:
 
 
 def _printable(value: object) -> str:
-    """Give a text that any log and any database takes."""
+    """Make a string that any log and any database accepts."""
     return "".join(letter if letter.isprintable() else " " for letter in str(value))
 
 

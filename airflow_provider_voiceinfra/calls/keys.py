@@ -45,7 +45,7 @@ def own_key(key: str, *, to_number: str, clear: int = 0, attempt: int = 1) -> Id
     """
     text = normal(key).strip() if isinstance(key, str) else ""
     if not text:
-        raise InvalidCallError("idempotency_key is empty: give each call a text of its own, or leave it out.")
+        raise InvalidCallError("idempotency_key is empty: give each call a string of its own, or omit it.")
     check_storable("idempotency_key", text)
     label = without_number(text, to_number)
     return IdempotencyKey(join_parts("own", text), label, own=True, clear=clear, attempt=attempt)
@@ -88,7 +88,7 @@ def notifier_key(run: Sequence[str], words: str, *, to_number: str) -> Idempoten
 
 
 def without_number(text: str, number: str) -> str:
-    """Mask a phone number in a text, however it is written there. A hash beside a mask would tell the number.
+    """Mask a phone number in a string, however it is written. A hash beside a mask would reveal the number.
 
     :param number: the number to look for; any other that starts with ``+`` is replaced too.
     """

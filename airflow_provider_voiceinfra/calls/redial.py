@@ -1,4 +1,4 @@
-"""Calling again who was not reached."""
+"""Redialling calls that were not answered."""
 
 from __future__ import annotations
 

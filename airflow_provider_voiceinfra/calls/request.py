@@ -147,14 +147,14 @@ def _check_is_text(name: str, number: object) -> None:
 
 def _text(name: str, value: object) -> str | None:
     if value is not None and not isinstance(value, str):
-        raise InvalidCallError(f"{name} must be a text, not {type(value).__name__}.")
+        raise InvalidCallError(f"{name} must be a string, not {type(value).__name__}.")
     if value is not None:
         check_storable(name, value)
     return value
 
 
 def check_storable(name: str, text: str) -> None:
-    """Refuse a text that not every database keeps.
+    """Reject a string that not every database can store.
 
     :param name: the field's name, for the message.
     :raises InvalidCallError: if it holds a NUL or a lone surrogate.

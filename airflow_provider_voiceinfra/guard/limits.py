@@ -1,4 +1,4 @@
-"""The limits of a connection: what all calls by it have to keep, whoever asks for them."""
+"""The limits of a connection, which apply to all its calls."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def read_limits(extra: Mapping[str, Any], *, conn_id: str) -> Limits:
             return parse(text)
         except (ValueError, InvalidCallError) as error:
             raise InvalidCallError(
-                f"{name} of connection {conn_id!r} cannot be read: {error}. Nothing is dialled before it is mended."
+                f"{name} of connection {conn_id!r} cannot be read: {error}. No call is placed until it is fixed."
             ) from None
 
     region = extra.get("default_region") or None
@@ -65,7 +65,7 @@ def _numbers(text: str, region: str | None) -> frozenset[str]:
 
 def _whole(text: str) -> int:
     if not text.isdecimal() or not int(text):
-        raise ValueError(f"{text!r} is no number from 1 on; `airflow voiceinfra pause` stops calls")
+        raise ValueError(f"{text!r} is not a number from 1 on; `airflow voiceinfra pause` stops calls")
     return int(text)
 
 

@@ -1,4 +1,4 @@
-"""How far a call list has come: what became of its calls, and whether it should go on."""
+"""The progress of a call list: the results of its calls, and whether it should continue."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _RATE_OF = timedelta(minutes=10)
 
 
 class Progress:
-    """Notes what became of a list's calls, and stops the list where it is broken or its time is over.
+    """Records the results of a list's calls, and stops the list when it is broken or its time is over.
 
     :param redial: who is called again.
     :param circuit_breaker: when the list pauses itself.
@@ -47,12 +47,12 @@ class Progress:
         self._tell_at = time.monotonic() + TELL_INTERVAL
 
     def begin(self) -> None:
-        """Look what became of the calls before the task ran, also of those that nobody knew the end of."""
+        """Record the results of calls that ended before the task ran, unknown ones included."""
         self._store.list_rows.reopen(self._list_id)
         self._settle()
 
     def look(self) -> None:
-        """Look what became of the calls that were going on."""
+        """Record the results of calls that have ended."""
         self._settle()
         if self.give_up_at is not None and self.give_up_at <= self._store.database.clock.now():
             self._give_up(self.give_up_at)

@@ -52,7 +52,7 @@ class OutboundCallListOperator(StoppableOperator, PrivateFieldsOperator, OpenLin
     :param calls_per_second: at most, such as 5 or 0.2; the connection's limit applies too.
     :param calling_hours: when people may be called, in their local time, such as ``mon-fri 09:00-19:00``; the
         connection's apply too.
-    :param redial: call again who was not reached.
+    :param redial: redial unanswered calls.
     :param completion_timeout: after which a call is overdue, frees its line and is not redialled.
     :param give_up_after: from the first try on, or from a clear; after it nobody is dialled any more, and rows that
         were not called end as ``given_up``.

@@ -28,7 +28,7 @@ _LONGEST_WAIT = timedelta(days=1)
 
 
 class PlacingOperator(StoppableOperator, CallFieldsOperator, OpenLineageMixin):
-    """Places one call, and waits in the triggerer for the guard, or for what became of a call that is unknown.
+    """Places one call, and waits in the triggerer for the guard, or for an unknown call to be settled.
 
     A subclass says what to do with the call, in :meth:`go_on`.
     """
@@ -81,7 +81,7 @@ class PlacingOperator(StoppableOperator, CallFieldsOperator, OpenLineageMixin):
         return self.execute_attempt(context, self.get_call(event["ref"]).attempt)
 
     def execute_settled(self, context: Context, event: dict[str, Any]) -> str:
-        """Go on when it is known what became of the call, or will not be."""
+        """Continue when the call is settled, or its deadline has passed."""
         from airflow_provider_voiceinfra.config import call_store
         from airflow_provider_voiceinfra.store.models import KEY_FREE_STATES
 
@@ -181,7 +181,7 @@ class PlacingOperator(StoppableOperator, CallFieldsOperator, OpenLineageMixin):
 
 @contextmanager
 def _failing_for_good() -> Iterator[None]:
-    """Let Airflow not retry what no retry can mend."""
+    """Fail without a retry for errors that a retry cannot fix."""
     from airflow_provider_voiceinfra.errors import CallRejectedError, InvalidCallError, KeyConflictError
     from airflow_provider_voiceinfra.guard.errors import NoTimezoneError, NumberNotAllowedError
 

@@ -18,7 +18,7 @@ _JSON = ("Content-Type", "application/json")
 _UNREADABLE = b"<html><body><h1>200 OK</h1>The proxy lost its notes.</body></html>"
 
 # Like real APIs, these messages repeat request values, to test that clients redact them.
-_REFUSALS: dict[int, tuple[str, str]] = {
+_REJECTIONS: dict[int, tuple[str, str]] = {
     307: ("moved", "VoiceInfra is elsewhere"),
     400: ("validation_error", "Invalid parameters: {fingerprint}"),
     401: ("unauthorized", "Invalid API key '{key}'"),
@@ -68,7 +68,7 @@ def refusal(status: int, request: OutboundRequest, key: str, *headers: tuple[str
     :param key: the API key that was sent
     :param headers: additional headers
     """
-    code, message = _REFUSALS[status]
+    code, message = _REJECTIONS[status]
     message = message.format(
         key=key,
         agent_id=request.agent_id,

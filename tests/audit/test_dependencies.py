@@ -36,7 +36,7 @@ def flaws(requirements: Path, *service: str) -> list[str]:
     told = json.loads(asked.stdout)["dependencies"]
     unanswered = [each["name"] for each in told if "skip_reason" in each]
     found = [
-        f"{each['name']} {each['version']}: {flaw['id']}, mended in {', '.join(flaw['fix_versions']) or 'no version'}"
+        f"{each['name']} {each['version']}: {flaw['id']}, fixed in {', '.join(flaw['fix_versions']) or 'no version'}"
         for each in told
         for flaw in each.get("vulns", ())
     ]
@@ -67,7 +67,7 @@ def ask(tmp_path):
 
 
 def test_a_vulnerable_one_is_found_and_named(ask):
-    assert ask(200, {"vulns": [FLAW]}) == ["jinja2 3.1.2: GHSA-h5c8-rqwp-cp95, mended in 3.1.3"]
+    assert ask(200, {"vulns": [FLAW]}) == ["jinja2 3.1.2: GHSA-h5c8-rqwp-cp95, fixed in 3.1.3"]
 
 
 def test_of_one_that_is_harmless_nothing_is_said(ask):

@@ -12,17 +12,17 @@ _PREFIX = "~"
 
 
 def encrypt(text: str) -> str:
-    """Encrypt a text for a URL; only API servers of this Airflow can read it."""
+    """Encrypt a string for a URL; only API servers of this Airflow can decrypt it."""
     return _PREFIX + _fernet().encrypt(text.encode()).decode()
 
 
 def is_encrypted(text: str) -> bool:
-    """Tell whether a text looks encrypted, whoever made it."""
+    """Tell whether a string looks encrypted."""
     return text.startswith(_PREFIX)
 
 
 def decrypt(text: str) -> str | None:
-    """Decrypt a text; None if it was not encrypted by an API server of this Airflow."""
+    """Decrypt a string; None if it was not encrypted by an API server of this Airflow."""
     try:
         return _fernet().decrypt(text.removeprefix(_PREFIX)).decode()
     except (InvalidToken, ValueError):

@@ -104,7 +104,7 @@ def _dispute(tx: sa.Connection, claimants: dict[_Name, list[Any]], environments:
         detail = {"why": "VoiceInfra gave its call_id to another call too", "call_id": call_id}
         record_events(tx, "unknown", dict.fromkeys(ids, detail))
         log.warning(
-            "VoiceInfra answered more than one POST with the call_id %s: what became of %s is unknown.",
+            "VoiceInfra answered more than one POST with the call_id %s: the state of %s is unknown.",
             call_id,
             ", ".join(row.ref if row.environment in environments else "a call of another environment" for row in rows),
         )

@@ -300,7 +300,7 @@ class ListRows:
         return query.where(_row.list_id == list_id, _row.state == RowState.OPEN)
 
     def _update(self, row: DueRow, **values: Any) -> None:
-        """Note what became of a row, unless the list was read again meanwhile: then it may be another person's."""
+        """Record the state of a row, unless the list was imported again: then the row may name another callee."""
         ours = (_row.id == row.id, _row.import_version == row.import_version)
         with self._database.write() as tx:
             tx.execute(sa.update(schema.call_list_row).where(*ours).values(**values))

@@ -45,12 +45,12 @@ class Accidents:
             self.receiver_kills += 1
             self._back_at = time.monotonic() + self._absences.pop()
         if self._back_at is not None and time.monotonic() > self._back_at:
-            self.mend()
+            self.repair()
         if self._cut_at and tries >= self._cut_at[-1]:
             self._cut_at.pop()
             self._cut()
 
-    def mend(self) -> None:
+    def repair(self) -> None:
         """Leave the receiver running."""
         if self._back_at is not None:
             self._back_at = None

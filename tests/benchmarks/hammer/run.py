@@ -82,7 +82,7 @@ def hammer(store_url: str, plan: Plan) -> Result:
         start = time.monotonic()
         crew.run()
         seconds = time.monotonic() - start
-        accidents.mend()
+        accidents.repair()
         time.sleep(1.1 * LIFETIME.total_seconds())
         dials = sandbox.delivered()
         # What waiting tasks do: it finds the claims that are too old.

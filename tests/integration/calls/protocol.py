@@ -88,7 +88,7 @@ class Owner(greenlet):
         if self.fate == "not sent":
             raise CallNotSentError("no connection")
         if self.fate == "refused":
-            raise RequestInvalidError(400, "validation_error", "no", "mend it")
+            raise RequestInvalidError(400, "validation_error", "no", "fix it")
         raise AnswerUnknownError("the connection was lost")
 
     def _statement(self, _connection: Any, _cursor: Any, statement: str, *_: Any) -> None:

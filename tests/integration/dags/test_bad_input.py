@@ -53,7 +53,7 @@ def test_a_number_without_a_country_asks_for_its_region(run_dag, voiceinfra, cap
     ("changes", "sentence"),
     [
         ({"password": ""}, "has no valid API key: set the key from Settings"),
-        ({"password": "revoked-key"}, "Make a new key under Settings → API Keys"),
+        ({"password": "revoked-key"}, "Create a key under Settings → API Keys"),
         ({"host": "http://api.example.com/v1"}, "write https:// (plain http is for a sandbox"),
         ({"host": "https://api.voiceinfra.ai/v1"}, "which the fixture voiceinfra refuses"),
         ({"extra": {"from_number": "+14155550199"}}, "agent_id is missing: pass it, or set it on the connection"),

@@ -157,7 +157,7 @@ def test_too_many_of_them_stop_the_list_before_anybody_is_called(run_list, voice
     assert not voiceinfra.dials
 
 
-def test_whoever_mends_the_source_and_clears_the_task_calls_the_mended_numbers(run_list, voiceinfra, warehouse, clear):
+def test_a_fixed_source_and_a_clear_call_the_fixed_numbers(run_list, voiceinfra, warehouse, clear):
     warehouse([(1, "2125550101", "Ada", None), (2, "12", "Bob", None)])
     assert run_list(when=DAY, **OF_WAREHOUSE).state == "failed"
     warehouse([(1, "2125550109", "Ada", None), (2, "2125550102", "Bob", None)])

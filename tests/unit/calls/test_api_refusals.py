@@ -1,4 +1,4 @@
-"""A refusal says what to mend, and repeats nothing of the call."""
+"""A rejection says what to fix, and repeats nothing of the call."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ from tests.unit.calls.wire import answer, refuse
         (401, errors.AuthenticationError, "password of connection 'voiceinfra_default'"),
         (404, errors.AgentNotFoundError, "API tab of the agent's settings"),
         (422, errors.PhoneInvalidError, r"like \+14155550100"),
-        (302, errors.RedirectedError, "mend the host of connection 'voiceinfra_default'"),
+        (302, errors.RedirectedError, "fix the host of connection 'voiceinfra_default'"),
         (402, errors.CallRejectedError, "ask VoiceInfra what the code means"),
-        (301, errors.RedirectedError, "mend the host of connection 'voiceinfra_default'"),
-        (307, errors.RedirectedError, "mend the host of connection 'voiceinfra_default'"),
-        (308, errors.RedirectedError, "mend the host of connection 'voiceinfra_default'"),
+        (301, errors.RedirectedError, "fix the host of connection 'voiceinfra_default'"),
+        (307, errors.RedirectedError, "fix the host of connection 'voiceinfra_default'"),
+        (308, errors.RedirectedError, "fix the host of connection 'voiceinfra_default'"),
         (403, errors.CallRejectedError, "ask VoiceInfra"),
         (418, errors.CallRejectedError, "ask VoiceInfra"),
         (498, errors.CallRejectedError, "ask VoiceInfra"),
     ],
 )
-def test_a_refusal_says_what_to_mend(status, kind, remedy):
+def test_a_rejection_says_what_to_fix(status, kind, remedy):
     with pytest.raises(errors.CallRejectedError, match=remedy) as error:
         place(refuse(status, "some_code", "because"))
     assert type(error.value) is kind

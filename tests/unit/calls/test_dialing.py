@@ -45,7 +45,7 @@ def test_a_key_that_has_placed_its_call_places_no_other(store, key):
 
 
 @pytest.mark.parametrize("status", [302, 400, 401, 402, 404, 403, 422, 451])
-def test_a_refused_call_is_rejected_and_its_key_is_free_for_a_mended_one(store, status):
+def test_a_refused_call_is_rejected_and_its_key_is_free_for_a_fixed_one(store, status):
     with wire(refuse(status, "some_code", "because"), queued) as server:
         ours = dialer(store, server.url)
         with pytest.raises(CallRejectedError) as error:
@@ -55,7 +55,7 @@ def test_a_refused_call_is_rejected_and_its_key_is_free_for_a_mended_one(store, 
         assert error.value.ref == rejected.ref
         assert str(error.value).startswith(f"Call {rejected.ref}: ")
         assert len(server.requests) == 1
-        assert ours.place(intent(context="mended")).state == "queued"
+        assert ours.place(intent(context="fixed")).state == "queued"
 
 
 @pytest.mark.parametrize(

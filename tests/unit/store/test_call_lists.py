@@ -121,7 +121,7 @@ def numbers(store, list_id):
     return {each.key: each.to_number for each in due(store, list_id)}
 
 
-def test_a_number_that_was_mended_in_the_source_is_called_and_the_old_one_is_not(store, read):
+def test_a_number_that_was_fixed_in_the_source_is_called_and_the_old_one_is_not(store, read):
     list_id = read(row(1, "a", ADA))
     read(row(1, "a", BOB), clear=1)
     assert numbers(store, list_id) == {"a": BOB}

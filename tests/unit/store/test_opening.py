@@ -1,4 +1,4 @@
-"""The store is found, never made, by a task; and what is wrong with it is said so that a person can mend it."""
+"""The store is found, never made, by a task; and what is wrong with it is said so that a person can fix it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is said of a store that cannot be used: enough to mend it, and no password and no value."""
+"""What is said of a store that cannot be used: enough to fix it, and no password and no value."""
 
 from __future__ import annotations
 
