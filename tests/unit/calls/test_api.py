@@ -148,12 +148,12 @@ def test_rate_limited_until_a_date():
     [
         (refuse(400, "validation_error", "agent_id"), True, "knows the key"),
         (refuse(422, "invalid_phone", "to_number"), True, "knows the key"),
-        (refuse(401, "unauthorized", f"{KEY} is revoked"), False, "Make a new key"),
+        (refuse(401, "unauthorized", f"{KEY} is revoked"), False, "Create a key"),
         (answer(429), False, "429"),
         (answer(500), False, "500"),
-        (answer(404), False, "404, which tells nothing"),
-        (answer(302), False, "302, which tells nothing"),
-        (queued, False, "200, which tells nothing"),
+        (answer(404), False, "404, which says nothing"),
+        (answer(302), False, "302, which says nothing"),
+        (queued, False, "200, which says nothing"),
         (hang_up, False, "connection was lost"),
     ],
 )
