@@ -34,11 +34,12 @@ def requested_by(call: sa.ColumnElement[int], source: Source) -> sa.ColumnElemen
     return sa.exists().where(_requester.call == call, *same)
 
 
-def _identity(source: Source) -> dict[str, str | int | None]:
+def _identity(source: Source) -> dict[str, str | int]:
+    # A notifier of a DAG asks for no task, and a callback may know no run.
     return {
-        "dag_id": source.dag_id,
-        "logical_run": source.logical_run,
-        "task_id": source.task_id,
+        "dag_id": source.dag_id or "",
+        "logical_run": source.logical_run or "",
+        "task_id": source.task_id or "",
         "map_index": source.map_index,
         "generation": source.generation,
     }
