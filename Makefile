@@ -2,26 +2,31 @@
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null && echo $$p && break; done)
 BIN := .venv/bin
+QUICK := -m "not slow"
 # $(call install,what,Debian's packages,who needs it)
 install = { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && echo "Installing $(1)" && apt-get update -qq && \
 	DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(2) >/dev/null; } || \
 	{ echo "$(3) $(1): install it, such as by apt-get install $(2)"; exit 1; }
 
-.PHONY: demo test unit integration system lint format types docs audit build matrix bench scale-out servers load constraints vendor browser clean
+.PHONY: demo test test-all unit integration system lint format types docs audit build matrix bench scale-out servers load constraints vendor browser clean
 
 demo: .venv/ready  ## a real Airflow calls people, none of whom is real
 	@$(BIN)/python -m airflow_provider_voiceinfra demo $(ARGS)
 
-test: lint types docs unit integration system  ## everything CI checks
+test: lint types docs unit integration system  ## in ten minutes on two cores
 
-unit: .venv/ready  ## in seconds, without Airflow's database
-	@$(BIN)/pytest tests/unit --numprocesses 3
+test-all: QUICK := --hypothesis-profile=all
+test-all: export STOPPED_LIST_STOPS := 10
+test-all: test audit  ## and what would take too long each time; run every night
+
+unit: .venv/ready  ## in a minute, without Airflow's database
+	@$(BIN)/pytest tests/unit --numprocesses 3 --dist worksteal $(QUICK)
 
 integration: .venv/ready browser  ## whole DAGs by dag.test(), the Calls page, the docs, races and kills
-	@$(BIN)/pytest tests/integration tests/audit --numprocesses 3
+	@$(BIN)/pytest tests/integration --numprocesses 3 --dist worksteal $(QUICK)
 
 system: .venv/ready browser  ## a real Airflow, a real browser
-	@$(BIN)/pytest tests/system
+	@$(BIN)/pytest tests/system --numprocesses 2 --dist loadscope $(QUICK)
 
 audit: .venv/ready  ## vulnerable dependencies, and secrets in the tree and in the history
 	@$(BIN)/pytest tests/audit

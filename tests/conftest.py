@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import itertools
 import json
 import os
@@ -44,15 +45,26 @@ pytest_plugins = ["airflow_provider_voiceinfra.testing"]
 
 # A busy machine is no failure.
 settings.register_profile("tests", deadline=None, database=None, max_examples=50)
+# `make test-all` looks longer, by --hypothesis-profile.
+settings.register_profile("all", settings.get_profile("tests"), max_examples=300)
 settings.load_profile("tests")
 
 _number = itertools.count()
 
 
 @pytest.fixture(scope="session")
-def airflow_database() -> None:
-    """Airflow's own database, in the home of this session."""
-    subprocess.run([sys.executable, "-m", "airflow", "db", "migrate"], check=True, capture_output=True)
+def airflow_database(tmp_path_factory, worker_id) -> Path:
+    """Airflow's own database, in the home of this session: made by the first worker, copied by the others."""
+    ours, folder = Path(_HOME.name) / "airflow.db", tmp_path_factory.getbasetemp()
+    made = (folder if worker_id == "master" else folder.parent) / "airflow.db"
+    with made.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if made.exists():
+            shutil.copy(made, ours)
+        else:
+            subprocess.run([sys.executable, "-m", "airflow", "db", "migrate"], check=True, capture_output=True)
+            shutil.copy(ours, made)
+    return ours
 
 
 @pytest.fixture(scope="session")

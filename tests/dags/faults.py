@@ -1,4 +1,4 @@
-"""DAGs of the system tests: a call to a number given by the run, with retries, in each way of waiting."""
+"""DAGs of the tests: a call to a number given by the run, with retries, in each way of waiting."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ WAYS: dict[str, dict[str, Any]] = {
     "blocking": {"wait_for_completion": True, "deferrable": False},
 }
 
-for way, options in WAYS.items():
+
+def make_dag(way: str, **options: Any) -> DAG:
+    """Make a DAG that waits in one of these ways."""
     with DAG(f"fault_{way}", schedule=None, params={"to_number": "+14155550100"}, max_active_runs=100) as dag:
         OutboundCallOperator(
             task_id="call",
@@ -24,10 +26,13 @@ for way, options in WAYS.items():
             variables={"secret": "my secret variable"},
             retries=2,
             retry_delay=timedelta(seconds=1),
-            completion_timeout=timedelta(seconds=20),
-            **options,
+            **{"completion_timeout": timedelta(seconds=20)} | WAYS[way] | options,
         )
-    globals()[dag.dag_id] = dag
+    return dag
+
+
+for each in WAYS:
+    globals()[f"fault_{each}"] = make_dag(each)
 
 with DAG("redialling", schedule=None, params={"to_number": "+14155550100"}) as redialling:
     OutboundCallOperator(

@@ -16,10 +16,11 @@ from airflow_provider_voiceinfra.hooks.voiceinfra import VoiceInfraHook
 from airflow_provider_voiceinfra.operators.call_list import OutboundCallListOperator
 from airflow_provider_voiceinfra.operators.outbound_call import OutboundCallOperator
 
-ROWS = int(os.environ.get("STOPPED_LIST_ROWS", "3500"))
+STOPS = int(os.environ.get("STOPPED_LIST_STOPS", "6"))
 
-# At full speed, ten stops would need many more rows.
+# At full speed, the stops would need many more rows.
 PACE = float(os.environ.get("STOPPED_LIST_PACE", "60"))
+ROWS = 350 * STOPS
 
 
 def note(dag_id: str, what: str) -> None:

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import signal
 import socket
 import subprocess
 import sys
-import time
 
 import psutil
 import pytest
 import requests
 
-from airflow_provider_voiceinfra.demo import reaper
 from airflow_provider_voiceinfra.demo.airflow_api import AirflowError
 from airflow_provider_voiceinfra.demo.standalone import Standalone
+from tests.support.processes import wait_until_gone
 
 DAG = """
 from datetime import timedelta
@@ -53,6 +51,7 @@ trivial()
 CALLER = """
 import pathlib, sys, time
 from airflow_provider_voiceinfra.demo.standalone import Standalone
+from tests.support.processes import wait_until_gone
 
 home, dags = map(pathlib.Path, sys.argv[1:])
 standalone = Standalone(home, dags_folder=dags)
@@ -60,37 +59,6 @@ standalone.start()
 print("ready", flush=True)
 time.sleep(600)
 """
-
-# Leaves a grandchild in a session of its own that ignores whatever can be ignored, and runs on itself.
-STUBBORN = """
-import os, signal, sys, time
-
-if os.fork() == 0:
-    os.setsid()
-    if os.fork() == 0:
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            signal.signal(number, signal.SIG_IGN)
-        print("ready", flush=True)
-        time.sleep(600)
-    os._exit(0)
-os.wait()
-time.sleep(float(sys.argv[1]))
-"""
-
-
-def wait_until_gone(processes: list[psutil.Process], timeout: float) -> list[psutil.Process]:
-    """Return those that run after the time is up. A zombie has ended: its parent has only not asked yet."""
-    deadline = time.monotonic() + timeout
-    while (left := [each for each in processes if runs(each)]) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    return left
-
-
-def runs(process: psutil.Process) -> bool:
-    try:
-        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
 
 
 @pytest.fixture
@@ -165,18 +133,3 @@ def test_a_port_in_use_is_named_before_anything_is_started(tmp_path, dags):
         with pytest.raises(AirflowError, match=f"Port {port} is in use"):
             Standalone(tmp_path / "home", dags_folder=dags, port=port).start()
     assert not (tmp_path / "home").exists()
-
-
-@pytest.mark.parametrize("end", ["pipe", signal.SIGTERM, signal.SIGINT, "command"])
-def test_the_reaper_ends_what_has_left_its_session_and_ignores_signals(end):
-    seconds = "0.2" if end == "command" else "600"
-    command = [sys.executable, "-m", reaper.__name__, "--", sys.executable, "-c", STUBBORN, seconds]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout.readline() == "ready\n"
-        everything = psutil.Process(process.pid).children(recursive=True)
-        if end == "pipe":
-            process.stdin.close()
-        elif end != "command":
-            process.send_signal(end)
-        assert process.wait(timeout=10) == 0
-    assert wait_until_gone(everything, timeout=0) == []

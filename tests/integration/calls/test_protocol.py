@@ -95,9 +95,12 @@ class Protocol(RuleBasedStateMachine):
         self.stack.close()
 
 
-def test_no_interleaving_places_two(migrated_sqlite):
+@pytest.mark.parametrize("examples", [25, pytest.param(100, marks=pytest.mark.slow)])
+def test_no_interleaving_places_two(migrated_sqlite, examples):
     Protocol.template = migrated_sqlite
-    budget = settings(max_examples=60, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck))
+    budget = settings(
+        max_examples=examples, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)
+    )
     run_state_machine_as_test(Protocol, settings=budget)
 
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import subprocess
-import sys
 from collections.abc import Callable
 from urllib.parse import urlencode
 
@@ -60,12 +58,6 @@ class PerDag(SimpleAuthManager):
     def get_authorized_dag_ids(self, *, user, method="GET", session=None):
         of_user = self.rights.get(user.get_name(), Rights())
         return {each for each in (of_user.read if method == "GET" else of_user.edit) if each != "*"}
-
-
-@pytest.fixture(scope="session")
-def airflow_database() -> None:
-    """Airflow's own database, in the home of this session."""
-    subprocess.run([sys.executable, "-m", "airflow", "db", "migrate"], check=True, capture_output=True)
 
 
 @pytest.fixture

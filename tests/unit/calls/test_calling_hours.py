@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from dateutil import tz
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from airflow_provider_voiceinfra.guard.calling_hours import WEEKDAYS, CallingHours
@@ -105,7 +105,6 @@ def by_the_minute(hours, zone_names, now, wanted):
     return None
 
 
-@settings(max_examples=300)
 @given(
     edges=st.tuples(times, times).filter(lambda edges: edges[0] < edges[1]),
     days=st.sets(st.sampled_from(WEEKDAYS), min_size=1),

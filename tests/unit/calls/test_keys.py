@@ -7,7 +7,7 @@ import unicodedata
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_voiceinfra.calls.keys import nameless_row_key, notifier_key, own_key, row_key, task_key
@@ -172,14 +172,12 @@ def _of_the_same_words(draw, make):
     return draw(make(words)), draw(make(words))
 
 
-@settings(max_examples=300)
 @given(_of_the_same_words(_key))
 def test_keys_are_the_same_only_where_all_their_parts_are(two):
     (key, parts), (other_key, other_parts) = two
     assert (hash_key(key.full_text) == hash_key(other_key.full_text)) == (parts == other_parts)
 
 
-@settings(max_examples=300)
 @given(_of_the_same_words(lambda words: st.integers(1, 4).flatmap(lambda count: _parts(words, count))))
 def test_parts_are_joined_so_that_no_others_give_the_same_key(two):
     one, other = two

@@ -42,6 +42,11 @@ def place(url, key, rules):
     return result.denied.denial.rule if result.denied else "none"
 
 
+def place_each(url, rules):
+    """Give the rule that denies each of some calls."""
+    return [place(url, f"key-{number}", each) for number, each in enumerate(rules)]
+
+
 def expire(url, ref):
     store = CallStore(url)
     store.claims.settled([ref])
@@ -112,12 +117,10 @@ def test_a_host_that_is_behind_judges_a_dead_claim(store, store_url):
 @wrong_hosts
 def test_a_wrong_host_keeps_to_the_times_of_a_call(store_url, ahead):
     now = datetime.now(UTC)
-    assert on_host(ahead, place, store_url, "in time", Rules(not_after=now + HOUR)) == "none"
-    late = on_host(ahead, place, store_url, "late", Rules(not_after=now - NOW))
-    assert late == Rule.NOT_AFTER
-    assert on_host(ahead, place, store_url, "open", Rules(by_time=Open(now))) == "none"
-    closed = on_host(ahead, place, store_url, "closed", Rules(by_time=Open(now + ahead)))
-    assert closed == Rule.CALLING_HOURS
+    in_time, late = Rules(not_after=now + HOUR), Rules(not_after=now - NOW)
+    is_open, closed = Rules(by_time=Open(now)), Rules(by_time=Open(now + ahead))
+    denied = on_host(ahead, place_each, store_url, [in_time, late, is_open, closed])
+    assert denied == ["none", Rule.NOT_AFTER, "none", Rule.CALLING_HOURS]
 
 
 # -- when it is read
