@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.calls.wire import answer, wire
+from tests.support.wire import answer, wire
 
 ROOT = Path(__file__).parents[2]
 ASK = [sys.executable, "-m", "pip_audit", "--no-deps", "--disable-pip", "--progress-spinner=off", "--format=json"]

@@ -12,9 +12,9 @@ from playwright.sync_api import expect
 from airflow_provider_voiceinfra.store.guard.pauses import Scope
 from airflow_provider_voiceinfra.store.models import Source
 from tests.benchmarks.receiver.webhooks import sign
+from tests.support.store_samples import CALLER, claim, queued
 from tests.system.conftest import SECRET
 from tests.system.web import chromium, keep_screenshot, sign_in, web_of
-from tests.unit.store.samples import CALLER, claim, queued
 
 # A busy machine is no failure.
 expect.set_options(timeout=20_000)

@@ -7,8 +7,8 @@ import secrets
 import pytest
 
 from tests.dags.events import AGENT
+from tests.support.store_samples import deliver, queued
 from tests.system.conftest import wait_until
-from tests.unit.store.samples import deliver, queued
 
 CALLS = 1_000
 

@@ -14,8 +14,8 @@ from airflow_provider_voiceinfra.demo.clinic import Clinic
 from airflow_provider_voiceinfra.store import clock
 from airflow_provider_voiceinfra.store.call_store import CallStore
 from tests.serving import serving
+from tests.support.store_samples import deliver, queued
 from tests.system.conftest import ON_CALL, ROOT, wait_until
-from tests.unit.store.samples import deliver, queued
 
 RUN_HERE = {
     "example_first_call",

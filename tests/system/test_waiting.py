@@ -9,7 +9,7 @@ import secrets
 import pytest
 
 from tests.dags.waits import REASONS
-from tests.unit.store.samples import deliver
+from tests.support.store_samples import deliver
 
 WORDS = "she will bring her grandmother"
 

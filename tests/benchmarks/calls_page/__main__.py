@@ -136,7 +136,7 @@ def _client(store: CallStore) -> Any:
     from starlette.testclient import TestClient
 
     from airflow_provider_voiceinfra.plugin.calls_page.app import create_calls_page
-    from tests.integration.plugin.conftest import PerDag, rights
+    from tests.support.rights import PerDag, rights
 
     most = " ".join(MOST)
     manager = PerDag()

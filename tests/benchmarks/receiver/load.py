@@ -72,7 +72,7 @@ def claiming(store_url: str) -> Iterator[Claims]:
     """Claim calls, 20 times a second, as a worker does, in a process of its own."""
     code = (
         "import sys, time\nfrom airflow_provider_voiceinfra.store.call_store import CallStore\n"
-        "from tests.unit.store.samples import claim\nstore = CallStore(sys.argv[1])\nnumber = 0\n"
+        "from tests.support.store_samples import claim\nstore = CallStore(sys.argv[1])\nnumber = 0\n"
         "while True:\n"
         "    begun = time.perf_counter()\n    claim(store, f'{sys.argv[2]}-{number}')\n"
         "    print(time.perf_counter() - begun, flush=True)\n    number += 1\n    time.sleep(0.05)\n"

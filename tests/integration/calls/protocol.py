@@ -37,8 +37,8 @@ from airflow_provider_voiceinfra.store.call_store import CallStore
 from airflow_provider_voiceinfra.store.errors import StoreError
 from airflow_provider_voiceinfra.store.inbox.delivery import Delivery
 from airflow_provider_voiceinfra.store.models import Call
-from tests.unit.calls.samples import account, intent
-from tests.unit.store.samples import body
+from tests.support.call_samples import account, intent
+from tests.support.store_samples import body
 
 _FAST_DISK = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
 

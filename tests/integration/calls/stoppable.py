@@ -19,7 +19,7 @@ from airflow_provider_voiceinfra.context import stop_of_task
 from airflow_provider_voiceinfra.errors import VoiceInfraError
 from airflow_provider_voiceinfra.store.call_store import CallStore
 from tests.integration.calls.test_list_dialer import list_dialer
-from tests.unit.calls.samples import account, intent
+from tests.support.call_samples import account, intent
 
 # Not forked: SQLite takes a lock that another thread held at that moment for one of the child's own.
 CONTEXT = multiprocessing.get_context("spawn")

@@ -21,8 +21,8 @@ from airflow_provider_voiceinfra.guard.limits import Limits
 from airflow_provider_voiceinfra.sandbox import Sandbox
 from airflow_provider_voiceinfra.store.guard.pauses import Scope
 from airflow_provider_voiceinfra.store.models import Source
-from tests.unit.calls.samples import account
-from tests.unit.store.race import in_processes
+from tests.support.call_samples import account
+from tests.support.race import in_processes
 
 PROCESSES, CALLS = 20, 4
 

@@ -11,8 +11,8 @@ from airflow_provider_voiceinfra.sandbox import Sandbox
 from tests.integration.calls.stoppable import BEFORE_SIGKILL, LATEST, Stoppable, call_a_list, call_everybody, call_one
 from tests.integration.calls.test_list_dialer import ROWS, list_dialer
 from tests.support.backlog import full_backlog
-from tests.unit.calls.samples import only_call
-from tests.unit.store.samples import events
+from tests.support.call_samples import only_call
+from tests.support.store_samples import events
 
 
 def states(store):

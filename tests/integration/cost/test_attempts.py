@@ -8,8 +8,8 @@ import pytest
 
 from airflow_provider_voiceinfra.store.models import Source
 from tests.integration.cost.steps import steps
-from tests.unit.store.samples import queued
-from tests.unit.store.test_attempts import LIST, LONG_AGO, let_events_be, refs
+from tests.support.list_samples import LIST, LONG_AGO, let_events_be, refs
+from tests.support.store_samples import queued
 
 
 def fill(store, count):

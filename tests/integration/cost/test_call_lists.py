@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from airflow_provider_voiceinfra.store import schema
 from tests.benchmarks.calls_page.history import analyze
-from tests.unit.store.test_call_lists import TASK, row
+from tests.support.list_samples import TASK, row
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.integration.cost.steps import steps
-from tests.unit.store.test_cursors import complete, read
+from tests.support.cursors import complete, read
 
 
 @pytest.mark.parametrize("past", [3, 600])

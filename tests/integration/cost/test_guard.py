@@ -9,7 +9,7 @@ from airflow_provider_voiceinfra.store.guard.rules import Rules
 from airflow_provider_voiceinfra.store.models import CallState, Source
 from tests.benchmarks.guard.history import CONN_ID, fill
 from tests.integration.cost.steps import counting
-from tests.unit.store.samples import claim_request
+from tests.support.store_samples import claim_request
 
 RULES = Rules(max_calls_per_day=1_000_000, max_in_flight=100, min_interval=timedelta(days=7), calls_per_second=1_000)
 

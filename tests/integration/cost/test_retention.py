@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from airflow_provider_voiceinfra.store.operations import retention
 from tests.benchmarks.guard.history import fill
 from tests.integration.cost.steps import counting
-from tests.unit.store.samples import claim
+from tests.support.store_samples import claim
 
 
 def purge(store):

@@ -27,7 +27,7 @@ from airflow_provider_voiceinfra.store.models import Realm
 from airflow_provider_voiceinfra.triggers import call_list
 from tests.dags import call_lists
 from tests.integration.dags.conftest import Run
-from tests.unit.store.samples import deliver
+from tests.support.store_samples import deliver
 
 
 @pytest.fixture(autouse=True)

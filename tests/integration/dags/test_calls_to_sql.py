@@ -23,7 +23,7 @@ from airflow_provider_voiceinfra.triggers import call_list
 from tests.conftest import new_database
 from tests.dags import results
 from tests.integration.dags.conftest import Run
-from tests.unit.store.samples import CALLER, NUMBER, SECRET, claim, deliver, queued
+from tests.support.store_samples import CALLER, NUMBER, SECRET, claim, deliver, queued
 
 LONG_AGO = "2026-01-01"
 

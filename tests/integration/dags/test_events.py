@@ -10,7 +10,7 @@ from airflow.sdk import Asset, AssetWatcher
 
 from airflow_provider_voiceinfra.hooks.voiceinfra import VoiceInfraHook
 from airflow_provider_voiceinfra.triggers.call_completed_event import CallCompletedEventTrigger
-from tests.unit.store.samples import SECRET, deliver, queued
+from tests.support.store_samples import SECRET, deliver, queued
 
 
 def events(trigger, count):

@@ -16,7 +16,7 @@ from airflow_provider_voiceinfra.operators import list_source
 from airflow_provider_voiceinfra.triggers import call_list
 from tests.dags import call_lists
 from tests.integration.dags.conftest import Run
-from tests.unit.calls.data_frames import DataFrame, Scalar
+from tests.support.data_frames import DataFrame, Scalar
 
 HEALTHY = "+12125551000"
 ADA, BOB = "+12125550101", "+12125550102"

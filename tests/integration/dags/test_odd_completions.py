@@ -9,7 +9,7 @@ import pytest
 
 from airflow_provider_voiceinfra.store import schema
 from tests.integration.dags.test_calls_to_sql import store, warehouse, write  # noqa: F401
-from tests.unit.store.samples import body, delivery, queued, rows
+from tests.support.store_samples import body, delivery, queued, rows
 
 ODD = {
     "nan": math.nan,

@@ -14,7 +14,7 @@ import pytest
 
 from airflow_provider_voiceinfra.webhook import function
 from tests.integration.docs.snippets import ALL
-from tests.unit.webhook.conftest import body
+from tests.support.webhooks import body
 
 PYTHON = [snippet for snippet in ALL if snippet.language == "python"]
 DAGS = [snippet for snippet in PYTHON if snippet.dag_id and not snippet.is_test]

@@ -18,7 +18,7 @@ from airflow_provider_voiceinfra.store.guard.rules import Rules
 from airflow_provider_voiceinfra.store.lists.list_rows import NewRow, RowState
 from airflow_provider_voiceinfra.store.models import CallState, Source
 from airflow_provider_voiceinfra.store.watch.deadlines import Deadlines
-from tests.unit.store.samples import claim, claim_request, deliver, delivery, queued
+from tests.support.store_samples import claim, claim_request, deliver, delivery, queued
 
 RULES = Rules(max_calls_per_day=1_000)
 SHARED = {"store", "do_not_call", "do_not_call_event", "completed_call", "disputed_call_id"}

@@ -20,7 +20,7 @@ from airflow_provider_voiceinfra.store.watch.watcher import (
 from airflow_provider_voiceinfra.triggers.call_completed_event import CallCompletedEventTrigger
 from airflow_provider_voiceinfra.triggers.call_completion import CallCompletionTrigger
 from tests.dags import waiting
-from tests.unit.store.samples import claim, deliver, queued
+from tests.support.store_samples import claim, deliver, queued
 
 LONG_AGO = datetime.now(UTC) - timedelta(days=1)
 PLACES_CALLS = {"place", "place_call", "test_connection"}

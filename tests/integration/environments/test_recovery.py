@@ -8,8 +8,7 @@ import pytest
 
 from airflow_provider_voiceinfra.store.claims.resolutions import ResolutionError
 from airflow_provider_voiceinfra.store.feed.completed_calls import CompletionFilter
-from tests.unit.store.samples import SECRET, claim, deliver, queued, state
-from tests.unit.store.test_recovery import started, unknown
+from tests.support.store_samples import SECRET, claim, deliver, queued, started, state, unknown
 
 
 def read_foreign(store, cursor="foreign"):

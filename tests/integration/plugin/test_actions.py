@@ -6,8 +6,9 @@ import pytest
 
 from airflow_provider_voiceinfra.store.guard.pauses import Scope
 from airflow_provider_voiceinfra.store.models import Source
-from tests.integration.plugin.conftest import NUMBER, act, claim, deliver, get, queued, rights, toast
-from tests.unit.store.samples import claim_request
+from tests.integration.plugin.conftest import NUMBER, act, claim, deliver, get, queued, toast
+from tests.support.rights import rights
+from tests.support.store_samples import claim_request
 
 SOURCE = Source("one", "run", "run", "task")
 

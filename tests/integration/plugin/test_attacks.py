@@ -7,7 +7,8 @@ from urllib.parse import quote
 import pytest
 
 from airflow_provider_voiceinfra.store.models import Source
-from tests.integration.plugin.conftest import claim, find, get, rights
+from tests.integration.plugin.conftest import claim, find, get
+from tests.support.rights import rights
 
 EVIL = [
     "' OR '1'='1",

@@ -10,7 +10,7 @@ from fastapi.routing import APIRoute
 from airflow_provider_voiceinfra.plugin.calls_page import actions, calls, lists, overview, pauses
 from tests.integration.environments.neighbour import fill
 from tests.integration.plugin.conftest import BASE, OURS, deliver, find
-from tests.unit.store.test_recovery import started, unknown
+from tests.support.store_samples import started, unknown
 
 
 @pytest.fixture

@@ -16,7 +16,8 @@ from airflow_provider_voiceinfra.store import schema
 from airflow_provider_voiceinfra.store.lists.list_rows import NewRow
 from airflow_provider_voiceinfra.store.models import Source
 from airflow_provider_voiceinfra.store.reads import call_pages
-from tests.integration.plugin.conftest import BASE, NUMBER, claim, deliver, get, queued, rights
+from tests.integration.plugin.conftest import BASE, NUMBER, claim, deliver, get, queued
+from tests.support.rights import rights
 
 SOURCE = Source("one", "manual__1", "manual__1", "task", 3)
 

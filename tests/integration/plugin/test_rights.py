@@ -14,8 +14,9 @@ from airflow_provider_voiceinfra.store import schema
 from airflow_provider_voiceinfra.store.guard.pauses import Scope
 from airflow_provider_voiceinfra.store.lists.list_rows import NewRow
 from airflow_provider_voiceinfra.store.models import Source
-from tests.integration.plugin.conftest import BASE, NUMBER, OURS, SECRET, act, claim, deliver, find, get, queued, rights
-from tests.unit.store.samples import rows
+from tests.integration.plugin.conftest import BASE, NUMBER, OURS, SECRET, act, claim, deliver, find, get, queued
+from tests.support.rights import rights
+from tests.support.store_samples import rows
 
 MASKED = "+1415•••0100"
 TRICKS = ("", "?user=admin", "?user={}", "?permissions=admin", "?token=x", "?_token=x&user[name]=admin")

@@ -14,7 +14,7 @@ from airflow_provider_voiceinfra.store.lists.call_lists import NewRow
 from airflow_provider_voiceinfra.store.models import Source
 from airflow_provider_voiceinfra.store.watch.deadlines import Deadlines
 from tests.support.hosts import on_host
-from tests.unit.store.samples import CALLER, NUMBER, body, claim, deliver, delivery, queued, rows, state
+from tests.support.store_samples import CALLER, NUMBER, body, claim, deliver, delivery, queued, rows, state
 
 DAY, HOUR, NOW = timedelta(days=1), timedelta(hours=1), timedelta(seconds=30)
 TASK = Source("dag", "run", "run", "task")

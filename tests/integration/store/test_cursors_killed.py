@@ -11,8 +11,8 @@ from datetime import UTC, datetime, timedelta
 
 from airflow_provider_voiceinfra.store.call_store import CallStore
 from airflow_provider_voiceinfra.store.feed.completed_calls import CompletionFilter
-from tests.unit.store.race import PATIENCE
-from tests.unit.store.samples import body, delivery, queued
+from tests.support.race import PATIENCE
+from tests.support.store_samples import body, delivery, queued
 
 CALLS, RECEIVERS, READERS, KILLS = 1_000, 4, 3, 12
 

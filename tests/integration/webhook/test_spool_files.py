@@ -14,7 +14,7 @@ from airflow_provider_voiceinfra.store import schema
 from airflow_provider_voiceinfra.store.call_store import CallStore
 from tests.benchmarks.receiver.process import ReceiverProcess
 from tests.benchmarks.receiver.webhooks import body, sign
-from tests.unit.webhook.conftest import wait_until
+from tests.support.webhooks import wait_until
 
 # What root may not read either.
 AS_ANYBODY = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"] if os.geteuid() == 0 else []

@@ -11,7 +11,7 @@ import requests
 from airflow_provider_voiceinfra.store.call_store import CallStore
 from tests.benchmarks.receiver.process import ReceiverProcess
 from tests.benchmarks.receiver.webhooks import body, sign
-from tests.unit.webhook.conftest import wait_until
+from tests.support.webhooks import wait_until
 
 
 @pytest.fixture

@@ -14,8 +14,8 @@ import pytest
 import requests
 
 from airflow_provider_voiceinfra.demo import reaper
+from tests.support.store_samples import deliver
 from tests.system.conftest import is_part_of
-from tests.unit.store.samples import deliver
 
 
 @pytest.fixture(scope="session")

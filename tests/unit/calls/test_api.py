@@ -11,15 +11,8 @@ import pytest
 from airflow_provider_voiceinfra import errors
 from airflow_provider_voiceinfra.calls.api import VoiceInfraApi
 from airflow_provider_voiceinfra.calls.transport import Timeouts
-from tests.unit.calls.samples import (
-    KEY,
-    NUMBER,
-    account,
-    place,
-    request,
-    shows_no_secret,
-)
-from tests.unit.calls.wire import Talk, answer, hang_up, queued, refuse, until_the_client_goes, wire
+from tests.support.call_samples import KEY, NUMBER, account, place, request, shows_no_secret
+from tests.support.wire import Talk, answer, hang_up, queued, refuse, until_the_client_goes, wire
 
 
 def test_a_call_that_was_taken():

@@ -7,16 +7,8 @@ import json
 import pytest
 
 from airflow_provider_voiceinfra import errors
-from tests.unit.calls.samples import (
-    CALLER,
-    CONTEXT,
-    FIRST_MESSAGE,
-    KEY,
-    NUMBER,
-    place,
-    shows_no_secret,
-)
-from tests.unit.calls.wire import answer, refuse
+from tests.support.call_samples import CALLER, CONTEXT, FIRST_MESSAGE, KEY, NUMBER, place, shows_no_secret
+from tests.support.wire import answer, refuse
 
 
 @pytest.mark.parametrize(

@@ -15,9 +15,9 @@ from airflow_provider_voiceinfra.errors import (
     RateLimitedError,
     VoiceInfraError,
 )
-from tests.unit.calls.samples import dialer, intent, only_call, shows_no_secret
-from tests.unit.calls.wire import answer, hang_up, nonsense, queued, refuse, reset_at_once, until_the_client_goes, wire
-from tests.unit.store.samples import claim_request, events
+from tests.support.call_samples import dialer, intent, only_call, shows_no_secret
+from tests.support.store_samples import claim_request, events
+from tests.support.wire import answer, hang_up, nonsense, queued, refuse, reset_at_once, until_the_client_goes, wire
 
 pytestmark = pytest.mark.usefixtures("naps")
 THRICE = RetryPolicy(attempts=3)

@@ -7,9 +7,9 @@ import pytest
 from airflow_provider_voiceinfra.errors import (
     CallUnknownError,
 )
-from tests.unit.calls.samples import account, dialer, intent, only_call
-from tests.unit.calls.wire import answer, queued, wire
-from tests.unit.store.samples import claim, make_old, state
+from tests.support.call_samples import account, dialer, intent, only_call
+from tests.support.store_samples import claim, make_old, state
+from tests.support.wire import answer, queued, wire
 
 pytestmark = pytest.mark.usefixtures("naps")
 

@@ -17,9 +17,9 @@ from airflow_provider_voiceinfra.guard.errors import CallDeferredError, CalledRe
 from airflow_provider_voiceinfra.guard.limits import Limits
 from airflow_provider_voiceinfra.store.guard.pauses import Scope
 from airflow_provider_voiceinfra.store.models import Realm
-from tests.unit.calls.samples import NUMBER, SOURCE, account, intent, only_call, request
-from tests.unit.calls.wire import answer, hang_up, queued, queued_each, refuse, wire
-from tests.unit.store.samples import deliver
+from tests.support.call_samples import NUMBER, SOURCE, account, intent, only_call, request
+from tests.support.store_samples import deliver
+from tests.support.wire import answer, hang_up, queued, queued_each, refuse, wire
 
 pytestmark = pytest.mark.usefixtures("naps")
 HERE, THERE = "https://api.voiceinfra.ai/v1", "https://eu.voiceinfra.ai/v1"

@@ -12,9 +12,9 @@ from airflow_provider_voiceinfra.calls.keys import own_key, task_key
 from airflow_provider_voiceinfra.calls.retry import RetryPolicy
 from airflow_provider_voiceinfra.errors import KeyConflictError, VoiceInfraError
 from airflow_provider_voiceinfra.store import schema
-from tests.unit.calls.samples import CALLER, NUMBER, SOURCE, dialer, intent, only_call, request, shows_no_secret
-from tests.unit.calls.wire import answer, hang_up, queued, queued_each, refuse, wire
-from tests.unit.store.samples import deliver, rows
+from tests.support.call_samples import CALLER, NUMBER, SOURCE, dialer, intent, only_call, request, shows_no_secret
+from tests.support.store_samples import deliver, rows
+from tests.support.wire import answer, hang_up, queued, queued_each, refuse, wire
 
 pytestmark = pytest.mark.usefixtures("naps")
 PACKAGE = "airflow_provider_voiceinfra"

@@ -8,10 +8,10 @@ import pytest
 
 from airflow_provider_voiceinfra.calls.retry import RetryPolicy
 from airflow_provider_voiceinfra.errors import CallUnknownError, RateLimitedError
-from tests.unit.calls.samples import dialer, intent, only_call
-from tests.unit.calls.wire import answer, hang_up, queued, queued_each, refuse, wire
-from tests.unit.store.race import PATIENCE, in_processes, in_threads
-from tests.unit.store.samples import events
+from tests.support.call_samples import dialer, intent, only_call
+from tests.support.race import PATIENCE, in_processes, in_threads
+from tests.support.store_samples import events
+from tests.support.wire import answer, hang_up, queued, queued_each, refuse, wire
 
 pytestmark = pytest.mark.usefixtures("naps")
 

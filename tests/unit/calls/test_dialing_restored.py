@@ -12,9 +12,9 @@ from airflow_provider_voiceinfra.guard.errors import CallPausedError
 from airflow_provider_voiceinfra.store.call_store import CallStore
 from airflow_provider_voiceinfra.store.feed.completed_calls import CompletionFilter
 from airflow_provider_voiceinfra.store.guard.pauses import Scope
-from tests.unit.calls.samples import dialer, intent
-from tests.unit.calls.wire import queued, wire
-from tests.unit.store.samples import deliver
+from tests.support.call_samples import dialer, intent
+from tests.support.store_samples import deliver
+from tests.support.wire import queued, wire
 
 pytestmark = pytest.mark.usefixtures("naps")
 LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)

@@ -17,10 +17,10 @@ from airflow_provider_voiceinfra.guard.limits import Limits
 from airflow_provider_voiceinfra.store import clock, schema, sqlite
 from airflow_provider_voiceinfra.store.errors import StoreError
 from airflow_provider_voiceinfra.store.guard import lifetimes
+from tests.support.call_samples import dialer, intent, only_call
+from tests.support.store_samples import events, make_old, rows
+from tests.support.wire import answer, queued, wire
 from tests.unit.calls.outage import Outage
-from tests.unit.calls.samples import dialer, intent, only_call
-from tests.unit.calls.wire import answer, queued, wire
-from tests.unit.store.samples import events, make_old, rows
 
 
 @pytest.fixture

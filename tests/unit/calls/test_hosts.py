@@ -7,7 +7,7 @@ import pytest
 from airflow_provider_voiceinfra.calls.hosts import read_host
 from airflow_provider_voiceinfra.errors import InvalidCallError
 from airflow_provider_voiceinfra.store.models import Realm
-from tests.unit.calls.samples import account
+from tests.support.call_samples import account
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,8 @@ import pytest
 from airflow_provider_voiceinfra.errors import InvalidCallError
 from airflow_provider_voiceinfra.lists.column_mapping import FIELDS, ColumnMapping, check_fields, folded
 from airflow_provider_voiceinfra.lists.source_rows import CallDefaults
-from tests.unit.calls.data_frames import NA, NaTType
-from tests.unit.calls.samples import NUMBER, account
+from tests.support.call_samples import NUMBER, account
+from tests.support.data_frames import NA, NaTType
 
 UNUSABLE = [b"42", bytearray(b"42"), memoryview(b"42"), object(), [42], {"a": 42}, (42,), True, timedelta(1)]
 TEMPLATE = CallDefaults(account(), "reminders")

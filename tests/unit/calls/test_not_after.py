@@ -11,8 +11,8 @@ from airflow_provider_voiceinfra.guard.calling_hours import CallingHours
 from airflow_provider_voiceinfra.guard.limits import Limits
 from airflow_provider_voiceinfra.lists.column_mapping import ColumnMapping
 from airflow_provider_voiceinfra.lists.source_rows import CallDefaults
-from tests.unit.calls.data_frames import Scalar, Timestamp
-from tests.unit.calls.samples import account
+from tests.support.call_samples import account
+from tests.support.data_frames import Scalar, Timestamp
 
 CHICAGO, TOLL_FREE = "+13125550100", "+18002345678"
 TWO_ZONES = "+14235550100"

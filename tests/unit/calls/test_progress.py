@@ -11,7 +11,7 @@ from airflow_provider_voiceinfra.lists.progress import Progress
 from airflow_provider_voiceinfra.store.guard.pauses import Scope
 from airflow_provider_voiceinfra.store.lists.list_rows import NewRow
 from airflow_provider_voiceinfra.store.models import Source
-from tests.unit.store.samples import deliver, queued
+from tests.support.store_samples import deliver, queued
 
 ROWS, LIMIT = 9, 3
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from airflow_provider_voiceinfra.calls.request import CallRequest, plain_object
 from airflow_provider_voiceinfra.errors import InvalidCallError
-from tests.unit.calls.samples import CALLER, CONTEXT, NUMBER, VARIABLES, account, intent, request, shows_no_secret
+from tests.support.call_samples import CALLER, CONTEXT, NUMBER, VARIABLES, account, intent, request, shows_no_secret
 
 
 def test_the_body_is_what_the_api_documents():

@@ -18,7 +18,7 @@ from airflow_provider_voiceinfra.calls.transport import (
 )
 from airflow_provider_voiceinfra.store.errors import StoreError
 from tests.support.backlog import full_backlog
-from tests.unit.calls.wire import Talk, Wire, hang_up, nonsense, queued, reset_at_once, until_the_client_goes, wire
+from tests.support.wire import Talk, Wire, hang_up, nonsense, queued, reset_at_once, until_the_client_goes, wire
 
 PATIENT = Timeouts(connect=20, read=20, body=20)
 QUICK = Timeouts(connect=0.2, read=0.2, body=0.2)

@@ -13,7 +13,7 @@ from airflow_provider_voiceinfra.calls.transport import (
     Timeouts,
     Transport,
 )
-from tests.unit.calls.wire import Talk, answer, queued, wire
+from tests.support.wire import Talk, answer, queued, wire
 
 PATIENT = Timeouts(connect=20, read=20, body=20)
 BRIEF = Timeouts(connect=20, read=20, body=0.1)

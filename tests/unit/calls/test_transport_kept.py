@@ -11,7 +11,7 @@ import pytest
 
 from airflow_provider_voiceinfra.calls import transport
 from airflow_provider_voiceinfra.calls.transport import NoAnswerError, NotWrittenError, Timeouts, Transport
-from tests.unit.calls.wire import Talk, keep_alive, queued, wire
+from tests.support.wire import Talk, keep_alive, queued, wire
 
 PATIENT = Timeouts(connect=20, read=20, body=20)
 

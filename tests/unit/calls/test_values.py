@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pytest
 
 from airflow_provider_voiceinfra.calls.request import plain_object
-from tests.unit.calls.data_frames import NaTType, NAType, Scalar, Timestamp
+from tests.support.data_frames import NaTType, NAType, Scalar, Timestamp
 
 TIME = datetime(2026, 11, 23, 15, tzinfo=UTC)
 

@@ -12,8 +12,7 @@ from airflow_provider_voiceinfra import config
 from airflow_provider_voiceinfra.cli.parser import main
 from airflow_provider_voiceinfra.store.lists.list_rows import NewRow
 from airflow_provider_voiceinfra.store.models import Source
-from tests.unit.store.samples import NUMBER, SECRET, claim, claim_request, deliver, queued, state
-from tests.unit.store.test_recovery import started, unknown
+from tests.support.store_samples import NUMBER, SECRET, claim, claim_request, deliver, queued, started, state, unknown
 
 
 @pytest.fixture

@@ -10,8 +10,8 @@ import pytest
 
 from airflow_provider_voiceinfra import config
 from airflow_provider_voiceinfra.cli.parser import main
+from tests.support.store_samples import NUMBER, claim_request
 from tests.unit.provider.test_commands import cli  # noqa: F401
-from tests.unit.store.samples import NUMBER, claim_request
 
 
 def test_a_pause_is_made_listed_and_ended(cli, store):  # noqa: F811

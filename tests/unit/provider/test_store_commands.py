@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from airflow_provider_voiceinfra.webhook.spool import Spool
+from tests.support.store_samples import NUMBER, body, deliver, delivery, queued
 from tests.unit.provider.test_commands import cli  # noqa: F401
-from tests.unit.store.samples import NUMBER, body, deliver, delivery, queued
 
 
 def test_the_quarantine_is_listed_and_a_body_written(cli, store):  # noqa: F811

@@ -6,8 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from airflow_provider_voiceinfra.store.inbox.delivery import Delivery
 from airflow_provider_voiceinfra.waiting import CompletionWait, unresolved_call_error
-from tests.unit.store.samples import NUMBER, body, deliver, queued, state
-from tests.unit.store.test_recovery import started, unknown
+from tests.support.store_samples import NUMBER, body, deliver, queued, started, state, unknown
 
 
 def test_an_unknown_call_is_reported_with_what_fits_it_and_the_exact_commands(store):

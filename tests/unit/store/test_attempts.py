@@ -5,32 +5,17 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
-import sqlalchemy as sa
 
-from airflow_provider_voiceinfra.store import schema
 from airflow_provider_voiceinfra.store.errors import StoreError
 from airflow_provider_voiceinfra.store.lists.call_lists import NewRow
 from airflow_provider_voiceinfra.store.models import Realm, Source
 from airflow_provider_voiceinfra.store.reads import attempts
-from tests.unit.store.samples import claim, deliver, queued
-
-LIST = Source("dag", "run", "run", "list")
-LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)
-
-
-def refs(pages):
-    return [attempt.call.ref for page in pages for attempt in page]
+from tests.support.list_samples import LIST, LONG_AGO, let_events_be, refs
+from tests.support.store_samples import claim, deliver, queued
 
 
 def changed(store, since=None):
     return refs(store.attempts.changed_since(since or datetime.now(UTC)))
-
-
-def let_events_be(store, at, *claims):
-    """Move all that happened to some calls to another time."""
-    with store.database.write() as tx:
-        of_them = schema.call_event.c.call.in_([each.id for each in claims])
-        tx.execute(sa.update(schema.call_event).where(of_them).values(at=at))
 
 
 @pytest.mark.parametrize("count", [0, 1, 2, 3, 4, 5])

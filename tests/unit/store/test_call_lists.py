@@ -11,15 +11,11 @@ from airflow_provider_voiceinfra.store.guard.pauses import Scope
 from airflow_provider_voiceinfra.store.lists.call_lists import SupersededImportError
 from airflow_provider_voiceinfra.store.lists.list_rows import NewRow, RowState, RowStep
 from airflow_provider_voiceinfra.store.models import Realm, Source
-from tests.unit.store.samples import claim, deliver, queued, rows, state
+from tests.support.list_samples import TASK, row
+from tests.support.store_samples import claim, deliver, queued, rows, state
 
-TASK = Source("dag", "run", "run", "call")
 LATER = timedelta(days=1)
 ADA, BOB, EVE = "+14155550101", "+14155550102", "+14155550103"
-
-
-def row(position, key=None, number=None, **fields):
-    return NewRow(position, key, number or f"+1415555{position:04}", fields, {"id": position})
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from airflow_provider_voiceinfra.store.models import Source
 from airflow_provider_voiceinfra.store.reads import call_filter, call_pages
 from airflow_provider_voiceinfra.store.reads.call_filter import CallFilter
 from airflow_provider_voiceinfra.store.reads.call_pages import PageCursor
-from tests.unit.store.samples import NUMBER, claim, deliver, queued
+from tests.support.store_samples import NUMBER, claim, deliver, queued
 
 START = datetime(2026, 11, 1, tzinfo=UTC)
 

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from airflow_provider_voiceinfra.store import schema
 from airflow_provider_voiceinfra.store.models import CallState, Source
 from airflow_provider_voiceinfra.store.reads import call_reader
-from tests.unit.store.samples import CALLER, CONN, NUMBER, SECRET, claim, claim_request, deliver, queued
+from tests.support.store_samples import CALLER, CONN, NUMBER, SECRET, claim, claim_request, deliver, queued
 
 
 def test_a_call_is_found_by_ref_and_by_call_id_whole(store):

@@ -9,16 +9,8 @@ import pytest
 from airflow_provider_voiceinfra.store import schema
 from airflow_provider_voiceinfra.store.claims.results import Conflict, ConflictReason
 from airflow_provider_voiceinfra.store.models import Realm
-from tests.unit.store.race import in_processes, in_threads
-from tests.unit.store.samples import (
-    claim,
-    claim_request,
-    deliver,
-    events,
-    make_old,
-    rows,
-    state,
-)
+from tests.support.race import in_processes, in_threads
+from tests.support.store_samples import claim, claim_request, deliver, events, make_old, rows, state
 
 
 def test_of_many_threads_one_gets_the_key(store):

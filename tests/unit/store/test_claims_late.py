@@ -6,14 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from tests.unit.store.race import in_threads
-from tests.unit.store.samples import (
-    claim,
-    deliver,
-    events,
-    make_old,
-    state,
-)
+from tests.support.race import in_threads
+from tests.support.store_samples import claim, deliver, events, make_old, state
 
 
 def test_an_old_claim_is_marked_unknown_by_whoever_meets_it(store, open_store):

@@ -15,7 +15,7 @@ from airflow_provider_voiceinfra.store.call_store import CallStore
 from airflow_provider_voiceinfra.store.claims.conflicts import lock_intents
 from airflow_provider_voiceinfra.store.guard.rules import Denial, Rule, Rules
 from tests.support.hosts import on_host
-from tests.unit.store.samples import claim, claim_request, events, make_old, rows, state
+from tests.support.store_samples import claim, claim_request, events, make_old, rows, state
 
 DAY, HOUR, NOW = timedelta(days=1), timedelta(hours=1), timedelta(seconds=30)
 OTHER = "+14155550177"

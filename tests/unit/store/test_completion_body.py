@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from airflow_provider_voiceinfra.store.completion_body import NotUnderstoodError, parse_completion
-from tests.unit.store.samples import NUMBER, SECRET, body
+from tests.support.store_samples import NUMBER, SECRET, body
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from airflow_provider_voiceinfra.store.completion_body import NotUnderstoodError, is_same_body, parse_completion
 from airflow_provider_voiceinfra.store.json_body import read_json
-from tests.unit.store.samples import body
+from tests.support.store_samples import body
 
 FIELDS = [
     "event",

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from airflow_provider_voiceinfra.store.inbox import completions
 from airflow_provider_voiceinfra.store.models import DeliveryResult
-from tests.unit.store.race import in_threads
-from tests.unit.store.samples import claim, deliver, queued, state
+from tests.support.race import in_threads
+from tests.support.store_samples import claim, deliver, queued, state
 
 
 def test_a_completion_ends_its_call(store):

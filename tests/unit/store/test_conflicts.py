@@ -10,8 +10,8 @@ import sqlalchemy as sa
 from airflow_provider_voiceinfra.store import schema
 from airflow_provider_voiceinfra.store.claims.results import Conflict, ConflictReason
 from airflow_provider_voiceinfra.store.models import CallState, Source
-from tests.unit.store.race import in_threads
-from tests.unit.store.samples import CONN, claim_request, deliver
+from tests.support.race import in_threads
+from tests.support.store_samples import CONN, claim_request, deliver
 
 ADA, BOB = "+14155550100", "+14155550101"
 

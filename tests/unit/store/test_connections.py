@@ -10,8 +10,18 @@ from airflow_provider_voiceinfra.store.guard.rules import Rules
 from airflow_provider_voiceinfra.store.models import DeliveryResult
 from airflow_provider_voiceinfra.store.operations import rename_connection
 from airflow_provider_voiceinfra.store.operations.rename_connection import Moved, Unserved
-from tests.unit.store.samples import CONN, claim, claim_request, deliver, events, queued, rows, state
-from tests.unit.store.test_recovery import started, unknown
+from tests.support.store_samples import (
+    CONN,
+    claim,
+    claim_request,
+    deliver,
+    events,
+    queued,
+    rows,
+    started,
+    state,
+    unknown,
+)
 
 NEW = "voiceinfra_eu"
 

@@ -15,23 +15,15 @@ from airflow_provider_voiceinfra.store.feed.completed_calls import CompletionFil
 from airflow_provider_voiceinfra.store.inbox import deliveries
 from airflow_provider_voiceinfra.store.inbox.opt_out import OptOut
 from airflow_provider_voiceinfra.store.locks import lock
-from tests.unit.store.race import in_threads
-from tests.unit.store.samples import body, claim, deliver, delivery, queued, rows, state
+from tests.support.cursors import a_day_ago, complete, read
+from tests.support.race import in_threads
+from tests.support.store_samples import body, claim, deliver, delivery, queued, rows, state
 
 DAY = timedelta(days=1)
 
 
 class BrokenError(Exception):
     pass
-
-
-def a_day_ago():
-    return datetime.now(UTC) - DAY
-
-
-def read(store, cursor="follow_up", *, since=None, **wanted):
-    with store.cursors.calls(cursor, CompletionFilter(**wanted), since or a_day_ago()) as calls:
-        return [call.call_id for call in calls]
 
 
 def break_off(store, take):
@@ -45,12 +37,6 @@ def read_foreign(store, cursor="foreign", **wanted):
     wanted = CompletionFilter(placed_here=False, foreign=True, **wanted)
     with store.cursors.completions(cursor, wanted, a_day_ago()) as completions:
         return [completion.call_id for completion in completions]
-
-
-def complete(store, *call_ids, **fields):
-    for call_id in call_ids:
-        queued(store, call_id)
-        deliver(store, call_id, **fields)
 
 
 def test_each_comes_once_in_the_order_in_which_they_became_completed(store):

@@ -9,7 +9,7 @@ import pytest
 
 from airflow_provider_voiceinfra.store.models import Source
 from airflow_provider_voiceinfra.store.watch.deadlines import Deadlines
-from tests.unit.store.race import in_threads
+from tests.support.race import in_threads
 
 TASK = Source("dag", "run", "task", map_index=2, generation=0)
 HOUR = timedelta(hours=1)

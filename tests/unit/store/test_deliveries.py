@@ -9,8 +9,8 @@ import pytest
 from airflow_provider_voiceinfra.store import schema
 from airflow_provider_voiceinfra.store.inbox import quarantine
 from airflow_provider_voiceinfra.store.models import DeliveryResult
-from tests.unit.store.race import in_processes, in_threads
-from tests.unit.store.samples import body, claim, deliver, delivery, queued, rows, state
+from tests.support.race import in_processes, in_threads
+from tests.support.store_samples import body, claim, deliver, delivery, queued, rows, state
 
 LINK = "https://files.voiceinfra.ai/a.mp3"
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from airflow_provider_voiceinfra.store import schema
-from tests.unit.store.race import in_threads
-from tests.unit.store.samples import NUMBER, body, claim, claim_request, deliver, delivery, queued, rows
+from tests.support.race import in_threads
+from tests.support.store_samples import NUMBER, body, claim, claim_request, deliver, delivery, queued, rows
 
 OTHER = "+14155550177"
 

@@ -8,8 +8,8 @@ import pytest
 
 from airflow_provider_voiceinfra.store import schema
 from airflow_provider_voiceinfra.store.inbox import forwards
-from tests.unit.store.race import in_processes
-from tests.unit.store.samples import body, delivery, rows
+from tests.support.race import in_processes
+from tests.support.store_samples import body, delivery, rows
 
 STAGING, TEST = "https://staging/voiceinfra/webhook/voiceinfra_default", "https://test/webhook"
 URLS = ("https://staging/voiceinfra/webhook/{conn_id}", TEST)

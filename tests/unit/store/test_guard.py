@@ -15,7 +15,7 @@ from airflow_provider_voiceinfra.store.claims.results import Conflict, ConflictR
 from airflow_provider_voiceinfra.store.guard.pauses import Scope
 from airflow_provider_voiceinfra.store.guard.rules import Denial, Rule, Rules
 from airflow_provider_voiceinfra.store.models import Source
-from tests.unit.store.samples import NUMBER, claim_request, deliver, events, make_old, queued, rows, state, under
+from tests.support.store_samples import NUMBER, claim_request, deliver, events, make_old, queued, rows, state, under
 
 OTHER = "+14155550177"
 DAY = timedelta(days=1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from airflow_provider_voiceinfra.store.claims.results import Conflict, ConflictReason
 from airflow_provider_voiceinfra.store.models import Realm
 from airflow_provider_voiceinfra.store.operations import rename_host
-from tests.unit.store.samples import claim, claim_request, queued
+from tests.support.store_samples import claim, claim_request, queued
 
 OLD, NEW = "api.voiceinfra.ai", "eu.voiceinfra.ai"
 

@@ -16,8 +16,8 @@ from alembic.script import ScriptDirectory
 from airflow_provider_voiceinfra.store import migrations, schema, sqlite
 from airflow_provider_voiceinfra.store.call_store import CallStore
 from airflow_provider_voiceinfra.store.errors import StoreError
-from tests.unit.store.race import in_processes, in_threads
-from tests.unit.store.samples import claim, rows, tables_at
+from tests.support.race import in_processes, in_threads
+from tests.support.store_samples import claim, rows, tables_at
 
 
 @pytest.fixture

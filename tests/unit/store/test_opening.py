@@ -12,8 +12,8 @@ from airflow_provider_voiceinfra.store.errors import (
     StoreMissingError,
     StoreVersionError,
 )
-from tests.unit.store.race import in_processes, in_threads
-from tests.unit.store.samples import claim, claim_request, tables_at, why
+from tests.support.race import in_processes, in_threads
+from tests.support.store_samples import claim, claim_request, tables_at, why
 
 
 def test_where_no_store_is_none_is_made(empty_store_url, kind, tmp_path):

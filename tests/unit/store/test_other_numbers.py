@@ -7,7 +7,7 @@ import pytest
 from airflow_provider_voiceinfra.store import schema
 from airflow_provider_voiceinfra.store.feed.completed_calls import CompletionFilter
 from airflow_provider_voiceinfra.store.models import DeliveryResult
-from tests.unit.store.samples import CALLER, NUMBER, body, claim, deliver, delivery, events, queued, rows, state
+from tests.support.store_samples import CALLER, NUMBER, body, claim, deliver, delivery, events, queued, rows, state
 
 OTHER = "+14155550123"
 

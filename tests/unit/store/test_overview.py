@@ -15,8 +15,8 @@ from airflow_provider_voiceinfra.store.feed import completed_calls
 from airflow_provider_voiceinfra.store.models import Source
 from airflow_provider_voiceinfra.store.operations import overview
 from airflow_provider_voiceinfra.store.operations.overview import Overview
-from tests.unit.store.race import in_threads
-from tests.unit.store.samples import NUMBER, claim, deliver, queued, rows
+from tests.support.race import in_threads
+from tests.support.store_samples import NUMBER, claim, deliver, queued, rows
 
 DAY = timedelta(days=1)
 

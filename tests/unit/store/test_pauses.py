@@ -15,7 +15,7 @@ from airflow_provider_voiceinfra.store.guard.pauses import Scope
 from airflow_provider_voiceinfra.store.guard.rules import Rule, Rules
 from airflow_provider_voiceinfra.store.lists.list_rows import NewRow
 from airflow_provider_voiceinfra.store.models import Source
-from tests.unit.store.samples import CONN, NUMBER, claim_request, rows, state
+from tests.support.store_samples import CONN, NUMBER, claim_request, rows, state
 
 
 def pause(store, scope=Scope.ALL, name=""):

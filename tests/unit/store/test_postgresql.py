@@ -14,7 +14,7 @@ from airflow_provider_voiceinfra.store import schema
 from airflow_provider_voiceinfra.store.call_store import CallStore
 from airflow_provider_voiceinfra.store.errors import StoreEncodingError, StoreError, StoreUnavailableError
 from tests.support.pooler import pooling
-from tests.unit.store.samples import claim, deliver, queued, rows, state
+from tests.support.store_samples import claim, deliver, queued, rows, state
 
 pytestmark = pytest.mark.parametrize("kind", ["postgresql"])
 

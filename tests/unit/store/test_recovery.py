@@ -8,23 +8,17 @@ import pytest
 import sqlalchemy as sa
 
 from airflow_provider_voiceinfra.store import schema
-from tests.unit.store.samples import CALLER, NUMBER, claim, claim_request, deliver, events, make_old, state
-
-PARTY = {"agent_id": "agent", "from_number": CALLER, "to_number": NUMBER}
-
-
-def started(seconds=1.0, **changes):
-    """A webhook's fields about a call of our party that started some seconds from now."""
-    start = datetime.now(UTC) + timedelta(seconds=seconds)
-    return PARTY | {"start_time": start.isoformat()} | changes
-
-
-def unknown(store, key="key", **changes):
-    """A call whose answer nobody received."""
-    ours = claim(store, key, **changes)
-    assert store.claims.request_permit(ours).permit
-    store.claims.record_unknown(ours, "the connection was lost")
-    return ours
+from tests.support.store_samples import (
+    PARTY,
+    claim,
+    claim_request,
+    deliver,
+    events,
+    make_old,
+    started,
+    state,
+    unknown,
+)
 
 
 def test_its_completion_settles_an_unknown_call(store):

@@ -9,7 +9,7 @@ import pytest
 from airflow_provider_voiceinfra.store import schema
 from airflow_provider_voiceinfra.store.errors import StoreError
 from airflow_provider_voiceinfra.store.models import DeliveryResult
-from tests.unit.store.samples import NUMBER, deliver, delivery, queued, rows, state
+from tests.support.store_samples import NUMBER, deliver, delivery, queued, rows, state
 from tests.unit.store.test_do_not_call import is_listed
 
 NAMELESS = b'{"event": "call.completed", "call_outcome": "voicemail", "summary": "later", "data": {"stop": "yes"}}'

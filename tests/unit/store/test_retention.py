@@ -12,7 +12,7 @@ from airflow_provider_voiceinfra.store.inbox import quarantine
 from airflow_provider_voiceinfra.store.lists.list_rows import NewRow
 from airflow_provider_voiceinfra.store.models import DeliveryResult, Source
 from airflow_provider_voiceinfra.store.operations import retention
-from tests.unit.store.samples import (
+from tests.support.store_samples import (
     CONN,
     NUMBER,
     SECRET,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.unit.store.race import in_processes
-from tests.unit.store.samples import CALLER, CONN, NUMBER, claim, deliver, events, queued, state
+from tests.support.race import in_processes
+from tests.support.store_samples import CALLER, CONN, NUMBER, claim, deliver, events, queued, state
 
 OTHER = "+14155550123"
 

@@ -14,8 +14,8 @@ from airflow_provider_voiceinfra.store.errors import (
     StoreError,
     StoreValueError,
 )
-from tests.unit.store.race import in_processes
-from tests.unit.store.samples import NUMBER, claim, why
+from tests.support.race import in_processes
+from tests.support.store_samples import NUMBER, claim, why
 
 
 def test_a_corrupt_file_is_said_to_be_one(tmp_path):

@@ -12,7 +12,7 @@ from airflow_provider_voiceinfra.store.errors import StoreUnavailableError
 from airflow_provider_voiceinfra.store.feed.completed_calls import CompletionFilter
 from airflow_provider_voiceinfra.store.watch import watch_loop
 from airflow_provider_voiceinfra.store.watch.completion_feed import CompletionFeed, subscribed
-from tests.unit.store.samples import claim, deliver, queued
+from tests.support.store_samples import claim, deliver, queued
 
 ANY = CompletionFilter()
 

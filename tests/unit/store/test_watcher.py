@@ -15,7 +15,7 @@ from airflow_provider_voiceinfra.store.errors import StoreUnavailableError
 from airflow_provider_voiceinfra.store.notify import CHANNEL, _payloads, notify
 from airflow_provider_voiceinfra.store.watch import commit_listener, watch_loop, watcher
 from airflow_provider_voiceinfra.store.watch.watcher import CallWatcher, wait_for_completions, wait_until_settled
-from tests.unit.store.samples import claim, deliver
+from tests.support.store_samples import claim, deliver
 
 LONG = 600.0
 

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import hmac
-import json
-import time
 from collections import Counter
 from contextlib import contextmanager
 
@@ -16,6 +12,7 @@ import sqlalchemy as sa
 from airflow_provider_voiceinfra import testing
 from airflow_provider_voiceinfra.webhook.app import Receiver, create_app
 from airflow_provider_voiceinfra.webhook.secrets import WebhookSecrets
+from tests.support.webhooks import sign
 
 
 class Figures(Counter):
@@ -46,14 +43,6 @@ def serving(figures):
     return serve
 
 
-def body(call_id="call_1", **fields):
-    return json.dumps({"event": "call.completed", "call_id": call_id, "call_outcome": "answered", **fields}).encode()
-
-
-def sign(content, secret="s3cret"):
-    return hmac.new(secret.encode(), content, hashlib.sha256).hexdigest()
-
-
 def post(url, content, secret="s3cret", path="/webhook", **headers):
     headers = {"X-VoiceInfra-Signature": sign(content, secret), "X-VoiceInfra-Event": "call.completed"} | headers
     return requests.post(url + path, data=content, headers=headers, timeout=30)
@@ -67,10 +56,3 @@ def health(url, **query):
 def count(store, table):
     with store.database.read() as tx:
         return tx.scalar(sa.select(sa.func.count()).select_from(table))
-
-
-def wait_until(true):
-    end = time.monotonic() + 60
-    while not true():
-        assert time.monotonic() < end
-        time.sleep(0.01)

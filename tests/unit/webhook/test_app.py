@@ -15,7 +15,8 @@ import requests
 from airflow_provider_voiceinfra.store import schema
 from airflow_provider_voiceinfra.store.call_store import CallStore
 from airflow_provider_voiceinfra.webhook import rejection_counter, request_body
-from tests.unit.webhook.conftest import body, count, post, sign
+from tests.support.webhooks import body, sign
+from tests.unit.webhook.conftest import count, post
 
 SECRETS = {"voiceinfra_default": ["s3cret"], "second": ["other"], "keyless": []}
 

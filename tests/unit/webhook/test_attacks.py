@@ -10,8 +10,9 @@ import pytest
 import requests
 
 from airflow_provider_voiceinfra.store import schema
-from tests.unit.store.samples import NUMBER, queued
-from tests.unit.webhook.conftest import body, count, post, sign
+from tests.support.store_samples import NUMBER, queued
+from tests.support.webhooks import body, sign
+from tests.unit.webhook.conftest import count, post
 
 LIMIT = 50_000
 

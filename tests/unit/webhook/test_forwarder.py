@@ -15,9 +15,10 @@ from airflow_provider_voiceinfra.store.inbox import forwards
 from airflow_provider_voiceinfra.webhook import forwarder
 from airflow_provider_voiceinfra.webhook.forwarder import Forwarder
 from airflow_provider_voiceinfra.webhook.settings import forward_urls
-from tests.unit.calls.wire import Talk, wire
-from tests.unit.store.samples import delivery, rows
-from tests.unit.webhook.conftest import body, post, wait_until
+from tests.support.store_samples import delivery, rows
+from tests.support.webhooks import body, wait_until
+from tests.support.wire import Talk, wire
+from tests.unit.webhook.conftest import post
 
 ONE = frozenset({"voiceinfra_default"})
 

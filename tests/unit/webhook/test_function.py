@@ -9,8 +9,8 @@ import pytest
 from airflow_provider_voiceinfra.store import schema
 from airflow_provider_voiceinfra.webhook import function
 from airflow_provider_voiceinfra.webhook.function import receive
-from tests.unit.store.samples import rows
-from tests.unit.webhook.conftest import body, sign
+from tests.support.store_samples import rows
+from tests.support.webhooks import body, sign
 
 
 @pytest.fixture(autouse=True)

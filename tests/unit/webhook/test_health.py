@@ -14,8 +14,9 @@ from airflow_provider_voiceinfra.webhook.delivery_buffer import DeliveryBuffer
 from airflow_provider_voiceinfra.webhook.health import Health
 from airflow_provider_voiceinfra.webhook.secrets import WebhookSecrets
 from airflow_provider_voiceinfra.webhook.spool import Spool
-from tests.unit.store.samples import deliver, queued
-from tests.unit.webhook.conftest import body, health, post
+from tests.support.store_samples import deliver, queued
+from tests.support.webhooks import body
+from tests.unit.webhook.conftest import health, post
 
 
 def claimed_ago(store, claim, ago):

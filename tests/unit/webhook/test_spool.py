@@ -15,7 +15,7 @@ from airflow_provider_voiceinfra.store.inbox.delivery import Delivery
 from airflow_provider_voiceinfra.webhook import spool_file, spool_folder
 from airflow_provider_voiceinfra.webhook.spool import Spool, SpoolDepth
 from airflow_provider_voiceinfra.webhook.spool_folder import SpoolError
-from tests.unit.webhook.conftest import body
+from tests.support.webhooks import body
 
 
 def delivery(call_id="call_1"):

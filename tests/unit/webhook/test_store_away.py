@@ -20,7 +20,8 @@ from airflow_provider_voiceinfra.webhook import delivery_buffer, rejection_count
 from airflow_provider_voiceinfra.webhook import health as health_module
 from airflow_provider_voiceinfra.webhook.delivery_buffer import DeliveryBuffer
 from airflow_provider_voiceinfra.webhook.spool import Spool
-from tests.unit.webhook.conftest import body, count, health, post, wait_until
+from tests.support.webhooks import body, wait_until
+from tests.unit.webhook.conftest import count, health, post
 
 
 @pytest.fixture(autouse=True)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from airflow_provider_voiceinfra.store.call_store import CallStore
 from airflow_provider_voiceinfra.webhook import unserved
-from tests.unit.store.samples import queued
-from tests.unit.webhook.conftest import wait_until
+from tests.support.store_samples import queued
+from tests.support.webhooks import wait_until
 
 NEW = {"voiceinfra_eu": ["s3cret"]}
 

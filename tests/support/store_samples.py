@@ -131,3 +131,20 @@ def why(url: str, kind: type[StoreError] = StoreUnavailableError) -> str:
     assert "[voiceinfra] call_store" in said
     assert "\n" not in said
     return said
+
+
+PARTY = {"agent_id": "agent", "from_number": CALLER, "to_number": NUMBER}
+
+
+def started(seconds=1.0, **changes):
+    """A webhook's fields about a call of our party that started some seconds from now."""
+    start = datetime.now(UTC) + timedelta(seconds=seconds)
+    return PARTY | {"start_time": start.isoformat()} | changes
+
+
+def unknown(store, key="key", **changes):
+    """A call whose answer nobody received."""
+    ours = claim(store, key, **changes)
+    assert store.claims.request_permit(ours).permit
+    store.claims.record_unknown(ours, "the connection was lost")
+    return ours

@@ -14,7 +14,7 @@ from airflow_provider_voiceinfra.calls.transport import Timeouts
 from airflow_provider_voiceinfra.guard.limits import Limits
 from airflow_provider_voiceinfra.store.call_store import CallStore
 from airflow_provider_voiceinfra.store.models import Call, Source
-from tests.unit.calls.wire import Play, wire
+from tests.support.wire import Play, wire
 
 NUMBER, CALLER = "+14155550147", "+14155550199"
 KEY = "vi_live_kTzQmWpRbXsYcVnD"
