@@ -30,6 +30,8 @@ log = logging.getLogger(__name__)
 
 POSTS = 50
 """The most POSTs at a time, however many lines there are."""
+# Seconds for which results are gathered, while enough rows wait for their send slots.
+_GATHER_TIME = 0.05
 # Seconds between two attempts to record answers that the store did not take, while the list ends.
 _ANSWER_INTERVAL = 1.0
 
@@ -116,19 +118,34 @@ class DialPipeline:
         :param wait: seconds to wait for an answer, where there is nothing else to do.
         """
         self._take_results(0)
-        end = time.monotonic() + (0 if rows else wait)
-        while self._senders.busy and not self._results and not self._can_send() and not self._stop.is_set:
-            left = end - time.monotonic()
-            if left <= 0:
-                break
-            self._take_results(min(left, CHECK_INTERVAL))
+        self._wait_for_work(time.monotonic() + (0 if rows else wait))
         self._record_and_send()
         self._claim(rows)
+
+    def _wait_for_work(self, until: float) -> None:
+        """Wait until something can be recorded or sent; then gather more, which is cheaper in one transaction."""
+        while self._senders.busy and not (self._results or self._can_send() or self._stop.is_set):
+            if not self._take_until(until):
+                return
+        until = min(until, time.monotonic() + _GATHER_TIME)
+        while self._has_slots_left and not self._stop.is_set and self._take_until(until):
+            pass
+
+    def _take_until(self, end: float) -> bool:
+        """Take results, as they come; gives False at the end of the time."""
+        left = end - time.monotonic()
+        self._take_results(min(max(0.0, left), CHECK_INTERVAL))
+        return left > 0
 
     @property
     def _lines(self) -> int:
         """How many calls may be sent at a time."""
         return 1 if self._backoff.is_careful else self._posts
+
+    @property
+    def _has_slots_left(self) -> bool:
+        """Whether enough rows wait for their send slots, so that there is time to gather results."""
+        return self._slots_ahead is not None and self._senders.waiting > self._slots_ahead // 10
 
     @property
     def _is_over(self) -> bool:

@@ -213,6 +213,21 @@ def test_slow_answers_do_not_slow_a_paced_list_down(store, monkeypatch):
     assert min(b - a for a, b in zip(times, times[11:], strict=False)) >= timedelta(seconds=1)
 
 
+def test_answers_and_permits_of_a_paced_list_share_transactions(store, monkeypatch):
+    monkeypatch.setattr(sys.modules[__name__], "LINES", ROWS)
+    record_and_permit, counts = store.claims.record_and_permit, []
+
+    def counting(answers, claims):
+        counts.append(len(answers))
+        return record_and_permit(answers, claims)
+
+    monkeypatch.setattr(store.claims, "record_and_permit", counting)
+    with Sandbox(delay=None) as sandbox:
+        list_dialer(store, sandbox.url, rate=100)[0].run()
+    assert sum(counts) == ROWS
+    assert len(counts) < ROWS / 2
+
+
 def test_retry_after_applies_to_the_whole_list_and_to_the_next_try(store, monkeypatch):
     throttled_rows(monkeypatch)
     with Sandbox(delay=None, retry_after=3600) as sandbox:
