@@ -23,7 +23,7 @@ from tests.support.store_samples import claim, claim_request, deliver, delivery,
 RULES = Rules(max_calls_per_day=1_000)
 SHARED = {"store", "do_not_call", "do_not_call_event", "completed_call", "disputed_call_id"}
 """Tables that belong to no environment, whose rows any reader may change: they hold no words but the list's own."""
-OF_RECEIVER = {"quarantine", "refusal", "forward"}
+OF_RECEIVER = {"quarantine", "rejected_webhook", "forward"}
 """Tables of what came by a webhook, and is of nobody's call as far as is known."""
 
 
