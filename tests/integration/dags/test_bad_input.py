@@ -34,7 +34,7 @@ def failing(run_dag, voiceinfra, capfd, **params):
         ({"to_number": ""}, "to_number is empty"),
         ({"to_number": "+19005550100"}, "premium-rate number, which is never called"),
         ({"idempotency_key": " "}, "idempotency_key is empty"),
-        ({"agent_id": "agent_of_yesterday"}, "Look the agent_id up in the API tab"),
+        ({"agent_id": "agent_of_yesterday"}, "Look up the agent_id in the API tab"),
         ({"to_number": "+12125550142"}, "422 invalid_phone"),
         ({"voiceinfra_conn_id": "nowhere"}, "nowhere"),
     ],

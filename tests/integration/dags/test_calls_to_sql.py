@@ -331,7 +331,7 @@ def test_a_list_is_written_by_the_id_that_its_task_gives(run_list, voiceinfra, w
     assert outcomes == {"0": "answered", "1": "voicemail", "2": "answered", "3": "answered", "4": "answered"}
     assert len(warehouse.rows("changes")) == 6
     output = "".join(capfd.readouterr())
-    assert "5 rows are written to results." in output
+    assert "Wrote 5 rows to results." in output
     assert "+1212555" not in output
 
 
