@@ -13,7 +13,7 @@ install = { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && echo "Instal
 demo: .venv/ready  ## a real Airflow calls people, none of whom is real
 	@$(BIN)/python -m airflow_provider_voiceinfra demo $(ARGS)
 
-test: lint types docs unit integration system  ## in ten minutes on two cores
+test: lint types docs unit integration system  ## everything CI checks
 
 test-all: QUICK := --hypothesis-profile=all
 test-all: export STOPPED_LIST_STOPS := 10
@@ -26,7 +26,7 @@ integration: .venv/ready browser  ## whole DAGs by dag.test(), the Calls page, t
 	@$(BIN)/pytest tests/integration --numprocesses 3 --dist worksteal $(QUICK)
 
 system: .venv/ready browser  ## a real Airflow, a real browser
-	@$(BIN)/pytest tests/system --numprocesses 2 --dist loadscope $(QUICK)
+	@$(BIN)/pytest tests/system $(QUICK)
 
 audit: .venv/ready  ## vulnerable dependencies, and secrets in the tree and in the history
 	@$(BIN)/pytest tests/audit

@@ -122,7 +122,7 @@ def test_a_caller_that_is_killed_leaves_no_process(tmp_path, dags):
 def test_an_airflow_that_cannot_start_says_why_and_is_gone(tmp_path, dags, setting, value, why):
     before = set(psutil.Process().children())
     airflow = Standalone(tmp_path / "home", dags_folder=dags, env={setting: value})
-    with pytest.raises(AirflowError, match=rf"(?s)has ended.*standalone\.log.*{why}"):
+    with pytest.raises(AirflowError, match=rf"(?s)exited during its start.*standalone\.log.*{why}"):
         airflow.start()
     assert set(psutil.Process().children()) == before
 

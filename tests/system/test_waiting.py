@@ -21,16 +21,6 @@ def deferred(airflow, dag_id, **params):
     return run_id
 
 
-@pytest.fixture(scope="module")
-def runs(airflow):
-    """A run for each reason, all at once, and the call that it waits for."""
-    calls = {reason: new_id() for reason in REASONS}
-    return {
-        reason: (airflow.trigger_dag(f"wait_with_{reason}", conf={"call_id": call_id}), call_id)
-        for reason, call_id in calls.items()
-    }
-
-
 def new_id():
     return f"call_{secrets.token_hex(8)}"
 
@@ -75,9 +65,9 @@ def test_an_operator_ends_without_a_worker_too(airflow, sandbox):
 
 
 @pytest.mark.parametrize("reason", REASONS)
-def test_where_a_worker_is_needed_one_ends_it(airflow, call_store, runs, reason):
-    dag_id, (run_id, call_id) = f"wait_with_{reason}", runs[reason]
-    airflow.wait_for_task(dag_id, run_id, "wait", states={"deferred"}, timeout=60)
+def test_where_a_worker_is_needed_one_ends_it(airflow, call_store, reason):
+    call_id, dag_id = new_id(), f"wait_with_{reason}"
+    run_id = deferred(airflow, dag_id, call_id=call_id)
     deliver(call_store, call_id)
     assert airflow.wait_for_run(dag_id, run_id, timeout=60) == ("failed" if reason == "outcome" else "success")
     assert workers(airflow, dag_id, run_id) == 2
