@@ -62,7 +62,7 @@ class ListRun:
 
     def read(self) -> None:
         """Read the rows, if they are not read yet, and see that there are not too many bad ones."""
-        # First, because rows that were not called after all are as good as new: the source decides about them again.
+        # First, because rows that were not called after all count as new: the source decides about them again.
         self._progress.begin()
         if not self._store.lists.is_imported(self.list_id, self._clear):
             self._read_into(self.list_id)

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def full_backlog() -> Iterator[str]:
-    """Give its URL: whoever connects waits until they give up."""
+    """Return its URL: every client waits until it gives up."""
     with socket.socket() as full:
         full.bind(("127.0.0.1", 0))
         full.listen(0)

@@ -57,7 +57,7 @@ def _milliseconds(said: str, which: str) -> float:
 
 
 class Claims:
-    """Times of claims, each taken by the clock of whoever claims."""
+    """Times of claims, each measured by the clock of the process that claims."""
 
     def __init__(self) -> None:
         self.seconds: list[float] = []

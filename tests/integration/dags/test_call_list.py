@@ -465,7 +465,7 @@ def test_a_plan_calls_nobody_and_says_what_would_happen_and_when(run_list, voice
     assert list(planned["when"].values()) == [3]
     assert datetime.fromisoformat(next(iter(planned["when"]))).astimezone(now.tzinfo).hour == opens
     assert len(voiceinfra.dials) == 1
-    # Nothing is left of it: whoever clears the task without dry_run begins anew.
+    # Nothing is left of it: a task that is cleared without dry_run starts from the beginning.
     assert set(voiceinfra.store.lists.counts(planned["list_id"])) == set()
     assert planned["list_id"] not in {known.id for known in voiceinfra.store.list_pages.newest()}
     again = run_list(**OF_WAREHOUSE, dry_run=True, max_invalid_fraction=0.5).xcom("call")

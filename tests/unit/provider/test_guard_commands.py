@@ -72,24 +72,24 @@ def test_what_is_not_clear_stops_nothing_and_says_so(cli, arguments, says):  # n
 
 
 def test_a_number_is_added_listed_and_removed(cli, store):  # noqa: F811
-    assert "+1415•••0100 is on the do-not-call list now" in cli("dnc", "add", NUMBER, "--reason", "she asked")[1]
+    assert "+1415•••0100 is on the do-not-call list now" in cli("dnc", "add", NUMBER, "--reason", "they asked")[1]
     assert "on the do-not-call list already" in cli("dnc", "add", "(415) 555-0100", "--region", "US")[1]
     assert store.claims.take(claim_request()).denied
     _, output, _ = cli("dnc", "list")
     assert "+1415•••0100" in output
-    assert "she asked" in output
-    assert "may be called again" in cli("dnc", "remove", NUMBER, "--reason", "she changed her mind")[1]
-    assert "she changed her mind" in cli("dnc", "list", NUMBER)[1]
+    assert "they asked" in output
+    assert "may be called again" in cli("dnc", "remove", NUMBER, "--reason", "they changed their mind")[1]
+    assert "they changed their mind" in cli("dnc", "list", NUMBER)[1]
     assert cli("dnc", "remove", NUMBER)[0] == 1
     assert cli("dnc", "add", "+1415555")[0] == 1
 
 
 def test_the_list_is_exported_for_other_systems(cli, store, capsys):  # noqa: F811
-    cli("dnc", "add", NUMBER, "--reason", "she asked")
+    cli("dnc", "add", NUMBER, "--reason", "they asked")
     # In full: that is what it is for.
     assert main(("dnc", "export")) == 0
     [row] = csv.DictReader(io.StringIO(capsys.readouterr().out))
-    assert (row["number"], row["reason"]) == (NUMBER, "she asked")
+    assert (row["number"], row["reason"]) == (NUMBER, "they asked")
 
 
 def test_hashes_cannot_be_exported_and_that_is_said(cli, monkeypatch):  # noqa: F811

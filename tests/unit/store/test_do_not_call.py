@@ -25,11 +25,11 @@ def test_a_number_on_the_list_is_not_dialled(store, open_store):
 
 
 def test_who_added_and_removed_it_is_kept(store):
-    store.do_not_call.add([NUMBER], actor="ada", why="she asked")
-    assert store.do_not_call.remove(NUMBER, actor="bob", why="she changed her mind")
+    store.do_not_call.add([NUMBER], actor="ada", why="they asked")
+    assert store.do_not_call.remove(NUMBER, actor="bob", why="they changed their mind")
     assert not store.do_not_call.remove(NUMBER, actor="bob", why="")
     history = [(event.action, event.actor, event.why) for event in store.do_not_call.history(NUMBER)]
-    assert history == [("added", "ada", "she asked"), ("removed", "bob", "she changed her mind")]
+    assert history == [("added", "ada", "they asked"), ("removed", "bob", "they changed their mind")]
     assert store.claims.take(claim_request()).claim
 
 
