@@ -134,6 +134,13 @@ def forget_arguments(task: BaseOperator) -> None:
     object.__setattr__(task, "_BaseOperator__init_kwargs", kept)
 
 
+def is_dag_test() -> bool:
+    """Return whether this is ``dag.test()`` or ``airflow tasks test``, which run tasks and triggers in one process."""
+    from airflow.sdk.execution_time import supervisor, task_runner
+
+    return isinstance(getattr(task_runner, "SUPERVISOR_COMMS", None), supervisor.InProcessSupervisorComms)
+
+
 def has_post_execute(task: BaseOperator) -> bool:
     """Return whether the user or a subclass runs something after ``execute``."""
     return task._post_execute_hook is not None or type(task).post_execute is not BaseOperator.post_execute

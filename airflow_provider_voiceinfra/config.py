@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import functools
+import math
+from datetime import timedelta
 
 from airflow.sdk import conf
 
 from airflow_provider_voiceinfra.store.call_store import CallStore
-from airflow_provider_voiceinfra.webhook.settings import SECTION, Settings, boolean, parse_settings
+from airflow_provider_voiceinfra.webhook.settings import SECTION, SettingError, Settings, boolean, parse_settings
 
 
 @functools.cache
@@ -35,6 +37,21 @@ def receiver_settings() -> Settings:
 def retention_days() -> int:
     """Return the number of days for which content and phone numbers are kept; 0 keeps them forever."""
     return int(setting("retention_days"))
+
+
+def deferral_settle_time() -> timedelta:
+    """Return how long a deferred task waits at least before a worker resumes it.
+
+    :raises SettingError: if it is not a number of seconds.
+    """
+    text = setting("deferral_settle_time")
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = math.nan
+    if not 0 <= seconds < math.inf:
+        raise SettingError(f"[{SECTION}] deferral_settle_time must be a number of seconds, such as 10, not {text!r}.")
+    return timedelta(seconds=seconds)
 
 
 def setting(option: str) -> str:

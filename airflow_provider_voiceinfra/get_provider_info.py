@@ -138,6 +138,14 @@ _OPTIONS = {
         example="postgresql+psycopg://voiceinfra:password@db.example.com/voiceinfra",
         sensitive=True,
     ),
+    "deferral_settle_time": _option(
+        "Seconds that a deferred task waits at least before a worker resumes it. Airflow fails a task that is queued "
+        "again before the scheduler has noted that its worker ended (apache/airflow #72716), which may take [workers] "
+        "min_heartbeat_interval (5 s) and longer where the scheduler is busy. A task that ends without a worker does "
+        "not wait.",
+        "10",
+        kind="float",
+    ),
     "environment": _option(
         "Lets several Airflow deployments share a call store: the same idempotency key in two environments means two "
         "calls.",

@@ -85,6 +85,7 @@ def voiceinfra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Loca
     try:
         store.migrate()
         with _serving(create_app(receiver)) as url, Sandbox(webhook_url=f"{url}/webhook", delay=_AT_ONCE) as sandbox:
+            monkeypatch.setenv("AIRFLOW__VOICEINFRA__DEFERRAL_SETTLE_TIME", "0")
             monkeypatch.setenv("AIRFLOW__VOICEINFRA__CALL_STORE", store.database.shown_url)
             monkeypatch.setenv("AIRFLOW_CONN_VOICEINFRA_DEFAULT", _connection(sandbox))
             monkeypatch.setattr(hook_module, "base_url", _only(sandbox))

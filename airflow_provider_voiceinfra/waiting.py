@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseOperator, conf
 from airflow.sdk.exceptions import AirflowFailException
 
-from airflow_provider_voiceinfra.compat import has_post_execute
+from airflow_provider_voiceinfra.compat import has_post_execute, is_dag_test
 
 if TYPE_CHECKING:
     from airflow_provider_voiceinfra.store.call_store import CallStore
@@ -184,6 +185,35 @@ def time_left(deadline: datetime) -> timedelta:
     from airflow_provider_voiceinfra.config import call_store
 
     return max(timedelta(0), deadline - call_store().database.clock.now())
+
+
+def settle_time() -> timedelta:
+    """Return how long a task stays deferred at least before a worker resumes it.
+
+    The scheduler learns from its executor that the first worker has ended. If the task is queued again by then, it
+    takes that for the end of the second one, and fails the task (apache/airflow #72716). A worker may notice only
+    after ``[workers] min_heartbeat_interval`` (5 s) that its task's process has ended.
+    """
+    from airflow_provider_voiceinfra.config import deferral_settle_time
+
+    return timedelta(0) if is_dag_test() else deferral_settle_time()
+
+
+def resume_after() -> str:
+    """Return when a task that is deferred now may resume in a worker, in ISO 8601."""
+    from airflow_provider_voiceinfra.config import call_store
+
+    return (call_store().database.clock.now() + settle_time()).isoformat()
+
+
+async def settle(resume_after: str | None) -> None:
+    """Wait until a worker may resume the task.
+
+    :param resume_after: see :func:`resume_after`; absolute, so that a restart of the triggerer does not extend it.
+    """
+    if resume_after is not None:
+        left = await asyncio.to_thread(time_left, datetime.fromisoformat(resume_after))
+        await asyncio.sleep(left.total_seconds())
 
 
 def _text(time: datetime | None) -> str | None:

@@ -44,8 +44,14 @@ def airflow_environment(home: Path, dags_folder: Path, port: int) -> dict[str, s
         # The scheduler's sleep between two loops dominates the duration of a run.
         "scheduler": {"scheduler_idle_sleep_time": 0.2, "trigger_timeout_check_interval": 1},
         "dag_processor": {"refresh_interval": 2, "bundle_refresh_check_interval": 1},
-        # A busy machine may need more than the default 5 s to answer, and the start of a task cannot be retried.
-        "workers": {"execution_api_timeout": 30},
+        "workers": {
+            # A busy machine may need more than the default 5 s to answer, and the start of a task cannot be retried.
+            "execution_api_timeout": 30,
+            # A worker may notice as late as this that its task's process has ended, and so that the task is deferred.
+            "min_heartbeat_interval": 1,
+        },
+        # That second, and two more for the scheduler, which loops several times a second here.
+        "voiceinfra": {"deferral_settle_time": 3},
     }
     return {
         **_of_the_caller(),

@@ -52,6 +52,7 @@ class ListDialer:
     :param end_ineligible: ends the rows that must no longer be called; called before rows are dialled.
     :param max_in_flight: calls of the list that may be in progress at a time.
     :param calls_per_second: the limit of the list and its connection; None for no limit.
+    :param shortest_deferral: a shorter wait is spent in the worker.
     :param stop: set when the task is stopped; SIGTERM sets it too.
     """
 
@@ -67,6 +68,7 @@ class ListDialer:
         *,
         max_in_flight: int,
         calls_per_second: float | None = None,
+        shortest_deferral: timedelta = timedelta(0),
         stop: StopFlag | None = None,
     ) -> None:
         self._store = store
@@ -74,6 +76,8 @@ class ListDialer:
         self._progress = progress
         self._end_ineligible = end_ineligible
         self._max_in_flight = max_in_flight
+        self._shortest_deferral = shortest_deferral
+        self._ask_at = 0.0
         self._stop = stop or StopFlag()
         self._backoff = ListBackoff(store, list_id, dialer.retry)
         self._pipeline = partial(
@@ -95,13 +99,23 @@ class ListDialer:
         :raises ListStoppedError: if no call of the list can be placed.
         :raises CallStoppedError: if the task is stopped: what was not sent is due again.
         """
-        look_at = ask_at = time.monotonic()
-        with stop_at_sigterm(self._stop), self._pipeline() as pipeline:
+        with stop_at_sigterm(self._stop):
+            while True:
+                resume_at = self._dial()
+                wait = timedelta(0) if resume_at is None else resume_at.until - self._store.database.clock.now()
+                if not timedelta(0) < wait < self._shortest_deferral:
+                    return resume_at
+                self._stop.sleep(min(wait.total_seconds(), _LOOK_INTERVAL))
+
+    def _dial(self) -> ResumeAt | None:
+        """Dial until no row is due, or no line is free."""
+        look_at = time.monotonic()
+        with self._pipeline() as pipeline:
             while True:
                 self._stop.check()
-                if time.monotonic() >= ask_at:
+                if time.monotonic() >= self._ask_at:
                     self._end_ineligible()
-                    ask_at = time.monotonic() + _ASK_INTERVAL
+                    self._ask_at = time.monotonic() + _ASK_INTERVAL
                 idle = pipeline.is_idle()
                 if idle or time.monotonic() >= look_at:
                     self._progress.look()

@@ -17,7 +17,7 @@ from airflow_provider_voiceinfra.lists.circuit_breaker import CircuitBreaker
 from airflow_provider_voiceinfra.lists.column_mapping import check_fields
 from airflow_provider_voiceinfra.operators.private_fields import PrivateFieldsOperator, hidden
 from airflow_provider_voiceinfra.operators.stopping import StoppableOperator
-from airflow_provider_voiceinfra.waiting import DEFAULT_TIMEOUT, DEFERRAL_GRACE, time_left
+from airflow_provider_voiceinfra.waiting import DEFAULT_TIMEOUT, DEFERRAL_GRACE, resume_after, time_left
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -195,8 +195,9 @@ class OutboundCallListOperator(StoppableOperator, PrivateFieldsOperator, OpenLin
 
         resume_at = run.dial()
         if resume_at is not None:
+            until = resume_at.until.isoformat()
             self.defer(
-                trigger=CallListTrigger(run.list_id, resume_at.until.isoformat(), resume_at.lines, resume_at.pause_id),
+                trigger=CallListTrigger(run.list_id, until, resume_at.lines, resume_at.pause_id, resume_after()),
                 method_name="execute_wave",
                 timeout=time_left(resume_at.until) + DEFERRAL_GRACE,
             )

@@ -28,6 +28,7 @@ from airflow_provider_voiceinfra.operators.list_source import first_column, is_d
 from airflow_provider_voiceinfra.store.hashing import join_parts
 from airflow_provider_voiceinfra.store.lists.list_rows import DueRow, NewRow
 from airflow_provider_voiceinfra.store.watch.deadlines import Deadlines
+from airflow_provider_voiceinfra.waiting import settle_time
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -109,6 +110,7 @@ class ListRun:
             lambda: self._end_ineligible(self.list_id),
             max_in_flight=options.max_in_flight,
             calls_per_second=min(filter(None, (options.calls_per_second, limits.calls_per_second)), default=None),
+            shortest_deferral=settle_time(),
             stop=self._stop,
         )
         try:

@@ -20,6 +20,7 @@ from airflow_provider_voiceinfra.waiting import (
     DEFERRAL_GRACE,
     CompletionWait,
     ending_from_trigger,
+    resume_after,
     time_left,
 )
 
@@ -192,7 +193,7 @@ class OutboundCallOperator(PlacingOperator):
                 worker_needed = (*self.fail_on_outcomes, *(self.redial.outcomes if self.redial else ()))
                 ending = ending_from_trigger(self, "call", worker_needed, self.completion_fields)
             self.defer(
-                trigger=CallCompletionTrigger(call_ids=[call_id], deadline=deadline.isoformat(), ending=ending),
+                trigger=CallCompletionTrigger([call_id], deadline.isoformat(), ending, resume_after()),
                 method_name="execute_complete",
                 timeout=time_left(deadline) + DEFERRAL_GRACE,
             )
@@ -220,7 +221,7 @@ class OutboundCallOperator(PlacingOperator):
 
             self.log.info("Call %s was not answered and is redialled at %s.", call.ref, due)
             self.defer(
-                trigger=CallAllowedTrigger(ref=call.ref, until=due.isoformat()),
+                trigger=CallAllowedTrigger(call.ref, due.isoformat(), resume_after=resume_after()),
                 method_name="execute_redial",
                 timeout=time_left(due) + DEFERRAL_GRACE,
             )

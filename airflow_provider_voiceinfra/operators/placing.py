@@ -12,7 +12,7 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 from airflow_provider_voiceinfra.lineage import OpenLineageMixin
 from airflow_provider_voiceinfra.operators.call_fields import CONTENT_FIELDS, CallFieldsOperator
 from airflow_provider_voiceinfra.operators.stopping import StoppableOperator
-from airflow_provider_voiceinfra.waiting import DEFERRAL_GRACE, time_left, unresolved_call_error
+from airflow_provider_voiceinfra.waiting import DEFERRAL_GRACE, resume_after, time_left, unresolved_call_error
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -152,7 +152,7 @@ class PlacingOperator(StoppableOperator, CallFieldsOperator, OpenLineageMixin):
         until = call_store().database.clock.now() + _LONGEST_WAIT
         until = min(until, error.until or until)
         self.defer(
-            trigger=CallAllowedTrigger(ref=str(error.ref), until=until.isoformat(), pause_id=error.pause_id),
+            trigger=CallAllowedTrigger(str(error.ref), until.isoformat(), error.pause_id, resume_after()),
             method_name="execute_waited",
             timeout=time_left(until) + DEFERRAL_GRACE,
         )
@@ -170,7 +170,7 @@ class PlacingOperator(StoppableOperator, CallFieldsOperator, OpenLineageMixin):
                 raise unresolved_call_error(call_store(), call)
             self.log.info("Waiting until %s for the webhook of call %s to tell.", deadline, ref)
             self.defer(
-                trigger=CallSettledTrigger(ref=ref, deadline=deadline.isoformat()),
+                trigger=CallSettledTrigger(ref, deadline.isoformat(), resume_after()),
                 method_name="execute_settled",
                 timeout=time_left(deadline) + DEFERRAL_GRACE,
             )

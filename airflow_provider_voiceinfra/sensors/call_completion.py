@@ -17,6 +17,7 @@ from airflow_provider_voiceinfra.waiting import (
     DEFERRAL_GRACE,
     CompletionWait,
     ending_from_trigger,
+    resume_after,
     time_left,
 )
 
@@ -76,7 +77,7 @@ class CallCompletionSensor(TemplatedOperator, BaseSensorOperator):
                 shape = "one" if isinstance(self.call_id, str) else "many"
                 ending = ending_from_trigger(self, shape, self.fail_on_outcomes, self.completion_fields)
             self.defer(
-                trigger=CallCompletionTrigger(call_ids=wait.call_ids, deadline=deadline.isoformat(), ending=ending),
+                trigger=CallCompletionTrigger(wait.call_ids, deadline.isoformat(), ending, resume_after()),
                 method_name="execute_complete",
                 timeout=time_left(deadline) + DEFERRAL_GRACE,
             )

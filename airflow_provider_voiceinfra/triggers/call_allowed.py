@@ -11,7 +11,7 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from airflow_provider_voiceinfra.config import call_store
 from airflow_provider_voiceinfra.store.watch.watcher import wait_until_resumed
-from airflow_provider_voiceinfra.waiting import time_left
+from airflow_provider_voiceinfra.waiting import settle, time_left
 
 
 class CallAllowedTrigger(BaseTrigger):
@@ -20,18 +20,21 @@ class CallAllowedTrigger(BaseTrigger):
     :param ref: the deferred call.
     :param until: ISO 8601; absolute, so that a restart of the triggerer does not extend it.
     :param pause_id: the pause that defers the call, if any.
+    :param resume_after: ISO 8601; fires no sooner, see :func:`~airflow_provider_voiceinfra.waiting.resume_after`.
     """
 
-    def __init__(self, ref: str, until: str, pause_id: int | None = None) -> None:
+    def __init__(self, ref: str, until: str, pause_id: int | None = None, resume_after: str | None = None) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.ref = ref
         self.until = until
         self.pause_id = pause_id
+        self.resume_after = resume_after
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Return the class and the arguments, to recreate this trigger in a triggerer."""
         name = f"{type(self).__module__}.{type(self).__qualname__}"
-        return name, {"ref": self.ref, "until": self.until, "pause_id": self.pause_id}
+        fields = {"ref": self.ref, "until": self.until, "pause_id": self.pause_id, "resume_after": self.resume_after}
+        return name, fields
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Wait; yields ``{"ref": …}``."""
@@ -44,4 +47,5 @@ class CallAllowedTrigger(BaseTrigger):
                     await wait_until_resumed(call_store(), self.pause_id)
             except TimeoutError:
                 pass
+        await settle(self.resume_after)
         yield TriggerEvent({"ref": self.ref})

@@ -15,7 +15,7 @@ from airflow_provider_voiceinfra.compat import push_xcoms
 from airflow_provider_voiceinfra.config import call_store
 from airflow_provider_voiceinfra.store.errors import StoreError
 from airflow_provider_voiceinfra.store.watch.watcher import wait_for_completions
-from airflow_provider_voiceinfra.waiting import Ending, time_left
+from airflow_provider_voiceinfra.waiting import Ending, settle, time_left
 
 
 class CallCompletionTrigger(BaseTrigger):
@@ -27,18 +27,32 @@ class CallCompletionTrigger(BaseTrigger):
     :param deadline: ISO 8601; absolute, so that a restart of the triggerer does not extend it.
     :param ending: how to end the task from here, see :class:`~airflow_provider_voiceinfra.waiting.Ending`; None if a
         worker must end it.
+    :param resume_after: ISO 8601; if a worker ends the task, fires no sooner, see
+        :func:`~airflow_provider_voiceinfra.waiting.resume_after`.
     """
 
-    def __init__(self, call_ids: Sequence[str], deadline: str, ending: dict[str, Any] | None = None) -> None:
+    def __init__(
+        self,
+        call_ids: Sequence[str],
+        deadline: str,
+        ending: dict[str, Any] | None = None,
+        resume_after: str | None = None,
+    ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.call_ids = list(call_ids)
         self.deadline = deadline
         self.ending = ending
+        self.resume_after = resume_after
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Return the class and the arguments, to recreate this trigger in a triggerer."""
         name = f"{type(self).__module__}.{type(self).__qualname__}"
-        return name, {"call_ids": self.call_ids, "deadline": self.deadline, "ending": self.ending}
+        return name, {
+            "call_ids": self.call_ids,
+            "deadline": self.deadline,
+            "ending": self.ending,
+            "resume_after": self.resume_after,
+        }
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Wait; yields ``{"status": "completed" | "timeout", "call_ids": […], "outcomes": {…}}``, or ends the task."""
@@ -47,12 +61,14 @@ class CallCompletionTrigger(BaseTrigger):
             async with asyncio.timeout(remaining.total_seconds()):
                 outcomes = await wait_for_completions(call_store(), self.call_ids)
         except TimeoutError:
-            yield TriggerEvent({"status": "timeout", "call_ids": self.call_ids, "outcomes": {}})
+            event = {"status": "timeout", "call_ids": self.call_ids, "outcomes": {}}
         else:
             if await self._push_results():
                 yield TaskSuccessEvent()
-            else:
-                yield TriggerEvent({"status": "completed", "call_ids": self.call_ids, "outcomes": outcomes})
+                return
+            event = {"status": "completed", "call_ids": self.call_ids, "outcomes": outcomes}
+        await settle(self.resume_after)
+        yield TriggerEvent(event)
 
     async def _push_results(self) -> bool:
         """Push what a worker would push, if the task may end here.

@@ -14,7 +14,7 @@ from airflow_provider_voiceinfra.config import call_store
 from airflow_provider_voiceinfra.lists.progress import TELL_INTERVAL, describe
 from airflow_provider_voiceinfra.store.errors import StoreError
 from airflow_provider_voiceinfra.store.watch.watcher import wait_until_resumed
-from airflow_provider_voiceinfra.waiting import time_left
+from airflow_provider_voiceinfra.waiting import settle, time_left
 
 POLL_INTERVAL = 2.0
 """Seconds between two queries for the ended calls of a list."""
@@ -27,18 +27,28 @@ class CallListTrigger(BaseTrigger):
     :param until: ISO 8601; absolute, so that a restart of the triggerer does not extend it.
     :param lines: how many calls must have ended; 0 to not wait for calls.
     :param pause_id: the pause that defers the list, if any.
+    :param resume_after: ISO 8601; fires no sooner, see :func:`~airflow_provider_voiceinfra.waiting.resume_after`.
     """
 
-    def __init__(self, list_id: str, until: str, lines: int = 0, pause_id: int | None = None) -> None:
+    def __init__(
+        self, list_id: str, until: str, lines: int = 0, pause_id: int | None = None, resume_after: str | None = None
+    ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.list_id = list_id
         self.until = until
         self.lines = lines
         self.pause_id = pause_id
+        self.resume_after = resume_after
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Return the class and the arguments, to recreate this trigger in a triggerer."""
-        fields = {"list_id": self.list_id, "until": self.until, "lines": self.lines, "pause_id": self.pause_id}
+        fields = {
+            "list_id": self.list_id,
+            "until": self.until,
+            "lines": self.lines,
+            "pause_id": self.pause_id,
+            "resume_after": self.resume_after,
+        }
         return f"{type(self).__module__}.{type(self).__qualname__}", fields
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
@@ -56,6 +66,7 @@ class CallListTrigger(BaseTrigger):
         finally:
             for task in (progress_log, *waits):
                 task.cancel()
+        await settle(self.resume_after)
         yield TriggerEvent({"list_id": self.list_id})
 
     async def _wait_for_ended_calls(self) -> None:

@@ -11,7 +11,7 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from airflow_provider_voiceinfra.config import call_store
 from airflow_provider_voiceinfra.store.watch.watcher import wait_until_settled
-from airflow_provider_voiceinfra.waiting import time_left
+from airflow_provider_voiceinfra.waiting import settle, time_left
 
 
 class CallSettledTrigger(BaseTrigger):
@@ -19,16 +19,19 @@ class CallSettledTrigger(BaseTrigger):
 
     :param ref: the call.
     :param deadline: ISO 8601; absolute, so that a restart of the triggerer does not extend it.
+    :param resume_after: ISO 8601; fires no sooner, see :func:`~airflow_provider_voiceinfra.waiting.resume_after`.
     """
 
-    def __init__(self, ref: str, deadline: str) -> None:
+    def __init__(self, ref: str, deadline: str, resume_after: str | None = None) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.ref = ref
         self.deadline = deadline
+        self.resume_after = resume_after
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Return the class and the arguments, to recreate this trigger in a triggerer."""
-        return f"{type(self).__module__}.{type(self).__qualname__}", {"ref": self.ref, "deadline": self.deadline}
+        fields = {"ref": self.ref, "deadline": self.deadline, "resume_after": self.resume_after}
+        return f"{type(self).__module__}.{type(self).__qualname__}", fields
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Wait; yields ``{"status": "settled" | "timeout", "ref": …}``."""
@@ -36,7 +39,8 @@ class CallSettledTrigger(BaseTrigger):
         try:
             async with asyncio.timeout(remaining.total_seconds()):
                 await wait_until_settled(call_store(), self.ref)
+            status = "settled"
         except TimeoutError:
-            yield TriggerEvent({"status": "timeout", "ref": self.ref})
-        else:
-            yield TriggerEvent({"status": "settled", "ref": self.ref})
+            status = "timeout"
+        await settle(self.resume_after)
+        yield TriggerEvent({"status": status, "ref": self.ref})

@@ -254,6 +254,17 @@ def test_after_a_short_wait_it_goes_on_carefully_and_calls_everybody_once(store,
         assert store.lists.resume_at(list_id) is None
 
 
+def test_a_wait_shorter_than_the_shortest_deferral_is_spent_in_the_worker(store, monkeypatch):
+    throttled_rows(monkeypatch)
+    monkeypatch.setattr(sys.modules[__name__], "ROWS", 12)
+    monkeypatch.setattr("airflow_provider_voiceinfra.lists.list_dialer._SHORT_WAIT", 0.0)
+    with Sandbox(delay=None, retry_after=1) as sandbox:
+        ours, _ = list_dialer(store, sandbox.url)
+        ours._max_in_flight, ours._shortest_deferral = 12, timedelta(minutes=1)
+        ours.run()
+        assert len(sandbox.dials) == 12
+
+
 def test_a_list_whose_voiceinfra_cannot_be_reached_waits_and_knocks_with_one_call_at_a_time(store, monkeypatch):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         url = f"http://127.0.0.1:{taken.getsockname()[1]}"

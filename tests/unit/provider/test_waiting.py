@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
+from airflow_provider_voiceinfra import config
 from airflow_provider_voiceinfra.store.inbox.delivery import Delivery
 from airflow_provider_voiceinfra.waiting import CompletionWait, unresolved_call_error
+from airflow_provider_voiceinfra.webhook.settings import SettingError
 from tests.support.store_samples import NUMBER, body, deliver, queued, started, state, unknown
 
 
@@ -62,3 +66,14 @@ def test_where_webhooks_were_refused_the_secret_is_suspected(store):
 def test_where_others_came_the_call_itself_is_suspected(store):
     deliver(store, "another")
     assert "never completed" in overdue(store)
+
+
+def test_a_deferral_settles_for_ten_seconds_by_default():
+    assert config.deferral_settle_time() == timedelta(seconds=10)
+
+
+@pytest.mark.parametrize("text", ["soon", "-1", "inf", "nan", ""])
+def test_a_settle_time_that_is_not_a_number_of_seconds_is_named(monkeypatch, text):
+    monkeypatch.setenv("AIRFLOW__VOICEINFRA__DEFERRAL_SETTLE_TIME", text)
+    with pytest.raises(SettingError, match=r"\[voiceinfra\] deferral_settle_time must be a number of seconds"):
+        config.deferral_settle_time()
