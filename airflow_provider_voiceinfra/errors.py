@@ -34,13 +34,13 @@ class KeyConflictError(VoiceInfraError):
 
     :param ref: the call that uses the key.
     :param fields: the names of the fields that differ.
-    :param why: the reason, where it is not a different request.
+    :param reason: the reason, where it is not a different request.
     """
 
-    def __init__(self, ref: str, fields: list[str], *, why: str = "") -> None:
+    def __init__(self, ref: str, fields: list[str], *, reason: str = "") -> None:
         super().__init__(
-            f"{why or 'its idempotency key is now used for a different request'}: {', '.join(fields)} differ. Nothing "
-            "was dialled. Give this call an idempotency_key of its own, or the same fields as before."
+            f"{reason or 'its idempotency key is now used for a different request'}: {', '.join(fields)} differ. "
+            "Nothing was dialled. Give this call an idempotency_key of its own, or the same fields as before."
         )
         self.ref = ref
         self.fields = fields
@@ -69,12 +69,12 @@ class HostConflictError(KeyConflictError):
 class CallNotSentError(VoiceInfraError):
     """No byte of the request reached VoiceInfra, so a retry may dial.
 
-    :param why: what failed, such as a host name that was not found.
+    :param reason: what failed, such as a host name that was not found.
     :param retry_after: seconds to wait before the next try, if known.
     """
 
-    def __init__(self, why: str, *, retry_after: float | None = None) -> None:
-        super().__init__(why)
+    def __init__(self, reason: str, *, retry_after: float | None = None) -> None:
+        super().__init__(reason)
         self.retry_after = retry_after
 
 
@@ -156,7 +156,7 @@ class RedirectedError(CallRejectedError):
 class AnswerUnknownError(VoiceInfraError):
     """The request was sent, wholly or in part, and no answer shows whether the call was placed.
 
-    :param why: what happened instead of an answer.
+    :param reason: what happened instead of an answer.
     """
 
 
@@ -164,12 +164,12 @@ class CallUnknownError(VoiceInfraError):
     """It is unknown whether the call was placed, so it is not dialled again.
 
     :param ref: the call.
-    :param why: why it is unknown.
+    :param reason: why it is unknown.
     """
 
-    def __init__(self, ref: str, why: str = "its answer was never received") -> None:
+    def __init__(self, ref: str, reason: str = "its answer was never received") -> None:
         super().__init__(
-            f"it may have been placed, but {why}. It is not dialled again, because the callee may have "
+            f"it may have been placed, but {reason}. It is not dialled again, because the callee may have "
             "been called already. Look for it in VoiceInfra's call log by its time and number."
         )
         self.ref = ref

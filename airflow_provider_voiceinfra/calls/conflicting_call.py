@@ -15,7 +15,7 @@ from airflow_provider_voiceinfra.store.models import KEY_FREE_STATES, Call, Call
 
 log = logging.getLogger(__name__)
 
-_WHY = {
+_REASONS = {
     ConflictReason.MAP_INDEX: "another map index of this task and run calls the same number with another request",
     ConflictReason.RETRY: (
         "an earlier try of this task called another number, and a retry must not call a second person"
@@ -79,7 +79,7 @@ class ConflictingCalls:
             log.warning("Call %s was asked for with other values of %s; it stays as it was.", call.ref, names)
             return
         self._store.claims.record_conflict(call.ref, reason, fields=names)
-        raise KeyConflictError(call.ref, fields, why=_WHY.get(reason, ""))
+        raise KeyConflictError(call.ref, fields, reason=_REASONS.get(reason, ""))
 
 
 def known_call(store: CallStore, ref: str) -> Call:
@@ -93,13 +93,13 @@ def known_call(store: CallStore, ref: str) -> Call:
     return call
 
 
-def placed(call: Call, *, why: str = "its answer was never received") -> Call:
+def placed(call: Call, *, reason: str = "its answer was never received") -> Call:
     """Make sure that VoiceInfra has taken a call.
 
-    :param why: that is unknown, where it is.
+    :param reason: that is unknown, where it is.
     :raises CallUnknownError: if it may have been placed, and nobody knows.
     """
     if call.call_id is None:
         being_placed = "another task or try is placing it at this moment"
-        raise CallUnknownError(call.ref, being_placed if call.state == CallState.CLAIMED else why)
+        raise CallUnknownError(call.ref, being_placed if call.state == CallState.CLAIMED else reason)
     return call

@@ -124,7 +124,7 @@ class Dialer:
             # Whatever stops this: the answer is not lost.
             self.recorder.record(lambda: self._store.claims.record_queued(claim, call_id))
             self.count_placed(1)
-        return placed(known_call(self._store, claim.ref), why="VoiceInfra gave its call_id to another call too")
+        return placed(known_call(self._store, claim.ref), reason="VoiceInfra gave its call_id to another call too")
 
     def count_placed(self, count: int) -> None:
         """Count calls that VoiceInfra has accepted, once their answers are recorded."""

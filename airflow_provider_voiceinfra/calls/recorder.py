@@ -58,10 +58,10 @@ class Recorder:
                 write()
             raise
 
-    def release(self, claim: Claim, why: str) -> None:
+    def release(self, claim: Claim, reason: str) -> None:
         """Release a call that is not sent after all, if the store can be told."""
         with contextlib.suppress(StoreError):
-            self._claims.release(claim, why)
+            self._claims.release(claim, reason)
 
 
 def _warn(_: RetryCallState) -> None:

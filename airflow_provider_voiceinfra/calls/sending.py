@@ -169,9 +169,9 @@ class Sender:
             self._recorder.record(lambda: self._claims.record_rejected(claim, code, message))
             raise
         except AnswerUnknownError as error:
-            why = str(error)
-            self._recorder.record(lambda: self._claims.record_unknown(claim, why))
-            raise CallUnknownError(claim.ref, why) from None
+            reason = str(error)
+            self._recorder.record(lambda: self._claims.record_unknown(claim, reason))
+            raise CallUnknownError(claim.ref, reason) from None
         except (CallNotSentError, GuardError, StoreError):
             # Of the gate, or of a connection that was not made: nothing was sent.
             raise

@@ -148,8 +148,8 @@ class _Line:
         except Exception as error:  # noqa: BLE001 - whatever it is, the witness knows
             if self._adapter.closed_by is not None:
                 raise self._adapter.closed_by from None
-            why = _kind(error)
-            raise (NoAnswerError(why) if self._adapter.wrote else NotWrittenError(why)) from None
+            reason = _kind(error)
+            raise (NoAnswerError(reason) if self._adapter.wrote else NotWrittenError(reason)) from None
         final = self._adapter.final
         if final is not None:
             final.read_until(time.monotonic() + timeouts.body)

@@ -25,7 +25,7 @@ _COLUMNS = ("number", "added_at", "added_by", "reason")
 def add(arguments: argparse.Namespace) -> None:
     """Put a number on the list."""
     number = _number(arguments.number, arguments.region)
-    added = call_store().do_not_call.add([number], actor=getpass.getuser(), why=arguments.reason)
+    added = call_store().do_not_call.add([number], actor=getpass.getuser(), reason=arguments.reason)
     echo(
         f"{mask(number)} is {'on the do-not-call list now' if added else 'on the do-not-call list already'}. {_APPLIES}"
     )
@@ -35,7 +35,7 @@ def add(arguments: argparse.Namespace) -> None:
 def remove(arguments: argparse.Namespace) -> None:
     """Take a number off the list."""
     number = _number(arguments.number, arguments.region)
-    if not call_store().do_not_call.remove(number, actor=getpass.getuser(), why=arguments.reason):
+    if not call_store().do_not_call.remove(number, actor=getpass.getuser(), reason=arguments.reason):
         raise StoreError(f"{mask(number)} is not on the do-not-call list.")
     echo(f"{mask(number)} may be called again. {_APPLIES}")
 
@@ -49,12 +49,12 @@ def list_numbers(arguments: argparse.Namespace) -> None:
         number = _number(arguments.number, arguments.region)
         echo(_ROW.format("", "when (UTC)", "by", "reason"))
         for event in do_not_call.history(number):
-            echo(_ROW.format(event.action, f"{event.at:%Y-%m-%d %H:%M:%S}", event.actor, event.why))
+            echo(_ROW.format(event.action, f"{event.at:%Y-%m-%d %H:%M:%S}", event.actor, event.reason))
         return
     echo(_ROW.format("number", "since (UTC)", "by", "reason"))
     for each in do_not_call.iterate():
         shown = mask(each.number) if each.number else "stored as a hash"
-        echo(_ROW.format(shown, f"{each.added_at:%Y-%m-%d %H:%M:%S}", each.added_by, each.why))
+        echo(_ROW.format(shown, f"{each.added_at:%Y-%m-%d %H:%M:%S}", each.added_by, each.reason))
 
 
 @handle_errors
@@ -70,7 +70,7 @@ def import_numbers(arguments: argparse.Namespace) -> None:
         raise StoreError(f"{arguments.file} cannot be read: {error.strerror}. Nothing was imported.") from None
     numbers = [line.number for line in lines if line.number is not None]
     invalid = [line for line in lines if line.number is None]
-    added = call_store().do_not_call.add(numbers, actor=getpass.getuser(), why=arguments.reason)
+    added = call_store().do_not_call.add(numbers, actor=getpass.getuser(), reason=arguments.reason)
     echo(
         f"{len(lines)} lines read: {added} numbers added to the do-not-call list, {len(numbers) - added} on it "
         f"already, {len(invalid)} invalid. {_APPLIES}"
@@ -89,7 +89,7 @@ def export(_: argparse.Namespace) -> None:
     for each in call_store().do_not_call.iterate():
         hashed += each.number is None
         if each.number is not None:
-            writer.writerow(map(escape_csv_cell, (each.number, each.added_at.isoformat(), each.added_by, each.why)))
+            writer.writerow(map(escape_csv_cell, (each.number, each.added_at.isoformat(), each.added_by, each.reason)))
     if hashed:
         sys.stderr.write(f"{hashed} numbers are stored as hashes and cannot be exported.\n")
 

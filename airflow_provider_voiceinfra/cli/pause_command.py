@@ -19,7 +19,7 @@ def pause(arguments: argparse.Namespace) -> None:
     scope = _scope(arguments)
     if not arguments.reason:
         raise StoreError('Give a reason, shown with each waiting call: --reason "The agent says the wrong date".')
-    call_store().pauses.pause(*scope, why=arguments.reason, actor=getpass.getuser())
+    call_store().pauses.pause(*scope, reason=arguments.reason, actor=getpass.getuser())
     echo(f"Calls of {_describe(*scope)} are paused: no new call is placed. Calls in progress cannot be hung up.")
 
 
@@ -60,4 +60,4 @@ def _list(pauses: list[Pause]) -> None:
         return
     echo(_ROW.format("scope", "name", "since (UTC)", "by", "reason"))
     for each in pauses:
-        echo(_ROW.format(each.scope, each.name, f"{each.paused_at:%Y-%m-%d %H:%M:%S}", each.paused_by, each.why))
+        echo(_ROW.format(each.scope, each.name, f"{each.paused_at:%Y-%m-%d %H:%M:%S}", each.paused_by, each.reason))

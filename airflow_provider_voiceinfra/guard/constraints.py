@@ -136,10 +136,10 @@ class _ByTime:
         if not self.allowed:
             return Denial(Rule.ALLOWED_NUMBERS)
         if not all(window.zones for window in self.windows):
-            return Denial(Rule.TIMEZONE, facts={"why": _NO_ZONE})
+            return Denial(Rule.TIMEZONE, facts={"reason": _NO_ZONE})
         opens = self._opens_at(now)
         if opens is None:
-            return Denial(Rule.TIMEZONE, facts={"why": _NEVER_OPEN})
+            return Denial(Rule.TIMEZONE, facts={"reason": _NEVER_OPEN})
         return None if opens <= now else Denial(Rule.CALLING_HOURS, opens)
 
     def closes_at(self, now: datetime) -> datetime | None:

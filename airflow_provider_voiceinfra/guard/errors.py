@@ -36,7 +36,7 @@ class NumberNotAllowedError(CallBlockedError):
 class NoTimezoneError(CallBlockedError):
     """The callee's time zone is unknown, or calling hours never open there."""
 
-    says = "{why}"
+    says = "{reason}"
 
 
 class DoNotCallError(CallBlockedError):
@@ -79,7 +79,7 @@ class CallPausedError(CallDeferredError):
     """A pause stops it."""
 
     says = (
-        "It is not dialled while {what} is paused ({who}: {why}); `airflow voiceinfra resume` lets it go on, or "
+        "It is not dialled while {what} is paused ({who}: {reason}); `airflow voiceinfra resume` lets it go on, or "
         "cancels it."
     )
 

@@ -48,8 +48,8 @@ class CircuitBreaker:
                 return f"{limit} calls are {result}"
         return None
 
-    def stop(self, store: CallStore, list_id: str, why: str) -> None:
+    def stop(self, store: CallStore, list_id: str, reason: str) -> None:
         """Pause a list."""
         from airflow_provider_voiceinfra.store.guard.pauses import Scope
 
-        store.pauses.pause(Scope.LIST, list_id, why=why, actor=_ACTOR)
+        store.pauses.pause(Scope.LIST, list_id, reason=reason, actor=_ACTOR)

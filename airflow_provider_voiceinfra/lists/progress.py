@@ -105,15 +105,15 @@ class Progress:
 
     def _stop_if_broken(self) -> None:
         # Looked at first: a user who resumes meanwhile has seen what there is.
-        why = None if self._is_paused() else self._stop_when.reason(self._store, self._list_id)
-        if why is None:
+        reason = None if self._is_paused() else self._stop_when.reason(self._store, self._list_id)
+        if reason is None:
             return
-        self._stop_when.stop(self._store, self._list_id, why)
+        self._stop_when.stop(self._store, self._list_id, reason)
         log.error(
             "List %s is paused, because %s. See what is wrong; then `airflow voiceinfra resume --list %s` lets it go "
             "on, or cancels it.",
             self._list_id,
-            why,
+            reason,
             self._list_id,
         )
 

@@ -47,15 +47,15 @@ class StoreEncodingError(StoreError):
 class StoreValueError(StoreError):
     """The database of the call store rejects a value."""
 
-    def __init__(self, url: str, why: str) -> None:
-        super().__init__(f"The call store at {url} ([voiceinfra] call_store) rejected a value: {why}.")
+    def __init__(self, url: str, reason: str) -> None:
+        super().__init__(f"The call store at {url} ([voiceinfra] call_store) rejected a value: {reason}.")
 
 
 class StoreUnavailableError(StoreError):
     """The database of the call store cannot be reached, or returns an error."""
 
-    def __init__(self, url: str, why: str) -> None:
+    def __init__(self, url: str, reason: str) -> None:
         super().__init__(
-            f"The call store at {url} cannot be used: {why}. Check [voiceinfra] call_store, and that its "
+            f"The call store at {url} cannot be used: {reason}. Check [voiceinfra] call_store, and that its "
             "database can be reached and written from here."
         )

@@ -306,7 +306,7 @@ pause = sa.Table(
     # One of: all, connection, agent, dag, list; and its name.
     sa.Column("scope", sa.String(16), nullable=False),
     sa.Column("name", sa.String(255), nullable=False),
-    sa.Column("why", sa.Text, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
     sa.Column("paused_at", UtcDateTime, nullable=False),
     sa.Column("paused_by", sa.String(255), nullable=False),
     sa.Column("resumed_at", UtcDateTime),
@@ -329,7 +329,7 @@ do_not_call = sa.Table(
     sa.Column("number", sa.String(16)),
     sa.Column("added_at", UtcDateTime, nullable=False),
     sa.Column("added_by", sa.String(255), nullable=False),
-    sa.Column("why", sa.Text, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
 )
 
 do_not_call_event = sa.Table(
@@ -340,7 +340,7 @@ do_not_call_event = sa.Table(
     sa.Column("at", UtcDateTime, nullable=False),
     sa.Column("action", sa.String(16), nullable=False),
     sa.Column("actor", sa.String(255), nullable=False),
-    sa.Column("why", sa.Text, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
 )
 
 budget = sa.Table(

@@ -88,16 +88,16 @@ class Forwarder:
                 **environment_settings(url),
             )
         except Exception as error:  # noqa: BLE001 - any error: it is sent again
-            why, rest = type(error).__name__, REST
+            reason, rest = type(error).__name__, REST
         else:
             if HTTPStatus.OK <= answer.status_code < HTTPStatus.MULTIPLE_CHOICES:
                 self._forwards.done(forward)
                 return 0
             # A client error is about this webhook: the next one is sent at once.
             cannot = answer.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR
-            why, rest = f"it answered {answer.status_code}", REST if cannot else 0
+            reason, rest = f"it answered {answer.status_code}", REST if cannot else 0
         self._forwards.failed(forward)
         # The URL may hold a password, before the host or after it.
         host = urlsplit(url).netloc.rpartition("@")[2]
-        log.warning("A webhook could not be forwarded to %s: %s. It will be sent again.", host, why)
+        log.warning("A webhook could not be forwarded to %s: %s. It will be sent again.", host, reason)
         return rest

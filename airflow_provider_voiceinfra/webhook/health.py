@@ -118,8 +118,8 @@ class Health:
             spool.check()
             depth, set_aside = spool.depth(), spool.set_aside()
         except (SpoolError, OSError) as error:
-            why = error.why if isinstance(error, SpoolError) else f"cannot be read: {error.strerror}"
-            return {"state": why}, [f"the spool {why}"]
+            reason = error.reason if isinstance(error, SpoolError) else f"cannot be read: {error.strerror}"
+            return {"state": reason}, [f"the spool {reason}"]
         reasons = [f"files of the spool are set aside, see the log: {len(set_aside)}"] if set_aside else []
         if spool.error:
             reasons.append(f"the spool cannot be emptied: {spool.error}")

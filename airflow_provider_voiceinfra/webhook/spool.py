@@ -151,19 +151,19 @@ class Spool:
             return "is larger than a spool may be"
         return None if os.access(path, os.R_OK) else "cannot be read by this user"
 
-    def _rename(self, path: Path, why: str) -> None:
+    def _rename(self, path: Path, reason: str) -> None:
         # A unique name, so that no earlier file is overwritten.
         aside = path.with_name(f"{path.name}-{time.time_ns()}{_DAMAGED}")
         path.rename(aside)
-        self._log_once(aside, why)
+        self._log_once(aside, reason)
 
-    def _log_once(self, path: Path, why: str) -> None:
+    def _log_once(self, path: Path, reason: str) -> None:
         if path.name not in self._logged:
             self._logged.add(path.name)
             log.error(
                 "%s %s, and is set aside: its completions are not in the call store. Fix it, and give it a name that "
                 "ends in %s; or remove it. `airflow voiceinfra store status` lists such files.",
-                *(path, why, _ENDING),
+                *(path, reason, _ENDING),
             )
 
     def _check_room(self, size: int) -> None:

@@ -17,12 +17,12 @@ _FORGOTTEN = 3_600.0
 class SpoolError(Exception):
     """The spool cannot take a delivery.
 
-    :param why: the reason, without the folder.
+    :param reason: the reason, without the folder.
     """
 
-    def __init__(self, folder: Path, why: str) -> None:
-        super().__init__(f"The spool at {folder} {why}.")
-        self.why = why
+    def __init__(self, folder: Path, reason: str) -> None:
+        super().__init__(f"The spool at {folder} {reason}.")
+        self.reason = reason
 
 
 class SpoolFolder:

@@ -64,5 +64,5 @@ class SpoolOwner:
             "goes into this store"
         )
 
-    def _error(self, why: str) -> SpoolError:
-        return SpoolError(self._folder.path, why)
+    def _error(self, reason: str) -> SpoolError:
+        return SpoolError(self._folder.path, reason)

@@ -67,11 +67,11 @@ class StoreSpool:
             # The buffer has logged it.
             return False
         except SpoolError as error:
-            self._log_once(error.why, str(error))
+            self._log_once(error.reason, str(error))
             return False
         except Exception as error:  # noqa: BLE001 - it is tried again
-            why = describe(error)
-            self._log_once(why, f"The spool at {self.folder} cannot be emptied: it is tried again. {why}")
+            reason = describe(error)
+            self._log_once(reason, f"The spool at {self.folder} cannot be emptied: it is tried again. {reason}")
             return False
         self.error = ""
         return drained
@@ -84,7 +84,7 @@ class StoreSpool:
         """Return the files that are not handed over, each with the reason."""
         return self._spool.set_aside()
 
-    def _log_once(self, why: str, message: str) -> None:
-        if why != self.error:
+    def _log_once(self, reason: str, message: str) -> None:
+        if reason != self.error:
             log.error("%s", message)
-        self.error = why
+        self.error = reason

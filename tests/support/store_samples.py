@@ -123,7 +123,7 @@ def tables_at(url: str) -> list[str]:
         return sa.inspect(connection).get_table_names()
 
 
-def why(url: str, kind: type[StoreError] = StoreUnavailableError) -> str:
+def reason(url: str, kind: type[StoreError] = StoreUnavailableError) -> str:
     """What is said of a store that cannot be used: one line that names the setting."""
     with pytest.raises(kind) as error:
         CallStore(url).check()

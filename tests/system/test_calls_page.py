@@ -230,7 +230,7 @@ def test_an_admin_pauses_and_resumes_a_dag_by_keyboard_and_is_recorded(visit, pl
     expect(page.locator("#toast")).to_contain_text(f"DAG {place.dag_id} is paused")
     expect(page.locator(".pauses")).to_contain_text("is paused")
     [pause] = [each for each in call_store.pauses.in_force() if each.name == place.dag_id]
-    assert (pause.scope, pause.paused_by, pause.why) == (Scope.DAG, "eve", "it says the wrong date")
+    assert (pause.scope, pause.paused_by, pause.reason) == (Scope.DAG, "eve", "it says the wrong date")
     page.locator(".pauses a").click()
     page.wait_for_url(re.compile("/pauses$"), wait_until="load")
     page.get_by_role("button", name=f"Resume DAG {place.dag_id}").click()

@@ -12,7 +12,7 @@ from airflow_provider_voiceinfra.store.guard.pauses import Scope
 @pytest.fixture
 def pause(call_store):
     """Hold a DAG, as a person does who sits elsewhere; gives what releases it."""
-    call_store.pauses.pause(Scope.DAG, "fault_plain", why="it says the wrong date", actor="ada")
+    call_store.pauses.pause(Scope.DAG, "fault_plain", reason="it says the wrong date", actor="ada")
     released = False
 
     def release(*, cancel):

@@ -58,7 +58,7 @@ def said(postgres_url, tmp_path_factory):
         store = CallStore(store_url)
         stack.callback(store.close)
         store.migrate()
-        store.do_not_call.add([canary.number(0, way="unwanted")], actor="the test", why="asked for it")
+        store.do_not_call.add([canary.number(0, way="unwanted")], actor="the test", reason="asked for it")
         sandbox = stack.enter_context(Sandbox(secret=stage.SECRET, api_key=stage.KEY, delay=(0.3, 0.6), late=2.0))
         stage.say_in_every_call(sandbox)
         airflow = Standalone(home, dags_folder=home / "dags", env=stage.settings(home, metrics, database, store_url))

@@ -112,17 +112,17 @@ def test_a_caller_that_is_killed_leaves_no_process(tmp_path, dags):
 
 
 @pytest.mark.parametrize(
-    ("setting", "value", "why"),
+    ("setting", "value", "reason"),
     [
         ("AIRFLOW__CORE__EXECUTOR", "no_such_module.Executor", "No module named 'no_such_module'"),
         ("AIRFLOW__TRIGGERER__CAPACITY", "many", "many"),
     ],
     ids=["standalone itself", "one part of it"],
 )
-def test_an_airflow_that_cannot_start_says_why_and_is_gone(tmp_path, dags, setting, value, why):
+def test_an_airflow_that_cannot_start_says_why_and_is_gone(tmp_path, dags, setting, value, reason):
     before = set(psutil.Process().children())
     airflow = Standalone(tmp_path / "home", dags_folder=dags, env={setting: value})
-    with pytest.raises(AirflowError, match=rf"(?s)exited during its start.*standalone\.log.*{why}"):
+    with pytest.raises(AirflowError, match=rf"(?s)exited during its start.*standalone\.log.*{reason}"):
         airflow.start()
     assert set(psutil.Process().children()) == before
 

@@ -13,7 +13,7 @@ from starlette.responses import Response
 
 from airflow_provider_voiceinfra.plugin.calls_page.calls import find_call
 from airflow_provider_voiceinfra.plugin.calls_page.csrf import require_script
-from airflow_provider_voiceinfra.plugin.calls_page.pauses import WhyForm
+from airflow_provider_voiceinfra.plugin.calls_page.pauses import ReasonForm
 from airflow_provider_voiceinfra.plugin.calls_page.permissions import Permissions, PermissionsDep
 from airflow_provider_voiceinfra.plugin.calls_page.rendering import render, toast
 from airflow_provider_voiceinfra.plugin.calls_page.store import StoreDep
@@ -63,12 +63,14 @@ def confirm_do_not_call(request: Request, store: StoreDep, permissions: Permissi
 
 
 @router.post("/do-not-call")
-def do_not_call(store: StoreDep, permissions: PermissionsDep, ref: str, why: WhyForm = "") -> Response:
+def do_not_call(store: StoreDep, permissions: PermissionsDep, ref: str, reason: ReasonForm = "") -> Response:
     """Put the callee on the do-not-call list."""
     call = _editable_call(store, permissions, ref)
     if not call.to_number:
         raise HTTPException(409, "The number of this call was purged: use `airflow voiceinfra dnc add` instead.")
-    new = store.do_not_call.add([call.to_number], actor=permissions.user_name, why=why.strip() or f"added at {ref}")
+    new = store.do_not_call.add(
+        [call.to_number], actor=permissions.user_name, reason=reason.strip() or f"added at {ref}"
+    )
     return toast(f"The callee {'is' if new else 'was already'} on the do-not-call list.")
 
 

@@ -19,7 +19,7 @@ from airflow_provider_voiceinfra.store.guard.pauses import Pause, Scope
 router = APIRouter(prefix="/pauses", dependencies=[Depends(require_script)])
 ScopeForm = Annotated[Scope, Form()]
 NameForm = Annotated[str, Form(max_length=255)]
-WhyForm = Annotated[str, Form(max_length=500)]
+ReasonForm = Annotated[str, Form(max_length=500)]
 
 
 @router.get("")
@@ -48,19 +48,19 @@ def pause(
     store: StoreDep,
     permissions: PermissionsDep,
     scope: ScopeForm,
-    why: WhyForm = "",
+    reason: ReasonForm = "",
     name: NameForm = "",
 ) -> Response:
     """Pause a scope. Once this is answered, no new call in it starts."""
     name = "" if scope is Scope.ALL else name.strip()
     if scope is not Scope.ALL and not name:
         error = f"Enter the {'DAG id' if scope is Scope.DAG else scope}."
-        return _pause_form(request, store, permissions, scope, name, why=why, error=error)
+        return _pause_form(request, store, permissions, scope, name, reason=reason, error=error)
     _require_pause(store, permissions, scope, name)
-    if not why.strip():
+    if not reason.strip():
         error = "Enter a reason: it is shown with each call that waits."
-        return _pause_form(request, store, permissions, scope, name, why=why, error=error)
-    store.pauses.pause(scope, name, why=why.strip(), actor=permissions.user_name)
+        return _pause_form(request, store, permissions, scope, name, reason=reason, error=error)
+    store.pauses.pause(scope, name, reason=reason.strip(), actor=permissions.user_name)
     return toast(f"{named(scope, name)} is paused: no new calls start.")
 
 
@@ -140,7 +140,7 @@ def _pause_form(
     scope: Scope | None,
     name: str,
     *,
-    why: str = "",
+    reason: str = "",
     error: str = "",
 ) -> Response:
     if scope is not None and (name or scope is Scope.ALL):
@@ -149,7 +149,7 @@ def _pause_form(
         "scope": scope,
         "name": name,
         "named": named(scope, name) if scope else "",
-        "why": why,
+        "reason": reason,
         "scopes": [each for each in Scope if permissions.may_edit_all or each in {Scope.DAG, Scope.LIST}],
         "dag_ids": [dag_id for dag_id in store.pages.dag_ids() if permissions.may_read(dag_id)],
         "error": error,

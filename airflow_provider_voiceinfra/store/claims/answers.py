@@ -83,8 +83,8 @@ def _take_back(tx: sa.Connection, row_ids: Sequence[int]) -> None:
     """Undo the recovery of calls by a ``call_id``: an answer proves that it is another call's."""
     if row_ids:
         tx.execute(sa.update(schema.call).where(_call.id.in_(row_ids)).values(_UNKNOWN))
-        why = {"why": "the completion that settled it is another call's"}
-        record_events(tx, "unknown", dict.fromkeys(row_ids, why))
+        reason = {"reason": "the completion that settled it is another call's"}
+        record_events(tx, "unknown", dict.fromkeys(row_ids, reason))
 
 
 def _dispute(tx: sa.Connection, claimants: dict[_Name, list[Any]], environments: Collection[str]) -> Collection[_Name]:
@@ -101,7 +101,7 @@ def _dispute(tx: sa.Connection, claimants: dict[_Name, list[Any]], environments:
         ids = [row.id for row in rows]
         over = {**_UNKNOWN, "claim_expires_at": time_of(tx)}
         tx.execute(sa.update(schema.call).where(_call.id.in_(ids)).values(over))
-        detail = {"why": "VoiceInfra gave its call_id to another call too", "call_id": call_id}
+        detail = {"reason": "VoiceInfra gave its call_id to another call too", "call_id": call_id}
         record_events(tx, "unknown", dict.fromkeys(ids, detail))
         log.warning(
             "VoiceInfra answered more than one POST with the call_id %s: the state of %s is unknown.",

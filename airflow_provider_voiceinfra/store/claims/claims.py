@@ -138,15 +138,15 @@ class Claims:
         """
         self.record_and_permit([(claim, call_id)])
 
-    def release(self, claim: Claim, why: str) -> bool:
+    def release(self, claim: Claim, reason: str) -> bool:
         """Give the key of a call up: nothing was sent.
 
         :return: False if the claim is no longer ours; then it is left as it is.
         """
-        return bool(self.release_all([(claim, None)], why))
+        return bool(self.release_all([(claim, None)], reason))
 
     def release_all(
-        self, claims: Sequence[tuple[Claim, DueRow | None]], why: str, due_at: datetime | None = None
+        self, claims: Sequence[tuple[Claim, DueRow | None]], reason: str, due_at: datetime | None = None
     ) -> set[int]:
         """Give several keys up in one transaction; see :meth:`release`.
 
@@ -160,7 +160,7 @@ class Claims:
             released = [pair for pair in claims if update_own(tx, pair[0], CallState.CLAIMED, **free)]
             ids = {claim.id for claim, _ in released}
             refund(tx, ids)
-            record_events(tx, "released", {claim_id: {"why": why} for claim_id in ids})
+            record_events(tx, "released", {claim_id: {"reason": reason} for claim_id in ids})
             recover_all(tx, {claim.party for claim, _ in released})
             make_due(tx, [row for _, row in released if row is not None], due_at or time_of(tx))
         return ids
@@ -175,14 +175,14 @@ class Claims:
                 record_event(tx, claim.id, "rejected", code=code)
                 recover(tx, claim.party)
 
-    def record_unknown(self, claim: Claim, why: str) -> None:
+    def record_unknown(self, claim: Claim, reason: str) -> None:
         """Record that the call may have been placed; if its completion has come, that settles it."""
         with self._database.write() as tx:
             lock_party(tx, claim.party)
             # Its owner has given up: nothing is sent under this claim any more.
             over: dict[str, Any] = {"state": CallState.UNKNOWN, "claim_expires_at": time_of(tx)}
             if update_own(tx, claim, CallState.CLAIMED, **over):
-                record_event(tx, claim.id, "unknown", why=why)
+                record_event(tx, claim.id, "unknown", reason=reason)
                 recover(tx, claim.party)
 
     def record_overdue(self, call_id: str) -> None:

@@ -111,7 +111,7 @@ def _expire(tx: sa.Connection, party: CallParties) -> None:
         update = sa.update(schema.call).where(*old, condition).values(**values)
         gone = tx.scalars(update.returning(columns.id)).all()
         for row_id in gone:
-            record_event(tx, row_id, str(values["state"]), why="its owner is gone")
+            record_event(tx, row_id, str(values["state"]), reason="its owner is gone")
         if gone and values["state"] == CallState.RELEASED:
             refund(tx, gone)
 

@@ -105,8 +105,8 @@ def _set_aside(tx: sa.Connection, contradicting: Sequence[Any]) -> None:
     if not contradicting:
         return
     tx.execute(_SET_FIRST.values(first=False), [{"row": row.id} for row in contradicting])
-    why = {"why": "it names another to_number than was called"}
-    record_events(tx, "completion_contradicts", {row.row_id: why for row in contradicting})
+    reason = {"reason": "it names another to_number than was called"}
+    record_events(tx, "completion_contradicts", {row.row_id: reason for row in contradicting})
     for row in contradicting:
         log.warning(
             "A completion of call %s (%s) names another number than was called: it is kept, and completes nothing.",
@@ -121,8 +121,8 @@ def _take(tx: sa.Connection, ended: Mapping[int, Any]) -> None:
         tx.execute(_SET_FIRST.values(first=True), [{"row": row.id} for row in later])
     complete_all(tx, ended, "completed")
     differing = {row_id: fields for row_id, row in ended.items() if (fields := _differing(row))}
-    why = {row_id: {"why": f"it names another {' and '.join(fields)}"} for row_id, fields in differing.items()}
-    record_events(tx, "completion_differs", why)
+    reason = {row_id: {"reason": f"it names another {' and '.join(fields)}"} for row_id, fields in differing.items()}
+    record_events(tx, "completion_differs", reason)
     for row in ended.values():
         if row.purged_at is not None:
             its = (_completion.call_id == row.call_id, _completion.webhook_conn_id == row.webhook_conn_id)

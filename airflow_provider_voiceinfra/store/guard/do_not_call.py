@@ -35,7 +35,7 @@ class Listed:
     number: str | None = field(repr=False)
     added_at: datetime
     added_by: str
-    why: str
+    reason: str
 
 
 class DoNotCall:
@@ -49,7 +49,7 @@ class DoNotCall:
         self._database = database
         self._hashed = hashed
 
-    def add(self, numbers: Iterable[str], *, actor: str, why: str) -> int:
+    def add(self, numbers: Iterable[str], *, actor: str, reason: str) -> int:
         """Add numbers.
 
         :param numbers: in E.164.
@@ -59,10 +59,10 @@ class DoNotCall:
         for start in range(0, len(wanted), _AT_ONCE):
             with self._database.write() as tx:
                 numbers_now = wanted[start : start + _AT_ONCE]
-                added += _add(tx, numbers_now, hashed=self._hashed, actor=actor, why=why)
+                added += _add(tx, numbers_now, hashed=self._hashed, actor=actor, reason=reason)
         return added
 
-    def remove(self, number: str, *, actor: str, why: str) -> bool:
+    def remove(self, number: str, *, actor: str, reason: str) -> bool:
         """Take a number off the list.
 
         :return: whether it was on it.
@@ -73,7 +73,7 @@ class DoNotCall:
                 .where(_listed.number_hash == hash_number(tx, number))
                 .returning(_listed.number_hash)
             ).all()
-            _record(tx, gone, "removed", actor, why)
+            _record(tx, gone, "removed", actor, reason)
         return bool(gone)
 
     def iterate(self) -> Iterator[Listed]:
@@ -90,7 +90,7 @@ class DoNotCall:
 
     def history(self, number: str) -> list[Any]:
         """Give who added and removed a number, when and why."""
-        columns = (_event.at, _event.action, _event.actor, _event.why)
+        columns = (_event.at, _event.action, _event.actor, _event.reason)
         with self._database.read() as tx:
             query = sa.select(*columns).where(_event.number_hash == hash_number(tx, number)).order_by(_event.id)
             return list(tx.execute(query))
@@ -114,10 +114,10 @@ def add_person(tx: sa.Connection, number: str, kept_as: str, call_id: str) -> No
     :param number: hers, in E.164.
     :param kept_as: ``number``, or ``hash`` where only that is to be kept.
     """
-    _add(tx, [number], hashed=kept_as == HASH, actor="the person", why=f"said so in {call_id}")
+    _add(tx, [number], hashed=kept_as == HASH, actor="the person", reason=f"said so in {call_id}")
 
 
-def _add(tx: sa.Connection, numbers: Collection[str], *, hashed: bool, actor: str, why: str) -> int:
+def _add(tx: sa.Connection, numbers: Collection[str], *, hashed: bool, actor: str, reason: str) -> int:
     lock(tx, "do_not_call")
     now = time_of(tx)
     rows = [
@@ -126,13 +126,13 @@ def _add(tx: sa.Connection, numbers: Collection[str], *, hashed: bool, actor: st
             "number": None if hashed else number,
             "added_at": now,
             "added_by": actor,
-            "why": why,
+            "reason": reason,
         }
         for number in numbers
     ]
     insert = schema.insert(tx, schema.do_not_call).values(rows).on_conflict_do_nothing()
     new = tx.scalars(insert.returning(_listed.number_hash)).all()
-    _record(tx, new, "added", actor, why)
+    _record(tx, new, "added", actor, reason)
     return len(new)
 
 
@@ -144,8 +144,8 @@ def hash_number(tx: sa.Connection, number: str) -> str:
     return hmac.new(store_id.encode(), number.encode(), hashlib.sha256).hexdigest()
 
 
-def _record(tx: sa.Connection, hashes: Iterable[str], action: str, actor: str, why: str) -> None:
+def _record(tx: sa.Connection, hashes: Iterable[str], action: str, actor: str, reason: str) -> None:
     now = time_of(tx)
-    rows = [{"number_hash": each, "at": now, "action": action, "actor": actor, "why": why} for each in hashes]
+    rows = [{"number_hash": each, "at": now, "action": action, "actor": actor, "reason": reason} for each in hashes]
     if rows:
         tx.execute(schema.do_not_call_event.insert(), rows)

@@ -26,7 +26,7 @@ _LOOK_INTERVAL = 0.05
 _pause, _call = schema.pause.c, schema.call.c
 _IN_FORCE = _pause.resumed_at.is_(None)
 _PAUSES = (
-    sa.select(_pause.id, _pause.scope, _pause.name, _pause.why, _pause.paused_at, _pause.paused_by)
+    sa.select(_pause.id, _pause.scope, _pause.name, _pause.reason, _pause.paused_at, _pause.paused_by)
     .where(_pause.environment == sa.bindparam("environment"), _IN_FORCE)
     .order_by(_pause.id)
 )
@@ -60,7 +60,7 @@ class Pause:
     id: int
     scope: Scope
     name: str
-    why: str
+    reason: str
     paused_at: datetime
     paused_by: str
 
@@ -80,7 +80,7 @@ class Pauses:
         self._database = database
         self._environment = environment
 
-    def pause(self, scope: Scope, name: str, *, why: str, actor: str) -> int:
+    def pause(self, scope: Scope, name: str, *, reason: str, actor: str) -> int:
         """Pause a scope. Once this returns, no new POST starts; calls in progress cannot be hung up.
 
         :param name: of the connection, agent, DAG or list; empty for everything.
@@ -90,7 +90,7 @@ class Pauses:
             "environment": self._environment,
             "scope": scope,
             "name": name,
-            "why": why,
+            "reason": reason,
             "paused_by": actor,
         }
         with self._database.write() as tx:

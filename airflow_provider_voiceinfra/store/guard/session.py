@@ -124,7 +124,7 @@ class GuardSession:
         if pause is None:
             return None
         what = "everything" if pause.scope is Scope.ALL else f"{pause.scope} {pause.name}"
-        facts = {"what": what, "who": pause.paused_by, "why": pause.why}
+        facts = {"what": what, "who": pause.paused_by, "reason": pause.reason}
         return Denial(Rule.PAUSED, request.rules.not_after, pause_id=pause.id, facts=facts)
 
     def _check_interval(self, request: ClaimRequest) -> Denial | None:

@@ -262,10 +262,10 @@ class _Batch:
             "import_version": self._import_version,
         }
 
-    def _set_aside(self, values: dict[str, Any], why: str) -> None:
+    def _set_aside(self, values: dict[str, Any], reason: str) -> None:
         # Under a name of its own: the key is another row's, or is not known.
         own = f"{values['key_hash']}/{values['position']}/{values['import_version']}"
-        self._new.append(values | {"key_hash": hash_key(own), "state": RowState.SET_ASIDE, "result": why})
+        self._new.append(values | {"key_hash": hash_key(own), "state": RowState.SET_ASIDE, "result": reason})
 
 
 def _lock_import(tx: sa.Connection, list_id: str, import_version: int) -> None:

@@ -23,7 +23,7 @@ def fill(store: CallStore, calls: int, numbers: int, *, going_on: int = 500) -> 
     for start in range(0, calls, _AT_ONCE):
         with store.database.write() as tx:
             tx.execute(schema.call.insert(), list(_rows(start, min(calls, start + _AT_ONCE), calls, going_on)))
-    store.do_not_call.add((f"+1212{number:07}" for number in range(numbers)), actor="import", why="the state's list")
+    store.do_not_call.add((f"+1212{number:07}" for number in range(numbers)), actor="import", reason="the state's list")
     with store.database.write() as tx:
         tx.execute(sa.text("ANALYZE"))
 

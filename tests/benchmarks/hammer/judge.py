@@ -122,7 +122,7 @@ def _count_events(judgement: Judgement, store: CallStore) -> None:
     events = schema.call_event.c
     with store.database.read() as tx:
         for kind, detail in tx.execute(sa.select(events.kind, events.detail)):
-            judgement.orphans += detail.get("why") == "its owner is gone"
+            judgement.orphans += detail.get("reason") == "its owner is gone"
             judgement.resolved += kind == "resolved"
 
 

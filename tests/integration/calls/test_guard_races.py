@@ -119,7 +119,7 @@ def test_a_pause_stops_them_between_two_posts(open_store, sandbox):
         if process == 0:
             while len(sandbox_dials()) < PROCESSES:
                 sleep(0.01)
-            store.pauses.pause(Scope.ALL, "", why="wrong date", actor="ada")
+            store.pauses.pause(Scope.ALL, "", reason="wrong date", actor="ada")
             return len(sandbox_dials())
         ours, call = dialer(open_store(), sandbox, Limits()), 0
         while not (said := place(ours, f"{process}/{call}", f"+1201555{process:02}{call:02}")):
@@ -136,7 +136,7 @@ def test_a_pause_stops_them_between_two_posts(open_store, sandbox):
 
 def test_the_error_of_a_pause_names_who_paused_and_the_reason(open_store, sandbox):
     store = open_store()
-    store.pauses.pause(Scope.AGENT, "agent_sandbox", why="it says the wrong date", actor="ada")
+    store.pauses.pause(Scope.AGENT, "agent_sandbox", reason="it says the wrong date", actor="ada")
     request = CallRequest.build(account(agent_id="agent_sandbox"), to_number=number(0, 0))
     intent = CallIntent(own_key("one", to_number=request.to_number), request, Source())
     with pytest.raises(CallPausedError, match=r"agent agent_sandbox is paused \(ada: it says the wrong date\)"):

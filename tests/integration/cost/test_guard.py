@@ -53,7 +53,7 @@ def test_nor_do_many_calls_that_are_going_on_where_lines_are_not_counted(store):
 def steps_of_a_retry(store, key, tasks):
     """Cancel a call that tasks have waited for; gives the steps that a retry of one of them takes."""
     calls = [claim_request(key, source=Source("dag", "run", "run", f"task_{n}")) for n in range(tasks)]
-    store.pauses.pause(Scope.ALL, "", why="they waited", actor="ada")
+    store.pauses.pause(Scope.ALL, "", reason="they waited", actor="ada")
     for call in calls:
         store.claims.take(call)
     store.pauses.resume(Scope.ALL, "", actor="bob", cancel=True)

@@ -182,7 +182,7 @@ def test_who_is_not_reached_is_called_again(run_list, voiceinfra):
 
 
 def test_the_guard_ends_rows_and_lets_others_go_on(run_list, voiceinfra):
-    voiceinfra.store.do_not_call.add(["+12125551001"], actor="ada", why="asked")
+    voiceinfra.store.do_not_call.add(["+12125551001"], actor="ada", reason="asked")
     late = {**people(3)[2], "not_after": (datetime.now(UTC) - timedelta(hours=1)).isoformat()}
     run = run_list(calls=[*people(2), late])
     assert run.xcom("call") | {"list_id": ""} == {
@@ -295,7 +295,7 @@ def test_too_many_who_are_not_reached_fail_the_task_at_its_end(run_list, voicein
 
 def test_a_held_list_waits_and_goes_on(run_list, voiceinfra, meanwhile):
     store = voiceinfra.store
-    store.pauses.pause(Scope.ALL, "", why="wrong date", actor="ada")
+    store.pauses.pause(Scope.ALL, "", reason="wrong date", actor="ada")
     meanwhile(
         lambda: list(store.calls.iterate(state="waiting")), lambda: store.pauses.resume(Scope.ALL, "", actor="bob")
     )
@@ -306,7 +306,7 @@ def test_a_held_list_waits_and_goes_on(run_list, voiceinfra, meanwhile):
 
 def test_or_is_cancelled_as_a_whole(run_list, voiceinfra, meanwhile):
     store = voiceinfra.store
-    store.pauses.pause(Scope.ALL, "", why="wrong list", actor="ada")
+    store.pauses.pause(Scope.ALL, "", reason="wrong list", actor="ada")
     meanwhile(
         lambda: list(store.calls.iterate(state="waiting")),
         lambda: store.pauses.resume(Scope.ALL, "", actor="bob", cancel=True),
@@ -386,7 +386,7 @@ def test_a_list_whose_calls_all_fail_pauses_itself_until_a_user_resumes_it(run_l
 
     def look_and_release():
         [pause] = held()
-        assert (pause.scope, pause.paused_by, pause.why) == ("list", "circuit_breaker", "the last 5 calls failed")
+        assert (pause.scope, pause.paused_by, pause.reason) == ("list", "circuit_breaker", "the last 5 calls failed")
         assert 5 <= len(voiceinfra.dials) <= 7
         for each in rows:
             voiceinfra.outcome(each["to_number"], "answered")
@@ -447,7 +447,7 @@ def test_a_plan_calls_nobody_and_says_what_would_happen_and_when(run_list, voice
     warehouse([*rows[:1], (9, "12", "Bob", None)])
     run_list(**OF_WAREHOUSE, max_invalid_fraction=0.5)
     warehouse([*rows, (9, "12", "Bob", None)])
-    voiceinfra.store.do_not_call.add(["+12125550102"], actor="ada", why="asked")
+    voiceinfra.store.do_not_call.add(["+12125550102"], actor="ada", reason="asked")
     now = datetime.now(ZoneInfo("America/New_York"))
     opens = (now.hour + 2) % 24 if now.hour != 21 else 0
     hours = CallingHours(time(opens), time(opens, 59), WEEKDAYS)
@@ -473,7 +473,7 @@ def test_a_plan_calls_nobody_and_says_what_would_happen_and_when(run_list, voice
 
 
 def test_and_what_a_pause_would_stop(run_list, voiceinfra):
-    voiceinfra.store.pauses.pause(Scope.ALL, "", why="holiday", actor="ada")
+    voiceinfra.store.pauses.pause(Scope.ALL, "", reason="holiday", actor="ada")
     assert run_list(calls=people(2), dry_run=True).xcom("call")["when"] == {"after resume": 2}
 
 

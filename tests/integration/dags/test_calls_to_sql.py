@@ -395,7 +395,7 @@ def test_a_list_that_never_began_is_told(voiceinfra, given):
 
 
 @pytest.mark.parametrize(
-    ("fields", "why"),
+    ("fields", "reason"),
     [
         ({}, "either list_id or since"),
         ({"list_id": "vl_1", "since": LONG_AGO}, "either list_id or since"),
@@ -406,8 +406,8 @@ def test_a_list_that_never_began_is_told(voiceinfra, given):
         ({"since": LONG_AGO, "metadata_columns": "appointment"}, "must be a list"),
     ],
 )
-def test_what_makes_no_sense_is_told_when_the_dag_is_parsed(fields, why):
-    with pytest.raises((TypeError, ValueError), match=why):
+def test_what_makes_no_sense_is_told_when_the_dag_is_parsed(fields, reason):
+    with pytest.raises((TypeError, ValueError), match=reason):
         CallsToSqlOperator(task_id="write_back", sql_conn_id="warehouse", table="results", **fields)
 
 

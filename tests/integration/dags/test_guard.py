@@ -54,7 +54,7 @@ def test_a_refusal_is_one_sentence_and_a_state_of_its_own(
 
 
 def test_who_does_not_want_to_be_called_is_skipped(run_dag, voiceinfra, capfd):
-    voiceinfra.store.do_not_call.add([NUMBER], actor="ada", why="asked")
+    voiceinfra.store.do_not_call.add([NUMBER], actor="ada", reason="asked")
     run = run_dag(one_call.plain)
     assert task_state(run) == "skipped"
     assert "on the do-not-call list" in "".join(capfd.readouterr())
@@ -105,7 +105,7 @@ def test_wishes_that_cannot_be_understood_call_nobody(run_dag, voiceinfra, capfd
 
 def test_a_task_that_meets_a_pause_waits_and_goes_on_when_it_ends(run_dag, voiceinfra, meanwhile, capfd):
     store = voiceinfra.store
-    store.pauses.pause(Scope.DAG, "call_deferring", why="wrong date", actor="ada")
+    store.pauses.pause(Scope.DAG, "call_deferring", reason="wrong date", actor="ada")
     meanwhile(
         lambda: states(voiceinfra) == ["waiting"],
         lambda: store.pauses.resume(Scope.DAG, "call_deferring", actor="bob"),
@@ -119,7 +119,7 @@ def test_a_task_that_meets_a_pause_waits_and_goes_on_when_it_ends(run_dag, voice
 
 def test_or_is_skipped_where_it_was_cancelled(run_dag, voiceinfra, meanwhile, capfd):
     store = voiceinfra.store
-    store.pauses.pause(Scope.ALL, "", why="wrong date", actor="ada")
+    store.pauses.pause(Scope.ALL, "", reason="wrong date", actor="ada")
     meanwhile(
         lambda: states(voiceinfra) == ["waiting"],
         lambda: store.pauses.resume(Scope.ALL, "", actor="bob", cancel=True),
@@ -176,7 +176,7 @@ def test_an_unknown_call_is_not_dialled_again(run_dag, voiceinfra):
 
 def test_a_redial_that_is_refused_ends_with_the_call_before_it(run_dag, voiceinfra, meanwhile):
     voiceinfra.outcome(NUMBER, "voicemail")
-    meanwhile(lambda: voiceinfra.dials, lambda: voiceinfra.store.do_not_call.add([NUMBER], actor="ada", why="asked"))
+    meanwhile(lambda: voiceinfra.dials, lambda: voiceinfra.store.do_not_call.add([NUMBER], actor="ada", reason="asked"))
     run = run_dag(one_call.redialling)
     assert run.state == "success"
     assert len(voiceinfra.dials) == 1
@@ -201,10 +201,10 @@ def test_the_hook_passes_the_guard_too(voiceinfra, limits):
     hook.place_call(idempotency_key="one", to_number=NUMBER)
     with pytest.raises(DayLimitError, match=r"1 calls of today \(max_calls_per_day\); the next day begins at"):
         hook.place_call(idempotency_key="two", to_number="+12125550103")
-    voiceinfra.store.do_not_call.add(["+12125550104"], actor="ada", why="asked")
+    voiceinfra.store.do_not_call.add(["+12125550104"], actor="ada", reason="asked")
     with pytest.raises(DoNotCallError, match="Call vc_"):
         hook.place_call(idempotency_key="three", to_number="+12125550104")
-    voiceinfra.store.pauses.pause(Scope.ALL, "", why="wrong date", actor="ada")
+    voiceinfra.store.pauses.pause(Scope.ALL, "", reason="wrong date", actor="ada")
     with pytest.raises(CallPausedError, match="everything is paused"):
         hook.place_call(idempotency_key="four", to_number="+12125550105")
 

@@ -79,7 +79,10 @@ def test_nor_where_it_is_told_all_of_a_task_whether_or_not_its_templates_fail(
     airflow_database, voiceinfra, whole_tasks, first_message
 ):
     asked = {"first_message": first_message, "context": WORDS}
-    row, objects = {"to_number": "+12125550100"} | asked, {"metadata": {"why": WORDS}, "variables": {"why": WORDS}}
+    row, objects = (
+        {"to_number": "+12125550100"} | asked,
+        {"metadata": {"reason": WORDS}, "variables": {"reason": WORDS}},
+    )
     one_call.make_dag(one_call.plain, **asked, **objects).test()
     decorated.make_dag({"to_number": decorated.NUMBER} | objects, people=[decorated.NUMBER], **asked).test()
     call_lists.make_dag(call_lists.of_rows, calls=[row], **asked).test()

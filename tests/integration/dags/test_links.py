@@ -42,7 +42,7 @@ def test_each_mapped_task_leads_to_its_own(run_dag, voiceinfra):
 
 
 def test_a_call_that_was_not_placed_is_led_to_by_its_task(run_dag, voiceinfra):
-    voiceinfra.store.do_not_call.add([one_call.NUMBER], actor="ada", why="asked by mail")
+    voiceinfra.store.do_not_call.add([one_call.NUMBER], actor="ada", reason="asked by mail")
     run = run_dag(one_call.plain)
     [call] = voiceinfra.store.calls.iterate(dag_id=run.dag_id)
     assert (call.state, call.call_id) == ("do_not_call", None)

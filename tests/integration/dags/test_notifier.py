@@ -102,7 +102,7 @@ def test_one_notifier_serves_several_runs(voiceinfra):
 
 class TestNothingFails:
     @pytest.mark.parametrize(
-        ("fields", "why"),
+        ("fields", "reason"),
         [
             ({"to_number": "nobody"}, "to_number"),
             ({"first_message": f"{WORDS} {{{{ 1 / 0 }}}}"}, "ZeroDivisionError"),
@@ -111,12 +111,12 @@ class TestNothingFails:
             ({"idempotency_key": "{{ '' }}"}, "idempotency_key"),
         ],
     )
-    def test_whatever_is_wrong_with_it(self, voiceinfra, caplog, fields, why):
+    def test_whatever_is_wrong_with_it(self, voiceinfra, caplog, fields, reason):
         notifier(**fields)(dict(CONTEXT))
         assert not voiceinfra.dials
         [record] = [each for each in caplog.records if "VoiceInfraNotifier failed" in each.getMessage()]
         assert record.levelno == logging.ERROR
-        assert why in record.getMessage()
+        assert reason in record.getMessage()
         assert WORDS not in caplog.text
 
     def test_when_the_store_is_missing(self, voiceinfra, caplog):
@@ -134,7 +134,7 @@ class TestNothingFails:
         assert "connection refused" in caplog.text
 
     def test_when_the_guard_does_not_let_it_be_dialled(self, voiceinfra, caplog):
-        voiceinfra.store.pauses.pause(Scope.DAG, "failing", why="maintenance", actor="ada")
+        voiceinfra.store.pauses.pause(Scope.DAG, "failing", reason="maintenance", actor="ada")
         notifier()(dict(CONTEXT))
         assert "is paused" in caplog.text
         assert not voiceinfra.dials

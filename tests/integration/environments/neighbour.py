@@ -99,7 +99,7 @@ def fill(store: CallStore, mark: str, last_digits: str) -> Neighbour:
         "to_number": number,
         "agent_id": f"{mark}_agent",
         "request": {"context": f"{mark} context"},
-        "metadata": {"why": f"{mark} metadata"},
+        "metadata": {"reason": f"{mark} metadata"},
         "source": Source(dag, f"{mark}_run", f"{mark}_run", f"{mark}_task"),
     }
 
@@ -139,9 +139,9 @@ def fill(store: CallStore, mark: str, last_digits: str) -> Neighbour:
             store.claims.record_rejected(ours, "invalid_phone", f"{mark} is wrong")
     store.claims.record_conflict(refs["queued"], "idempotency_key", fields=f"{mark}_context")
     held = {scope: f"{mark}_held_{scope}" for scope in (Scope.AGENT, Scope.DAG)}
-    pause_id = store.pauses.pause(Scope.AGENT, held[Scope.AGENT], why=f"{mark} why", actor=f"{mark}_ada")
+    pause_id = store.pauses.pause(Scope.AGENT, held[Scope.AGENT], reason=f"{mark} why", actor=f"{mark}_ada")
     denied("waiting", agent_id=held[Scope.AGENT])
-    store.pauses.pause(Scope.DAG, held[Scope.DAG], why=f"{mark} why", actor=f"{mark}_ada")
+    store.pauses.pause(Scope.DAG, held[Scope.DAG], reason=f"{mark} why", actor=f"{mark}_ada")
     denied("cancelled", source=Source(held[Scope.DAG], "run", "run", "task"))
     store.pauses.resume(Scope.DAG, held[Scope.DAG], actor=f"{mark}_ada", cancel=True)
     denied("do_not_call", to_number=_listed(store, last_digits))
@@ -158,7 +158,7 @@ def fill(store: CallStore, mark: str, last_digits: str) -> Neighbour:
 
 def _listed(store: CallStore, last_digits: str) -> str:
     number = f"+1415557{last_digits}"
-    store.do_not_call.add([number], actor="ada", why="asked by mail")
+    store.do_not_call.add([number], actor="ada", reason="asked by mail")
     return number
 
 
@@ -167,7 +167,7 @@ def _make_list(store: CallStore, mark: str, fields: dict[str, Any], last_digits:
     import_version = store.lists.begin_import(list_id)
     numbers = [f"+1{area}5550{last_digits[1:]}" for area in (212, 310, 646)]
     rows = [
-        NewRow(at, f"{mark}-row-{at}", each, {"context": f"{mark} row"}, {"why": f"{mark} row"})
+        NewRow(at, f"{mark}-row-{at}", each, {"context": f"{mark} row"}, {"reason": f"{mark} row"})
         for at, each in enumerate(numbers, 1)
     ]
     rows.append(NewRow(9, f"{mark}-row-1", numbers[0], {"context": f"{mark} row"}, {}))

@@ -20,11 +20,11 @@ def editor(visit):
 
 def test_a_pause_is_made_and_ended_and_names_who_did_it(editor, store):
     assert "What: <b>DAG one</b>" in get(editor, "/pauses/pause", scope="dag", name="one").text
-    assert toast(act(editor, "/pauses/pause", scope="dag", name="one", why=" the wrong date ")) == (
+    assert toast(act(editor, "/pauses/pause", scope="dag", name="one", reason=" the wrong date ")) == (
         "DAG one is paused: no new calls start."
     )
     [pause] = store.pauses.in_force()
-    assert (pause.scope, pause.name, pause.why, pause.paused_by) == (Scope.DAG, "one", "the wrong date", "eve")
+    assert (pause.scope, pause.name, pause.reason, pause.paused_by) == (Scope.DAG, "one", "the wrong date", "eve")
     for path in ("/pauses", "/pauses/now"):
         assert "DAG one" in get(editor, path).text
     assert "Cancel the waiting calls" in get(editor, "/pauses/resume", scope="dag", name="one").text
@@ -35,7 +35,7 @@ def test_a_pause_is_made_and_ended_and_names_who_did_it(editor, store):
 
 
 def test_what_waits_is_cancelled_where_that_is_ticked(editor, store):
-    act(editor, "/pauses/pause", scope="dag", name="one", why="x")
+    act(editor, "/pauses/pause", scope="dag", name="one", reason="x")
     waiting = store.claims.take(claim_request(source=SOURCE)).denied
     assert "1 call was cancelled" in toast(act(editor, "/pauses/resume", scope="dag", name="one", cancel="true"))
     [*_, last] = store.calls.history(store.calls.get(waiting.ref).id)
@@ -45,7 +45,7 @@ def test_what_waits_is_cancelled_where_that_is_ticked(editor, store):
 @pytest.mark.parametrize(
     ("form", "wrong"),
     [
-        ({"scope": "dag", "name": " ", "why": "x"}, "Enter the DAG id."),
+        ({"scope": "dag", "name": " ", "reason": "x"}, "Enter the DAG id."),
         ({"scope": "dag", "name": "one"}, "Enter a reason"),
     ],
 )
@@ -55,7 +55,9 @@ def test_a_form_that_lacks_something_is_asked_again(editor, store, form, wrong):
     assert store.pauses.in_force() == []
 
 
-@pytest.mark.parametrize("form", [{"scope": "nothing", "why": "x"}, {"why": "x"}, {"scope": "all", "why": "x" * 501}])
+@pytest.mark.parametrize(
+    "form", [{"scope": "nothing", "reason": "x"}, {"reason": "x"}, {"scope": "all", "reason": "x" * 501}]
+)
 def test_a_form_that_nobody_was_given_is_refused(visit, store, form):
     assert act(visit(), "/pauses/pause", **form).status_code == 422
     assert store.pauses.in_force() == []
@@ -89,10 +91,10 @@ def test_an_unknown_call_is_resolved_by_what_was_found_out(editor, store):
 def test_a_person_is_called_no_more(editor, store):
     ours = queued(store, "call-1", source=SOURCE)
     assert NUMBER in get(editor, f"/{ours.ref}/do-not-call").text
-    answer = act(editor, f"/{ours.ref}/do-not-call", why="asked by mail")
+    answer = act(editor, f"/{ours.ref}/do-not-call", reason="asked by mail")
     assert toast(answer) == "The callee is on the do-not-call list."
     [event] = store.do_not_call.history(NUMBER)
-    assert (event.action, event.actor, event.why) == ("added", "eve", "asked by mail")
+    assert (event.action, event.actor, event.reason) == ("added", "eve", "asked by mail")
     assert "was already on the do-not-call list" in toast(act(editor, f"/{ours.ref}/do-not-call"))
 
 

@@ -73,10 +73,10 @@ def test_no_page_shows_what_is_another_environments(visit, production, staging, 
 def test_no_act_changes_what_is_another_environments(visit, production, staging, production_store):
     kept, client = production.snapshot(production_store), visit()
     forms = [
-        {"scope": "agent", "name": f"{production.mark}_paused_agent", "why": "why", "cancel": "true"},
-        {"scope": "dag", "name": production.dag, "why": "why", "cancel": "true"},
-        {"scope": "list", "name": production.list_id, "why": "why", "cancel": "true"},
-        {"scope": "all", "why": "why", "cancel": "true"},
+        {"scope": "agent", "name": f"{production.mark}_paused_agent", "reason": "reason", "cancel": "true"},
+        {"scope": "dag", "name": production.dag, "reason": "reason", "cancel": "true"},
+        {"scope": "list", "name": production.list_id, "reason": "reason", "cancel": "true"},
+        {"scope": "all", "reason": "reason", "cancel": "true"},
         {"found": "not_placed"},
         {"found": "placed", "call_id": production.call_id("completed")},
     ]

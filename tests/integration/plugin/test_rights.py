@@ -32,7 +32,7 @@ def busy(store):
     list_id = store.lists.open(Source("one", "run", "run", "list"))
     new = [NewRow(1, "her key", NUMBER, {}, {}), NewRow(2, None, NUMBER, {}, {}, "invalid")]
     store.lists.add(list_id, new, store.lists.begin_import(list_id))
-    store.pauses.pause(Scope.DAG, "one", why="it says the wrong date", actor="ada")
+    store.pauses.pause(Scope.DAG, "one", reason="it says the wrong date", actor="ada")
     return {"ref": ours.ref, "unknown": unknown.ref, "list_id": list_id}
 
 
@@ -185,8 +185,8 @@ def test_a_number_that_is_looked_for_is_in_no_address(visit, busy):
 
 def test_acts_take_the_right_to_edit_the_dag(visit, busy, store):
     actions = [
-        ("/pauses/pause", {"scope": "dag", "name": "one", "why": "x"}),
-        ("/pauses/pause", {"scope": "list", "name": busy["list_id"], "why": "x"}),
+        ("/pauses/pause", {"scope": "dag", "name": "one", "reason": "x"}),
+        ("/pauses/pause", {"scope": "list", "name": busy["list_id"], "reason": "x"}),
         ("/pauses/resume", {"scope": "dag", "name": "one"}),
         (f"/{busy['unknown']}/resolve", {"found": "not_placed"}),
         (f"/{busy['ref']}/do-not-call", {}),
@@ -208,7 +208,7 @@ def test_acts_take_the_right_to_edit_the_dag(visit, busy, store):
 @pytest.mark.parametrize("scope", ["all", "connection", "agent"])
 def test_what_stops_more_than_a_dag_takes_the_right_to_edit_all(visit, store, scope):
     editor = visit("eve", rights(read="one two", content="one two", edit="one two"))
-    form = {"scope": scope, "name": "" if scope == "all" else "x", "why": "x"}
+    form = {"scope": scope, "name": "" if scope == "all" else "x", "reason": "x"}
     assert act(editor, "/pauses/pause", **form).status_code == 403
     assert store.pauses.in_force() == []
     assert act(visit(), "/pauses/pause", **form).status_code == 204
@@ -239,7 +239,7 @@ def test_no_other_site_can_make_a_browser_act(app, visit, busy, store, headers):
         # A form without script, which may look for calls and no more.
         posts.remove(f"{BASE}/find")
     for path in posts:
-        answer = visit().post(path, data={"scope": "all", "why": "x", "found": "not_placed"}, headers=headers)
+        answer = visit().post(path, data={"scope": "all", "reason": "x", "found": "not_placed"}, headers=headers)
         assert answer.status_code == 403, path
     assert (rows(store, schema.pause), rows(store, schema.do_not_call), rows(store, schema.call_event)) == before
 
@@ -254,15 +254,15 @@ def test_who_is_faster_than_the_scripts_finds_calls_too(visit, busy):
 
 def test_nobody_leaves_a_file_with_the_server(visit, store):
     path = f"{BASE}/pauses/pause"
-    answer = visit(None).post(path, files={"why": ("why", b"x" * 2_000_000)}, headers=OURS)
+    answer = visit(None).post(path, files={"reason": ("reason", b"x" * 2_000_000)}, headers=OURS)
     assert answer.status_code == 415
-    assert visit().post(path, json={"scope": "all", "why": "x"}, headers=OURS).status_code == 415
+    assert visit().post(path, json={"scope": "all", "reason": "x"}, headers=OURS).status_code == 415
     assert rows(store, schema.pause) == []
 
 
 def test_where_browsers_do_not_tell_the_site_its_origin_is_enough(visit, store):
     headers = {"HX-Request": "true", "Origin": "https://airflow.example.com"}
-    assert act(visit(), "/pauses/pause", headers, scope="all", why="x").status_code == 204
+    assert act(visit(), "/pauses/pause", headers, scope="all", reason="x").status_code == 204
     headers["Content-Type"] = "application/x-www-form-urlencoded;charset=UTF-8"
     assert act(visit(), "/pauses/resume", headers, scope="all").status_code == 204
 

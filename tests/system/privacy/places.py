@@ -63,7 +63,7 @@ def of_commands(airflow: Standalone, ref: str) -> str:
 
 def end_and_purge(store: CallStore, sandbox: Sandbox) -> None:
     """Let every call end, and what was still to be called, and forget all of it."""
-    store.pauses.pause(Scope.ALL, "", why="the test ends", actor="the test")
+    store.pauses.pause(Scope.ALL, "", reason="the test ends", actor="the test")
     store.pauses.resume(Scope.ALL, "", actor="the test", cancel=True)
     for call in store.calls.iterate():
         if call.state == "unknown":

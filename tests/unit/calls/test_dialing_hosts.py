@@ -86,7 +86,7 @@ def test_a_call_that_is_being_placed_at_another_host_is_a_conflict(store, at):
 
 
 def test_a_call_that_waits_to_be_placed_at_another_host_is_a_conflict(store, at):
-    store.pauses.pause(Scope.ALL, "", why="holiday", actor="ada")
+    store.pauses.pause(Scope.ALL, "", reason="holiday", actor="ada")
     with wire(queued_each) as server:
         with pytest.raises(CallDeferredError):
             at(HERE, server).place(intent())

@@ -39,7 +39,7 @@ def test_what_was_placed_since_the_backup_is_forgotten_and_a_pause_keeps_it_from
             dialer(store, server.url).place(intent())
         copy(tmp_path / "backup.db", path)
         with closing(CallStore(f"sqlite:///{path}")) as store:
-            store.pauses.pause(Scope.ALL, "", why="restored from a backup", actor="ada")
+            store.pauses.pause(Scope.ALL, "", reason="restored from a backup", actor="ada")
             with pytest.raises(CallPausedError):
                 dialer(store, server.url).place(intent())
             assert len(server.requests) == 1

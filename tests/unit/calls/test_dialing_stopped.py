@@ -169,7 +169,7 @@ def test_a_pause_that_comes_while_the_connection_is_made_lets_nothing_be_sent(st
 
     def pause():
         connecting.wait(30)
-        store.pauses.pause("all", "", why="it says the wrong date", actor="ada")
+        store.pauses.pause("all", "", reason="it says the wrong date", actor="ada")
         paused.set()
 
     with wire(play) as server:

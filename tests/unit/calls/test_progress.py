@@ -51,7 +51,7 @@ def test_it_is_paused_once_until_it_is_resumed(store, list_id, progress):
     fail(store, list_id, LIMIT)
     for _ in range(2):
         progress.look()
-        assert [pause.why for pause in store.pauses.in_force()] == [f"the last {LIMIT} calls failed"]
+        assert [pause.reason for pause in store.pauses.in_force()] == [f"the last {LIMIT} calls failed"]
     release(store, list_id)
     progress.look()
     assert not store.pauses.in_force()

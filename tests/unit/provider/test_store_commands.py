@@ -105,7 +105,7 @@ def test_a_host_is_renamed_however_it_is_written_and_says_how_many_calls(cli, st
 
 def test_a_rename_that_would_make_a_live_call_of_the_sandboxs_is_refused(cli, store):  # noqa: F811
     queued(store, "call-1")
-    for old, new, why in (
+    for old, new, reason in (
         ("api.voiceinfra.ai", "127.0.0.1:8099", "are not both live hosts or both sandboxes"),
         ("http://localhost:8099/v1", "api.voiceinfra.ai", "are not both live hosts or both sandboxes"),
         ("localhost:8099", "127.0.0.1:8100", "are the same host, localhost"),
@@ -114,5 +114,5 @@ def test_a_rename_that_would_make_a_live_call_of_the_sandboxs_is_refused(cli, st
     ):
         status, output, errors = cli("store", "rename-host", old, new)
         assert (status, output) == (1, "")
-        assert why in errors
+        assert reason in errors
     assert {call.host for call in store.calls.iterate()} == {"api.voiceinfra.ai"}

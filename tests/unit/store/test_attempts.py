@@ -91,9 +91,9 @@ def test_a_call_of_long_ago_that_ends_now_has_changed(store):
     "change",
     [
         lambda store, ours: store.claims.record_queued(ours, "call-1"),
-        lambda store, ours: store.claims.record_rejected(ours, "invalid_phone", "why"),
+        lambda store, ours: store.claims.record_rejected(ours, "invalid_phone", "reason"),
         lambda store, ours: store.claims.record_unknown(ours, "timeout"),
-        lambda store, ours: store.claims.release(ours, "why"),
+        lambda store, ours: store.claims.release(ours, "reason"),
     ],
     ids=["queued", "rejected", "unknown", "released"],
 )

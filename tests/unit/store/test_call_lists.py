@@ -185,7 +185,7 @@ def reject(store, row):
 
 
 def cancel(store, scope, name):
-    store.pauses.pause(scope, name, why="wrong list", actor="circuit_breaker")
+    store.pauses.pause(scope, name, reason="wrong list", actor="circuit_breaker")
     store.pauses.resume(scope, name, actor="ada", cancel=True)
 
 
@@ -302,7 +302,7 @@ def test_purging_leaves_only_rows_that_are_to_be_called_or_whose_call_goes_on(st
     left = [(each.position, each.state) for each in rows(store, schema.call_list_row)]
     assert left == [(2, RowState.OPEN), (3, RowState.PENDING), (4, RowState.PENDING)]
     # A list that nobody lets go on is cancelled.
-    store.pauses.pause(Scope.LIST, list_id, why="it is last year's", actor="ada")
+    store.pauses.pause(Scope.LIST, list_id, reason="it is last year's", actor="ada")
     store.pauses.resume(Scope.LIST, list_id, actor="ada", cancel=True)
     store.retention.purge(datetime.now(UTC) + LATER)
     assert [each.position for each in rows(store, schema.call_list_row)] == [2]

@@ -123,10 +123,10 @@ def test_each_of_many_tasks_that_were_blocked_under_a_key_stays_blocked_until_it
         source = Source("dag", "r", "run", "call", index, generation)
         return store.claims.take(claim_request("mine", source=source))
 
-    store.do_not_call.add([claim_request().to_number], actor="ada", why="asked")
+    store.do_not_call.add([claim_request().to_number], actor="ada", reason="asked")
     refs = {ask(index).denied.ref for index in range(100)}
     forget_history(store)
-    store.do_not_call.remove(claim_request().to_number, actor="ada", why="a mistake")
+    store.do_not_call.remove(claim_request().to_number, actor="ada", reason="a mistake")
     retries = [ask(index).denied for index in range(100)]
     assert {each.ref for each in retries} <= refs
     assert {each.state for each in retries} == {CallState.DO_NOT_CALL}

@@ -86,7 +86,7 @@ def test_calls_of_other_connections_and_environments_keep_theirs(store, open_sto
 
 
 def test_a_pause_of_the_connection_still_stops_calls(store):
-    store.pauses.pause(Scope.CONNECTION, CONN, why="stop", actor="ada")
+    store.pauses.pause(Scope.CONNECTION, CONN, reason="stop", actor="ada")
     rename(store)
     assert [(each.scope, each.name) for each in store.pauses.in_force()] == [(Scope.CONNECTION, NEW)]
 

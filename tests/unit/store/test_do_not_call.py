@@ -17,31 +17,31 @@ def is_listed(store, number=NUMBER):
 
 
 def test_a_number_on_the_list_is_not_dialled(store, open_store):
-    assert store.do_not_call.add([NUMBER, NUMBER], actor="ada", why="asked") == 1
-    assert store.do_not_call.add([NUMBER], actor="bob", why="again") == 0
+    assert store.do_not_call.add([NUMBER, NUMBER], actor="ada", reason="asked") == 1
+    assert store.do_not_call.add([NUMBER], actor="bob", reason="again") == 0
     assert store.claims.take(claim_request()).denied
     assert open_store(environment="staging").claims.take(claim_request()).denied
     assert store.claims.take(claim_request("other", to_number=OTHER)).claim
 
 
 def test_who_added_and_removed_it_is_kept(store):
-    store.do_not_call.add([NUMBER], actor="ada", why="they asked")
-    assert store.do_not_call.remove(NUMBER, actor="bob", why="they changed their mind")
-    assert not store.do_not_call.remove(NUMBER, actor="bob", why="")
-    history = [(event.action, event.actor, event.why) for event in store.do_not_call.history(NUMBER)]
+    store.do_not_call.add([NUMBER], actor="ada", reason="they asked")
+    assert store.do_not_call.remove(NUMBER, actor="bob", reason="they changed their mind")
+    assert not store.do_not_call.remove(NUMBER, actor="bob", reason="")
+    history = [(event.action, event.actor, event.reason) for event in store.do_not_call.history(NUMBER)]
     assert history == [("added", "ada", "they asked"), ("removed", "bob", "they changed their mind")]
     assert store.claims.take(claim_request()).claim
 
 
 def test_many_numbers(store):
     numbers = [f"+1415555{index:04}" for index in range(1_200)]
-    assert store.do_not_call.add(numbers, actor="ada", why="import") == 1_200
+    assert store.do_not_call.add(numbers, actor="ada", reason="import") == 1_200
     assert {each.number for each in store.do_not_call.iterate()} == set(numbers)
 
 
 def test_where_wished_only_hashes_are_kept_which_nobody_can_reverse_without_the_store(open_store):
     store = open_store(hash_do_not_call=True)
-    store.do_not_call.add([NUMBER], actor="ada", why="asked")
+    store.do_not_call.add([NUMBER], actor="ada", reason="asked")
     [listed] = store.do_not_call.iterate()
     assert listed.number is None
     assert NUMBER[1:] not in str(rows(store, schema.do_not_call))
@@ -50,7 +50,7 @@ def test_where_wished_only_hashes_are_kept_which_nobody_can_reverse_without_the_
 
 
 def test_who_is_erased_is_still_not_called(store):
-    store.do_not_call.add([NUMBER], actor="ada", why="asked")
+    store.do_not_call.add([NUMBER], actor="ada", reason="asked")
     store.do_not_call.forget(NUMBER)
     assert [each.number for each in store.do_not_call.iterate()] == [None]
     assert is_listed(store)

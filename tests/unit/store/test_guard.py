@@ -79,7 +79,7 @@ def test_nobody_waits_for_a_time_that_is_too_late(store):
 
 def test_what_changed_since_the_claim_is_seen_before_the_post(store):
     claim = claimed(store)
-    store.do_not_call.add([NUMBER], actor="ada", why="asked")
+    store.do_not_call.add([NUMBER], actor="ada", reason="asked")
     denied(store.claims.request_permit(claim), Rule.DO_NOT_CALL, "do_not_call")
     assert state(store, claim.ref) == "do_not_call"
     other = claimed(store, "other", to_number=OTHER)
@@ -323,7 +323,7 @@ def test_a_slot_that_is_far_ahead_is_not_waited_for(store):
 
 
 def test_pauses_and_hours_come_after_what_is_for_good(store):
-    store.pauses.pause(Scope.ALL, "", why="wrong date", actor="ada")
-    store.do_not_call.add([NUMBER], actor="ada", why="asked")
+    store.pauses.pause(Scope.ALL, "", reason="wrong date", actor="ada")
+    store.do_not_call.add([NUMBER], actor="ada", reason="asked")
     denied(take(store, rules=CLOSED), Rule.DO_NOT_CALL, "do_not_call")
     assert [row.state for row in rows(store, schema.call)] == ["do_not_call"]

@@ -13,11 +13,11 @@ from airflow_provider_voiceinfra.store.errors import (
     StoreVersionError,
 )
 from tests.support.race import in_processes, in_threads
-from tests.support.store_samples import claim, claim_request, tables_at, why
+from tests.support.store_samples import claim, claim_request, reason, tables_at
 
 
 def test_where_no_store_is_none_is_made(empty_store_url, kind, tmp_path):
-    assert "store migrate" in why(empty_store_url, StoreMissingError)
+    assert "store migrate" in reason(empty_store_url, StoreMissingError)
     if kind == "sqlite":
         assert list(tmp_path.iterdir()) == []
     else:
@@ -25,20 +25,20 @@ def test_where_no_store_is_none_is_made(empty_store_url, kind, tmp_path):
 
 
 def test_a_folder_that_is_not_there_is_not_made(tmp_path):
-    why(f"sqlite:///{tmp_path}/not/there/voiceinfra.db", StoreMissingError)
+    reason(f"sqlite:///{tmp_path}/not/there/voiceinfra.db", StoreMissingError)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_file_without_tables_is_no_store(tmp_path):
     (tmp_path / "voiceinfra.db").touch()
-    why(f"sqlite:///{tmp_path}/voiceinfra.db", StoreMissingError)
+    reason(f"sqlite:///{tmp_path}/voiceinfra.db", StoreMissingError)
     assert (tmp_path / "voiceinfra.db").stat().st_size == 0
 
 
 def test_a_version_table_without_a_version_is_no_store(store, store_url):
     with store.database.write() as tx:
         tx.execute(sa.text(f"DELETE FROM {schema.VERSION_TABLE}"))
-    why(store_url, StoreMissingError)
+    reason(store_url, StoreMissingError)
 
 
 @pytest.mark.parametrize(
@@ -49,7 +49,7 @@ def test_a_store_of_another_version_is_not_used(store, store_url, version, remed
         tx.execute(sa.text(f"UPDATE {schema.VERSION_TABLE} SET version_num = '{version}'"))
     with pytest.raises(StoreVersionError, match=remedy):
         CallStore(store_url).claims.take(claim_request())
-    why(store_url, StoreVersionError)
+    reason(store_url, StoreVersionError)
 
 
 def test_a_file_that_goes_away_is_not_made_anew(tmp_path, migrated_sqlite):

@@ -29,7 +29,7 @@ def test_it_does_not_complete_the_call_and_is_reported(store, caplog):
     assert followed(store) == []
     assert events(store, ours.id) == ["claimed", "queued", "completion_contradicts"]
     [event] = [event for event in store.calls.history(ours.id) if event.kind == "completion_contradicts"]
-    assert event.detail == {"why": "it names another to_number than was called"}
+    assert event.detail == {"reason": "it names another to_number than was called"}
     assert f"{ours.ref} (call-1) names another number" in caplog.text
     assert NUMBER[2:] not in caplog.text
     assert OTHER[2:] not in caplog.text
@@ -111,7 +111,7 @@ def test_the_same_number_however_it_is_written_or_not_said_completes_the_call(st
 
 
 @pytest.mark.parametrize(
-    ("said", "why"),
+    ("said", "reason"),
     [
         ({"agent_id": "another"}, "it names another agent_id"),
         ({"from_number": OTHER}, "it names another from_number"),
@@ -119,7 +119,7 @@ def test_the_same_number_however_it_is_written_or_not_said_completes_the_call(st
     ],
 )
 @pytest.mark.parametrize("early", [False, True])
-def test_another_agent_or_caller_id_is_only_reported(store, said, why, early):
+def test_another_agent_or_caller_id_is_only_reported(store, said, reason, early):
     ours = claim(store)
     if early:
         deliver(store, "call-1", **said)
@@ -127,7 +127,7 @@ def test_another_agent_or_caller_id_is_only_reported(store, said, why, early):
     if not early:
         deliver(store, "call-1", **said)
     assert state(store, ours.ref) == "completed"
-    assert [event.detail for event in store.calls.history(ours.id)][-1] == {"why": why}
+    assert [event.detail for event in store.calls.history(ours.id)][-1] == {"reason": reason}
     assert events(store, ours.id)[-2:] == ["completed", "completion_differs"]
 
 

@@ -19,7 +19,7 @@ from tests.support.store_samples import CONN, NUMBER, claim_request, rows, state
 
 
 def pause(store, scope=Scope.ALL, name=""):
-    return store.pauses.pause(scope, name, why="it says the wrong date", actor="ada")
+    return store.pauses.pause(scope, name, reason="it says the wrong date", actor="ada")
 
 
 @pytest.mark.parametrize(
@@ -90,7 +90,7 @@ def test_after_the_resume_waiting_calls_are_placed(store):
     claim = store.claims.take(claim_request()).claim
     assert claim.ref == waiting.ref
     [row] = rows(store, schema.pause)
-    assert (row.paused_by, row.why, row.resumed_by, row.cancelled) == ("ada", "it says the wrong date", "bob", False)
+    assert (row.paused_by, row.reason, row.resumed_by, row.cancelled) == ("ada", "it says the wrong date", "bob", False)
 
 
 def test_or_is_cancelled_and_no_try_dials_it(store):

@@ -171,7 +171,7 @@ def test_only_what_is_older_goes(store):
 def test_a_row_of_a_list_goes_with_its_call_though_the_list_has_not_looked_since(store):
     list_id = store.lists.open(Source("dag", "run", "run", "list"))
     numbers = (NUMBER, OTHER)
-    new = [NewRow(at, None, number, {"context": SECRET}, {"why": SECRET}) for at, number in enumerate(numbers)]
+    new = [NewRow(at, None, number, {"context": SECRET}, {"reason": SECRET}) for at, number in enumerate(numbers)]
     store.lists.add(list_id, new, store.lists.begin_import(list_id))
     unknown = [claim(store, f"key {at}", to_number=number) for at, number in enumerate(numbers)]
     for row, ours in zip(store.list_rows.due(list_id, datetime.now(UTC), 2), unknown, strict=True):

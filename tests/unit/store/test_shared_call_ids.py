@@ -19,8 +19,8 @@ def assert_both_unknown(store, *claims, other_store=None):
     for ours, its_store in zip(claims, (store, other_store or store), strict=True):
         call = its_store.calls.get(ours.ref)
         assert (call.state, call.call_id, call.queued_at, call.completion) == ("unknown", None, None, None)
-        [why] = [event.detail for event in its_store.calls.history(ours.id) if event.kind == "unknown"]
-        assert why == {"why": "VoiceInfra gave its call_id to another call too", "call_id": "call-1"}
+        [reason] = [event.detail for event in its_store.calls.history(ours.id) if event.kind == "unknown"]
+        assert reason == {"reason": "VoiceInfra gave its call_id to another call too", "call_id": "call-1"}
     assert store.calls.get("call-1") is None
     assert store.completions.outcomes(["call-1"]) == {}
     assert store.calls.completion("call-1") is None

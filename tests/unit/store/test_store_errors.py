@@ -15,12 +15,12 @@ from airflow_provider_voiceinfra.store.errors import (
     StoreValueError,
 )
 from tests.support.race import in_processes
-from tests.support.store_samples import NUMBER, claim, why
+from tests.support.store_samples import NUMBER, claim, reason
 
 
 def test_a_corrupt_file_is_said_to_be_one(tmp_path):
     (tmp_path / "voiceinfra.db").write_bytes(b"this is not a database" * 100)
-    assert "not a database" in why(f"sqlite:///{tmp_path}/voiceinfra.db")
+    assert "not a database" in reason(f"sqlite:///{tmp_path}/voiceinfra.db")
 
 
 def test_a_file_that_may_not_be_read_is_said_in_a_sentence(tmp_path, migrated_sqlite):
@@ -31,7 +31,7 @@ def test_a_file_that_may_not_be_read_is_said_in_a_sentence(tmp_path, migrated_sq
     def said_to_somebody_else(_: int) -> str:
         if os.geteuid() == 0:
             os.setuid(pwd.getpwnam("nobody").pw_uid)
-        return why(f"sqlite:///{path}")
+        return reason(f"sqlite:///{path}")
 
     (said,) = in_processes(1, said_to_somebody_else)
     assert re.search("Permission denied|unable to open", said)
@@ -39,16 +39,16 @@ def test_a_file_that_may_not_be_read_is_said_in_a_sentence(tmp_path, migrated_sq
 
 @pytest.mark.parametrize("place", ["", "x" * 300])
 def test_what_is_no_file_is_said_in_a_sentence(tmp_path, place):
-    why(f"sqlite:///{tmp_path}/{place}")
+    reason(f"sqlite:///{tmp_path}/{place}")
 
 
 def test_a_server_that_does_not_listen_is_said_in_a_sentence(tmp_path):
-    assert "s3cret" not in why(f"postgresql://me:s3cret@/db?host={tmp_path}")
-    assert "refused" in why("postgresql+psycopg://me:s3cret@127.0.0.1:1/db")
+    assert "s3cret" not in reason(f"postgresql://me:s3cret@/db?host={tmp_path}")
+    assert "refused" in reason("postgresql+psycopg://me:s3cret@127.0.0.1:1/db")
 
 
 def test_a_database_that_is_not_there_is_said_in_a_sentence(postgres_url):
-    assert "does not exist" in why(postgres_url.replace("/postgres?", "/nowhere?"))
+    assert "does not exist" in reason(postgres_url.replace("/postgres?", "/nowhere?"))
 
 
 @pytest.mark.parametrize(
@@ -105,7 +105,7 @@ def test_parameters_that_postgresql_does_not_know_are_refused_before_anything_is
     ],
 )
 def test_passwords_of_urls_are_never_shown(url):
-    said = why(url)
+    said = reason(url)
     assert "s3" not in said
     assert "127.0.0.1" in said
 

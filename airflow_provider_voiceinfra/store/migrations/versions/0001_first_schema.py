@@ -114,7 +114,7 @@ def upgrade() -> None:
         sa.Column("environment", sa.String(length=64), nullable=False),
         sa.Column("scope", sa.String(length=16), nullable=False),
         sa.Column("name", sa.String(length=255), nullable=False),
-        sa.Column("why", sa.Text, nullable=False),
+        sa.Column("reason", sa.Text, nullable=False),
         sa.Column("paused_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("paused_by", sa.String(length=255), nullable=False),
         sa.Column("resumed_at", sa.DateTime(timezone=True)),
@@ -136,7 +136,7 @@ def upgrade() -> None:
         sa.Column("number", sa.String(length=16)),
         sa.Column("added_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("added_by", sa.String(length=255), nullable=False),
-        sa.Column("why", sa.Text, nullable=False),
+        sa.Column("reason", sa.Text, nullable=False),
         sa.PrimaryKeyConstraint("number_hash", name="pk_voiceinfra_do_not_call"),
     )
     op.create_table(
@@ -146,7 +146,7 @@ def upgrade() -> None:
         sa.Column("at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("action", sa.String(length=16), nullable=False),
         sa.Column("actor", sa.String(length=255), nullable=False),
-        sa.Column("why", sa.Text, nullable=False),
+        sa.Column("reason", sa.Text, nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_voiceinfra_do_not_call_event"),
     )
     op.create_index(
