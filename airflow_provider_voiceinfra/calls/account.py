@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from airflow_provider_voiceinfra.calls.hosts import normal_host, realm_of
 from airflow_provider_voiceinfra.errors import InvalidCallError
 from airflow_provider_voiceinfra.guard.limits import Limits
-from airflow_provider_voiceinfra.loopback import is_loopback
+from airflow_provider_voiceinfra.network import is_loopback
 from airflow_provider_voiceinfra.store.models import Realm
 
 PUBLIC_HOST = "https://api.voiceinfra.ai"

@@ -34,7 +34,7 @@ from airflow_provider_voiceinfra.errors import (
     RequestInvalidError,
 )
 from airflow_provider_voiceinfra.phone_numbers.e164 import mask_numbers
-from airflow_provider_voiceinfra.phone_numbers.same_number import NumberMatch, compare_numbers
+from airflow_provider_voiceinfra.phone_numbers.number_match import NumberMatch, compare_numbers
 
 log = logging.getLogger(__name__)
 

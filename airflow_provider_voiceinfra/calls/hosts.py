@@ -9,7 +9,7 @@ from contextlib import suppress
 from urllib.parse import urlsplit
 
 from airflow_provider_voiceinfra.errors import InvalidCallError
-from airflow_provider_voiceinfra.loopback import is_loopback
+from airflow_provider_voiceinfra.network import is_loopback
 from airflow_provider_voiceinfra.store.models import Realm
 
 _SANDBOX = "localhost"

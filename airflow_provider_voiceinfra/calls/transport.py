@@ -15,7 +15,7 @@ from requests.adapters import HTTPAdapter
 from urllib3.exceptions import HTTPError
 
 from airflow_provider_voiceinfra.calls.http_response import FinalResponse, is_quiet
-from airflow_provider_voiceinfra.surroundings import environment_settings
+from airflow_provider_voiceinfra.network import environment_settings
 
 MAX_ANSWER_BYTES = 1 << 16
 

@@ -13,8 +13,8 @@ from typing import Any
 
 from airflow_provider_voiceinfra.cli.output import echo, handle_errors
 from airflow_provider_voiceinfra.config import call_store
+from airflow_provider_voiceinfra.csv_cells import escape_csv_cell
 from airflow_provider_voiceinfra.phone_numbers.e164 import mask
-from airflow_provider_voiceinfra.spreadsheet import escape_csv_cell
 from airflow_provider_voiceinfra.store.claims.resolutions import ResolutionError
 from airflow_provider_voiceinfra.store.errors import StoreError
 from airflow_provider_voiceinfra.store.models import Call, CallState
@@ -61,7 +61,7 @@ def show(arguments: argparse.Namespace) -> None:
             echo(f"  {name:<9}{value}")
     for event in store.calls.history(call.id):
         by = f" by {event.actor}" if event.actor else ""
-        detail = ", ".join(f"{name} {value}" for name, value in event.detail.items())
+        detail = ", ".join(f"{name}: {value}" for name, value in event.detail.items())
         echo(f"  {event.at:%Y-%m-%d %H:%M:%S} UTC  {event.kind}{by}{f' ({detail})' if detail else ''}")
     if call.state == CallState.UNKNOWN:
         _echo_remedy(call.ref)

@@ -10,9 +10,9 @@ import sys
 from airflow_provider_voiceinfra.cli.number_file import read_lines
 from airflow_provider_voiceinfra.cli.output import echo, handle_errors
 from airflow_provider_voiceinfra.config import call_store
+from airflow_provider_voiceinfra.csv_cells import escape_csv_cell
 from airflow_provider_voiceinfra.errors import InvalidCallError
 from airflow_provider_voiceinfra.phone_numbers.e164 import mask, to_e164
-from airflow_provider_voiceinfra.spreadsheet import escape_csv_cell
 from airflow_provider_voiceinfra.store.errors import StoreError
 
 _APPLIES = "The do-not-call list applies in all environments of this call store."

@@ -19,8 +19,8 @@ from rich.console import Console
 from rich.table import Table
 
 from airflow_provider_voiceinfra.demo.airflow_api import AirflowError
+from airflow_provider_voiceinfra.demo.airflow_process import Standalone
 from airflow_provider_voiceinfra.demo.clinic import Appointment, Clinic
-from airflow_provider_voiceinfra.demo.standalone import Standalone
 from airflow_provider_voiceinfra.sandbox import Dial, Sandbox
 from airflow_provider_voiceinfra.sandbox.records import Delivery
 from airflow_provider_voiceinfra.store.models import OUTCOMES

@@ -20,9 +20,9 @@ from airflow_provider_voiceinfra.calls.keys import own_key
 from airflow_provider_voiceinfra.calls.request import CallRequest, plain_object
 from airflow_provider_voiceinfra.calls.stop import StopFlag
 from airflow_provider_voiceinfra.config import call_store
+from airflow_provider_voiceinfra.connection_fields import ExtraFieldsError, check_names, read_fields
 from airflow_provider_voiceinfra.context import remember_store, stop_of_task, task_source
 from airflow_provider_voiceinfra.errors import InvalidCallError, VoiceInfraError
-from airflow_provider_voiceinfra.extra_fields import ExtraFieldsError, check_names, read_fields
 from airflow_provider_voiceinfra.guard.calling_hours import CallingHours
 from airflow_provider_voiceinfra.guard.constraints import CallConstraints
 from airflow_provider_voiceinfra.guard.errors import CallDeferredError, GuardError

@@ -35,12 +35,12 @@ class ResumeAt:
     """When a list needs a worker again.
 
     :param until: at the latest.
-    :param lines: resume earlier once so many calls have ended; 0 for not.
+    :param ended_calls: resume earlier once so many calls have ended; 0 for not.
     :param pause_id: the pause that stops the list.
     """
 
     until: datetime
-    lines: int
+    ended_calls: int
     pause_id: int | None = None
 
 
@@ -147,8 +147,8 @@ class ListDialer:
         elif due is not None and busy < self._max_in_flight:
             times.append(max(filter(None, (due, self._backoff.resume_at))))
         # Worth a worker: a good part of the lines, or all that is left.
-        lines = min(busy, max(1, self._max_in_flight // 4)) if due is not None else busy
+        ended_calls = min(busy, max(1, self._max_in_flight // 4)) if due is not None else busy
         if due is not None and self._backoff.left():
-            lines = 0
+            ended_calls = 0
         until = min(time for time in times if time is not None)
-        return ResumeAt(until, lines, None if deferral is None else deferral.pause_id)
+        return ResumeAt(until, ended_calls, None if deferral is None else deferral.pause_id)

@@ -11,13 +11,13 @@ from airflow.sdk.exceptions import AirflowFailException
 
 from airflow_provider_voiceinfra import arguments
 from airflow_provider_voiceinfra.calls.redial import Redial
+from airflow_provider_voiceinfra.completion_wait import DEFAULT_TIMEOUT, DEFERRAL_GRACE, resume_after, time_left
 from airflow_provider_voiceinfra.guard.calling_hours import CallingHours
 from airflow_provider_voiceinfra.lineage import OpenLineageMixin
 from airflow_provider_voiceinfra.lists.circuit_breaker import CircuitBreaker
 from airflow_provider_voiceinfra.lists.column_mapping import check_fields
 from airflow_provider_voiceinfra.operators.private_fields import PrivateFieldsOperator, hidden
 from airflow_provider_voiceinfra.operators.stopping import StoppableOperator
-from airflow_provider_voiceinfra.waiting import DEFAULT_TIMEOUT, DEFERRAL_GRACE, resume_after, time_left
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -197,7 +197,7 @@ class OutboundCallListOperator(StoppableOperator, PrivateFieldsOperator, OpenLin
         if resume_at is not None:
             until = resume_at.until.isoformat()
             self.defer(
-                trigger=CallListTrigger(run.list_id, until, resume_at.lines, resume_at.pause_id, resume_after()),
+                trigger=CallListTrigger(run.list_id, until, resume_at.ended_calls, resume_at.pause_id, resume_after()),
                 method_name="execute_wave",
                 timeout=time_left(resume_at.until) + DEFERRAL_GRACE,
             )

@@ -11,11 +11,7 @@ from airflow.sdk.exceptions import AirflowFailException
 
 from airflow_provider_voiceinfra import arguments
 from airflow_provider_voiceinfra.calls.redial import Redial
-from airflow_provider_voiceinfra.guard.calling_hours import CallingHours
-from airflow_provider_voiceinfra.guard.constraints import check_when
-from airflow_provider_voiceinfra.operators.placing import PlacingOperator
-from airflow_provider_voiceinfra.store.models import OUTCOMES
-from airflow_provider_voiceinfra.waiting import (
+from airflow_provider_voiceinfra.completion_wait import (
     DEFAULT_TIMEOUT,
     DEFERRAL_GRACE,
     CompletionWait,
@@ -23,6 +19,10 @@ from airflow_provider_voiceinfra.waiting import (
     resume_after,
     time_left,
 )
+from airflow_provider_voiceinfra.guard.calling_hours import CallingHours
+from airflow_provider_voiceinfra.guard.constraints import check_when
+from airflow_provider_voiceinfra.operators.placing import PlacingOperator
+from airflow_provider_voiceinfra.store.models import OUTCOMES
 
 if TYPE_CHECKING:
     from airflow.sdk import Context

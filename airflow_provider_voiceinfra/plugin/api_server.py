@@ -13,7 +13,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.routing import Mount
 
 from airflow_provider_voiceinfra.config import call_store, receiver_settings
-from airflow_provider_voiceinfra.extra_fields import webhook_secrets
+from airflow_provider_voiceinfra.connection_fields import webhook_secrets
 from airflow_provider_voiceinfra.plugin.calls_page.app import create_calls_page
 from airflow_provider_voiceinfra.store.call_store import CallStore
 from airflow_provider_voiceinfra.store.errors import StoreError

@@ -10,9 +10,7 @@ from airflow.sdk import BaseSensorOperator, PokeReturnValue, conf
 from airflow.sdk.exceptions import AirflowFailException, AirflowSensorTimeout
 
 from airflow_provider_voiceinfra import arguments
-from airflow_provider_voiceinfra.store.models import OUTCOMES
-from airflow_provider_voiceinfra.templates import TemplatedOperator
-from airflow_provider_voiceinfra.waiting import (
+from airflow_provider_voiceinfra.completion_wait import (
     DEFAULT_TIMEOUT,
     DEFERRAL_GRACE,
     CompletionWait,
@@ -20,6 +18,8 @@ from airflow_provider_voiceinfra.waiting import (
     resume_after,
     time_left,
 )
+from airflow_provider_voiceinfra.store.models import OUTCOMES
+from airflow_provider_voiceinfra.templates import TemplatedOperator
 
 if TYPE_CHECKING:
     from airflow.sdk import Context

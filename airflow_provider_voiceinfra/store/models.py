@@ -135,7 +135,7 @@ class DeliveryResult(StrEnum):
     """The completion of a call."""
     DUPLICATE = "duplicate"
     """A body that is already stored."""
-    CONFLICT = "conflict"
+    DIFFERENT = "different"
     """A different body for a call that has one: kept beside the first, without effect."""
     CONTRADICTION = "contradiction"
     """A completion with another number than was called: kept, without effect."""

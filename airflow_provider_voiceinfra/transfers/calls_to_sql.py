@@ -99,7 +99,7 @@ class CallsToSqlOperator(TemplatedOperator):
 
     def get_openlineage_facets_on_complete(self, task_instance: Any) -> OperatorLineage[Any, Any]:  # noqa: ARG002
         """Return the written table, for OpenLineage."""
-        from airflow_provider_voiceinfra.lineage import table_lineage
+        from airflow_provider_voiceinfra.openlineage import table_lineage
 
         return table_lineage(BaseHook.get_hook(self.sql_conn_id), self.sql_conn_id, self.table)
 

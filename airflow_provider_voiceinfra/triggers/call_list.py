@@ -10,11 +10,11 @@ from typing import Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
+from airflow_provider_voiceinfra.completion_wait import settle, time_left
 from airflow_provider_voiceinfra.config import call_store
 from airflow_provider_voiceinfra.lists.progress import TELL_INTERVAL, describe
 from airflow_provider_voiceinfra.store.errors import StoreError
 from airflow_provider_voiceinfra.store.watch.watcher import wait_until_resumed
-from airflow_provider_voiceinfra.waiting import settle, time_left
 
 POLL_INTERVAL = 2.0
 """Seconds between two queries for the ended calls of a list."""
@@ -25,18 +25,23 @@ class CallListTrigger(BaseTrigger):
 
     :param list_id: the list.
     :param until: ISO 8601; absolute, so that a restart of the triggerer does not extend it.
-    :param lines: how many calls must have ended; 0 to not wait for calls.
+    :param ended_calls: how many calls must have ended; 0 to not wait for calls.
     :param pause_id: the pause that defers the list, if any.
-    :param resume_after: ISO 8601; fires no sooner, see :func:`~airflow_provider_voiceinfra.waiting.resume_after`.
+    :param resume_after: ISO 8601; fires no sooner, see :func:`~airflow_provider_voiceinfra.completion_wait.resume_after`.
     """
 
     def __init__(
-        self, list_id: str, until: str, lines: int = 0, pause_id: int | None = None, resume_after: str | None = None
+        self,
+        list_id: str,
+        until: str,
+        ended_calls: int = 0,
+        pause_id: int | None = None,
+        resume_after: str | None = None,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.list_id = list_id
         self.until = until
-        self.lines = lines
+        self.ended_calls = ended_calls
         self.pause_id = pause_id
         self.resume_after = resume_after
 
@@ -45,7 +50,7 @@ class CallListTrigger(BaseTrigger):
         fields = {
             "list_id": self.list_id,
             "until": self.until,
-            "lines": self.lines,
+            "ended_calls": self.ended_calls,
             "pause_id": self.pause_id,
             "resume_after": self.resume_after,
         }
@@ -55,7 +60,7 @@ class CallListTrigger(BaseTrigger):
         """Wait; yields ``{"list_id": …}``."""
         seconds = (await asyncio.to_thread(time_left, datetime.fromisoformat(self.until))).total_seconds()
         progress_log = asyncio.create_task(self._log_progress())
-        waits = [asyncio.create_task(self._wait_for_ended_calls())] if self.lines else []
+        waits = [asyncio.create_task(self._wait_for_ended_calls())] if self.ended_calls else []
         if self.pause_id is not None:
             waits.append(asyncio.create_task(wait_until_resumed(call_store(), self.pause_id)))
         try:
@@ -70,7 +75,7 @@ class CallListTrigger(BaseTrigger):
         yield TriggerEvent({"list_id": self.list_id})
 
     async def _wait_for_ended_calls(self) -> None:
-        while await self._count_ended_calls() < self.lines:  # noqa: ASYNC110 - calls are ended by another process
+        while await self._count_ended_calls() < self.ended_calls:  # noqa: ASYNC110 - calls are ended by another process
             await asyncio.sleep(POLL_INTERVAL)
 
     async def _log_progress(self) -> None:

@@ -56,10 +56,10 @@ class Webhook:
         try:
             status = await self._receive(dict(scope["headers"]), receive)
         except BodyError as error:
-            self._metrics.incr(f"{PREFIX}.refused.{error.reason}")
+            self._metrics.incr(f"{PREFIX}.rejected.{error.reason}")
             status = error.status
         except NotStoredError:
-            self._metrics.incr(f"{PREFIX}.refused.not_stored")
+            self._metrics.incr(f"{PREFIX}.rejected.not_stored")
             status = HTTPStatus.SERVICE_UNAVAILABLE
         await send({"type": "http.response.start", "status": int(status), "headers": _EMPTY})
         await send({"type": "http.response.body"})

@@ -10,9 +10,9 @@ from urllib.parse import urlsplit
 
 import requests
 
+from airflow_provider_voiceinfra.network import environment_settings
 from airflow_provider_voiceinfra.store.errors import StoreError
 from airflow_provider_voiceinfra.store.inbox.forwards import Forwards
-from airflow_provider_voiceinfra.surroundings import environment_settings
 
 log = logging.getLogger(__name__)
 

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from airflow_provider_voiceinfra.extra_fields import ExtraFieldsError
+from airflow_provider_voiceinfra.connection_fields import ExtraFieldsError
 
 log = logging.getLogger(__name__)
 

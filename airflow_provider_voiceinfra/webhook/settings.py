@@ -16,9 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
 
-from airflow_provider_voiceinfra.extra_fields import webhook_secrets
+from airflow_provider_voiceinfra.connection_fields import webhook_secrets
 from airflow_provider_voiceinfra.get_provider_info import get_provider_info
-from airflow_provider_voiceinfra.loopback import is_loopback
+from airflow_provider_voiceinfra.network import is_loopback
 from airflow_provider_voiceinfra.store.call_store import CallStore
 from airflow_provider_voiceinfra.webhook.spool import Spool
 

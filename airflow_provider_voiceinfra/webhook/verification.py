@@ -58,7 +58,7 @@ class Verification:
             verdict = Verdict.UNSIGNED
         except SecretMissingError:
             verdict = Verdict.UNVERIFIABLE
-        self._metrics.incr(f"{PREFIX}.refused.{verdict}")
+        self._metrics.incr(f"{PREFIX}.rejected.{verdict}")
         if verdict is Verdict.UNSIGNED:
             self._unsigned[conn_id] += 1
         self._log(conn_id, verdict)

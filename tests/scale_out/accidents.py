@@ -55,7 +55,7 @@ class Accidents:
             lambda: self._only("scheduler", self._dialled),
             lambda: self._only("api-server", self._dialled),
             lambda: self._only("redis", self._dialled),
-            lambda: self._postgres(self._dialled, "dialling"),
+            lambda: self._postgres(self._dialled, "permitted"),
             lambda: self._postgres(self._taken, "webhooks"),
         )
         return [self._happen(kind, number * rows // (len(kinds) + 1)) for number, kind in enumerate(kinds, 1)]

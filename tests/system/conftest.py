@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from airflow_provider_voiceinfra.demo.standalone import Standalone
+from airflow_provider_voiceinfra.demo.airflow_process import Standalone
 from airflow_provider_voiceinfra.sandbox import Sandbox
 from airflow_provider_voiceinfra.store.call_store import CallStore
 from tests.conftest import new_database

@@ -41,7 +41,7 @@ def test_its_figures_are_among_airflows_metrics(airflow, metrics):
     post(airflow, body("api_server_metrics"))
     post(airflow, b"no JSON")
     post(airflow, body("api_server_refused"), "guess")
-    names = {"new", "duplicate", "quarantined", "refused.unsigned", "spool_depth"}
+    names = {"new", "duplicate", "quarantined", "rejected.unsigned", "spool_depth"}
     wanted = {f"airflow.voiceinfra.webhooks.{name}" for name in names} | {
         "airflow.voiceinfra.calls.oldest_open_seconds",
         "airflow.voiceinfra.calls.completed.answered",

@@ -11,7 +11,7 @@ import pytest
 import requests
 
 from airflow_provider_voiceinfra.demo.airflow_api import AirflowError
-from airflow_provider_voiceinfra.demo.standalone import Standalone
+from airflow_provider_voiceinfra.demo.airflow_process import Standalone
 from tests.support.processes import wait_until_gone
 
 DAG = """
@@ -50,7 +50,7 @@ trivial()
 # Starts what is named by its arguments, says so, and waits to be killed.
 CALLER = """
 import pathlib, sys, time
-from airflow_provider_voiceinfra.demo.standalone import Standalone
+from airflow_provider_voiceinfra.demo.airflow_process import Standalone
 from tests.support.processes import wait_until_gone
 
 home, dags = map(pathlib.Path, sys.argv[1:])

@@ -15,8 +15,8 @@ import requests
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from airflow_provider_voiceinfra.demo import reaper
+from airflow_provider_voiceinfra.demo.airflow_process import Standalone
 from airflow_provider_voiceinfra.demo.environment import HOST, free_ports
-from airflow_provider_voiceinfra.demo.standalone import Standalone
 
 SCREENSHOTS = Path(__file__).parent.parent / "screenshots"
 """Kept after the tests, for people to look at."""

@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from airflow_provider_voiceinfra.calls.transcript import conversation
-from airflow_provider_voiceinfra.loopback import is_loopback
+from airflow_provider_voiceinfra.network import is_loopback
 from airflow_provider_voiceinfra.plugin import paths
 from airflow_provider_voiceinfra.plugin.calls_page.csrf import is_from_script
 from airflow_provider_voiceinfra.plugin.calls_page.permissions import Permissions, PermissionsDep

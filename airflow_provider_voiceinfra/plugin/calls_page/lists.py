@@ -14,10 +14,10 @@ from fastapi import APIRouter, HTTPException
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
+from airflow_provider_voiceinfra.csv_cells import escape_csv_cell
 from airflow_provider_voiceinfra.plugin.calls_page.permissions import Permissions, PermissionsDep
 from airflow_provider_voiceinfra.plugin.calls_page.rendering import render, shown_number
 from airflow_provider_voiceinfra.plugin.calls_page.store import StoreDep
-from airflow_provider_voiceinfra.spreadsheet import escape_csv_cell
 from airflow_provider_voiceinfra.store.call_store import CallStore
 from airflow_provider_voiceinfra.store.lists.list_pages import CallList, ListRow
 from airflow_provider_voiceinfra.store.lists.list_rows import RowState

@@ -84,7 +84,7 @@ def _note_permits(tx: sa.Connection, claims: Sequence[Claim], until: datetime) -
         return set()
     ours = [(claim.id, claim.owner) for claim in claims]
     permitted = set(tx.scalars(_PERMIT, {"until": until, "ids": [row_id for row_id, _ in ours], "ours": ours}))
-    record_events(tx, "dialling", {row_id: {} for row_id in permitted})
+    record_events(tx, "permitted", {row_id: {} for row_id in permitted})
     return permitted
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from airflow_provider_voiceinfra.phone_numbers.same_number import NumberMatch, compare_numbers
+from airflow_provider_voiceinfra.phone_numbers.number_match import NumberMatch, compare_numbers
 from airflow_provider_voiceinfra.store import schema
 from airflow_provider_voiceinfra.store.claims.recovery import Candidates, candidates, lock_party, recover
 from airflow_provider_voiceinfra.store.claims.settling import lock_call_id, settle

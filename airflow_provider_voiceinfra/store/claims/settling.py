@@ -9,7 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from airflow_provider_voiceinfra.phone_numbers.same_number import NumberMatch, compare_numbers
+from airflow_provider_voiceinfra.phone_numbers.number_match import NumberMatch, compare_numbers
 from airflow_provider_voiceinfra.store import schema
 from airflow_provider_voiceinfra.store.claims.recovery import complete_all
 from airflow_provider_voiceinfra.store.history import record_events

@@ -113,7 +113,7 @@ class Bodies:
             }
         )
         known.append(_Body(delivery.digest, bytes=delivery.body))
-        return DeliveryResult.CONFLICT if len(known) > 1 else DeliveryResult.NEW
+        return DeliveryResult.DIFFERENT if len(known) > 1 else DeliveryResult.NEW
 
     def write(self) -> None:
         """Write everything that was added."""

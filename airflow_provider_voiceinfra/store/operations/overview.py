@@ -60,12 +60,12 @@ class Webhooks:
     """Whether webhooks arrive, for all environments: they share one receiver.
 
     :param newest: when the newest completion arrived.
-    :param refused: in the last day, because their signature was not valid.
+    :param rejected: in the last day, because their signature was not valid.
     :param unmatched: completions of calls that were not placed from any environment.
     """
 
     newest: datetime | None
-    refused: int
+    rejected: int
     quarantined: int
     unmatched: int
 
@@ -126,7 +126,7 @@ class Overview:
             unmatched = count_foreign(tx)
         return Webhooks(
             newest=Completions(self._database, self._environment).newest_arrival(),
-            refused=RejectedWebhooks(self._database).since(self._database.clock.now() - timedelta(days=1)),
+            rejected=RejectedWebhooks(self._database).since(self._database.clock.now() - timedelta(days=1)),
             quarantined=Quarantine(self._database).count(),
             unmatched=unmatched,
         )

@@ -19,7 +19,7 @@ import psycopg
 import requests
 import sqlalchemy as sa
 
-from airflow_provider_voiceinfra.demo.standalone import Standalone
+from airflow_provider_voiceinfra.demo.airflow_process import Standalone
 from airflow_provider_voiceinfra.lists.dial_pipeline import POSTS
 from airflow_provider_voiceinfra.store.call_store import CallStore
 from tests.benchmarks.call_list.dags.mapped import CALLS

@@ -90,9 +90,9 @@ def measure_receiver(store_url: str, requests_file: Path) -> Load:
         kept = tx.scalar(sa.select(sa.func.count()).select_from(schema.completion))
     store.close()
     taken = load.per_second * SECONDS
-    assert load.refused == 0, f"{load.refused} were refused"
+    assert load.rejected == 0, f"{load.rejected} were rejected"
     assert kept >= 0.98 * taken, f"{kept} of {taken:.0f} are in the store"
-    return Load(load.per_second, load.p50, load.p99, load.refused, claims.p99())
+    return Load(load.per_second, load.p50, load.p99, load.rejected, claims.p99())
 
 
 def _note(store: str, per_second: float, baseline: float, p99: float, claim_p99: float) -> None:

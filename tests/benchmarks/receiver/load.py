@@ -30,7 +30,7 @@ class Load:
     per_second: float
     p50: float
     p99: float
-    refused: int
+    rejected: int
     claim_p99: float = 0.0
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import requests
 
-from airflow_provider_voiceinfra.demo.standalone import Standalone
+from airflow_provider_voiceinfra.demo.airflow_process import Standalone
 from airflow_provider_voiceinfra.store.call_store import CallStore
 from tests.benchmarks.receiver.process import CONNECTION
 from tests.benchmarks.receiver.webhooks import body, sign

@@ -234,7 +234,7 @@ def test_retry_after_applies_to_the_whole_list_and_to_the_next_try(store, monkey
         for _ in range(3):
             resume_at = list_dialer(store, sandbox.url)[0].run()
             assert resume_at.until > datetime.now(UTC) + timedelta(minutes=5)
-            assert resume_at.lines == 0
+            assert resume_at.ended_calls == 0
         # Those that were sent together before the first answer.
         assert 1 <= len(sandbox.refused) <= LINES
         assert sandbox.dials == []

@@ -16,8 +16,8 @@ import requests
 from cryptography.fernet import Fernet
 from sqlalchemy import make_url
 
+from airflow_provider_voiceinfra.demo.airflow_process import Standalone
 from airflow_provider_voiceinfra.demo.environment import HOST, free_ports
-from airflow_provider_voiceinfra.demo.standalone import Standalone
 from airflow_provider_voiceinfra.sandbox import SCENARIOS, Sandbox
 from airflow_provider_voiceinfra.sandbox.scenarios import scenario_of
 from airflow_provider_voiceinfra.transfers.results_columns import columns_for

@@ -31,7 +31,7 @@ def test_a_call_that_is_taken_is_queued(store):
     assert (call.idempotency_key, call.metadata, call.to_number) == ("reminder-7", {"id": 7}, "+14155550147")
     assert call == only_call(store)
     assert len(server.requests) == 1
-    assert events(store, call.id) == ["claimed", "dialling", "queued"]
+    assert events(store, call.id) == ["claimed", "permitted", "queued"]
 
 
 @pytest.mark.parametrize("key", ["reminder-7", None], ids=["own key", "default key"])

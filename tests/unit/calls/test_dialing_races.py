@@ -91,7 +91,7 @@ def test_environments_do_not_meet(open_store):
         for environment in ("staging", "production"):
             store = open_store(environment=environment)
             call = dialer(store, server.url).place(intent())
-            assert events(store, call.id) == ["claimed", "dialling", "queued"]
+            assert events(store, call.id) == ["claimed", "permitted", "queued"]
             assert only_call(store) == call
     assert len(server.requests) == 2
 

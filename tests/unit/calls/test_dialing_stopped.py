@@ -154,7 +154,7 @@ def test_stopped_while_recording_the_answer_is_recorded(store, monkeypatch):
     with wire(queued) as server, pytest.raises(KeyboardInterrupt):
         dialer(store, server.url).place(intent())
     assert only_call(store).call_id == "call-1"
-    assert events(store, only_call(store).id) == ["claimed", "dialling", "queued"]
+    assert events(store, only_call(store).id) == ["claimed", "permitted", "queued"]
 
 
 def test_a_pause_that_comes_while_the_connection_is_made_lets_nothing_be_sent(store, trusted_tls):
@@ -221,4 +221,4 @@ def test_a_permit_that_was_not_used_at_once_is_asked_for_again(store, monkeypatc
         patch.setattr(lifetimes, "PERMIT_LIFETIME", timedelta(0))
         late = store.claims.request_permit(call.claim).permit
     ours.sender.gate(call, StopFlag(), late)()
-    assert events(store, call.claim.id) == ["claimed", "dialling", "dialling"]
+    assert events(store, call.claim.id) == ["claimed", "permitted", "permitted"]

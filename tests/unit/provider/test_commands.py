@@ -55,7 +55,7 @@ def test_a_call_is_shown_with_its_history_and_without_its_words(cli, store):
     ours = unknown(store)
     deliver(store, "call-1", **started())
     _, output, _ = cli("calls", "show", ours.ref)
-    for word in ("completed", "call-1", "answered", "+1415•••0100", "claimed", "dialling", "unknown", "recovered"):
+    for word in ("completed", "call-1", "answered", "+1415•••0100", "claimed", "permitted", "unknown", "recovered"):
         assert word in output
 
 
@@ -63,7 +63,7 @@ def test_a_call_shows_the_completion_of_another_number(cli, store):
     ours = queued(store, "call-1")
     deliver(store, "call-1", to_number="+14155550123")
     _, output, _ = cli("calls", "show", ours.ref)
-    assert "completion_contradicts (why it names another to_number than was called)" in output
+    assert "completion_contradicts (reason: it names another to_number than was called)" in output
 
 
 def test_an_unknown_call_says_what_can_be_done_and_what_is_in_the_way(cli, store):
@@ -126,7 +126,7 @@ def test_the_export_has_every_step_and_every_refusal_with_its_rule(cli, store, f
     steps = [(row["ref"], row["event"]) for row in rows]
     assert steps == [
         *((refused.ref, event) for event in ("claimed", "rejected")),
-        *((ours.ref, event) for event in ("claimed", "dialling", "unknown", "conflict")),
+        *((ours.ref, event) for event in ("claimed", "permitted", "unknown", "conflict")),
     ]
     assert rows[1]["detail"] == {"code": "invalid_phone"}
     assert rows[-1]["detail"] == {"rule": "idempotency_key", "fields": "context"}

@@ -91,7 +91,7 @@ def test_every_step_leaves_its_event(store):
     store.claims.record_unknown(ours, "a timeout")
     store.claims.record_queued(ours, "call-1")
     deliver(store, "call-1")
-    assert events(store, ours.id) == ["claimed", "dialling", "unknown", "queued", "completed"]
+    assert events(store, ours.id) == ["claimed", "permitted", "unknown", "queued", "completed"]
     refused, left = claim(store, "second"), claim(store, "third")
     store.claims.record_rejected(refused, "invalid_phone", "no")
     store.claims.release(left, "test")

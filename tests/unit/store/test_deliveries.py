@@ -27,7 +27,7 @@ def test_a_redelivery_is_counted_and_changes_nothing(store):
 def test_another_body_is_kept_and_not_acted_upon(store):
     queued(store, "call-1")
     deliver(store, "call-1")
-    assert deliver(store, "call-1", call_outcome="failed") is DeliveryResult.CONFLICT
+    assert deliver(store, "call-1", call_outcome="failed") is DeliveryResult.DIFFERENT
     assert deliver(store, "call-1", call_outcome="failed") is DeliveryResult.DUPLICATE
     assert store.calls.get("call-1").completion.outcome == "answered"
     assert store.completions.outcomes(["call-1"]) == {"call-1": "answered"}
@@ -37,7 +37,7 @@ def test_another_body_is_kept_and_not_acted_upon(store):
 def test_a_link_signed_anew_is_no_other_body(store):
     deliver(store, recording_url=f"{LINK}?signature=one")
     assert deliver(store, recording_url=f"{LINK}?signature=two") is DeliveryResult.DUPLICATE
-    assert deliver(store, recording_url=f"{LINK}.old?signature=one") is DeliveryResult.CONFLICT
+    assert deliver(store, recording_url=f"{LINK}.old?signature=one") is DeliveryResult.DIFFERENT
 
 
 @pytest.mark.parametrize(
@@ -63,7 +63,7 @@ def test_odd_values_are_kept_and_read_again(store, fields):
 def test_a_link_that_is_none_is_compared_as_it_is(store, link):
     deliver(store, recording_url=link)
     assert deliver(store, recording_url=link) is DeliveryResult.DUPLICATE
-    assert deliver(store, recording_url="another") is DeliveryResult.CONFLICT
+    assert deliver(store, recording_url="another") is DeliveryResult.DIFFERENT
 
 
 def test_of_many_processes_that_bring_the_same_one_is_first(open_store):
@@ -77,7 +77,7 @@ def test_of_two_bodies_that_come_at_once_one_is_first(store):
             lambda call_id=f"call-{number}": deliver(store, call_id, call_outcome="answered"),
             lambda call_id=f"call-{number}": deliver(store, call_id, call_outcome="failed"),
         )
-        assert set(brought) == {DeliveryResult.NEW, DeliveryResult.CONFLICT}
+        assert set(brought) == {DeliveryResult.NEW, DeliveryResult.DIFFERENT}
 
 
 def test_the_quarantine_keeps_a_body_once_with_the_reason(store):
@@ -110,7 +110,7 @@ def test_many_deliveries_share_a_commit_and_each_is_as_if_it_had_come_alone(stor
     assert store.deliveries.keep([delivery(each) for each in bodies]) == [
         DeliveryResult.NEW,
         DeliveryResult.QUARANTINED,
-        DeliveryResult.CONFLICT,
+        DeliveryResult.DIFFERENT,
         DeliveryResult.DUPLICATE,
         DeliveryResult.NEW,
         DeliveryResult.NEW,

@@ -56,7 +56,7 @@ def test_the_calls_own_completion_completes_it_still(store):
     ours = queued(store, "call-1")
     deliver(store, "call-1", to_number=OTHER, summary="not hers")
     assert deliver(store, "call-1", summary="hers") is DeliveryResult.NEW
-    assert deliver(store, "call-1", summary="later") is DeliveryResult.CONFLICT
+    assert deliver(store, "call-1", summary="later") is DeliveryResult.DIFFERENT
     assert store.calls.get(ours.ref).completion.summary == "hers"
     assert store.completions.outcomes(["call-1"]) == {"call-1": "answered"}
     assert followed(store) == ["call-1"]

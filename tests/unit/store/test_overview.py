@@ -214,6 +214,6 @@ def test_whether_webhooks_come_is_told(store):
     store.rejected_webhooks.add("voiceinfra_default", 3)
     found = store.overview.webhooks()
     assert found.newest > datetime.now(UTC) - timedelta(minutes=1)
-    assert (found.refused, found.unmatched) == (3, 1)
+    assert (found.rejected, found.unmatched) == (3, 1)
     with shift(2 * DAY):
-        assert store.overview.webhooks().refused == 0
+        assert store.overview.webhooks().rejected == 0

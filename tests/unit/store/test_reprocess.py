@@ -47,8 +47,8 @@ def test_sent_again_it_is_in_quarantine_no_more_and_changes_nothing(store, body)
 def test_beside_another_completion_it_is_kept_and_not_acted_upon(store):
     ours = queued(store, "call-1")
     deliver(store, "call-1")
-    assert store.deliveries.reprocess(quarantined(store, BROKEN), "call-1") is DeliveryResult.CONFLICT
-    assert store.deliveries.reprocess(quarantined(store, NAMELESS), "call-1") is DeliveryResult.CONFLICT
+    assert store.deliveries.reprocess(quarantined(store, BROKEN), "call-1") is DeliveryResult.DIFFERENT
+    assert store.deliveries.reprocess(quarantined(store, NAMELESS), "call-1") is DeliveryResult.DIFFERENT
     assert store.calls.get(ours.ref).completion.outcome == "answered"
     assert len(rows(store, schema.completion)) == 3
 

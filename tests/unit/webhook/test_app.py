@@ -129,7 +129,7 @@ def test_a_sender_that_is_too_slow_is_not_waited_for(store, serving, figures, mo
     monkeypatch.setattr(request_body, "BODY_TIMEOUT", 0.05)
     with serving(store) as url, half_sent(url, sent) as connection:
         assert b" 408 " in connection.recv(100)
-        assert figures["voiceinfra.webhooks.refused.too_slow"] == 1
+        assert figures["voiceinfra.webhooks.rejected.too_slow"] == 1
         assert post(url, body()).status_code == 200
     assert count(store, schema.quarantine) == 0
 
@@ -140,7 +140,7 @@ def test_many_who_send_slowly_hold_no_more_memory_than_is_set_aside(store, servi
         with half_sent(url, b"x" * 1_500) as first, half_sent(url, b"x" * 1_500) as second:
             [refused], _, _ = select.select([first, second], [], [], 30)
             assert b" 503 " in refused.recv(100)
-            assert figures["voiceinfra.webhooks.refused.busy"] == 1
+            assert figures["voiceinfra.webhooks.rejected.busy"] == 1
         # What they held is free again.
         assert post(url, body("call_2", summary="x" * 500)).status_code == 200
 
@@ -164,7 +164,7 @@ def test_what_became_of_each_webhook_is_counted(serving, store, figures):
         for content in (body(), body(), body(summary="other"), b"strange"):
             assert post(url, content).status_code == 200
     counted = {name.rpartition(".")[2]: count for name, count in figures.items() if "webhooks" in name and count}
-    assert counted == {"new": 1, "duplicate": 1, "conflict": 1, "quarantined": 1}
+    assert counted == {"new": 1, "duplicate": 1, "different": 1, "quarantined": 1}
 
 
 def test_refused_webhooks_are_counted_for_those_who_wait_in_vain(url, store):

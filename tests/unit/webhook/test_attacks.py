@@ -51,7 +51,7 @@ def test_who_knows_the_secret_may_speak_first_and_is_found_out_when_voiceinfra_s
     assert store.calls.get(sent.ref).completion.summary == "forged"
     # Both are kept, and who looks sees that there are two.
     assert [each.first for each in store.pages.deliveries("call_1")] == [True, False]
-    assert figures["voiceinfra.webhooks.conflict"] == 1
+    assert figures["voiceinfra.webhooks.different"] == 1
 
 
 def test_a_completion_of_another_number_is_counted_and_completes_nothing(url, store, figures):

@@ -191,7 +191,7 @@ def test_neither_store_nor_spool_is_no_200(serving, tmp_path, figures):
         assert post(url, body()).status_code == 503
         code, said = health(url)
         assert (code, said["status"]) == (503, "unavailable")
-    assert figures["voiceinfra.webhooks.refused.not_stored"] == 1
+    assert figures["voiceinfra.webhooks.rejected.not_stored"] == 1
 
 
 def test_a_full_spool_is_no_200(serving, tmp_path):

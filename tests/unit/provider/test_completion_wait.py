@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from airflow_provider_voiceinfra import config
+from airflow_provider_voiceinfra.completion_wait import CompletionWait, unresolved_call_error
 from airflow_provider_voiceinfra.store.inbox.delivery import Delivery
-from airflow_provider_voiceinfra.waiting import CompletionWait, unresolved_call_error
 from airflow_provider_voiceinfra.webhook.settings import SettingError
 from tests.support.store_samples import NUMBER, body, deliver, queued, started, state, unknown
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_provider_voiceinfra.spreadsheet import escape_csv_cell
+from airflow_provider_voiceinfra.csv_cells import escape_csv_cell
 
 
 @pytest.mark.parametrize("cell", ["=1+1", "+cmd|' /C calc'!A0", "-2", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "+1 415"])

@@ -9,7 +9,7 @@ from airflow.providers.openlineage.utils.utils import TaskInfoComplete, translat
 from airflow.sdk import Asset
 from openlineage.client.serde import Serde
 
-from airflow_provider_voiceinfra.lineage import OpenLineageMixin
+from airflow_provider_voiceinfra.openlineage import OpenLineageMixin
 from airflow_provider_voiceinfra.operators.call_list import OutboundCallListOperator
 from airflow_provider_voiceinfra.operators.private_fields import PrivateFieldsOperator
 from tests.dags import call_lists, decorated, one_call

@@ -6,9 +6,9 @@ import json
 
 import pytest
 
-from airflow_provider_voiceinfra import extra_fields
+from airflow_provider_voiceinfra import connection_fields
+from airflow_provider_voiceinfra.connection_fields import KNOWN_FIELDS, check_names, warn_once
 from airflow_provider_voiceinfra.errors import InvalidCallError
-from airflow_provider_voiceinfra.extra_fields import KNOWN_FIELDS, check_names, warn_once
 from airflow_provider_voiceinfra.get_provider_info import get_provider_info
 from airflow_provider_voiceinfra.hooks.voiceinfra import VoiceInfraHook
 from airflow_provider_voiceinfra.plugin import api_server
@@ -56,7 +56,7 @@ def hook(monkeypatch):
 
 
 def warnings(caplog):
-    ours = [record for record in caplog.records if record.name == extra_fields.__name__]
+    ours = [record for record in caplog.records if record.name == connection_fields.__name__]
     return [record.getMessage() for record in ours if record.levelname == "WARNING"]
 
 
