@@ -18,7 +18,7 @@ from airflow_provider_voiceinfra.webhook.secrets import SecretMissingError, Webh
 from airflow_provider_voiceinfra.webhook.spool_folder import SpoolError
 
 DEGRADED, UNAVAILABLE = "degraded", "unavailable"
-_TIMEOUT = 3.0
+TIMEOUT = 3.0
 _MOST_DIGITS = 9
 _GAUGE_INTERVAL = 60.0
 _FRESH = 1.0
@@ -63,7 +63,7 @@ class Health:
         if self._looking is None or (self._looking.done() and time.monotonic() > self._until):
             self._looking = asyncio.ensure_future(self._look_for_all())
         try:
-            async with asyncio.timeout(_TIMEOUT):
+            async with asyncio.timeout(TIMEOUT):
                 return await asyncio.shield(self._looking)
         except TimeoutError:
             # Looking up secrets may block as well.

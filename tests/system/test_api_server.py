@@ -9,7 +9,7 @@ import psutil
 import requests
 
 from tests.benchmarks.receiver.webhooks import body, sign
-from tests.system.conftest import SECRET, is_part_of
+from tests.system.conftest import SECRET, is_part_of, wait_until
 
 
 def post(airflow, content, secret=SECRET):
@@ -32,8 +32,8 @@ def test_several_workers_of_the_api_server_keep_each_completion_once(airflow, ca
     # A connection of its own for each, so that both workers get some.
     assert {post(airflow, body(call_id)) for call_id in call_ids} == {200}
     assert {post(airflow, body(call_id)) for call_id in call_ids} == {200}
-    assert set(call_store.completions.outcomes(call_ids)) == set(call_ids)
-    assert requests.get(f"{airflow.url}/voiceinfra/health", timeout=30).json()["status"] == "ok"
+    wait_until(lambda: set(call_store.completions.outcomes(call_ids)) == set(call_ids))
+    wait_until(lambda: requests.get(f"{airflow.url}/voiceinfra/health", timeout=30).json()["status"] == "ok")
 
 
 def test_its_figures_are_among_airflows_metrics(airflow, metrics):

@@ -131,7 +131,7 @@ def test_a_calls_timeline_tells_of_a_completion_of_another_number(visit, store):
     deliver(store, "call-1", to_number="+14155550123")
     shown = text(get(visit(), f"/{ours.ref}"))
     assert "completion contradicts" in shown
-    assert "why: it names another to_number than was called" in shown
+    assert "reason: it names another to_number than was called" in shown
     assert "5550123" not in shown
 
 

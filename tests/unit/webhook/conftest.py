@@ -10,6 +10,8 @@ import requests
 import sqlalchemy as sa
 
 from airflow_provider_voiceinfra import testing
+from airflow_provider_voiceinfra.webhook import delivery_buffer
+from airflow_provider_voiceinfra.webhook import health as health_module
 from airflow_provider_voiceinfra.webhook.app import Receiver, create_app
 from airflow_provider_voiceinfra.webhook.secrets import WebhookSecrets
 from tests.support.webhooks import sign
@@ -28,6 +30,13 @@ class Figures(Counter):
 @pytest.fixture
 def figures():
     return Figures()
+
+
+@pytest.fixture(autouse=True)
+def patient(monkeypatch):
+    """Let a slow machine not look like a store that is away; tests of one shorten this themselves."""
+    monkeypatch.setattr(delivery_buffer, "STORE_TIMEOUT", 30)
+    monkeypatch.setattr(health_module, "TIMEOUT", 30)
 
 
 @pytest.fixture
