@@ -13,9 +13,9 @@ from airflow_provider_voiceinfra import arguments
 from airflow_provider_voiceinfra.calls.redial import Redial
 from airflow_provider_voiceinfra.completion_wait import DEFAULT_TIMEOUT, DEFERRAL_GRACE, resume_after, time_left
 from airflow_provider_voiceinfra.guard.calling_hours import CallingHours
-from airflow_provider_voiceinfra.lineage import OpenLineageMixin
 from airflow_provider_voiceinfra.lists.circuit_breaker import CircuitBreaker
 from airflow_provider_voiceinfra.lists.column_mapping import check_fields
+from airflow_provider_voiceinfra.openlineage import OpenLineageMixin
 from airflow_provider_voiceinfra.operators.private_fields import PrivateFieldsOperator, hidden
 from airflow_provider_voiceinfra.operators.stopping import StoppableOperator
 

@@ -14,6 +14,7 @@ from airflow.sdk.exceptions import AirflowFailException
 
 from airflow_provider_voiceinfra.calls.call_intent import CallIntent
 from airflow_provider_voiceinfra.calls.stop import StopFlag
+from airflow_provider_voiceinfra.completion_wait import settle_time
 from airflow_provider_voiceinfra.context import clear_count, task_source
 from airflow_provider_voiceinfra.hooks.voiceinfra import VoiceInfraHook
 from airflow_provider_voiceinfra.lists.column_mapping import ColumnMapping
@@ -28,7 +29,6 @@ from airflow_provider_voiceinfra.operators.list_source import first_column, is_d
 from airflow_provider_voiceinfra.store.hashing import join_parts
 from airflow_provider_voiceinfra.store.lists.list_rows import DueRow, NewRow
 from airflow_provider_voiceinfra.store.watch.deadlines import Deadlines
-from airflow_provider_voiceinfra.waiting import settle_time
 
 if TYPE_CHECKING:
     from airflow.sdk import Context

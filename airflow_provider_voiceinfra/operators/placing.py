@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from airflow_provider_voiceinfra.completion_wait import DEFERRAL_GRACE, resume_after, time_left, unresolved_call_error
-from airflow_provider_voiceinfra.lineage import OpenLineageMixin
+from airflow_provider_voiceinfra.openlineage import OpenLineageMixin
 from airflow_provider_voiceinfra.operators.call_fields import CONTENT_FIELDS, CallFieldsOperator
 from airflow_provider_voiceinfra.operators.stopping import StoppableOperator
 

@@ -20,7 +20,8 @@ class CallAllowedTrigger(BaseTrigger):
     :param ref: the deferred call.
     :param until: ISO 8601; absolute, so that a restart of the triggerer does not extend it.
     :param pause_id: the pause that defers the call, if any.
-    :param resume_after: ISO 8601; fires no sooner, see :func:`~airflow_provider_voiceinfra.completion_wait.resume_after`.
+    :param resume_after: ISO 8601; fires no sooner, see
+        :func:`~airflow_provider_voiceinfra.completion_wait.resume_after`.
     """
 
     def __init__(self, ref: str, until: str, pause_id: int | None = None, resume_after: str | None = None) -> None:

@@ -25,8 +25,8 @@ class CallCompletionTrigger(BaseTrigger):
 
     :param call_ids: the calls.
     :param deadline: ISO 8601; absolute, so that a restart of the triggerer does not extend it.
-    :param ending: how to end the task from here, see :class:`~airflow_provider_voiceinfra.completion_wait.Ending`; None if a
-        worker must end it.
+    :param ending: how to end the task from here, see
+        :class:`~airflow_provider_voiceinfra.completion_wait.Ending`; None if a worker must end it.
     :param resume_after: ISO 8601; if a worker ends the task, fires no sooner, see
         :func:`~airflow_provider_voiceinfra.completion_wait.resume_after`.
     """

@@ -27,7 +27,8 @@ class CallListTrigger(BaseTrigger):
     :param until: ISO 8601; absolute, so that a restart of the triggerer does not extend it.
     :param ended_calls: how many calls must have ended; 0 to not wait for calls.
     :param pause_id: the pause that defers the list, if any.
-    :param resume_after: ISO 8601; fires no sooner, see :func:`~airflow_provider_voiceinfra.completion_wait.resume_after`.
+    :param resume_after: ISO 8601; fires no sooner, see
+        :func:`~airflow_provider_voiceinfra.completion_wait.resume_after`.
     """
 
     def __init__(

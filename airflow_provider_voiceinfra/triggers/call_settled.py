@@ -19,7 +19,8 @@ class CallSettledTrigger(BaseTrigger):
 
     :param ref: the call.
     :param deadline: ISO 8601; absolute, so that a restart of the triggerer does not extend it.
-    :param resume_after: ISO 8601; fires no sooner, see :func:`~airflow_provider_voiceinfra.completion_wait.resume_after`.
+    :param resume_after: ISO 8601; fires no sooner, see
+        :func:`~airflow_provider_voiceinfra.completion_wait.resume_after`.
     """
 
     def __init__(self, ref: str, deadline: str, resume_after: str | None = None) -> None:
