@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
@@ -16,6 +18,8 @@ from airflow_provider_voiceinfra.compat import has_post_execute, is_dag_test
 if TYPE_CHECKING:
     from airflow_provider_voiceinfra.store.call_store import CallStore
     from airflow_provider_voiceinfra.store.models import Call, Completion
+
+log = logging.getLogger(__name__)
 
 DEFAULT_TIMEOUT = timedelta(hours=2)
 
@@ -44,20 +48,38 @@ class CompletionWait:
         wanted = set(self.call_ids)
         return wanted <= self.store.completions.outcomes(wanted).keys()
 
+    def describe(self, deadline: datetime, missing: int = 0) -> str:
+        """Describe the wait, for the task's log.
+
+        :param missing: how many calls of a sequence were not placed.
+        """
+        count = len(set(self.call_ids))
+        calls = f"call {self._name(self.call_ids[0])}" if count == 1 else f"{count} calls"
+        skipped = f" {missing} more were not placed, and are left out." if missing else ""
+        return f"Waiting until {deadline:%Y-%m-%d %H:%M:%S} UTC for {calls} to end.{skipped}"
+
     def results(self) -> list[dict[str, Any]]:
-        """Return the results, one for each id.
+        """Return the results, one for each id, and log how the calls ended. Every wait ends here.
 
         :raises AirflowFailException: if an outcome is among ``fail_on_outcomes``.
         """
-        completions = [self._completion(call_id) for call_id in self.call_ids]
-        failing = [each for each in completions if each.outcome in self.fail_on_outcomes]
+        ended = [self._ended_call(call_id) for call_id in self.call_ids]
+        failing = [each for each in ended if each.completion.outcome in self.fail_on_outcomes]
         if failing:
-            ended = ", ".join(f"{self._name(each.call_id)} ({each.outcome})" for each in failing[:10])
+            named = ", ".join(f"{each.name} ({each.outcome_after()})" for each in failing[:10])
             more = f" and {len(failing) - 10} more" if len(failing) > 10 else ""  # noqa: PLR2004
             raise AirflowFailException(
-                f"These calls ended with an outcome that fails this task: {ended}{more}. A retry would not call again."
+                f"These calls ended with an outcome that fails this task: {named}{more}. A retry would not call again."
             )
-        return [self._result(each) for each in completions]
+        if len(ended) == 1:
+            log.info("Call %s ended: %s.", ended[0].name, ended[0].outcome_after())
+        else:
+            outcomes = Counter(each.completion.outcome for each in ended)
+            counted = ", ".join(f"{count} {outcome}" for outcome, count in sorted(outcomes.items()))
+            seconds = max((each.seconds for each in ended if each.seconds is not None), default=None)
+            longest = "" if seconds is None else f" The longest took {seconds:.0f} s."
+            log.info("%d calls ended: %s.%s", len(ended), counted or "none", longest)
+        return [self._result(each.completion) for each in ended]
 
     def record_overdue(self, timeout: timedelta) -> str:
         """Mark the calls that are not completed as overdue, and describe them."""
@@ -93,11 +115,15 @@ class CompletionWait:
             "completed, or their webhooks were lost on the way. Look for them in VoiceInfra's call log."
         )
 
-    def _completion(self, call_id: str) -> Completion:
-        completion = self.store.calls.completion(call_id)
+    def _ended_call(self, call_id: str) -> _EndedCall:
+        call = self.store.calls.get(call_id)
+        completion = self.store.calls.completion(call_id) if call is None else call.completion
         if completion is None:
             raise LookupError(f"the completion of {call_id} is not in the call store")
-        return completion
+        if call is None or call.completed_at is None:
+            return _EndedCall(call_id, completion)
+        placed = call.queued_at or call.claimed_at
+        return _EndedCall(f"{call.ref} ({call_id})", completion, (call.completed_at - placed).total_seconds())
 
     def _name(self, call_id: str) -> str:
         call = self.store.calls.get(call_id)
@@ -111,6 +137,22 @@ class CompletionWait:
             "start_time": _text(completion.start_time),
             "end_time": _text(completion.end_time),
         } | {name: completion.field(name) for name in self.completion_fields}
+
+
+@dataclass(frozen=True, slots=True)
+class _EndedCall:
+    """A completed call.
+
+    :param seconds: from its placement to the arrival of its completion; None if it was not placed here.
+    """
+
+    name: str
+    completion: Completion
+    seconds: float | None = None
+
+    def outcome_after(self) -> str:
+        """Return its outcome, and after how many seconds it came."""
+        return self.completion.outcome + ("" if self.seconds is None else f" after {self.seconds:.0f} s")
 
 
 @dataclass(frozen=True, slots=True)

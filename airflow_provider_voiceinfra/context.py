@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -35,6 +36,17 @@ def clear_count(context: Context) -> int:
     """Return 0 before the first clear of the task, then a number that grows with each clear."""
     ti = context["ti"]
     return max(0, ti.max_tries - (ti.task.retries or 0))
+
+
+def upstream_states(context: Context) -> str:
+    """Describe how the upstream tasks of the running task ended, as a sentence for its error; empty without any."""
+    ti, found = context["ti"], []
+    for task_id in sorted(ti.task.upstream_task_ids):
+        states = ti.get_task_states(dag_id=ti.dag_id, task_ids=[task_id], run_ids=[ti.run_id])
+        counts = Counter(str(state) for of_run in states.values() for state in of_run.values())
+        counted = (state if counts.total() == 1 else f"{count} {state}" for state, count in sorted(counts.items()))
+        found.append(f"{task_id!r} ({', '.join(counted)})")
+    return f" Upstream tasks of this run: {', '.join(found)}." if found else ""
 
 
 def stop_of_task(context: Context) -> StopFlag:

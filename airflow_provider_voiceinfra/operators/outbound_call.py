@@ -185,7 +185,10 @@ class OutboundCallOperator(PlacingOperator):
 
         wait = self._wait(call_id)
         deadline = Deadlines(call_store()).of_task(task_source(context), self.completion_timeout, attempt=attempt)
-        if self.deferrable and not wait.is_complete() and time_left(deadline):
+        is_waiting = not wait.is_complete() and bool(time_left(deadline))
+        if is_waiting:
+            self.log.info("%s", wait.describe(deadline))
+        if self.deferrable and is_waiting:
             from airflow_provider_voiceinfra.triggers.call_completion import CallCompletionTrigger
 
             ending = None

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from datetime import datetime, timedelta
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow.sdk import BaseSensorOperator, PokeReturnValue, conf
 from airflow.sdk.exceptions import AirflowFailException, AirflowSensorTimeout
@@ -18,6 +19,8 @@ from airflow_provider_voiceinfra.completion_wait import (
     resume_after,
     time_left,
 )
+from airflow_provider_voiceinfra.context import task_source, upstream_states
+from airflow_provider_voiceinfra.sensors.call_ids import CallIdError, check_argument, read_call_ids
 from airflow_provider_voiceinfra.store.models import OUTCOMES
 from airflow_provider_voiceinfra.templates import TemplatedOperator
 
@@ -31,7 +34,8 @@ class CallCompletionSensor(TemplatedOperator, BaseSensorOperator):
     Returns ``{call_id, call_outcome, duration_seconds, start_time, end_time}`` and the ``completion_fields`` of the
     call, or a list of such dicts for a sequence of calls; times are ISO 8601, in UTC.
 
-    :param call_id: a ``call_id``, or any sequence of them, such as the output of a mapped operator. (templated)
+    :param call_id: a ``call_id``, or any sequence of them, such as the output of a mapped operator. Missing ids of a
+        sequence, those of skipped calls, are left out. (templated)
     :param fail_on_outcomes: outcomes that fail the task, such as ``["failed"]``; a retry would not call again.
     :param completion_fields: additional fields to return, by VoiceInfra's name, such as ``transcript``, ``summary`` or
         ``recording_url``; ``extracted`` is the data that the agent extracted. XComs are stored in Airflow's database
@@ -43,6 +47,8 @@ class CallCompletionSensor(TemplatedOperator, BaseSensorOperator):
     """
 
     template_fields: Sequence[str] = ("call_id",)
+
+    _waiting_until: datetime | None = None
 
     def __init__(
         self,
@@ -57,77 +63,93 @@ class CallCompletionSensor(TemplatedOperator, BaseSensorOperator):
     ) -> None:
         super().__init__(timeout=arguments.duration("timeout", timeout), **kwargs)
         arguments.flags(deferrable=deferrable, end_from_trigger=end_from_trigger)
-        self.call_id = _check_call_id(call_id)
+        self.call_id = check_argument(call_id)
         self.fail_on_outcomes = arguments.choices("fail_on_outcomes", fail_on_outcomes, OUTCOMES)
         self.completion_fields = arguments.names("completion_fields", completion_fields)
         self.deferrable = deferrable
         self.end_from_trigger = end_from_trigger
 
     def execute(self, context: Context) -> Any:
-        """Wait, in the triggerer if deferrable."""
-        if not self.deferrable:
-            return super().execute(context)
-        wait, deadline = self._wait(), self._deadline(context)
-        if time_left(deadline) and not wait.is_complete():
-            from airflow_provider_voiceinfra.triggers.call_completion import CallCompletionTrigger
-
-            self.log.info("Waiting for %d calls until %s.", len(wait.call_ids), deadline)
-            ending = None
-            if self.end_from_trigger:
-                shape = "one" if isinstance(self.call_id, str) else "many"
-                ending = ending_from_trigger(self, shape, self.fail_on_outcomes, self.completion_fields)
-            self.defer(
-                trigger=CallCompletionTrigger(wait.call_ids, deadline.isoformat(), ending, resume_after()),
-                method_name="execute_complete",
-                timeout=time_left(deadline) + DEFERRAL_GRACE,
-            )
-        # The same path as after a deferral, which handles soft_fail and never_fail.
-        return self.resume_execution("execute_complete", {"event": {}}, context)
+        """Wait until the calls are completed."""
+        # Our own deadline ends the wait: Airflow's timeout begins anew with each try.
+        self.timeout = (self._longest_wait + DEFERRAL_GRACE).total_seconds()
+        return super().execute(context)
 
     def execute_complete(self, context: Context, event: dict[str, Any]) -> Any:  # noqa: ARG002 - a wake-up only
-        """Return the results from the call store; the event only wakes the task up."""
-        return self._results(self._wait())
+        """Check again: the event only wakes the task up."""
+        return self.execute(context)
 
     def poke(self, context: Context) -> PokeReturnValue | bool:
-        """Check once whether the calls are completed."""
-        wait = self._wait()
+        """Return the results if the calls are completed; otherwise wait, in the triggerer if deferrable.
+
+        A store that is unavailable for a while fails no task that waits already, as in the triggerer.
+        """
+        from airflow_provider_voiceinfra.store.errors import StoreError
+
+        call_ids, missing = self._call_ids(context)
+        try:
+            return self._look(context, call_ids, missing)
+        except StoreError as error:
+            if not self._is_waiting(context):
+                raise
+            self.log.warning("The call store is unavailable; waiting continues when it is back. %s", error)
+            return False
+
+    def _look(self, context: Context, call_ids: tuple[str, ...], missing: int) -> PokeReturnValue | bool:
+        from airflow_provider_voiceinfra.config import call_store
+
+        wait = CompletionWait(call_store(), call_ids, self.fail_on_outcomes, self.completion_fields)
         if wait.is_complete():
+            if missing:
+                self.log.info("%d more calls were not placed, and are left out.", missing)
             return PokeReturnValue(is_done=True, xcom_value=self._results(wait))
-        if not time_left(self._deadline(context)):
-            self._results(wait)
+        deadline = self._deadline(context)
+        if not time_left(deadline):
+            raise AirflowSensorTimeout(wait.record_overdue(self._longest_wait))
+        if not self._is_waiting(context):
+            self.log.info("%s", wait.describe(deadline, missing))
+        self._waiting_until = deadline
+        if self.deferrable:
+            self._defer(wait, deadline)
         return False
 
+    def _defer(self, wait: CompletionWait, deadline: datetime) -> NoReturn:
+        from airflow_provider_voiceinfra.triggers.call_completion import CallCompletionTrigger
+
+        ending = None
+        if self.end_from_trigger:
+            shape = "one" if isinstance(self.call_id, str) else "many"
+            ending = ending_from_trigger(self, shape, self.fail_on_outcomes, self.completion_fields)
+        self.defer(
+            trigger=CallCompletionTrigger(wait.call_ids, deadline.isoformat(), ending, resume_after()),
+            method_name="execute_complete",
+            timeout=time_left(deadline) + DEFERRAL_GRACE,
+        )
+
     def _results(self, wait: CompletionWait) -> Any:
-        if not wait.is_complete():
-            raise AirflowSensorTimeout(wait.record_overdue(timedelta(seconds=self.timeout)))
         results = wait.results()
         return results[0] if isinstance(self.call_id, str) else results
 
-    def _wait(self) -> CompletionWait:
-        from airflow_provider_voiceinfra.config import call_store
+    @cached_property
+    def _longest_wait(self) -> timedelta:
+        return timedelta(seconds=self.timeout)
 
-        given = [self.call_id] if isinstance(self.call_id, str) else list(self.call_id or ())
-        if not all(isinstance(call_id, str) and call_id for call_id in given) or self.call_id is None:
-            raise AirflowFailException(
-                "call_id is missing, or an item of it is: an upstream task may have placed no call. Pass the output of "
-                "OutboundCallOperator, and run this task only if a call was placed."
-            )
-        return CompletionWait(call_store(), tuple(given), self.fail_on_outcomes, self.completion_fields)
+    def _is_waiting(self, context: Context) -> bool:
+        """Return whether the wait has begun, in this worker or before it was rescheduled, and has time left."""
+        until = self._waiting_until
+        if until is None and self.reschedule:
+            begun = context["ti"].get_first_reschedule_date(context)
+            until = begun and begun + self._longest_wait
+        return until is not None and bool(time_left(until))
 
-    def _deadline(self, context: Context) -> Any:
+    def _call_ids(self, context: Context) -> tuple[tuple[str, ...], int]:
+        try:
+            return read_call_ids(self.call_id)
+        except CallIdError as error:
+            raise AirflowFailException(f"{error}{upstream_states(context)}") from None
+
+    def _deadline(self, context: Context) -> datetime:
         from airflow_provider_voiceinfra.config import call_store
-        from airflow_provider_voiceinfra.context import task_source
         from airflow_provider_voiceinfra.store.watch.deadlines import Deadlines
 
-        return Deadlines(call_store()).of_task(task_source(context), timedelta(seconds=self.timeout))
-
-
-def _check_call_id(call_id: Any) -> Any:
-    """Check the argument as far as it is known before the task runs; an upstream task may still return None."""
-    each = [call_id] if isinstance(call_id, str) or arguments.is_template(call_id) else call_id
-    wanted = "a call_id, a list of them, or the output of a task"
-    if isinstance(each, bytes) or not isinstance(each, Sequence):
-        raise TypeError(arguments.wrong("call_id", wanted, call_id))
-    if not all(one is None or isinstance(one, str) or arguments.is_template(one) for one in each):
-        raise TypeError(arguments.wrong("call_id", wanted, call_id))
-    return call_id
+        return Deadlines(call_store()).of_task(task_source(context), self._longest_wait)

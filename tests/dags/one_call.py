@@ -46,8 +46,8 @@ def then_defer(**fields: Any) -> None:
     CallCompletionSensor(task_id="wait", call_id=call(**fields).output, deferrable=True, fail_on_outcomes=["failed"])
 
 
-def many(**fields: Any) -> None:
-    people = [{"to_number": f"+1{area}5550100", "variables": {"name": f"Person {area}"}} for area in (212, 310, 415)]
+def many(line: str = "0100", **fields: Any) -> None:
+    people = [{"to_number": f"+1{area}555{line}", "variables": {"name": f"Person {area}"}} for area in (212, 310, 415)]
     calls = OutboundCallOperator.partial(task_id="call", **fields).expand_kwargs(people)
     CallCompletionSensor(task_id="wait", call_id=calls.output, deferrable=True)
 

@@ -29,7 +29,7 @@ def test_an_outcome_among_fail_on_outcomes_fails_the_task(run_dag, voiceinfra, c
     run = run_dag(one_call.then_defer, to_number="+14155550102")
     assert run.state == "failed"
     call = voiceinfra.store.calls.get(voiceinfra.dials[0].call_id)
-    assert f"ended with an outcome that fails this task: {call.ref} ({call.call_id}) (failed)" in "".join(
+    assert f"ended with an outcome that fails this task: {call.ref} ({call.call_id}) (failed after " in "".join(
         capfd.readouterr()
     )
 
