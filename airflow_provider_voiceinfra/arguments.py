@@ -85,6 +85,16 @@ def flags(**given: object) -> None:
             raise TypeError(wrong(argument, "True or False", value))
 
 
+def optional_flags(**given: object) -> None:
+    """Check arguments that are True, False or None.
+
+    :raises TypeError: if one is none of these.
+    """
+    for argument, value in given.items():
+        if value is not None and not isinstance(value, bool):
+            raise TypeError(wrong(argument, "True, False or None", value))
+
+
 def instance(argument: str, given: object, kind: type[T], example: str) -> T | None:
     """Check an argument that is an instance of a class of this package, or None.
 

@@ -146,6 +146,13 @@ def has_post_execute(task: BaseOperator) -> bool:
     return task._post_execute_hook is not None or type(task).post_execute is not BaseOperator.post_execute
 
 
+def has_listeners() -> bool:
+    """Return whether a plugin listens to task instances, as OpenLineage's does: only a worker tells it of their end."""
+    from airflow.sdk.listener import get_listener_manager
+
+    return get_listener_manager().has_listeners
+
+
 def push_xcoms(ti: TaskInstance, xcoms: Mapping[str, Any]) -> None:
     """Push XComs of a task instance from the triggerer, which has no ``xcom_push``."""
     from airflow.sdk.execution_time.xcom import XCom

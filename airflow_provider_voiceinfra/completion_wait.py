@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections import Counter
-from collections.abc import Collection, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Collection
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from airflow.sdk import BaseOperator, conf
 from airflow.sdk.exceptions import AirflowFailException
-
-from airflow_provider_voiceinfra.compat import has_post_execute, is_dag_test
 
 if TYPE_CHECKING:
     from airflow_provider_voiceinfra.store.call_store import CallStore
@@ -22,11 +18,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 DEFAULT_TIMEOUT = timedelta(hours=2)
-
-_XCOM_BACKEND = "airflow.sdk.execution_time.xcom.BaseXCom"
-
-DEFERRAL_GRACE = timedelta(minutes=2)
-"""How long after our deadline Airflow times out a deferred task: at our deadline we check the store once more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,51 +146,6 @@ class _EndedCall:
         return self.completion.outcome + ("" if self.seconds is None else f" after {self.seconds:.0f} s")
 
 
-@dataclass(frozen=True, slots=True)
-class Ending:
-    """Describes how a trigger ends a task without a worker, pushing what a worker would push.
-
-    :param shape: ``call`` for the XComs of the operator, ``one`` or ``many`` for those of the sensor.
-    """
-
-    shape: str
-    fail_on_outcomes: Sequence[str]
-    completion_fields: Sequence[str]
-
-    def xcoms(self, store: CallStore, call_ids: tuple[str, ...]) -> dict[str, Any]:
-        """Return the XComs of a task whose calls are completed.
-
-        :raises AirflowFailException: if an outcome fails the task.
-        """
-        results = CompletionWait(store, call_ids, self.fail_on_outcomes, self.completion_fields).results()
-        if self.shape == "call":
-            return {"return_value": call_ids[0], "completion": results[0]}
-        return {"return_value": results[0] if self.shape == "one" else results}
-
-
-def ending_from_trigger(
-    task: BaseOperator, shape: str, fail_on_outcomes: Collection[str], completion_fields: Collection[str]
-) -> dict[str, Any] | None:
-    """Describe how a trigger ends a task, as plain JSON; None if a worker is needed. See :class:`Ending`."""
-    if _needs_worker(task):
-        return None
-    return asdict(Ending(shape, list(fail_on_outcomes), list(completion_fields)))
-
-
-def _needs_worker(task: BaseOperator) -> bool:
-    """Return whether ending a task takes more than setting its state and XComs, which is all a trigger can do."""
-    own_backend = conf.get("core", "xcom_backend") != _XCOM_BACKEND
-    mapped_over = next(iter(task.iter_mapped_dependants()), None)
-    return bool(
-        task.outlets
-        or task.on_success_callback
-        or has_post_execute(task)
-        or own_backend
-        or mapped_over
-        or not task.do_xcom_push
-    )
-
-
 def unresolved_call_error(store: CallStore, call: Call) -> AirflowFailException:
     """Return the error for a call that stays unknown; it says how to resolve the call."""
     rivals, completions, elsewhere = store.resolutions.candidates(call.ref)
@@ -217,45 +163,6 @@ def unresolved_call_error(store: CallStore, call: Call) -> AirflowFailException:
         f"time and number; then run `{resolve} --call-id <its call_id>` or, if it is not there, "
         f"`{resolve} --not-placed`, and clear this task."
     )
-
-
-def time_left(deadline: datetime) -> timedelta:
-    """Return the time until a deadline by the store's clock, at least zero.
-
-    May query the store, so do not call it in an event loop.
-    """
-    from airflow_provider_voiceinfra.config import call_store
-
-    return max(timedelta(0), deadline - call_store().database.clock.now())
-
-
-def settle_time() -> timedelta:
-    """Return how long a task stays deferred at least before a worker resumes it.
-
-    The scheduler learns from its executor that the first worker has ended. If the task is queued again by then, it
-    takes that for the end of the second one, and fails the task (apache/airflow #72716). A worker may notice only
-    after ``[workers] min_heartbeat_interval`` (5 s) that its task's process has ended.
-    """
-    from airflow_provider_voiceinfra.config import deferral_settle_time
-
-    return timedelta(0) if is_dag_test() else deferral_settle_time()
-
-
-def resume_after() -> str:
-    """Return when a task that is deferred now may resume in a worker, in ISO 8601."""
-    from airflow_provider_voiceinfra.config import call_store
-
-    return (call_store().database.clock.now() + settle_time()).isoformat()
-
-
-async def settle(resume_after: str | None) -> None:
-    """Wait until a worker may resume the task.
-
-    :param resume_after: see :func:`resume_after`; absolute, so that a restart of the triggerer does not extend it.
-    """
-    if resume_after is not None:
-        left = await asyncio.to_thread(time_left, datetime.fromisoformat(resume_after))
-        await asyncio.sleep(left.total_seconds())
 
 
 def _text(time: datetime | None) -> str | None:

@@ -11,7 +11,8 @@ from airflow.sdk.exceptions import AirflowFailException
 
 from airflow_provider_voiceinfra import arguments
 from airflow_provider_voiceinfra.calls.redial import Redial
-from airflow_provider_voiceinfra.completion_wait import DEFAULT_TIMEOUT, DEFERRAL_GRACE, resume_after, time_left
+from airflow_provider_voiceinfra.completion_wait import DEFAULT_TIMEOUT
+from airflow_provider_voiceinfra.deferral import airflow_timeout, resume_after
 from airflow_provider_voiceinfra.guard.calling_hours import CallingHours
 from airflow_provider_voiceinfra.lists.circuit_breaker import CircuitBreaker
 from airflow_provider_voiceinfra.lists.column_mapping import check_fields
@@ -199,7 +200,7 @@ class OutboundCallListOperator(StoppableOperator, PrivateFieldsOperator, OpenLin
             self.defer(
                 trigger=CallListTrigger(run.list_id, until, resume_at.ended_calls, resume_at.pause_id, resume_after()),
                 method_name="execute_wave",
-                timeout=time_left(resume_at.until) + DEFERRAL_GRACE,
+                timeout=airflow_timeout(resume_at.until),
             )
         return run.finish()
 

@@ -14,8 +14,8 @@ from airflow.sdk.exceptions import AirflowFailException
 
 from airflow_provider_voiceinfra.calls.call_intent import CallIntent
 from airflow_provider_voiceinfra.calls.stop import StopFlag
-from airflow_provider_voiceinfra.completion_wait import settle_time
 from airflow_provider_voiceinfra.context import clear_count, task_source
+from airflow_provider_voiceinfra.deferral import settle_time
 from airflow_provider_voiceinfra.hooks.voiceinfra import VoiceInfraHook
 from airflow_provider_voiceinfra.lists.column_mapping import ColumnMapping
 from airflow_provider_voiceinfra.lists.dry_run import dry_run

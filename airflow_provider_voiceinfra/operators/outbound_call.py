@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -11,11 +12,11 @@ from airflow.sdk.exceptions import AirflowFailException
 
 from airflow_provider_voiceinfra import arguments
 from airflow_provider_voiceinfra.calls.redial import Redial
-from airflow_provider_voiceinfra.completion_wait import (
-    DEFAULT_TIMEOUT,
-    DEFERRAL_GRACE,
-    CompletionWait,
-    ending_from_trigger,
+from airflow_provider_voiceinfra.completion_wait import DEFAULT_TIMEOUT, CompletionWait
+from airflow_provider_voiceinfra.deferral import (
+    Ending,
+    airflow_timeout,
+    check_end_from_trigger,
     resume_after,
     time_left,
 )
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from airflow_provider_voiceinfra.store.models import Call
 
 _POLL_SECONDS = 2.0
+_DEFAULT_DEFERRABLE = conf.getboolean("operators", "default_deferrable", fallback=False)
 
 
 class OutboundCallOperator(PlacingOperator):
@@ -60,7 +62,8 @@ class OutboundCallOperator(PlacingOperator):
     :param completion_timeout: how long to wait, a timedelta or seconds, counted from the first try.
     :param fail_on_outcomes: outcomes that fail the task, such as ``["failed"]``; a retry would not call again.
     :param completion_fields: additional fields of the completion to push, such as ``summary``; see the sensor.
-    :param deferrable: wait for the completion in the triggerer, without a worker.
+    :param deferrable: wait for the completion in the triggerer, without a worker. Calls that the guard defers, calls
+        whose answer was lost, and redials wait there even if this is False, so a triggerer must run.
     :param end_from_trigger: end the task from the triggerer too; see the sensor.
     :param calling_hours: when the callee may be called, in their local time, such as ``mon-fri 09:00-19:00``; the
         connection's apply too.
@@ -87,8 +90,8 @@ class OutboundCallOperator(PlacingOperator):
         completion_timeout: timedelta | float = DEFAULT_TIMEOUT,
         fail_on_outcomes: Collection[str] = (),
         completion_fields: Collection[str] = (),
-        deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
-        end_from_trigger: bool = False,
+        deferrable: bool = _DEFAULT_DEFERRABLE,
+        end_from_trigger: bool | None = None,
         calling_hours: CallingHours | str | None = None,
         timezone: str | None = None,
         not_after: datetime | str | None = None,
@@ -111,8 +114,8 @@ class OutboundCallOperator(PlacingOperator):
             redial_on_clear=redial_on_clear,
             wait_for_completion=wait_for_completion,
             deferrable=deferrable,
-            end_from_trigger=end_from_trigger,
         )
+        arguments.optional_flags(end_from_trigger=end_from_trigger)
         check_when(timezone=timezone, not_after=not_after)
         self.to_number = to_number
         self.agent_id = agent_id
@@ -130,12 +133,14 @@ class OutboundCallOperator(PlacingOperator):
         self.fail_on_outcomes = arguments.choices("fail_on_outcomes", fail_on_outcomes, OUTCOMES)
         self.completion_fields = arguments.names("completion_fields", completion_fields)
         self.deferrable = deferrable
-        self.end_from_trigger = end_from_trigger
+        self.end_from_trigger = check_end_from_trigger(self, end_from_trigger, deferrable=deferrable)
         self.calling_hours = CallingHours.of(calling_hours)
         self.timezone = timezone
         self.not_after = not_after
         self.redial = arguments.instance("redial", redial, Redial, "Redial(attempts=3)")
-        self._check_ignored_arguments()
+        self._check_ignored_arguments(
+            fail_on_outcomes=fail_on_outcomes, completion_fields=completion_fields, end_from_trigger=end_from_trigger
+        )
 
     def execute_complete(self, context: Context, event: dict[str, Any]) -> str:  # noqa: ARG002 - a wake-up only
         """Continue after the call has ended or the wait has timed out."""
@@ -163,13 +168,20 @@ class OutboundCallOperator(PlacingOperator):
         self._push_completion(context, self._wait(call_id))
         return call_id
 
-    def _check_ignored_arguments(self) -> None:
-        needs_wait = ("fail_on_outcomes", "completion_fields", "end_from_trigger")
-        ignored = [name for name in needs_wait if getattr(self, name)]
+    def _check_ignored_arguments(self, **needs_wait: object) -> None:
+        ignored = [name for name, value in needs_wait.items() if value]
         if ignored and not self.wait_for_completion:
             raise ValueError(
                 f"{' and '.join(ignored)} of {self.task_id!r} have no effect, because the task does not wait: "
                 "set wait_for_completion=True, or set them on the CallCompletionSensor that waits."
+            )
+        if self.deferrable and not self.wait_for_completion and not _DEFAULT_DEFERRABLE:
+            warnings.warn(
+                f"deferrable=True of {self.task_id!r} has no effect, because the task does not wait for the call: "
+                "set wait_for_completion=True, or set deferrable=True on the CallCompletionSensor that waits.",
+                UserWarning,
+                # In the DAG file: the constructor is called by a wrapper of Airflow's.
+                stacklevel=4,
             )
 
     def _placed(self, context: Context) -> str:
@@ -191,14 +203,10 @@ class OutboundCallOperator(PlacingOperator):
         if self.deferrable and is_waiting:
             from airflow_provider_voiceinfra.triggers.call_completion import CallCompletionTrigger
 
-            ending = None
-            if self.end_from_trigger:
-                worker_needed = (*self.fail_on_outcomes, *(self.redial.outcomes if self.redial else ()))
-                ending = ending_from_trigger(self, "call", worker_needed, self.completion_fields)
             self.defer(
-                trigger=CallCompletionTrigger([call_id], deadline.isoformat(), ending, resume_after()),
+                trigger=CallCompletionTrigger([call_id], deadline.isoformat(), self._ending(), resume_after()),
                 method_name="execute_complete",
-                timeout=time_left(deadline) + DEFERRAL_GRACE,
+                timeout=airflow_timeout(deadline),
             )
         while not wait.is_complete() and time_left(deadline):
             self._voiceinfra_stop.sleep(min(_POLL_SECONDS, time_left(deadline).total_seconds()))
@@ -226,7 +234,7 @@ class OutboundCallOperator(PlacingOperator):
             self.defer(
                 trigger=CallAllowedTrigger(call.ref, due.isoformat(), resume_after=resume_after()),
                 method_name="execute_redial",
-                timeout=time_left(due) + DEFERRAL_GRACE,
+                timeout=airflow_timeout(due),
             )
         return self.execute_attempt(context, call.attempt + 1)
 
@@ -234,6 +242,10 @@ class OutboundCallOperator(PlacingOperator):
         if not wait.is_complete():
             raise AirflowFailException(wait.record_overdue(self.completion_timeout))
         context["ti"].xcom_push(key="completion", value=wait.results()[0])
+
+    def _ending(self) -> dict[str, Any] | None:
+        worker_needed = (*self.fail_on_outcomes, *(self.redial.outcomes if self.redial else ()))
+        return Ending("call", worker_needed, self.completion_fields).serialize(self, self.end_from_trigger)
 
     def _wait(self, call_id: str) -> CompletionWait:
         from airflow_provider_voiceinfra.config import call_store

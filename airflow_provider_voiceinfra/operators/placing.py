@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
-from airflow_provider_voiceinfra.completion_wait import DEFERRAL_GRACE, resume_after, time_left, unresolved_call_error
+from airflow_provider_voiceinfra.completion_wait import unresolved_call_error
+from airflow_provider_voiceinfra.deferral import airflow_timeout, resume_after, time_left
 from airflow_provider_voiceinfra.openlineage import OpenLineageMixin
 from airflow_provider_voiceinfra.operators.call_fields import CONTENT_FIELDS, CallFieldsOperator
 from airflow_provider_voiceinfra.operators.stopping import StoppableOperator
@@ -148,13 +149,13 @@ class PlacingOperator(StoppableOperator, CallFieldsOperator, OpenLineageMixin):
         from airflow_provider_voiceinfra.config import call_store
         from airflow_provider_voiceinfra.triggers.call_allowed import CallAllowedTrigger
 
-        self.log.info("%s", error)
         until = call_store().database.clock.now() + _LONGEST_WAIT
         until = min(until, error.until or until)
+        self.log.info("%s The task waits in the triggerer, even with deferrable=False.", error)
         self.defer(
             trigger=CallAllowedTrigger(str(error.ref), until.isoformat(), error.pause_id, resume_after()),
             method_name="execute_waited",
-            timeout=time_left(until) + DEFERRAL_GRACE,
+            timeout=airflow_timeout(until),
         )
 
     def _wait_until_settled(self, context: Context, ref: str) -> Call:
@@ -168,11 +169,15 @@ class PlacingOperator(StoppableOperator, CallFieldsOperator, OpenLineageMixin):
             deadline = max(call.deadline, call.claim_expires_at + timedelta(seconds=_SETTLE_SECONDS))
             if not time_left(deadline):
                 raise unresolved_call_error(call_store(), call)
-            self.log.info("Waiting until %s for the webhook of call %s to tell.", deadline, ref)
+            self.log.info(
+                "Waiting until %s for the webhook of call %s to tell, in the triggerer, even with deferrable=False.",
+                deadline,
+                ref,
+            )
             self.defer(
                 trigger=CallSettledTrigger(ref, deadline.isoformat(), resume_after()),
                 method_name="execute_settled",
-                timeout=time_left(deadline) + DEFERRAL_GRACE,
+                timeout=airflow_timeout(deadline),
             )
         # Settled in this very moment.
         context["ti"].xcom_push(key="call_id", value=call.call_id)

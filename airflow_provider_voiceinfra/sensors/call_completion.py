@@ -11,15 +11,16 @@ from airflow.sdk import BaseSensorOperator, PokeReturnValue, conf
 from airflow.sdk.exceptions import AirflowFailException, AirflowSensorTimeout
 
 from airflow_provider_voiceinfra import arguments
-from airflow_provider_voiceinfra.completion_wait import (
-    DEFAULT_TIMEOUT,
-    DEFERRAL_GRACE,
-    CompletionWait,
-    ending_from_trigger,
+from airflow_provider_voiceinfra.completion_wait import DEFAULT_TIMEOUT, CompletionWait
+from airflow_provider_voiceinfra.context import task_source, upstream_states
+from airflow_provider_voiceinfra.deferral import (
+    AIRFLOW_GRACE,
+    Ending,
+    airflow_timeout,
+    check_end_from_trigger,
     resume_after,
     time_left,
 )
-from airflow_provider_voiceinfra.context import task_source, upstream_states
 from airflow_provider_voiceinfra.sensors.call_ids import CallIdError, check_argument, read_call_ids
 from airflow_provider_voiceinfra.store.models import OUTCOMES
 from airflow_provider_voiceinfra.templates import TemplatedOperator
@@ -41,8 +42,9 @@ class CallCompletionSensor(TemplatedOperator, BaseSensorOperator):
         ``recording_url``; ``extracted`` is the data that the agent extracted. XComs are stored in Airflow's database
         and shown in its UI: choose with care.
     :param deferrable: wait in the triggerer, without a worker.
-    :param end_from_trigger: end the task from the triggerer, without a worker. If ending it takes more (outlets,
-        ``on_success_callback``, ``post_execute``, a custom XCom backend) or an outcome fails it, a worker ends it.
+    :param end_from_trigger: whether the triggerer ends the task too. Default: unless something needs a worker, such as
+        outlets, callbacks, OpenLineage, or an outcome that fails the task. False: a worker always ends it. True: the
+        same as the default, but the DAG file warns if a worker is known to be needed.
     :param timeout: how long to wait, from the first try; retries share it, a clear restarts it.
     """
 
@@ -57,22 +59,23 @@ class CallCompletionSensor(TemplatedOperator, BaseSensorOperator):
         fail_on_outcomes: Collection[str] = (),
         completion_fields: Collection[str] = (),
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
-        end_from_trigger: bool = False,
+        end_from_trigger: bool | None = None,
         timeout: timedelta | float = DEFAULT_TIMEOUT,
         **kwargs: Any,
     ) -> None:
         super().__init__(timeout=arguments.duration("timeout", timeout), **kwargs)
-        arguments.flags(deferrable=deferrable, end_from_trigger=end_from_trigger)
+        arguments.flags(deferrable=deferrable)
+        arguments.optional_flags(end_from_trigger=end_from_trigger)
         self.call_id = check_argument(call_id)
         self.fail_on_outcomes = arguments.choices("fail_on_outcomes", fail_on_outcomes, OUTCOMES)
         self.completion_fields = arguments.names("completion_fields", completion_fields)
         self.deferrable = deferrable
-        self.end_from_trigger = end_from_trigger
+        self.end_from_trigger = check_end_from_trigger(self, end_from_trigger, deferrable=deferrable)
 
     def execute(self, context: Context) -> Any:
         """Wait until the calls are completed."""
         # Our own deadline ends the wait: Airflow's timeout begins anew with each try.
-        self.timeout = (self._longest_wait + DEFERRAL_GRACE).total_seconds()
+        self.timeout = (self._longest_wait + AIRFLOW_GRACE).total_seconds()
         return super().execute(context)
 
     def execute_complete(self, context: Context, event: dict[str, Any]) -> Any:  # noqa: ARG002 - a wake-up only
@@ -116,15 +119,15 @@ class CallCompletionSensor(TemplatedOperator, BaseSensorOperator):
     def _defer(self, wait: CompletionWait, deadline: datetime) -> NoReturn:
         from airflow_provider_voiceinfra.triggers.call_completion import CallCompletionTrigger
 
-        ending = None
-        if self.end_from_trigger:
-            shape = "one" if isinstance(self.call_id, str) else "many"
-            ending = ending_from_trigger(self, shape, self.fail_on_outcomes, self.completion_fields)
         self.defer(
-            trigger=CallCompletionTrigger(wait.call_ids, deadline.isoformat(), ending, resume_after()),
+            trigger=CallCompletionTrigger(wait.call_ids, deadline.isoformat(), self._ending(), resume_after()),
             method_name="execute_complete",
-            timeout=time_left(deadline) + DEFERRAL_GRACE,
+            timeout=airflow_timeout(deadline),
         )
+
+    def _ending(self) -> dict[str, Any] | None:
+        shape = "one" if isinstance(self.call_id, str) else "many"
+        return Ending(shape, self.fail_on_outcomes, self.completion_fields).serialize(self, self.end_from_trigger)
 
     def _results(self, wait: CompletionWait) -> Any:
         results = wait.results()

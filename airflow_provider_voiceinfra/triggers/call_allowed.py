@@ -9,8 +9,8 @@ from typing import Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
-from airflow_provider_voiceinfra.completion_wait import settle, time_left
 from airflow_provider_voiceinfra.config import call_store
+from airflow_provider_voiceinfra.deferral import settle, time_left
 from airflow_provider_voiceinfra.store.watch.watcher import wait_until_resumed
 
 
@@ -20,8 +20,7 @@ class CallAllowedTrigger(BaseTrigger):
     :param ref: the deferred call.
     :param until: ISO 8601; absolute, so that a restart of the triggerer does not extend it.
     :param pause_id: the pause that defers the call, if any.
-    :param resume_after: ISO 8601; fires no sooner, see
-        :func:`~airflow_provider_voiceinfra.completion_wait.resume_after`.
+    :param resume_after: ISO 8601; fires no sooner, see :func:`~airflow_provider_voiceinfra.deferral.resume_after`.
     """
 
     def __init__(self, ref: str, until: str, pause_id: int | None = None, resume_after: str | None = None) -> None:

@@ -12,8 +12,8 @@ from airflow.triggers.base import BaseTrigger, TaskSuccessEvent, TriggerEvent
 from asgiref.sync import sync_to_async
 
 from airflow_provider_voiceinfra.compat import push_xcoms
-from airflow_provider_voiceinfra.completion_wait import Ending, settle, time_left
 from airflow_provider_voiceinfra.config import call_store
+from airflow_provider_voiceinfra.deferral import Ending, settle, time_left
 from airflow_provider_voiceinfra.store.errors import StoreError
 from airflow_provider_voiceinfra.store.watch.watcher import wait_for_completions
 
@@ -25,10 +25,10 @@ class CallCompletionTrigger(BaseTrigger):
 
     :param call_ids: the calls.
     :param deadline: ISO 8601; absolute, so that a restart of the triggerer does not extend it.
-    :param ending: how to end the task from here, see
-        :class:`~airflow_provider_voiceinfra.completion_wait.Ending`; None if a worker must end it.
+    :param ending: how to end the task from here, see :class:`~airflow_provider_voiceinfra.deferral.Ending`; None if a
+        worker must end it.
     :param resume_after: ISO 8601; if a worker ends the task, fires no sooner, see
-        :func:`~airflow_provider_voiceinfra.completion_wait.resume_after`.
+        :func:`~airflow_provider_voiceinfra.deferral.resume_after`.
     """
 
     def __init__(

@@ -10,8 +10,8 @@ from typing import Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
-from airflow_provider_voiceinfra.completion_wait import settle, time_left
 from airflow_provider_voiceinfra.config import call_store
+from airflow_provider_voiceinfra.deferral import settle, time_left
 from airflow_provider_voiceinfra.lists.progress import TELL_INTERVAL, describe
 from airflow_provider_voiceinfra.store.errors import StoreError
 from airflow_provider_voiceinfra.store.watch.watcher import wait_until_resumed
@@ -27,8 +27,7 @@ class CallListTrigger(BaseTrigger):
     :param until: ISO 8601; absolute, so that a restart of the triggerer does not extend it.
     :param ended_calls: how many calls must have ended; 0 to not wait for calls.
     :param pause_id: the pause that defers the list, if any.
-    :param resume_after: ISO 8601; fires no sooner, see
-        :func:`~airflow_provider_voiceinfra.completion_wait.resume_after`.
+    :param resume_after: ISO 8601; fires no sooner, see :func:`~airflow_provider_voiceinfra.deferral.resume_after`.
     """
 
     def __init__(

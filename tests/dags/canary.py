@@ -13,6 +13,7 @@ from typing import Any
 
 from airflow.sdk import DAG, Asset, AssetWatcher, AsyncCallback, DeadlineAlert, DeadlineReference, task
 
+from airflow_provider_voiceinfra import deferral
 from airflow_provider_voiceinfra.calls.redial import Redial
 from airflow_provider_voiceinfra.hooks.voiceinfra import VoiceInfraHook
 from airflow_provider_voiceinfra.notifications.voiceinfra import VoiceInfraNotifier
@@ -92,10 +93,10 @@ class KilledOperator(OutboundCallOperator):
 
 
 class EndingOperator(OutboundCallOperator):
-    """Ends from its trigger; Airflow refuses files that say so where something listens, as OpenLineage does here."""
+    """Ends from its trigger, although OpenLineage listens here."""
 
     def execute(self, context: Any) -> str:
-        self.end_from_trigger = True
+        deferral.has_listeners = lambda: False
         return super().execute(context)
 
 
@@ -103,7 +104,7 @@ class EndingSensor(CallCompletionSensor):
     """The same."""
 
     def execute(self, context: Any) -> Any:
-        self.end_from_trigger = True
+        deferral.has_listeners = lambda: False
         return super().execute(context)
 
 

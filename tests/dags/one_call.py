@@ -42,8 +42,14 @@ def then_poke(**fields: Any) -> None:
     )
 
 
-def then_defer(**fields: Any) -> None:
-    CallCompletionSensor(task_id="wait", call_id=call(**fields).output, deferrable=True, fail_on_outcomes=["failed"])
+def then_defer(end_from_trigger: bool | None = None, **fields: Any) -> None:
+    CallCompletionSensor(
+        task_id="wait",
+        call_id=call(**fields).output,
+        deferrable=True,
+        fail_on_outcomes=["failed"],
+        end_from_trigger=end_from_trigger,
+    )
 
 
 def many(line: str = "0100", **fields: Any) -> None:

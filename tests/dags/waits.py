@@ -22,7 +22,6 @@ def sensor(**options: Any) -> CallCompletionSensor:
         task_id="wait",
         call_id="{{ params.call_id }}",
         deferrable=True,
-        end_from_trigger=True,
         completion_fields=["summary"],
         **options,
     )
@@ -39,7 +38,7 @@ with DAG("wait_for_one", schedule=None, params={"call_id": ""}) as wait_for_one:
     after(done.output)
 
 with DAG("wait_for_many", schedule=None, params={"call_ids": []}, render_template_as_native_obj=True) as wait_for_many:
-    CallCompletionSensor(task_id="wait", call_id="{{ params.call_ids }}", deferrable=True, end_from_trigger=True)
+    CallCompletionSensor(task_id="wait", call_id="{{ params.call_ids }}", deferrable=True)
 
 with DAG("wait_mapped", schedule=None, params={"call_ids": []}) as wait_mapped:
 
@@ -47,7 +46,7 @@ with DAG("wait_mapped", schedule=None, params={"call_ids": []}) as wait_mapped:
     def listed(params: Any = None) -> list[str]:
         return list(params["call_ids"])
 
-    CallCompletionSensor.partial(task_id="wait", deferrable=True, end_from_trigger=True).expand(call_id=listed())
+    CallCompletionSensor.partial(task_id="wait", deferrable=True).expand(call_id=listed())
 
 with DAG("wait_in_operator", schedule=None, params={"to_number": ""}) as wait_in_operator:
     OutboundCallOperator(
@@ -55,7 +54,6 @@ with DAG("wait_in_operator", schedule=None, params={"to_number": ""}) as wait_in
         to_number="{{ params.to_number }}",
         wait_for_completion=True,
         deferrable=True,
-        end_from_trigger=True,
         completion_fields=["summary"],
     )
 

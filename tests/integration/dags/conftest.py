@@ -7,12 +7,17 @@ import os
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from airflow.sdk import BaseOperator
 
+from airflow_provider_voiceinfra.operators import placing
+from airflow_provider_voiceinfra.store.errors import StoreError
+from airflow_provider_voiceinfra.store.guard.pauses import Scope
 from tests.dags import one_call, templates
 
 
@@ -103,3 +108,22 @@ def meanwhile():
     yield do
     for thread in threads:
         thread.join()
+
+
+@pytest.fixture
+def deferrals(voiceinfra, monkeypatch):
+    """When each deferral began, when the task may resume, and Airflow's timeout; its wait ends at that moment."""
+    monkeypatch.setattr(voiceinfra.sandbox._calls, "_delay", None)
+    monkeypatch.setattr(placing, "_SETTLE_SECONDS", 0.1)
+    noted, defer = [], BaseOperator.defer
+
+    def noting(self, *, trigger, timeout, **options):
+        noted.append((datetime.now(UTC), datetime.fromisoformat(trigger.resume_after), timeout))
+        for dial in voiceinfra.dials:
+            voiceinfra.complete(dial.call_id)
+        with suppress(StoreError):
+            voiceinfra.store.pauses.resume(Scope.ALL, "", actor="ada")
+        defer(self, trigger=trigger, timeout=timeout, **options)
+
+    monkeypatch.setattr(BaseOperator, "defer", noting)
+    return noted

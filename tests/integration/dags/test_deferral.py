@@ -1,18 +1,18 @@
-"""A deferred task resumes in a worker no sooner than its deferral has settled."""
+"""What every deferral has: it settles before a worker resumes, outlasts an outage of the triggerer, and is logged."""
 
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
+import warnings
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from airflow.sdk import BaseOperator
 from airflow.triggers.base import TaskSuccessEvent
 
-from airflow_provider_voiceinfra import waiting
-from airflow_provider_voiceinfra.operators import placing
-from airflow_provider_voiceinfra.store.errors import StoreError
+from airflow_provider_voiceinfra import deferral
+from airflow_provider_voiceinfra.calls.redial import Redial
+from airflow_provider_voiceinfra.operators import outbound_call
+from airflow_provider_voiceinfra.operators.outbound_call import OutboundCallOperator
 from airflow_provider_voiceinfra.store.guard.pauses import Scope
 from airflow_provider_voiceinfra.triggers import call_completion
 from airflow_provider_voiceinfra.triggers.call_allowed import CallAllowedTrigger
@@ -71,25 +71,6 @@ def test_a_trigger_that_ends_the_task_itself_waits_for_nothing(make_trigger, mon
     assert isinstance(first_event(trigger), TaskSuccessEvent)
 
 
-@pytest.fixture
-def deferrals(voiceinfra, monkeypatch):
-    """When each deferral began, and when the task may resume; what it waits for ends at that moment."""
-    monkeypatch.setattr(voiceinfra.sandbox._calls, "_delay", None)
-    monkeypatch.setattr(placing, "_SETTLE_SECONDS", 0.1)
-    noted, defer = [], BaseOperator.defer
-
-    def noting(self, *, trigger, **options):
-        noted.append((datetime.now(UTC), datetime.fromisoformat(trigger.resume_after)))
-        for dial in voiceinfra.dials:
-            voiceinfra.complete(dial.call_id)
-        with suppress(StoreError):
-            voiceinfra.store.pauses.resume(Scope.ALL, "", actor="ada")
-        defer(self, trigger=trigger, **options)
-
-    monkeypatch.setattr(BaseOperator, "defer", noting)
-    return noted
-
-
 def sensing(run_dag, voiceinfra):
     run_dag(one_call.then_defer)
 
@@ -107,7 +88,7 @@ def settling(run_dag, voiceinfra):
 
 
 def guarded(run_dag, voiceinfra):
-    voiceinfra.store.pauses.pause(Scope.ALL, "", why="wrong date", actor="ada")
+    voiceinfra.store.pauses.pause(Scope.ALL, "", reason="wrong date", actor="ada")
     run_dag(one_call.plain)
 
 
@@ -119,22 +100,49 @@ WAYS = [sensing, completing, redialling, settling, guarded, listing]
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_every_deferral_says_when_the_task_may_resume(run_dag, voiceinfra, monkeypatch, deferrals, way):
-    monkeypatch.setattr(waiting, "is_dag_test", lambda: False)
+def test_every_deferral_settles_and_outlasts_an_outage_of_the_triggerer(
+    run_dag, voiceinfra, monkeypatch, deferrals, way
+):
+    monkeypatch.setattr(deferral, "is_dag_test", lambda: False)
     monkeypatch.setenv(SETTLE_TIME, "0.3")
     way(run_dag, voiceinfra)
     assert deferrals
-    for began, resume_after in deferrals:
+    for began, resume_after, timeout in deferrals:
         assert timedelta(seconds=0) < resume_after - began <= timedelta(seconds=0.3)
+        # A triggerer may be away for days.
+        assert timeout >= timedelta(days=7)
 
 
 def test_under_dag_test_nothing_has_to_settle(run_dag, monkeypatch, deferrals):
     monkeypatch.setenv(SETTLE_TIME, "60")
     assert run_dag(one_call.then_defer).state == "success"
     assert deferrals
-    assert all(resume_after <= began for began, resume_after in deferrals)
+    assert all(resume_after <= began for began, resume_after, _ in deferrals)
 
 
 def test_the_fixture_lets_nothing_settle_either(voiceinfra, monkeypatch):
-    monkeypatch.setattr(waiting, "is_dag_test", lambda: False)
-    assert waiting.settle_time() == timedelta(0)
+    monkeypatch.setattr(deferral, "is_dag_test", lambda: False)
+    assert deferral.settle_time() == timedelta(0)
+
+
+@pytest.mark.parametrize("way", [settling, guarded])
+def test_a_wait_in_the_triggerer_with_deferrable_false_says_so(run_dag, voiceinfra, deferrals, capfd, way):
+    way(run_dag, voiceinfra)
+    assert len(deferrals) == 1
+    assert "in the triggerer, even with deferrable=False." in "".join(capfd.readouterr())
+
+
+def make_call(**options):
+    return OutboundCallOperator(task_id="call", to_number="+12125550100", **options)
+
+
+def test_deferrable_without_a_wait_warns(monkeypatch):
+    with pytest.warns(UserWarning, match="deferrable=True of 'call' has no effect.*wait_for_completion") as warned:
+        make_call(deferrable=True)
+    assert [each.filename for each in warned] == [__file__]
+    with warnings.catch_warnings(action="error"):
+        make_call(deferrable=True, wait_for_completion=True)
+        make_call(deferrable=True, redial=Redial())
+        # Not asked for by this DAG, but by [operators] default_deferrable.
+        monkeypatch.setattr(outbound_call, "_DEFAULT_DEFERRABLE", True)
+        make_call(deferrable=True)

@@ -21,6 +21,7 @@ from airflow_provider_voiceinfra.triggers.call_completed_event import CallComple
 NUMBER = "+14155550100"
 NOT_STRINGS = [14155550100, 1.5, True, b"+14155550100", ["+14155550100"], {"a": 1}, Decimal(1), date(2026, 1, 1)]
 NOT_FLAGS = [1, 0, "yes", None, [True]]
+NOT_OPTIONAL_FLAGS = [1, 0, "yes", [True]]
 NOT_DURATIONS = ["30m", True, -1, timedelta(-1), float("nan"), float("inf"), [1], Decimal("NaN")]
 NOT_NAMES = ["summary", 7, None, True, [None], [1], b"ab", {"a": "b"}, [""]]
 NOT_OUTCOMES = ["voicemail", ["busy"], [None], 3, True, None, {"failed": 1}, [["failed"]]]
@@ -76,7 +77,7 @@ WRONG = [
             *each(make, "redial_on_clear", NOT_FLAGS),
             *each(make, "wait_for_completion", NOT_FLAGS),
             *each(make, "deferrable", NOT_FLAGS),
-            *each(make, "end_from_trigger", NOT_FLAGS),
+            *each(make, "end_from_trigger", NOT_OPTIONAL_FLAGS),
             *each(make, "completion_timeout", [*NOT_DURATIONS, None]),
             *each(make, "fail_on_outcomes", NOT_OUTCOMES),
             *each(make, "completion_fields", NOT_NAMES),
@@ -107,7 +108,7 @@ WRONG = [
     *each(sensor, "fail_on_outcomes", NOT_OUTCOMES),
     *each(sensor, "completion_fields", NOT_NAMES),
     *each(sensor, "deferrable", NOT_FLAGS),
-    *each(sensor, "end_from_trigger", NOT_FLAGS),
+    *each(sensor, "end_from_trigger", NOT_OPTIONAL_FLAGS),
     *(
         case
         for name in ("to_number", "first_message", "call_context", "agent_id", "from_number", "idempotency_key")
