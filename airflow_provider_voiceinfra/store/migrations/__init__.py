@@ -58,7 +58,11 @@ def _upgrade(connection: sa.Connection, database: Database) -> None:
     config.set_main_option("script_location", str(Path(__file__).parent))
     config.attributes["connection"] = connection
     try:
-        command.upgrade(config, "head")
+        if sa.inspect(connection).has_table(schema.VERSION_TABLE):
+            command.upgrade(config, "head")
+        else:
+            schema.metadata.create_all(connection)
+            command.stamp(config, "head")
     except CommandError:
         raise StoreError(
             f"The call store at {database.shown_url} ([voiceinfra] call_store) was created by a newer version of "

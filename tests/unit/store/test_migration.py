@@ -8,9 +8,7 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
-from alembic.autogenerate import compare_metadata
 from alembic.config import Config
-from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from airflow_provider_voiceinfra.store import migrations, schema, sqlite
@@ -71,12 +69,6 @@ def test_the_schema_that_is_read_is_the_newest_migrations():
     config = Config()
     config.set_main_option("script_location", str(Path(migrations.__file__).parent))
     assert ScriptDirectory.from_config(config).get_heads() == [schema.SCHEMA_VERSION]
-
-
-def test_the_migrated_schema_is_the_one_in_tables(store):
-    with store.database.read() as connection:
-        context = MigrationContext.configure(connection, opts={"version_table": schema.VERSION_TABLE})
-        assert compare_metadata(context, schema.metadata) == []
 
 
 def test_a_migration_that_breaks_off_leaves_nothing(new_store, empty_store_url, monkeypatch):
