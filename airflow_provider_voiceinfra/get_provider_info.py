@@ -112,9 +112,9 @@ _CONNECTION_TYPE = {
             "Calls at a time", "Maximum in progress; a call whose completion is overdue does not count."
         ),
         "calls_per_second": _field("Calls per second", "Maximum, such as 5 or 0.2."),
-        "min_interval_per_number": _field(
-            "Interval per number",
-            "Minimum time between two calls to a number, such as 24h or 7d; redials of a call do not count.",
+        "max_calls_per_number": _field(
+            "Calls per number",
+            "Maximum per number in rolling windows, such as 1/24h, 3/7d, 10/30d; redials count.",
         ),
     },
 }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from datetime import datetime
+from datetime import date
 from typing import TYPE_CHECKING, Any, ClassVar, TypedDict
 
 from airflow.sdk.bases.decorator import DecoratedOperator, determine_kwargs, task_decorator_factory
@@ -33,7 +33,8 @@ class CallFields(TypedDict, total=False):
     idempotency_key: str | None
     default_region: str | None
     timezone: str | None
-    not_after: datetime | str | None
+    not_before: date | str | None
+    not_after: date | str | None
 
 
 class OutboundCallDecoratedOperator(DecoratedOperator, OutboundCallOperator):

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from typing import Any
 from zoneinfo import ZoneInfo
 
 from airflow_provider_voiceinfra.arguments import is_template, strings, wrong
 from airflow_provider_voiceinfra.errors import InvalidCallError
 from airflow_provider_voiceinfra.guard.calling_hours import CallingHours
 from airflow_provider_voiceinfra.guard.limits import Limits
+from airflow_provider_voiceinfra.guard.public_holidays import country_of
 from airflow_provider_voiceinfra.guard.time_zones import FixedOffsetError, zone_of, zones_of_number
-from airflow_provider_voiceinfra.store.guard.rules import Denial, Rule, Rules
+from airflow_provider_voiceinfra.guard.validity import Place, Validity
+from airflow_provider_voiceinfra.store.guard.rules import Cap, Denial, Rule, Rules
 
 _NO_ZONE = (
     "Its number does not tell the callee's time zone: give the call a timezone, or its CallingHours one for such "
     "numbers."
+)
+_NO_HOLIDAYS = (
+    "The public holidays of the callee's country are not known: give its calls CallingHours without them, or with "
+    "those of a country."
 )
 _NEVER_OPEN = (
     "Calling hours of the connection and of the call are never open together in the callee's time zone: fix them."
@@ -29,60 +34,84 @@ class CallConstraints:
 
     :param calling_hours: besides the connection's, which apply too.
     :param timezone: the callee's, such as ``Europe/London``; by default that of their number.
+    :param not_before: nobody is called earlier.
     :param not_after: when the call expires.
+    :param max_calls_per_number: besides the connection's, which apply too.
     :param calls_per_second: of its list, besides the connection's.
     """
 
     calling_hours: CallingHours | None = None
     timezone: str | None = None
+    not_before: datetime | None = None
     not_after: datetime | None = None
+    max_calls_per_number: tuple[Cap, ...] = ()
     calls_per_second: float | None = None
 
     @classmethod
     def build(
-        cls, calling_hours: CallingHours | None, timezone: str | None, not_after: datetime | str | None
+        cls,
+        limits: Limits,
+        to_number: str,
+        *,
+        calling_hours: CallingHours | None,
+        timezone: object,
+        not_before: object,
+        not_after: object,
+        max_calls_per_number: tuple[Cap, ...] = (),
     ) -> CallConstraints:
         """Check every constraint.
 
-        :param not_after: with its time zone; ISO 8601 if it is a string. An empty string is none, as for ``timezone``.
+        :param limits: of the connection, whose calling hours may name a time zone.
+        :param to_number: in E.164.
+        :param not_before: a time with its zone, or a date; ISO 8601 if it is a string. An empty string is none.
+        :param not_after: as ``not_before``.
         :raises InvalidCallError: if one is invalid: no call is placed at a time that was guessed.
         """
-        if timezone is not None and not isinstance(timezone, str):
-            raise InvalidCallError(
-                f"timezone must be a string such as America/New_York, not {type(timezone).__name__}."
-            )
-        zone = timezone.strip() if timezone else None
-        try:
-            if zone:
-                zone_of(zone)
-        except FixedOffsetError as error:
-            raise InvalidCallError(f"timezone {error}.") from None
-        except ValueError:
-            # The value is not repeated: from a wrong column, it may be personal data.
-            raise InvalidCallError("timezone is not a time zone: write it like America/New_York.") from None
-        try:
-            time = datetime.fromisoformat(not_after.strip()) if isinstance(not_after, str) and not_after else not_after
-        except ValueError:
-            raise InvalidCallError("not_after is not a time: write it like 2026-11-23T15:00+01:00.") from None
-        if isinstance(time, datetime) and time.tzinfo is None:
-            raise InvalidCallError("not_after has no time zone: write it like 2026-11-23T15:00+01:00.")
-        return cls(calling_hours, zone or None, time or None)
+        zone = read_timezone(timezone)
+        place = Place(zone, to_number, default_zone(calling_hours, limits))
+        return cls(calling_hours, zone, *Validity.read(not_before, not_after).at(place), max_calls_per_number)
 
 
-def check_when(*, timezone: object, not_after: object) -> None:
+def default_zone(calling_hours: CallingHours | None, limits: Limits) -> str | None:
+    """Give the time zone of the calling hours, a DAG's before the connection's."""
+    return next((each.timezone for each in (calling_hours, limits.calling_hours) if each and each.timezone), None)
+
+
+def read_timezone(given: object) -> str | None:
+    """Read a callee's time zone; an empty string is none.
+
+    :raises InvalidCallError: if it is not the name of a region's zone.
+    """
+    if given is not None and not isinstance(given, str):
+        raise InvalidCallError(f"timezone must be a string such as America/New_York, not {type(given).__name__}.")
+    zone = given.strip() if given else None
+    try:
+        if zone:
+            zone_of(zone)
+    except FixedOffsetError as error:
+        raise InvalidCallError(f"timezone {error}.") from None
+    except ValueError:
+        # The value is not repeated: from a wrong column, it may be personal data.
+        raise InvalidCallError("timezone is not a time zone: write it like America/New_York.") from None
+    return zone or None
+
+
+def check_when(*, timezone: object, not_before: object, not_after: object) -> None:
     """Check a DAG's constraints, as far as they are known before the task runs.
 
     :raises TypeError: if one is neither a string nor a time.
     :raises ValueError: if one is invalid.
     """
     strings(timezone=timezone)
-    if isinstance(not_after, date) and not isinstance(not_after, datetime):
-        raise TypeError(wrong("not_after", "a datetime with a time zone, or a string", not_after))
-    if not isinstance(not_after, datetime):
-        strings(not_after=not_after)
-    known: dict[str, Any] = {"timezone": timezone, "not_after": not_after}
+    for field, value in (("not_before", not_before), ("not_after", not_after)):
+        if not isinstance(value, date):
+            strings(**{field: value})
+        elif isinstance(value, datetime) and value.tzinfo is None:
+            raise ValueError(wrong(field, "a time with a time zone, such as 2026-11-23T15:00+01:00", value))
+    known = [None if is_template(each) else each for each in (timezone, not_before, not_after)]
     try:
-        CallConstraints.build(None, **{name: None if is_template(value) else value for name, value in known.items()})
+        read_timezone(known[0])
+        Validity.read(*known[1:])
     except InvalidCallError as error:
         raise ValueError(str(error)) from None
 
@@ -92,16 +121,16 @@ def rules_for(limits: Limits, constraints: CallConstraints, to_number: str) -> R
 
     :param to_number: in E.164.
     """
-    hours = tuple(filter(None, (limits.calling_hours, constraints.calling_hours)))
-    windows = tuple(_Window(each, _zones(each, constraints.timezone, to_number)) for each in hours)
+    hours = filter(None, (limits.calling_hours, constraints.calling_hours))
+    windows = tuple(_window(each, constraints.timezone, to_number) for each in hours)
     allowed = limits.allowed_numbers is None or to_number in limits.allowed_numbers
-    check = _ByTime(windows, allowed=allowed)
+    check = _ByTime(windows, constraints.not_before, allowed=allowed)
     own_zone = limits.calling_hours.timezone if limits.calling_hours else None
     return Rules(
         by_time=check.denial,
         closes_at=check.closes_at,
         not_after=constraints.not_after,
-        min_interval=limits.min_interval_per_number,
+        caps=(*limits.max_calls_per_number, *constraints.max_calls_per_number),
         max_calls_per_day=limits.max_calls_per_day,
         days_of=zone_of(own_zone) if own_zone else UTC,
         max_in_flight=limits.max_in_flight,
@@ -112,8 +141,24 @@ def rules_for(limits: Limits, constraints: CallConstraints, to_number: str) -> R
 
 @dataclass(frozen=True, slots=True)
 class _Window:
+    """Calling hours where the callee is.
+
+    :param unknown: what is not known of where they are, so that the hours are not known either.
+    """
+
     hours: CallingHours
     zones: tuple[ZoneInfo, ...]
+    unknown: str | None
+
+
+def _window(hours: CallingHours, timezone: str | None, to_number: str) -> _Window:
+    unknown = None
+    try:
+        hours = hours.for_callee(country_of(to_number))
+    except ValueError:
+        unknown = _NO_HOLIDAYS
+    zones = _zones(hours, timezone, to_number)
+    return _Window(hours, zones, unknown if zones else _NO_ZONE)
 
 
 def _zones(hours: CallingHours, given: str | None, to_number: str) -> tuple[ZoneInfo, ...]:
@@ -130,17 +175,22 @@ class _ByTime:
     """The constraints that need no call store."""
 
     windows: tuple[_Window, ...]
+    not_before: datetime | None
     allowed: bool
 
     def denial(self, now: datetime) -> Denial | None:
         if not self.allowed:
             return Denial(Rule.ALLOWED_NUMBERS)
-        if not all(window.zones for window in self.windows):
-            return Denial(Rule.TIMEZONE, facts={"reason": _NO_ZONE})
-        opens = self._opens_at(now)
+        unknown = next(filter(None, (window.unknown for window in self.windows)), None)
+        if unknown is not None:
+            return Denial(Rule.TIMEZONE, facts={"reason": unknown})
+        early = self.not_before is not None and now < self.not_before
+        opens = self._opens_at(self.not_before if self.not_before is not None and early else now)
         if opens is None:
             return Denial(Rule.TIMEZONE, facts={"reason": _NEVER_OPEN})
-        return None if opens <= now else Denial(Rule.CALLING_HOURS, opens)
+        if opens <= now:
+            return None
+        return Denial(Rule.NOT_BEFORE if early else Rule.CALLING_HOURS, opens)
 
     def closes_at(self, now: datetime) -> datetime | None:
         times = [window.hours.closes_at(now, window.zones) for window in self.windows]

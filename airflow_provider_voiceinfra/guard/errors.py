@@ -45,12 +45,6 @@ class DoNotCallError(CallBlockedError):
     says = "Its number is on the do-not-call list (`airflow voiceinfra dnc list`), so it is not called."
 
 
-class CalledRecentlyError(CallBlockedError):
-    """``min_interval_per_number`` has not passed since the number was called."""
-
-    says = "The callee was called at {last}; min_interval_per_number of the connection is {limit}, so it is not called."
-
-
 class CallExpiredError(CallBlockedError):
     """``not_after`` has passed, or will have passed when the call may be placed."""
 
@@ -84,6 +78,12 @@ class CallPausedError(CallDeferredError):
     )
 
 
+class CallTooEarlyError(CallDeferredError):
+    """``not_before`` has not come yet."""
+
+    says = "Its not_before has not come yet; it may be placed at {until}."
+
+
 class OutsideCallingHoursError(CallDeferredError):
     """Calling hours are closed in the callee's time zone."""
 
@@ -94,6 +94,15 @@ class DayLimitError(CallDeferredError):
     """The connection has placed as many calls as it may in a day."""
 
     says = "The connection has placed its {limit} calls of today (max_calls_per_day); the next day begins at {until}."
+
+
+class NumberLimitError(CallDeferredError):
+    """The callee has been called as often as ``max_calls_per_number`` allows."""
+
+    says = (
+        "The callee was called {calls} times within {within}, as often as max_calls_per_number allows; they may be "
+        "called again at {until}."
+    )
 
 
 class LinesBusyError(CallDeferredError):
@@ -112,10 +121,11 @@ _ERRORS: dict[Rule, type[GuardError]] = {
     Rule.ALLOWED_NUMBERS: NumberNotAllowedError,
     Rule.TIMEZONE: NoTimezoneError,
     Rule.DO_NOT_CALL: DoNotCallError,
-    Rule.MIN_INTERVAL: CalledRecentlyError,
+    Rule.PER_NUMBER: NumberLimitError,
     Rule.NOT_AFTER: CallExpiredError,
     Rule.PAUSED: CallPausedError,
     Rule.CANCELLED: CallCancelledError,
+    Rule.NOT_BEFORE: CallTooEarlyError,
     Rule.CALLING_HOURS: OutsideCallingHoursError,
     Rule.PER_DAY: DayLimitError,
     Rule.IN_FLIGHT: LinesBusyError,

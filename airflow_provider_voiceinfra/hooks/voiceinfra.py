@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import AbstractContextManager
-from datetime import datetime
+from datetime import date, datetime
 from functools import cached_property
 from typing import Any
 
@@ -26,7 +26,7 @@ from airflow_provider_voiceinfra.errors import InvalidCallError, VoiceInfraError
 from airflow_provider_voiceinfra.guard.calling_hours import CallingHours
 from airflow_provider_voiceinfra.guard.constraints import CallConstraints
 from airflow_provider_voiceinfra.guard.errors import CallDeferredError, GuardError
-from airflow_provider_voiceinfra.guard.limits import read_limits
+from airflow_provider_voiceinfra.guard.limits import caps_of, read_limits
 from airflow_provider_voiceinfra.store.call_store import CallStore
 from airflow_provider_voiceinfra.store.feed.completed_calls import CompletionFilter
 from airflow_provider_voiceinfra.store.feed.cursors import NEW_CURSOR
@@ -86,7 +86,9 @@ class VoiceInfraHook(BaseHook):
         metadata: Mapping[str, Any] | None = None,
         calling_hours: CallingHours | str | None = None,
         timezone: str | None = None,
-        not_after: datetime | str | None = None,
+        not_before: date | str | None = None,
+        not_after: date | str | None = None,
+        max_calls_per_number: str | None = None,
     ) -> Call:
         """Place a call, or return the one that was placed with this key. Returns once VoiceInfra has accepted it.
 
@@ -101,9 +103,12 @@ class VoiceInfraHook(BaseHook):
         :param metadata: data that is stored with the call and never sent.
         :param calling_hours: when the callee may be called, in their local time; the connection's apply too.
         :param timezone: the callee's time zone, such as ``Europe/London``; default: that of the number.
-        :param not_after: when the call expires.
+        :param not_before: when the call may be placed; a date is the start of that day in the callee's time zone.
+        :param not_after: when the call expires; a date is the end of that day in the callee's time zone.
+        :param max_calls_per_number: how often the callee may be called, such as ``1/24h, 3/7d``; the connection's apply
+            too.
         :raises CallDeferredError: the guard defers it: paused, outside calling hours, a limit.
-        :raises CallBlockedError: the guard blocks it: do-not-call, called recently, expired.
+        :raises CallBlockedError: the guard blocks it: do-not-call, expired.
         :raises InvalidCallError: a field is invalid; nothing was sent.
         :raises KeyConflictError: the key belongs to a call with a different request.
         :raises CallNotSentError: nothing was sent; a later try may dial.
@@ -123,7 +128,15 @@ class VoiceInfraHook(BaseHook):
         )
         key = own_key(idempotency_key, to_number=request.to_number)
         kept = plain_object("metadata", metadata) or {}
-        constraints = CallConstraints.build(CallingHours.of(calling_hours), timezone, not_after)
+        constraints = CallConstraints.build(
+            self.account.limits,
+            request.to_number,
+            calling_hours=CallingHours.of(calling_hours),
+            timezone=timezone,
+            not_before=not_before,
+            not_after=not_after,
+            max_calls_per_number=caps_of(max_calls_per_number),
+        )
         return self.place(CallIntent(key, request, _current_source(), kept, constraints=constraints))
 
     def place(self, intent: CallIntent, **options: Any) -> Call:

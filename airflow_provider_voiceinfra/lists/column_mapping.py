@@ -10,7 +10,7 @@ from typing import Any
 from airflow_provider_voiceinfra.calls.values import plain_value
 from airflow_provider_voiceinfra.errors import InvalidCallError
 
-FIELDS = ("to_number", "agent_id", "from_number", "first_message", "context", "timezone", "not_after")
+FIELDS = ("to_number", "agent_id", "from_number", "first_message", "context", "timezone", "not_before", "not_after")
 """What a column may be."""
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 from numbers import Integral, Number
@@ -18,10 +18,11 @@ from airflow_provider_voiceinfra.calls.request import CallRequest, check_storabl
 from airflow_provider_voiceinfra.calls.values import own_type, plain_value
 from airflow_provider_voiceinfra.errors import InvalidCallError, InvalidNumberError
 from airflow_provider_voiceinfra.guard.calling_hours import CallingHours
-from airflow_provider_voiceinfra.guard.constraints import CallConstraints
-from airflow_provider_voiceinfra.guard.expiry import Place, read_not_after
+from airflow_provider_voiceinfra.guard.constraints import CallConstraints, default_zone, read_timezone
+from airflow_provider_voiceinfra.guard.validity import Place, Validity
 from airflow_provider_voiceinfra.lists.column_mapping import FIELDS, ColumnMapping
 from airflow_provider_voiceinfra.phone_numbers.e164 import to_e164
+from airflow_provider_voiceinfra.store.guard.rules import Cap
 from airflow_provider_voiceinfra.store.lists.list_rows import DueRow, NewRow
 from airflow_provider_voiceinfra.store.models import Source
 
@@ -51,6 +52,7 @@ class CallDefaults:
     context: str | None = field(default=None, repr=False)
     default_region: str | None = None
     calling_hours: CallingHours | None = None
+    max_calls_per_number: tuple[Cap, ...] = ()
     calls_per_second: float | None = None
     give_up_at: datetime | None = None
 
@@ -61,13 +63,13 @@ class CallDefaults:
             if columns.key_column is not None:
                 key = _key(row[columns.key_column.casefold()])
             step, fields = "to_number", columns.fields(row)
-            limits = {name: fields.pop(name, None) for name in ("timezone", "not_after")}
+            limits = {name: fields.pop(name, None) for name in ("timezone", "not_before", "not_after")}
             request = self._request(fields, columns.variables(row), accept_integers=columns.are_typed)
             step = "timezone"
-            timezone = CallConstraints.build(None, limits["timezone"], None).timezone
+            timezone = read_timezone(limits["timezone"])
+            place = Place(timezone, request.to_number, default_zone(self.calling_hours, self.account.limits))
             step = "not_after"
-            place = Place(timezone, request.to_number, self._hours_zone())
-            not_after = read_not_after(limits["not_after"], place)
+            not_before, not_after = Validity.read(limits["not_before"], limits["not_after"]).at(place)
             step = "metadata"
             metadata = plain_object("metadata", columns.metadata(row)) or {}
         except (InvalidCallError, ArithmeticError, TypeError, ValueError) as error:
@@ -77,7 +79,8 @@ class CallDefaults:
             "agent_id": request.agent_id,
             "from_number": request.from_number,
             "timezone": timezone,
-            "not_after": None if not_after is None else not_after.isoformat(),
+            "not_before": not_before and not_before.isoformat(),
+            "not_after": not_after and not_after.isoformat(),
             **request.words(),
         }
         return NewRow(position, key, request.to_number, kept, metadata)
@@ -85,9 +88,16 @@ class CallDefaults:
     def intent(self, list_id: str, row: DueRow, source: Source, **options: Any) -> CallIntent:
         """Say which call a row asks for."""
         fields = dict(row.fields)
-        constraints = CallConstraints.build(self.calling_hours, fields.pop("timezone"), fields.pop("not_after"))
-        until = min(filter(None, (constraints.not_after, self.give_up_at)), default=None)
-        constraints = replace(constraints, not_after=until, calls_per_second=self.calls_per_second)
+        not_before, not_after = (_time(fields.pop(name)) for name in ("not_before", "not_after"))
+        until = min(filter(None, (not_after, self.give_up_at)), default=None)
+        constraints = CallConstraints(
+            self.calling_hours,
+            fields.pop("timezone"),
+            not_before,
+            until,
+            self.max_calls_per_number,
+            self.calls_per_second,
+        )
         request = CallRequest(to_number=row.to_number, **fields)
         which: dict[str, Any] = {"to_number": row.to_number, "attempt": row.attempt}
         key = nameless_row_key(list_id, **which) if row.key is None else row_key(self.key_prefix, row.key, **which)
@@ -121,11 +131,6 @@ class CallDefaults:
 
         return of_number if key_column is None else of_key
 
-    def _hours_zone(self) -> str | None:
-        """Give the time zone of the calling hours, the list's before the connection's."""
-        hours = (self.calling_hours, self.account.limits.calling_hours)
-        return next((each.timezone for each in hours if each and each.timezone), None)
-
     def _request(
         self, fields: Mapping[str, Any], variables: Mapping[str, Any], *, accept_integers: bool
     ) -> CallRequest:
@@ -150,6 +155,10 @@ def _metadata(columns: ColumnMapping, row: Mapping[str, Any]) -> dict[str, Any]:
     with suppress(InvalidCallError, ArithmeticError, TypeError, ValueError):
         return plain_object("metadata", columns.metadata(row)) or {}
     return {}
+
+
+def _time(text: str | None) -> datetime | None:
+    return None if text is None else datetime.fromisoformat(text)
 
 
 def _key(value: object) -> str:

@@ -24,6 +24,7 @@ class CallFieldsOperator(PrivateFieldsOperator):
         "idempotency_key",
         "default_region",
         "timezone",
+        "not_before",
         "not_after",
     )
     template_fields: Sequence[str] = (*number_fields, *text_fields, "variables", "metadata")

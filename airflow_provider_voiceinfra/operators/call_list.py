@@ -14,6 +14,7 @@ from airflow_provider_voiceinfra.calls.redial import Redial
 from airflow_provider_voiceinfra.completion_wait import DEFAULT_TIMEOUT
 from airflow_provider_voiceinfra.deferral import airflow_timeout, resume_after
 from airflow_provider_voiceinfra.guard.calling_hours import CallingHours
+from airflow_provider_voiceinfra.guard.limits import caps_of
 from airflow_provider_voiceinfra.lists.circuit_breaker import CircuitBreaker
 from airflow_provider_voiceinfra.lists.column_mapping import check_fields
 from airflow_provider_voiceinfra.openlineage import OpenLineageMixin
@@ -37,7 +38,8 @@ class OutboundCallListOperator(StoppableOperator, PrivateFieldsOperator, OpenLin
     :param sql_conn_id: a connection to any database of Airflow's common-sql, for all three queries. (templated)
     :param calls: instead of a query, a small list of objects, such as the output of a task. (templated)
     :param column_map: their column by our field, such as ``{"to_number": "phone", "timezone": "tz"}``; the fields are
-        ``to_number``, ``agent_id``, ``from_number``, ``first_message``, ``context``, ``timezone``, ``not_after``.
+        ``to_number``, ``agent_id``, ``from_number``, ``first_message``, ``context``, ``timezone``, ``not_before``,
+        ``not_after``.
     :param variable_columns: columns that are sent to the agent as ``variables``; no other column is.
     :param metadata_columns: columns that stay with the call here; no other column does.
     :param key_column: what names a row: a rerun, a backfill or another list with the same prefix calls nobody again.
@@ -52,6 +54,8 @@ class OutboundCallListOperator(StoppableOperator, PrivateFieldsOperator, OpenLin
     :param max_in_flight: calls of the list that may be going on at a time.
     :param calls_per_second: at most, such as 5 or 0.2; the connection's limit applies too.
     :param calling_hours: when people may be called, in their local time, such as ``mon-fri 09:00-19:00``; the
+        connection's apply too.
+    :param max_calls_per_number: how often a callee may be called, such as ``1/24h, 3/7d``, redials included; the
         connection's apply too.
     :param redial: redial unanswered calls.
     :param completion_timeout: after which a call is overdue, frees its line and is not redialled.
@@ -102,6 +106,7 @@ class OutboundCallListOperator(StoppableOperator, PrivateFieldsOperator, OpenLin
         max_in_flight: int = 10,
         calls_per_second: float | None = None,
         calling_hours: CallingHours | str | None = None,
+        max_calls_per_number: str | None = None,
         redial: Redial | None = None,
         completion_timeout: timedelta | float = DEFAULT_TIMEOUT,
         give_up_after: timedelta | float | None = None,
@@ -153,6 +158,7 @@ class OutboundCallListOperator(StoppableOperator, PrivateFieldsOperator, OpenLin
         # As on the connection.
         self.calls_per_second = arguments.optional_number("calls_per_second", calls_per_second, 0.001, 1_000)
         self.calling_hours = CallingHours.of(calling_hours)
+        self.max_calls_per_number = caps_of(max_calls_per_number)
         self.redial = arguments.instance("redial", redial, Redial, "Redial(attempts=3)")
         self.completion_timeout = arguments.duration("completion_timeout", completion_timeout)
         self.give_up_after = None if give_up_after is None else arguments.duration("give_up_after", give_up_after)

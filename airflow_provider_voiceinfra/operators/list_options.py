@@ -10,6 +10,7 @@ from typing import Any
 from airflow_provider_voiceinfra.calls.redial import Redial
 from airflow_provider_voiceinfra.guard.calling_hours import CallingHours
 from airflow_provider_voiceinfra.lists.circuit_breaker import CircuitBreaker
+from airflow_provider_voiceinfra.store.guard.rules import Cap
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,7 @@ class ListOptions:
     max_in_flight: int
     calls_per_second: float | None
     calling_hours: CallingHours | None
+    max_calls_per_number: tuple[Cap, ...]
     redial: Redial | None
     completion_timeout: timedelta
     give_up_after: timedelta | None

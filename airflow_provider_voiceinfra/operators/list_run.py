@@ -160,6 +160,7 @@ class ListRun:
             context=options.context,
             default_region=options.default_region,
             calling_hours=options.calling_hours,
+            max_calls_per_number=options.max_calls_per_number,
             calls_per_second=options.calls_per_second,
             give_up_at=give_up_at,
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Collection, Mapping
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import conf
@@ -22,6 +22,7 @@ from airflow_provider_voiceinfra.deferral import (
 )
 from airflow_provider_voiceinfra.guard.calling_hours import CallingHours
 from airflow_provider_voiceinfra.guard.constraints import check_when
+from airflow_provider_voiceinfra.guard.limits import caps_of
 from airflow_provider_voiceinfra.operators.placing import PlacingOperator
 from airflow_provider_voiceinfra.store.models import OUTCOMES
 
@@ -40,7 +41,7 @@ class OutboundCallOperator(PlacingOperator):
     Returns the ``call_id``, which is pushed as XCom ``call_id`` as soon as it is known. A retry or a clear of the task
     finds the placed call and does not call again. If VoiceInfra's answer is lost, the task waits in the triggerer for
     the call's webhook. While the guard defers the call (a pause, calling hours, a limit of the connection), the task
-    waits there too. If the guard blocks the call (do-not-call, called recently, expired, cancelled), the task is
+    waits there too. If the guard blocks the call (do-not-call, expired, cancelled), the task is
     skipped.
 
     :param to_number: the callee's number, in E.164 or, with ``default_region``, in national format. (templated)
@@ -68,7 +69,12 @@ class OutboundCallOperator(PlacingOperator):
     :param calling_hours: when the callee may be called, in their local time, such as ``mon-fri 09:00-19:00``; the
         connection's apply too.
     :param timezone: the callee's time zone, such as ``Europe/London``; default: that of the number. (templated)
-    :param not_after: when the call expires, such as the appointment's time: it is not placed later. (templated)
+    :param not_before: when the call may be placed; a date is the start of that day in the callee's time zone.
+        (templated)
+    :param not_after: when the call expires, such as the appointment's time: it is not placed later. A date is the end
+        of that day in the callee's time zone. (templated)
+    :param max_calls_per_number: how often the callee may be called, such as ``1/24h, 3/7d``: the call waits until it
+        may be placed. The connection's apply too.
     :param redial: redial unanswered calls; implies ``wait_for_completion``.
     """
 
@@ -94,7 +100,9 @@ class OutboundCallOperator(PlacingOperator):
         end_from_trigger: bool | None = None,
         calling_hours: CallingHours | str | None = None,
         timezone: str | None = None,
-        not_after: datetime | str | None = None,
+        not_before: date | str | None = None,
+        not_after: date | str | None = None,
+        max_calls_per_number: str | None = None,
         redial: Redial | None = None,
         **kwargs: Any,
     ) -> None:
@@ -116,7 +124,7 @@ class OutboundCallOperator(PlacingOperator):
             deferrable=deferrable,
         )
         arguments.optional_flags(end_from_trigger=end_from_trigger)
-        check_when(timezone=timezone, not_after=not_after)
+        check_when(timezone=timezone, not_before=not_before, not_after=not_after)
         self.to_number = to_number
         self.agent_id = agent_id
         self.from_number = from_number
@@ -136,7 +144,9 @@ class OutboundCallOperator(PlacingOperator):
         self.end_from_trigger = check_end_from_trigger(self, end_from_trigger, deferrable=deferrable)
         self.calling_hours = CallingHours.of(calling_hours)
         self.timezone = timezone
+        self.not_before = not_before
         self.not_after = not_after
+        self.max_calls_per_number = caps_of(max_calls_per_number)
         self.redial = arguments.instance("redial", redial, Redial, "Redial(attempts=3)")
         self._check_ignored_arguments(
             fail_on_outcomes=fail_on_outcomes, completion_fields=completion_fields, end_from_trigger=end_from_trigger

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from airflow_provider_voiceinfra.calls.call_intent import CallIntent
     from airflow_provider_voiceinfra.guard.calling_hours import CallingHours
     from airflow_provider_voiceinfra.guard.errors import CallDeferredError
+    from airflow_provider_voiceinfra.store.guard.rules import Cap
     from airflow_provider_voiceinfra.store.models import Call
 
 _SETTLE_SECONDS = 5.0
@@ -37,6 +38,7 @@ class PlacingOperator(StoppableOperator, CallFieldsOperator, OpenLineageMixin):
     redial_on_clear: bool
     completion_timeout: timedelta
     calling_hours: CallingHours | None
+    max_calls_per_number: tuple[Cap, ...]
 
     _attempt = 1
 
@@ -139,7 +141,14 @@ class PlacingOperator(StoppableOperator, CallFieldsOperator, OpenLineageMixin):
         else:
             key = task_key(source, to_number=request.to_number, **which)
         metadata = plain_object("metadata", rendered["metadata"]) or {}
-        constraints = CallConstraints.build(self.calling_hours, rendered["timezone"], rendered["not_after"])
+        when = {name: rendered[name] for name in ("timezone", "not_before", "not_after")}
+        constraints = CallConstraints.build(
+            account.limits,
+            request.to_number,
+            calling_hours=self.calling_hours,
+            max_calls_per_number=self.max_calls_per_number,
+            **when,
+        )
         return CallIntent(
             key, request, source, metadata, settle_timeout=self.completion_timeout, constraints=constraints
         )

@@ -20,8 +20,6 @@ class CallState(StrEnum):
     """Its number is not among those that the connection may call."""
     NO_TIMEZONE = "no_timezone"
     """The callee's time zone is unknown."""
-    CALLED_RECENTLY = "called_recently"
-    """The callee was called recently."""
     EXPIRED = "expired"
     """Its ``not_after`` has passed."""
     CANCELLED = "cancelled"
@@ -62,7 +60,6 @@ BLOCKED_STATES = frozenset(
         CallState.DO_NOT_CALL,
         CallState.NOT_ALLOWED,
         CallState.NO_TIMEZONE,
-        CallState.CALLED_RECENTLY,
         CallState.EXPIRED,
         CallState.CANCELLED,
     }

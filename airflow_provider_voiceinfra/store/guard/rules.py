@@ -16,11 +16,12 @@ class Rule(StrEnum):
     ALLOWED_NUMBERS = "allowed_numbers"
     TIMEZONE = "timezone"
     DO_NOT_CALL = "do_not_call"
+    NOT_BEFORE = "not_before"
     NOT_AFTER = "not_after"
     PAUSED = "paused"
     CANCELLED = "cancelled"
     CALLING_HOURS = "calling_hours"
-    MIN_INTERVAL = "min_interval_per_number"
+    PER_NUMBER = "max_calls_per_number"
     PER_DAY = "max_calls_per_day"
     IN_FLIGHT = "max_in_flight"
     PACE = "calls_per_second"
@@ -37,7 +38,6 @@ _BLOCKED = {
     Rule.DO_NOT_CALL: CallState.DO_NOT_CALL,
     Rule.NOT_AFTER: CallState.EXPIRED,
     Rule.CANCELLED: CallState.CANCELLED,
-    Rule.MIN_INTERVAL: CallState.CALLED_RECENTLY,
 }
 
 
@@ -99,6 +99,18 @@ class Verdict:
     slot: SendSlot | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Cap:
+    """How often a number may be called.
+
+    :param calls: at most so many.
+    :param within: in any span of this length.
+    """
+
+    calls: int
+    within: timedelta
+
+
 def _always(_: datetime) -> None:
     return None
 
@@ -110,7 +122,7 @@ class Rules:
     :param by_time: denies what may not be placed at a time: outside calling hours, or too late.
     :param closes_at: when a POST that is let through at a time must have begun; None for no such time.
     :param not_after: when the call expires.
-    :param min_interval: between two calls of one number; the calls of one intent do not count.
+    :param caps: of calls to the number, redials and calls of others included.
     :param max_calls_per_day: of a connection, in a calendar day.
     :param days_of: the zone of those days.
     :param max_in_flight: calls of a connection at a time.
@@ -121,7 +133,7 @@ class Rules:
     by_time: Callable[[datetime], Denial | None] = _always
     closes_at: Callable[[datetime], datetime | None] = _always
     not_after: datetime | None = None
-    min_interval: timedelta | None = None
+    caps: tuple[Cap, ...] = ()
     max_calls_per_day: int | None = None
     days_of: tzinfo = UTC
     max_in_flight: int | None = None

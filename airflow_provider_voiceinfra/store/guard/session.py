@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cached_property
 
 import sqlalchemy as sa
@@ -15,7 +15,6 @@ from airflow_provider_voiceinfra.store.guard.do_not_call import DoNotCall, hash_
 from airflow_provider_voiceinfra.store.guard.pauses import Scope, find_pauses
 from airflow_provider_voiceinfra.store.guard.rate_budget import RateBudget, reserve_slot
 from airflow_provider_voiceinfra.store.guard.rules import Denial, Rule, Rules, Verdict
-from airflow_provider_voiceinfra.store.hashing import hash_key
 from airflow_provider_voiceinfra.store.locks import lock_all
 from airflow_provider_voiceinfra.store.models import MAY_HAVE_RUNG, CallState, Realm
 
@@ -58,7 +57,7 @@ class GuardSession:
     def check(self, request: ClaimRequest) -> Verdict:
         """Check a call that is to be claimed, and count it against its connection's limits."""
         rules = request.rules
-        denial = self.check_again(request) or self._check_cancelled(request) or self._check_interval(request)
+        denial = self.check_again(request) or self._check_cancelled(request) or self._check_caps(request)
         if denial is not None:
             return Verdict(denial)
         if rules.max_calls_per_day is None and rules.max_in_flight is None:
@@ -96,8 +95,8 @@ class GuardSession:
             budget.write()
 
     def lock_numbers(self) -> None:
-        """Let nobody else claim calls to those numbers between whose calls there must be an interval."""
-        to_lock = {(each.realm, each.to_number) for each in self._requests if each.rules.min_interval is not None}
+        """Let nobody else claim calls to those numbers whose calls are capped."""
+        to_lock = {(each.realm, each.to_number) for each in self._requests if each.rules.caps}
         if to_lock:
             lock_all(self._tx, (("number", self._environment, *number) for number in to_lock))
 
@@ -127,29 +126,36 @@ class GuardSession:
         facts = {"what": what, "who": pause.paused_by, "reason": pause.reason}
         return Denial(Rule.PAUSED, request.rules.not_after, pause_id=pause.id, facts=facts)
 
-    def _check_interval(self, request: ClaimRequest) -> Denial | None:
-        interval = request.rules.min_interval
-        if interval is None:
+    def _check_caps(self, request: ClaimRequest) -> Denial | None:
+        """Defer a call until each cap of its number allows it."""
+        caps = request.rules.caps
+        if not caps:
             return None
-        tx = self._tx
+        claimed = self._newest_calls(request, max(cap.calls for cap in caps), max(cap.within for cap in caps))
+        until = {cap: claimed[cap.calls - 1] + cap.within for cap in caps if len(claimed) >= cap.calls}
+        met = max(until, key=lambda cap: until[cap], default=None)
+        if met is None or until[met] <= self.now:
+            return None
+        facts = {"calls": str(met.calls), "within": str(met.within)}
+        return _denial_in_time(Denial(Rule.PER_NUMBER, until[met], facts=facts), request.rules)
+
+    def _newest_calls(self, request: ClaimRequest, most: int, within: timedelta) -> list[datetime]:
+        """Give when the newest calls to a number were claimed, newest first."""
         others = (
-            _call.claimed_at > self.now - interval,
+            _call.claimed_at > self.now - within,
             # Not by an index of environments, which SQLite would take for the newest call of all.
             _call.environment.concat("") == self._environment,
             _call.realm == request.realm,
             _call.state.in_(MAY_HAVE_RUNG),
-            _call.base_key_hash != hash_key(request.base_key),
         )
         same_number = _call.to_number == request.to_number
-        purged = sa.and_(_call.number_hash.is_not(None), _call.number_hash == hash_number(tx, request.to_number))
+        purged = sa.and_(_call.number_hash.is_not(None), _call.number_hash == hash_number(self._tx, request.to_number))
+        found: list[datetime] = []
         # One by one, each by its index.
-        latest = (
-            tx.scalar(sa.select(sa.func.max(_call.claimed_at)).where(at, *others)) for at in (same_number, purged)
-        )
-        last = max(filter(None, latest), default=None)
-        if last is None:
-            return None
-        return Denial(Rule.MIN_INTERVAL, facts={"last": f"{last:%Y-%m-%d %H:%M} UTC", "limit": str(interval)})
+        for at in (same_number, purged):
+            newest = sa.select(_call.claimed_at).where(at, *others).order_by(_call.claimed_at.desc()).limit(most)
+            found += self._tx.scalars(newest)
+        return sorted(found, reverse=True)
 
 
 def _in_time(verdict: Verdict, rules: Rules) -> Verdict:

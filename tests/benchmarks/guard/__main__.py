@@ -24,6 +24,7 @@ from airflow_provider_voiceinfra.guard.constraints import CallConstraints, rules
 from airflow_provider_voiceinfra.guard.limits import Limits
 from airflow_provider_voiceinfra.store.call_store import CallStore
 from airflow_provider_voiceinfra.store.guard.claim_request import ClaimRequest
+from airflow_provider_voiceinfra.store.guard.rules import Cap
 from airflow_provider_voiceinfra.store.models import Realm, Source
 from tests.benchmarks.findings import found
 from tests.benchmarks.guard.history import CONN_ID, fill
@@ -36,7 +37,7 @@ _ALL_RULES = Limits(
     max_calls_per_day=10_000_000,
     max_in_flight=1_000,
     calls_per_second=1_000,
-    min_interval_per_number=timedelta(days=7),
+    max_calls_per_number=(Cap(1, timedelta(days=7)),),
     calling_hours=CallingHours(clock.min, clock.max, WEEKDAYS, "UTC"),
 )
 

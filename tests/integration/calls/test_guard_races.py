@@ -20,6 +20,7 @@ from airflow_provider_voiceinfra.guard.errors import CallPausedError, GuardError
 from airflow_provider_voiceinfra.guard.limits import Limits
 from airflow_provider_voiceinfra.sandbox import Sandbox
 from airflow_provider_voiceinfra.store.guard.pauses import Scope
+from airflow_provider_voiceinfra.store.guard.rules import Cap
 from airflow_provider_voiceinfra.store.models import Source
 from tests.support.call_samples import account
 from tests.support.race import in_processes
@@ -76,11 +77,11 @@ def test_never_more_calls_a_day_than_the_connection_may(open_store, sandbox):
     assert len(sandbox.dials) == 33
 
 
-def test_nobody_is_called_twice_within_the_interval(open_store, sandbox):
-    limits = Limits(min_interval_per_number=timedelta(hours=1))
+def test_no_number_is_called_more_often_than_its_cap(open_store, sandbox):
+    limits = Limits(max_calls_per_number=(Cap(2, timedelta(hours=1)), Cap(3, timedelta(days=1))))
     said = everybody_dials(open_store, sandbox, limits, lambda process, call: number(process % 5, call))
-    assert said == {"": 5 * CALLS, "min_interval_per_number": 15 * CALLS}
-    assert set(Counter(dial.to_number for dial in sandbox.dials).values()) == {1}
+    assert said == {"": 10 * CALLS, "max_calls_per_number": 10 * CALLS}
+    assert set(Counter(dial.to_number for dial in sandbox.dials).values()) == {2}
 
 
 def test_no_two_posts_have_the_same_send_slot(open_store, sandbox):

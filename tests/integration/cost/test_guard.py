@@ -5,13 +5,13 @@ from __future__ import annotations
 from datetime import timedelta
 
 from airflow_provider_voiceinfra.store.guard.pauses import Scope
-from airflow_provider_voiceinfra.store.guard.rules import Rules
+from airflow_provider_voiceinfra.store.guard.rules import Cap, Rules
 from airflow_provider_voiceinfra.store.models import CallState, Source
 from tests.benchmarks.guard.history import CONN_ID, fill
 from tests.integration.cost.steps import counting
 from tests.support.store_samples import claim_request
 
-RULES = Rules(max_calls_per_day=1_000_000, max_in_flight=100, min_interval=timedelta(days=7), calls_per_second=1_000)
+RULES = Rules(max_calls_per_day=1_000_000, max_in_flight=100, caps=(Cap(1, timedelta(days=7)),), calls_per_second=1_000)
 
 
 def steps(store, key, to_number):

@@ -9,9 +9,11 @@ import pytest
 from airflow.sdk import DAG
 
 from airflow_provider_voiceinfra.calls.redial import Redial
-from airflow_provider_voiceinfra.guard.calling_hours import WEEKDAYS, CallingHours
+from airflow_provider_voiceinfra.guard.errors import CallTooEarlyError, NumberLimitError
+from airflow_provider_voiceinfra.guard.weekly_windows import WEEKDAYS
 from airflow_provider_voiceinfra.hooks.voiceinfra import VoiceInfraHook
 from airflow_provider_voiceinfra.operators.outbound_call import OutboundCallOperator
+from airflow_provider_voiceinfra.policies import CallingHours
 from airflow_provider_voiceinfra.store.guard.pauses import Scope
 from tests.dags import one_call
 
@@ -61,12 +63,31 @@ def test_who_does_not_want_to_be_called_is_skipped(run_dag, voiceinfra, capfd):
     assert not voiceinfra.dials
 
 
-def test_who_was_called_a_short_while_ago_is_skipped(run_dag, voiceinfra, limits, capfd):
+@pytest.mark.parametrize("of", ["connection", "operator", "hook"])
+def test_a_call_over_the_cap_of_its_number_waits_or_expires(run_dag, voiceinfra, limits, of):
     run_dag(one_call.plain, idempotency_key="one")
-    limits(min_interval_per_number="24h")
-    assert task_state(run_dag(one_call.plain, idempotency_key="two")) == "skipped"
-    assert "min_interval_per_number of the connection is 1 day" in "".join(capfd.readouterr())
+    cap = {"max_calls_per_number": "1/24h, 3/7d"}
+    if of == "connection":
+        limits(**cap)
+    soon = (datetime.now(UTC) + timedelta(hours=1)).isoformat()
+    if of == "hook":
+        with pytest.raises(NumberLimitError, match=r"called 1 times within 1 day, 0:00:00, as often as max_calls_per"):
+            VoiceInfraHook().place_call(idempotency_key="two", to_number=NUMBER, **cap)
+    else:
+        run = run_dag(one_call.plain, idempotency_key="two", not_after=soon, **(cap if of == "operator" else {}))
+        assert task_state(run) == "skipped"
+        assert states(voiceinfra) == ["expired", "completed"]
     assert len(voiceinfra.dials) == 1
+
+
+def test_nobody_is_called_before_not_before(run_dag, voiceinfra):
+    tomorrow = datetime.now(UTC).date() + timedelta(days=2)
+    with pytest.raises(CallTooEarlyError, match="may be placed at"):
+        VoiceInfraHook().place_call(idempotency_key="two", to_number=NUMBER, not_before=tomorrow)
+    opens = datetime.now(UTC) + timedelta(seconds=2)
+    assert run_dag(one_call.plain, not_before=opens.isoformat()).state == "success"
+    [dial] = voiceinfra.dials
+    assert dial.at >= opens
 
 
 @pytest.mark.parametrize(
@@ -77,7 +98,7 @@ def test_who_was_called_a_short_while_ago_is_skipped(run_dag, voiceinfra, limits
         {"max_calls_per_day": "many"},
         {"max_in_flight": "-1"},
         {"calls_per_second": "0"},
-        {"min_interval_per_number": "24 hours"},
+        {"max_calls_per_number": "1/day"},
         {"allowed_numbers": "+1415"},
     ],
 )
@@ -94,6 +115,7 @@ def test_a_limit_that_cannot_be_read_stops_every_call(run_dag, voiceinfra, limit
     [
         ({"timezone": "{{ 'Mars' }}"}, "timezone is not a time zone"),
         ({"not_after": "{{ 'soon' }}"}, "not_after is not a time: write it like"),
+        ({"not_before": "{{ '2026-11-23T15:00Z' }}", "not_after": "2026-11-23T15:00Z"}, "could never be placed"),
         ({"not_after": "{{ '2026-11-23T15:00' }}"}, "not_after has no time zone"),
     ],
 )
@@ -142,7 +164,7 @@ def test_a_task_outside_calling_hours_waits_until_they_open(run_dag, voiceinfra,
 
 
 def test_who_is_not_reached_is_called_again_each_time_under_a_key_of_its_own(run_dag, voiceinfra, limits):
-    limits(min_interval_per_number="24h")
+    limits(max_calls_per_number="3/24h")
     voiceinfra.outcome(NUMBER, "voicemail")
     run = run_dag(one_call.redialling)
     assert run.state == "success"

@@ -13,9 +13,10 @@ from airflow_provider_voiceinfra.calls.dialing import Dialer
 from airflow_provider_voiceinfra.calls.keys import own_key, task_key
 from airflow_provider_voiceinfra.calls.retry import RetryPolicy
 from airflow_provider_voiceinfra.errors import HostConflictError, VoiceInfraError
-from airflow_provider_voiceinfra.guard.errors import CallDeferredError, CalledRecentlyError
+from airflow_provider_voiceinfra.guard.errors import CallDeferredError, NumberLimitError
 from airflow_provider_voiceinfra.guard.limits import Limits
 from airflow_provider_voiceinfra.store.guard.pauses import Scope
+from airflow_provider_voiceinfra.store.guard.rules import Cap
 from airflow_provider_voiceinfra.store.models import Realm
 from tests.support.call_samples import NUMBER, SOURCE, account, intent, only_call, request
 from tests.support.store_samples import deliver
@@ -129,12 +130,12 @@ def test_another_map_index_finds_the_number_at_another_host_and_does_not_dial(at
 @pytest.mark.parametrize("keys", [("one", "one"), (None, None), ("one", "two")], ids=["own", "default", "two"])
 def test_the_sandbox_is_in_no_live_calls_way_and_no_live_call_in_its(at, first, second, keys):
     """By key, by number, by lines or by the day's count."""
-    limits = Limits(min_interval_per_number=timedelta(hours=1), max_calls_per_day=1, max_in_flight=1)
+    limits = Limits(max_calls_per_number=(Cap(1, timedelta(hours=1)),), max_calls_per_day=1, max_in_flight=1)
     with wire(queued, queued_each) as server:
         at(first, server, limits=limits).place(intent(keys[0]))
         at(second, server, limits=limits).place(intent(keys[1]))
         assert len(server.requests) == 2
-        with pytest.raises(CalledRecentlyError):
+        with pytest.raises(NumberLimitError):
             at(second, server, limits=limits).place(intent("other"))
 
 

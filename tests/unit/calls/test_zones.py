@@ -12,7 +12,7 @@ from phonenumbers.tzdata import TIMEZONE_DATA
 
 from airflow_provider_voiceinfra.errors import InvalidCallError
 from airflow_provider_voiceinfra.guard.calling_hours import WEEKDAYS, CallingHours
-from airflow_provider_voiceinfra.guard.constraints import CallConstraints
+from airflow_provider_voiceinfra.guard.constraints import read_timezone
 from airflow_provider_voiceinfra.guard.limits import read_limits
 from airflow_provider_voiceinfra.guard.time_zones import zone_of, zones_of_number
 
@@ -108,7 +108,7 @@ def test_what_is_not_a_region_is_rejected_wherever_a_zone_is_given(name, region)
         read_limits({"calling_hours": f"mon-fri 09:00-19:00 {name}"}, conn_id="voiceinfra_default")
     # Of a task, or of a row.
     with pytest.raises(InvalidCallError, match=region):
-        CallConstraints.build(None, name, None)
+        read_timezone(name)
 
 
 @pytest.mark.parametrize("name", ["UTC", "Etc/UTC", "Zulu", " UTC ", "US/Eastern", "Japan", "America/Panama"])
@@ -119,4 +119,4 @@ def test_utc_and_the_names_of_regions_are_zones(name):
 
 def test_a_zone_that_is_not_a_string_is_rejected():
     with pytest.raises(InvalidCallError, match="timezone must be a string such as America/New_York, not int"):
-        CallConstraints.build(None, 5, None)
+        read_timezone(5)

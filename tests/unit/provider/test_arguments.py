@@ -27,6 +27,22 @@ NOT_NAMES = ["summary", 7, None, True, [None], [1], b"ab", {"a": "b"}, [""]]
 NOT_OUTCOMES = ["voicemail", ["busy"], [None], 3, True, None, {"failed": 1}, [["failed"]]]
 NOT_COUNTS = [0, -1, True, "10", 1.5, None]
 NOT_FRACTIONS = [-0.1, 1.1, 5, True, "0.1", float("nan")]
+NOT_TIMES = [5, True, "soon", "2026-11-23T15:00", datetime(2026, 1, 1)]  # noqa: DTZ001
+NOT_CAPS = [
+    5,
+    True,
+    "",
+    "often",
+    "0/24h",
+    "1/0h",
+    "1/day",
+    "1 per day",
+    "1/24h 3/7d",
+    "1/24h,",
+    "9999/1d",
+    "1/99999d",
+    ["1/24h"],
+]
 NOT_HOURS = [9, (9, 19), True, time(9), "9-19", "", "mon-fri 09:00-19:00 EST"]
 NOT_REDIALS = [3, True, "3", {"attempts": 3}, CircuitBreaker()]
 
@@ -83,7 +99,9 @@ WRONG = [
             *each(make, "completion_fields", NOT_NAMES),
             *each(make, "calling_hours", NOT_HOURS),
             *each(make, "timezone", [5, True, "Mars", "EST"]),
-            *each(make, "not_after", [5, True, "soon", "2026-11-23T15:00", date(2026, 1, 1), datetime(2026, 1, 1)]),  # noqa: DTZ001
+            *each(make, "not_before", NOT_TIMES),
+            *each(make, "not_after", NOT_TIMES),
+            *each(make, "max_calls_per_number", NOT_CAPS),
             *each(make, "redial", NOT_REDIALS),
         )
     ),
@@ -96,6 +114,7 @@ WRONG = [
     *each(call_list, "max_in_flight", NOT_COUNTS),
     *each(call_list, "calls_per_second", [0, -1, True, "5", 10_000, float("nan")]),
     *each(call_list, "calling_hours", NOT_HOURS),
+    *each(call_list, "max_calls_per_number", NOT_CAPS),
     *each(call_list, "redial", NOT_REDIALS),
     *each(call_list, "completion_timeout", [*NOT_DURATIONS, None]),
     *each(call_list, "give_up_after", NOT_DURATIONS),
@@ -127,6 +146,9 @@ WRONG = [
     ),
     *each(CallingHours, "end", [19, "19:00", None, time(8)]),
     *each(CallingHours, "days", ["mon", (), ["Monday"], 3, None, [0]]),
+    *each(CallingHours, "windows", [5, "mon 09:00-19:00", {"mon": 9}, {"mon": "9-19"}, {}, {"mon": []}, ["mon"]]),
+    *each(CallingHours, "closed", [5, "2026-12-25", ["Christmas"], [datetime(2026, 12, 25, tzinfo=UTC)], None]),
+    *each(CallingHours, "holidays", [5, True, "Atlantis", "US-XX", ""]),
     *each(CallingHours, "timezone", [5, True, "Mars", "EST", "Etc/GMT+5"]),
     *each(Redial, "outcomes", [*NOT_OUTCOMES, ()]),
     *each(Redial, "attempts", [1, 0, -3, True, "3", 2.5, None]),
@@ -183,7 +205,7 @@ def test_sets_come_in_one_order():
 
 @pytest.mark.parametrize("template", ["{{ params.value }}", "{% if x %}a{% endif %}"])
 def test_templates_are_checked_when_they_are_rendered(template):
-    names = ("to_number", *TEXTS, "idempotency_key", "default_region", "timezone", "not_after")
+    names = ("to_number", *TEXTS, "idempotency_key", "default_region", "timezone", "not_before", "not_after")
     assert call(**dict.fromkeys((*names, "variables", "metadata"), template))
     assert call_list(calls=template)
     assert sensor(call_id=template)
@@ -193,7 +215,9 @@ def test_the_output_of_a_task_is_checked_when_it_is_there():
     with DAG("outputs", schedule=None) as dag:
         first = call()
         output = XComArg(first)
-        fields = dict.fromkeys(("to_number", *TEXTS, "timezone", "not_after", "variables", "metadata"), output)
+        fields = dict.fromkeys(
+            ("to_number", *TEXTS, "timezone", "not_before", "not_after", "variables", "metadata"), output
+        )
         OutboundCallOperator(task_id="next", **fields)
         OutboundCallListOperator(task_id="list", calls=output)
         OutboundCallListOperator(task_id="lists", calls=[output, {"to_number": NUMBER}])

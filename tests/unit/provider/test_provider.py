@@ -86,7 +86,7 @@ def test_the_connection_form_has_our_fields_and_hides_secrets():
         "max_calls_per_day",
         "max_in_flight",
         "calls_per_second",
-        "min_interval_per_number",
+        "max_calls_per_number",
     }
     assert {name for name, field in fields.items() if field["schema"].get("format") == "password"} == {
         "webhook_secret",

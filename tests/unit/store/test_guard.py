@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from airflow_provider_voiceinfra.store import clock, schema
 from airflow_provider_voiceinfra.store.claims.results import Conflict, ConflictReason, PermitResult
 from airflow_provider_voiceinfra.store.guard.pauses import Scope
-from airflow_provider_voiceinfra.store.guard.rules import Denial, Rule, Rules
+from airflow_provider_voiceinfra.store.guard.rules import Cap, Denial, Rule, Rules
 from airflow_provider_voiceinfra.store.models import Source
 from tests.support.store_samples import NUMBER, claim_request, deliver, events, make_old, queued, rows, state, under
 
@@ -211,22 +211,44 @@ def test_a_call_that_is_being_placed_has_a_line_whatever_its_settle_timeout(stor
 
 # -- calls of a person
 
-RARELY = Rules(min_interval=timedelta(hours=24))
+RARELY = Rules(caps=(Cap(1, timedelta(hours=24)),))
 
 
-def test_a_person_is_not_called_again_within_the_interval_whatever_the_key(store):
-    queued(store, "call-1")
-    deliver(store, "call-1")
-    denied(take(store, "other", RARELY, conn_id="another"), Rule.MIN_INTERVAL, "called_recently")
+def called(store, index, ago, **options):
+    """A call to the callee, so long ago."""
+    claim = take(store, f"earlier-{index}", **options).claim
+    store.claims.record_queued(claim, f"earlier-{index}")
+    deliver(store, f"earlier-{index}")
+    claimed_at = datetime.now(UTC) - ago
+    with store.database.write() as tx:
+        tx.execute(sa.update(schema.call).where(schema.call.c.id == claim.id).values(claimed_at=claimed_at))
+    return claimed_at
+
+
+def test_a_callee_is_not_called_more_often_than_a_cap_allows_whatever_the_key(store):
+    claimed_at = called(store, 1, timedelta(hours=1))
+    until = denied(take(store, "other", RARELY, conn_id="another"), Rule.PER_NUMBER, "waiting").denial.until
+    assert until == claimed_at + timedelta(hours=24)
     assert take(store, "third", RARELY, to_number=OTHER).claim
 
 
-def test_after_the_interval_she_is(store):
-    claim = queued(store, "call-1")
-    with store.database.write() as tx:
-        ago = datetime.now(UTC) - timedelta(hours=25)
-        tx.execute(sa.update(schema.call).where(schema.call.c.id == claim.id).values(claimed_at=ago))
+def test_a_call_under_a_cap_is_placed_once_the_cap_allows_it(store):
+    called(store, 1, timedelta(hours=24, minutes=1))
     assert take(store, "other", RARELY).claim
+
+
+def test_of_several_caps_the_last_one_to_allow_decides(store):
+    caps = Rules(caps=(Cap(1, timedelta(hours=1)), Cap(3, timedelta(days=7)), Cap(10, timedelta(days=30))))
+    oldest = called(store, 1, timedelta(days=5))
+    for index in (2, 3):
+        called(store, index, timedelta(hours=index))
+    assert denied(take(store, "other", caps), Rule.PER_NUMBER, "waiting").denial.until == oldest + timedelta(days=7)
+
+
+def test_a_call_that_expires_before_its_cap_allows_it_expires_at_once(store):
+    called(store, 1, timedelta(hours=1))
+    soon = datetime.now(UTC) + timedelta(hours=22)
+    denied(take(store, "other", replace(RARELY, not_after=soon)), Rule.NOT_AFTER, "expired")
 
 
 def test_a_purge_does_not_make_it_forgotten_that_she_was_called(store):
@@ -234,7 +256,7 @@ def test_a_purge_does_not_make_it_forgotten_that_she_was_called(store):
     deliver(store, "call-1")
     store.retention.erase(NUMBER)
     assert NUMBER not in str(rows(store, schema.call))
-    denied(take(store, "other", RARELY), Rule.MIN_INTERVAL, "called_recently")
+    denied(take(store, "other", RARELY), Rule.PER_NUMBER, "waiting")
     assert take(store, "third", RARELY, to_number=OTHER).claim
 
 
@@ -248,11 +270,12 @@ def attempt(store, index, rules=RARELY):
     return take(store, f"key/attempt-{index}", rules, base_key="key", attempt=index)
 
 
-def test_a_redial_of_the_same_call_is_exempt(store):
+def test_a_redial_counts_like_every_call(store):
     claim = attempt(store, 1).claim
     store.claims.record_queued(claim, "call-1")
     deliver(store, "call-1", call_outcome="voicemail")
-    assert attempt(store, 2).claim
+    denied(attempt(store, 2), Rule.PER_NUMBER, "waiting")
+    assert attempt(store, 2, Rules(caps=(Cap(2, timedelta(hours=24)),))).claim
 
 
 def test_a_redial_comes_only_after_the_call_before_it_has_ended(store):
@@ -274,12 +297,12 @@ def test_a_redial_calls_nobody_else(store):
 def test_a_retry_finds_each_attempt_that_was_placed(store):
     refs = []
     for index in (1, 2):
-        claim = attempt(store, index).claim
+        claim = attempt(store, index, Rules()).claim
         store.claims.record_queued(claim, f"call-{index}")
         deliver(store, f"call-{index}", call_outcome="voicemail")
         refs.append(claim.ref)
     assert [attempt(store, index).conflict.ref for index in (1, 2)] == refs
-    assert attempt(store, 3).claim
+    assert attempt(store, 3, Rules()).claim
 
 
 # -- send slots

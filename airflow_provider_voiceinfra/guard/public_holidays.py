@@ -1,0 +1,39 @@
+"""Public holidays by country, from the library ``holidays``, which the extra of the same name installs."""
+
+from __future__ import annotations
+
+import functools
+from datetime import date
+
+_INSTALL = "public holidays need a library: pip install 'airflow-provider-voiceinfra[holidays]'"
+
+
+@functools.lru_cache(1_000)
+def public_holidays(region: str, year: int) -> frozenset[date]:
+    """Give the public holidays of a year, the days on which they are observed included.
+
+    :param region: a country, or one of its parts, such as ``US`` or ``US-CA``.
+    :raises ValueError: if its holidays are not known, or the library is not installed.
+    """
+    country, _, part = region.partition("-")
+    try:
+        import holidays
+    except ImportError:
+        raise ValueError(_INSTALL) from None
+    try:
+        return frozenset(holidays.country_holidays(country, subdiv=part or None, years=year))
+    except NotImplementedError:
+        raise ValueError(f"holidays of {region!r} are not known: write a country such as US, or US-CA") from None
+
+
+@functools.lru_cache(10_000)
+def country_of(e164: str) -> str | None:
+    """Give the country of a number, such as ``US``; None where it belongs to none.
+
+    :param e164: such as ``+14155550100``.
+    """
+    import phonenumbers
+
+    country = phonenumbers.region_code_for_number(phonenumbers.parse(e164))
+    # 001 is the whole world's.
+    return country if country and country.isalpha() else None
