@@ -1,6 +1,6 @@
 """Phone the person on call when a run fails, and when it is late.
 
-Needs the connection ``voiceinfra_on_call``, without calling hours and ``min_interval_per_number``. Its agent says what
+Needs the connection ``voiceinfra_on_call``, without calling hours and ``max_calls_per_number``. Its agent says what
 has happened and asks whether the callee takes care of it. The variable ``on_call`` has the callee's number.
 """
 
