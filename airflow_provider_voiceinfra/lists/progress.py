@@ -135,7 +135,9 @@ def describe(store: CallStore, list_id: str) -> str:
     said += [f"{count} {result}" for result, count in results.items()]
     since = max(now - _RATE_OF, store.lists.begun_at(list_id))
     ended, minutes = store.list_rows.count_ended(list_id, since), (now - since).total_seconds() / 60
+    if ended and minutes:
+        said.append(f"{ended / minutes:.1f} rows a minute")
     if left and ended and minutes:
         done_at = now + timedelta(minutes=left * minutes / ended)
-        said.append(f"{ended / minutes:.1f} rows a minute, at which it is done at {done_at:%Y-%m-%d %H:%M} UTC")
+        said[-1] += f", at which it is done at {done_at:%Y-%m-%d %H:%M} UTC"
     return f"List {list_id}: {', '.join(said)}."

@@ -24,6 +24,7 @@ from airflow_provider_voiceinfra.lists.progress import Progress, describe
 from airflow_provider_voiceinfra.lists.row_results import ListStoppedError
 from airflow_provider_voiceinfra.lists.set_aside import describe_set_aside
 from airflow_provider_voiceinfra.lists.source_rows import CallDefaults
+from airflow_provider_voiceinfra.lists.summary import NOT_CALLED, NOT_REACHED, summarize
 from airflow_provider_voiceinfra.operators.list_options import ListOptions
 from airflow_provider_voiceinfra.operators.list_source import first_column, is_data_frame, query_rows, rows_of
 from airflow_provider_voiceinfra.store.hashing import join_parts
@@ -37,8 +38,6 @@ log = logging.getLogger(__name__)
 
 # Rows that are read or planned together.
 _AT_ONCE = 500
-# Results of rows that count as failed.
-_NOT_REACHED = ("failed", "rejected", "overdue", "unknown")
 
 
 class ListRun:
@@ -78,7 +77,7 @@ class ListRun:
         try:
             self._read_into(list_id)
             self._end_ineligible(list_id)
-            summary = self._summary(list_id)
+            summary = summarize(self._store, list_id, NOT_CALLED)
             summary.pop("pending", None)
             found = dry_run(
                 self._store,
@@ -125,21 +124,22 @@ class ListRun:
 
         :raises AirflowFailException: if a row is unknown, or too many reached nobody.
         """
-        summary, list_id = self._summary(self.list_id), self.list_id
+        list_id = self.list_id
+        summary = summarize(self._store, list_id)
         unknown = self._store.lists.refs(list_id, ["unknown"])
         if unknown:
             raise AirflowFailException(
                 f"Of {summary['unknown']} rows of list {list_id} nobody knows whether they were called: "
                 f"{', '.join(unknown)}. `airflow voiceinfra calls show {unknown[0]}` says what can be done. {summary}"
             )
-        done = summary["rows"] - summary.get("set_aside", 0) - summary.get("dropped", 0)
-        if done and summary.get("already_called") == done:
+        done = summary["rows"] - summary["set_aside"] - summary.get("dropped", 0)
+        if done and summary["already_called"] == done:
             log.warning(
                 "All rows of list %s are already_called: other lists, runs or tasks with the same key_prefix have "
                 "called their keys. If these are new calls, let key_column name them, such as an appointment.",
                 list_id,
             )
-        failed, most = sum(summary.get(result, 0) for result in _NOT_REACHED), self._options.max_failed_fraction
+        failed, most = sum(summary[result] for result in NOT_REACHED), self._options.max_failed_fraction
         if most is not None and failed > most * done:
             raise AirflowFailException(
                 f"{failed} of {done} rows of list {list_id} reached nobody, more than max_failed_fraction={most:g}: "
@@ -229,12 +229,3 @@ class ListRun:
         if options.eligible_sql is not None:
             named = first_column(conn_id, "eligible_sql", options.eligible_sql, name_of)
             log.info("%d rows are not due any more.", rows.end_others(list_id, named, "not_eligible"))
-
-    def _summary(self, list_id: str) -> dict[str, Any]:
-        """Count the rows by their result, else by their state."""
-        counts = self._store.lists.counts(list_id)
-        summary: dict[str, Any] = {"list_id": list_id, "rows": sum(counts.values())}
-        for (state, result), count in sorted(counts.items()):
-            name = result if state == "done" else state.value
-            summary[name] = summary.get(name, 0) + count
-        return summary

@@ -171,6 +171,7 @@ def test_the_rate_and_the_end_are_told_once_rows_have_ended(voiceinfra):
     store = voiceinfra.store
     ours, list_id = list_dialer(store, voiceinfra.sandbox.url)
     to_the_end(ours)
+    assert re.search(r"0 of 60 rows left, .*60 answered, \d+\.\d rows a minute\.", progress.describe(store, list_id))
     with store.database.read() as tx:
         row = tx.execute(sa.select(schema.call_list_row).limit(1)).one()
     store.list_rows.record_steps([RowStep(row.id, row.import_version, datetime.now(UTC))])

@@ -41,6 +41,10 @@ class Run:
             row = session.scalar(query)
             return None if row is None else XComModel.deserialize_value(row)
 
+    def summary(self) -> dict[str, Any]:
+        """What the task of a call list returns, without zeros."""
+        return {name: value for name, value in self.xcom("call").items() if value != 0}
+
     def rendered(self, task_id: str, map_index: int = -1) -> dict[str, Any]:
         from airflow.models.renderedtifields import RenderedTaskInstanceFields
         from airflow.utils.session import create_session

@@ -99,9 +99,30 @@ def test_everybody_is_called_once_and_a_summary_is_returned(run_list, voiceinfra
     run = run_list(calls=people(25), max_in_flight=4)
     assert run.state == "success"
     assert numbers(voiceinfra) == [each["to_number"] for each in people(25)]
-    summary = run.xcom("call")
+    summary = run.summary()
     assert summary == {"list_id": run.xcom("call", "list_id"), "rows": 25, "answered": 25}
     assert len(list(voiceinfra.store.calls.iterate(list_id=summary["list_id"]))) == 25
+
+
+ZEROS = dict.fromkeys(
+    (
+        "answered", "voicemail", "failed", "rejected", "overdue", "unknown", "already_called", "do_not_call",
+        "expired", "cancelled", "suppressed", "not_eligible", "given_up", "set_aside",
+    ),
+    0,
+)  # fmt: skip
+
+
+def test_a_summary_has_every_result_also_where_no_row_has_it(run_list, voiceinfra):
+    run = run_list(calls=people(2))
+    assert run.xcom("call") == {"list_id": run.xcom("call", "list_id"), "rows": 2} | ZEROS | {"answered": 2}
+    empty = run_list(calls=[])
+    assert empty.xcom("call") == {"list_id": empty.xcom("call", "list_id"), "rows": 0} | ZEROS
+    plan = run_list(calls=people(2), dry_run=True).xcom("call")
+    assert plan | {"list_id": "", "when": {}} == {
+        "list_id": "", "rows": 2, "already_called": 0, "do_not_call": 0, "expired": 0,
+        "cancelled": 0, "suppressed": 0, "not_eligible": 0, "given_up": 0, "set_aside": 0, "to_call": 2, "when": {},
+    }  # fmt: skip
 
 
 def test_its_calls_are_counted(run_list, voiceinfra, monkeypatch):
@@ -136,7 +157,7 @@ def test_bad_and_double_rows_are_set_aside_with_a_reason(run_list, voiceinfra, c
     rows = [*people(3), {"to_number": "12"}, {"to_number": None}, people(1)[0]]
     run = run_list(calls=[{"name": "", **row} for row in rows], max_invalid_fraction=0.5)
     assert run.state == "success"
-    assert run.xcom("call") == {"list_id": run.xcom("call", "list_id"), "rows": 6, "answered": 3, "set_aside": 3}
+    assert run.summary() == {"list_id": run.xcom("call", "list_id"), "rows": 6, "answered": 3, "set_aside": 3}
     output = "".join(capfd.readouterr()) + caplog.text
     assert "1 duplicate_key, 1 missing, 1 too_short" in output
     assert "2125551000" not in output
@@ -176,7 +197,7 @@ def test_a_column_that_is_missing_is_named(run_list, voiceinfra, warehouse, capf
 def test_who_is_not_reached_is_called_again(run_list, voiceinfra):
     voiceinfra.outcome("+12125551001", "voicemail")
     run = run_list(calls=people(3), redial=Redial(attempts=2, wait=timedelta(seconds=0.2)))
-    assert run.xcom("call") | {"list_id": ""} == {"list_id": "", "rows": 3, "answered": 2, "voicemail": 1}
+    assert run.summary() | {"list_id": ""} == {"list_id": "", "rows": 3, "answered": 2, "voicemail": 1}
     assert numbers(voiceinfra).count("+12125551001") == 2
     assert len(voiceinfra.dials) == 4
 
@@ -185,7 +206,7 @@ def test_the_guard_ends_rows_and_lets_others_go_on(run_list, voiceinfra):
     voiceinfra.store.do_not_call.add(["+12125551001"], actor="ada", reason="asked")
     late = {**people(3)[2], "not_after": (datetime.now(UTC) - timedelta(hours=1)).isoformat()}
     run = run_list(calls=[*people(2), late])
-    assert run.xcom("call") | {"list_id": ""} == {
+    assert run.summary() | {"list_id": ""} == {
         "list_id": "", "rows": 3, "answered": 1, "do_not_call": 1, "expired": 1
     }  # fmt: skip
     assert numbers(voiceinfra) == ["+12125551000"]
@@ -226,7 +247,7 @@ def test_who_was_not_called_as_a_person_found_out_is_called_once(run_list, voice
         clear()
         run = run_list(when=DAY, **OF_WAREHOUSE)
         assert run.state == "success"
-        assert run.xcom("call") == {"list_id": unknown.list_id, "rows": 2, "answered": 2}
+        assert run.summary() == {"list_id": unknown.list_id, "rows": 2, "answered": 2}
         assert numbers(voiceinfra) == ["+12125550111", "+12125551000"]
 
 
@@ -243,7 +264,7 @@ def test_unless_she_is_gone_from_the_source_by_then(run_list, voiceinfra, unknow
     warehouse([(1, "2125551000", "Ada", None)])
     clear()
     run = run_list(when=DAY, **OF_WAREHOUSE)
-    assert run.xcom("call") == {"list_id": unknown.list_id, "rows": 2, "answered": 1, "dropped": 1}
+    assert run.summary() == {"list_id": unknown.list_id, "rows": 2, "answered": 1, "dropped": 1}
     assert numbers(voiceinfra) == ["+12125551000"]
 
 
@@ -252,11 +273,11 @@ def test_of_whom_it_is_found_out_that_she_was_called_the_outcome_counts(run_list
     clear()
     # Its time is over, and nothing has come of it yet.
     run = run_list(when=DAY, **OF_WAREHOUSE)
-    assert run.xcom("call") == {"list_id": unknown.list_id, "rows": 2, "answered": 1, "overdue": 1}
+    assert run.summary() == {"list_id": unknown.list_id, "rows": 2, "answered": 1, "overdue": 1}
     deliver(voiceinfra.store, "call_of_eve", to_number="+12125550111", call_outcome="voicemail")
     clear()
     run = run_list(when=DAY, **OF_WAREHOUSE)
-    assert run.xcom("call") == {"list_id": unknown.list_id, "rows": 2, "answered": 1, "voicemail": 1}
+    assert run.summary() == {"list_id": unknown.list_id, "rows": 2, "answered": 1, "voicemail": 1}
     assert len(voiceinfra.dials) == 1
 
 
@@ -270,7 +291,7 @@ def test_so_does_what_an_overdue_call_says_at_last(run_list, voiceinfra, clear, 
     clear()
     run = run_list(when=DAY, **asked)
     # Its redial says nothing either.
-    assert run.xcom("call") == {"list_id": call.list_id, "rows": 1, result: 1}
+    assert run.summary() == {"list_id": call.list_id, "rows": 1, result: 1}
     assert len(voiceinfra.dials) == dials
 
 
@@ -281,7 +302,7 @@ def test_whom_voiceinfra_refused_to_call_is_called_by_a_clear(run_list, voiceinf
     for _ in range(2):
         clear()
         run = run_list(when=DAY, **OF_WAREHOUSE)
-        assert run.xcom("call") | {"list_id": ""} == {"list_id": "", "rows": 2, "answered": 2}
+        assert run.summary() | {"list_id": ""} == {"list_id": "", "rows": 2, "answered": 2}
     assert numbers(voiceinfra) == ["+12125551000", "+12125551001"]
 
 
@@ -312,7 +333,7 @@ def test_or_is_cancelled_as_a_whole(run_list, voiceinfra, meanwhile):
         lambda: store.pauses.resume(Scope.ALL, "", actor="bob", cancel=True),
     )
     run = run_list(calls=people(9), max_in_flight=2)
-    assert run.xcom("call") | {"list_id": ""} == {"list_id": "", "rows": 9, "cancelled": 9}
+    assert run.summary() | {"list_id": ""} == {"list_id": "", "rows": 9, "cancelled": 9}
     assert not voiceinfra.dials
 
 
@@ -335,7 +356,7 @@ def test_who_has_cancelled_meanwhile_is_not_called(run_list, voiceinfra, warehou
         suppress_sql=f"SELECT {key} FROM people WHERE id = 1",
         eligible_sql=f"SELECT {key} FROM people WHERE id <> 2",
     )
-    assert run.xcom("call") | {"list_id": ""} == {
+    assert run.summary() | {"list_id": ""} == {
         "list_id": "", "rows": 5, "answered": 3, "suppressed": 1, "not_eligible": 1
     }  # fmt: skip
     assert len(voiceinfra.dials) == 3
@@ -426,10 +447,10 @@ def test_after_give_up_after_nobody_is_dialled_any_more(run_list, voiceinfra, ca
     voiceinfra.outcome("+12125551000", "voicemail")
     run = run_list(calls=people(1), redial=Redial(attempts=2, wait=timedelta(days=1)), give_up_after=SHORT)
     # Who was called before ends as that call did.
-    assert run.xcom("call") | {"list_id": ""} == {"list_id": "", "rows": 1, "voicemail": 1}
+    assert run.summary() | {"list_id": ""} == {"list_id": "", "rows": 1, "voicemail": 1}
     run = run_list(calls=[late], calling_hours=closed, give_up_after=SHORT)
     assert run.xcom("call")["rows"] == 1
-    assert {"given_up", "expired"} & set(run.xcom("call"))
+    assert {"given_up", "expired"} & set(run.summary())
     assert len(voiceinfra.dials) == 1
     assert "are not dialled any more: give_up_after ended at" in caplog.text
 
@@ -457,7 +478,7 @@ def test_a_plan_calls_nobody_and_says_what_would_happen_and_when(run_list, voice
         suppress_sql="SELECT id FROM people WHERE id = 1",
         dry_run=True,
         max_invalid_fraction=0.5,
-    ).xcom("call")
+    ).summary()
     assert planned | {"list_id": "", "when": 0} == {
         "list_id": "", "rows": 7, "set_aside": 1, "suppressed": 1, "already_called": 1, "do_not_call": 1,
         "to_call": 3, "when": 0,

@@ -164,7 +164,7 @@ def test_odd_times_of_postgresql_are_read_or_set_aside(run_list, voiceinfra, pos
     connection |= {"port": parts.port, "schema": parts.database, "extra": dict(parts.query)}
     monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", json.dumps(connection))
     sql = f"SELECT '{HEALTHY}' AS to_number, {value} AS not_after"
-    summary = run_list(sql=sql, sql_conn_id="warehouse", max_invalid_fraction=1).xcom("call")
+    summary = run_list(sql=sql, sql_conn_id="warehouse", max_invalid_fraction=1).summary()
     assert summary == {"list_id": summary["list_id"], "rows": 1, ends: 1}
     assert len(voiceinfra.dials) == (ends == "answered")
 

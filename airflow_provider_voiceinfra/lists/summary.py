@@ -1,0 +1,38 @@
+"""The summary of a call list: how many rows ended in which way."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from airflow_provider_voiceinfra.store.call_store import CallStore
+from airflow_provider_voiceinfra.store.lists.list_rows import RowState
+from airflow_provider_voiceinfra.store.models import OUTCOMES, CallState
+
+NOT_REACHED = ("failed", CallState.REJECTED.value, CallState.OVERDUE.value, CallState.UNKNOWN.value)
+"""Results of calls that reached nobody, as far as is known."""
+CALLED = tuple(dict.fromkeys((*OUTCOMES, *NOT_REACHED)))
+"""Results of rows whose calls were placed or rejected."""
+NOT_CALLED = (
+    "already_called",
+    CallState.DO_NOT_CALL.value,
+    CallState.EXPIRED.value,
+    CallState.CANCELLED.value,
+    "suppressed",
+    "not_eligible",
+    "given_up",
+    RowState.SET_ASIDE.value,
+)
+"""Results of rows that the list did not call."""
+
+
+def summarize(store: CallStore, list_id: str, always: tuple[str, ...] = (*CALLED, *NOT_CALLED)) -> dict[str, Any]:
+    """Count the rows of a list by their result, else by their state.
+
+    :param always: results that are included if no row has them, so that a DAG can read them without a default.
+    """
+    counts = store.lists.counts(list_id)
+    results = dict.fromkeys(always, 0)
+    for (state, result), count in sorted(counts.items()):
+        name = result if state == RowState.DONE else state.value
+        results[name] = results.get(name, 0) + count
+    return {"list_id": list_id, "rows": counts.total(), **results}
