@@ -15,6 +15,7 @@ from airflow_provider_voiceinfra.completion_wait import DEFAULT_TIMEOUT
 from airflow_provider_voiceinfra.deferral import airflow_timeout, resume_after
 from airflow_provider_voiceinfra.guard.calling_hours import CallingHours
 from airflow_provider_voiceinfra.guard.limits import caps_of
+from airflow_provider_voiceinfra.links import CallListPageLink, LinkedOperator
 from airflow_provider_voiceinfra.lists.circuit_breaker import CircuitBreaker
 from airflow_provider_voiceinfra.lists.column_mapping import check_fields
 from airflow_provider_voiceinfra.openlineage import OpenLineageMixin
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from airflow_provider_voiceinfra.operators.list_run import ListRun
 
 
-class OutboundCallListOperator(StoppableOperator, PrivateFieldsOperator, OpenLineageMixin):
+class OutboundCallListOperator(LinkedOperator, StoppableOperator, PrivateFieldsOperator, OpenLineageMixin):
     """Calls everybody on a list, each at most once, and succeeds when every row has its end state.
 
     The rows are read once and kept in the call store. While lines are free a worker dials; while people talk the task
@@ -71,6 +72,7 @@ class OutboundCallListOperator(StoppableOperator, PrivateFieldsOperator, OpenLin
     :param dry_run: call nobody, and return what would become of the rows, and when.
     """
 
+    page_link = CallListPageLink()
     number_fields: ClassVar[Sequence[str]] = ("from_number",)
     file_fields: ClassVar[Sequence[str]] = ("sql", "suppress_sql", "eligible_sql")
     text_fields: ClassVar[Sequence[str]] = (

@@ -11,6 +11,7 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from airflow_provider_voiceinfra.completion_wait import unresolved_call_error
 from airflow_provider_voiceinfra.deferral import airflow_timeout, resume_after, time_left
+from airflow_provider_voiceinfra.links import CallPageLink, LinkedOperator
 from airflow_provider_voiceinfra.openlineage import OpenLineageMixin
 from airflow_provider_voiceinfra.operators.call_fields import CONTENT_FIELDS, CallFieldsOperator
 from airflow_provider_voiceinfra.operators.stopping import StoppableOperator
@@ -29,11 +30,13 @@ _SETTLE_SECONDS = 5.0
 _LONGEST_WAIT = timedelta(days=1)
 
 
-class PlacingOperator(StoppableOperator, CallFieldsOperator, OpenLineageMixin):
+class PlacingOperator(LinkedOperator, StoppableOperator, CallFieldsOperator, OpenLineageMixin):
     """Places one call, and waits in the triggerer for the guard, or for an unknown call to be settled.
 
     A subclass says what to do with the call, in :meth:`go_on`.
     """
+
+    page_link = CallPageLink()
 
     redial_on_clear: bool
     completion_timeout: timedelta

@@ -25,7 +25,7 @@ class VoiceInfraPlugin(AirflowPlugin):
     @property
     def external_views(self) -> list[dict[str, Any]]:  # type: ignore[override]
         """The entry "Calls" in Airflow's navigation."""
-        from airflow_provider_voiceinfra.plugin.paths import calls_path
+        from airflow_provider_voiceinfra.paths import calls_path
 
         icon = f"{calls_path()}/static/phone"
         return [

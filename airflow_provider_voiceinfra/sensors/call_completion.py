@@ -21,6 +21,7 @@ from airflow_provider_voiceinfra.deferral import (
     resume_after,
     time_left,
 )
+from airflow_provider_voiceinfra.links import CallPageLink, LinkedOperator
 from airflow_provider_voiceinfra.sensors.call_ids import CallIdError, check_argument, read_call_ids
 from airflow_provider_voiceinfra.store.models import OUTCOMES
 from airflow_provider_voiceinfra.templates import TemplatedOperator
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
 
-class CallCompletionSensor(TemplatedOperator, BaseSensorOperator):
+class CallCompletionSensor(LinkedOperator, TemplatedOperator, BaseSensorOperator):
     """Waits until calls have ended and their completions are in the call store.
 
     Returns ``{call_id, call_outcome, duration_seconds, start_time, end_time}`` and the ``completion_fields`` of the
@@ -48,6 +49,7 @@ class CallCompletionSensor(TemplatedOperator, BaseSensorOperator):
     :param timeout: how long to wait, from the first try; retries share it, a clear restarts it.
     """
 
+    page_link = CallPageLink()
     template_fields: Sequence[str] = ("call_id",)
 
     _waiting_until: datetime | None = None

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NoReturn
 
 
 class CallState(StrEnum):
@@ -140,8 +140,25 @@ class DeliveryResult(StrEnum):
     """A body that is not understood."""
 
 
+class NoXCom:
+    """Cannot be an XCom, which Airflow stores and shows: it has a phone number, or what was said."""
+
+    __slots__ = ()
+
+    def serialize(self) -> NoReturn:
+        """Say what to return from a task instead. Airflow calls this for what a task returns.
+
+        :raises TypeError: always.
+        """
+        raise TypeError(
+            f"A {type(self).__name__} contains phone numbers and content, so it cannot be an XCom, which Airflow "
+            "stores and shows. Return its call_id or ref, and call VoiceInfraHook().get_call(…) again where you need "
+            "more; or return single fields, such as call.completion.outcome."
+        )
+
+
 @dataclass(frozen=True, slots=True)
-class Completion:
+class Completion(NoXCom):
     """The record that a ``call.completed`` webhook carries.
 
     :param outcome: VoiceInfra's ``call_outcome``: ``answered``, ``voicemail`` or ``failed``.
@@ -170,7 +187,7 @@ class Completion:
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class Call(NoXCom):
     """One outbound phone call, as the call store knows it. All times are UTC.
 
     :param ref: its short public handle (``vc_…``), the only name used in messages and commands.

@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.staticfiles import StaticFiles
 
-from airflow_provider_voiceinfra.plugin import paths
+from airflow_provider_voiceinfra import paths
 from airflow_provider_voiceinfra.plugin.calls_page import actions, calls, lists, overview, pauses
 from airflow_provider_voiceinfra.plugin.calls_page.csrf import CsrfProtection
 from airflow_provider_voiceinfra.plugin.calls_page.permissions import get_permissions

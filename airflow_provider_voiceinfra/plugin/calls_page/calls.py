@@ -11,9 +11,9 @@ from fastapi import APIRouter, HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from airflow_provider_voiceinfra import paths
 from airflow_provider_voiceinfra.calls.transcript import conversation
 from airflow_provider_voiceinfra.network import is_loopback
-from airflow_provider_voiceinfra.plugin import paths
 from airflow_provider_voiceinfra.plugin.calls_page.csrf import is_from_script
 from airflow_provider_voiceinfra.plugin.calls_page.permissions import Permissions, PermissionsDep
 from airflow_provider_voiceinfra.plugin.calls_page.rendering import render

@@ -16,9 +16,8 @@ from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
-from airflow_provider_voiceinfra import __version__
+from airflow_provider_voiceinfra import __version__, paths
 from airflow_provider_voiceinfra.phone_numbers.e164 import mask
-from airflow_provider_voiceinfra.plugin import paths
 from airflow_provider_voiceinfra.plugin.calls_page.permissions import Permissions
 from airflow_provider_voiceinfra.store.models import OUTCOMES
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from urllib.parse import urlencode
 
 import pytest
 from airflow.models.taskinstancekey import TaskInstanceKey
 
 from airflow_provider_voiceinfra.plugin.links import CallLink, CallListLink
-from tests.dags import call_lists, one_call
+from tests.dags import call_lists, linked, one_call
 from tests.integration.dags.conftest import Run
 
 CALLS = "/voiceinfra/calls"
@@ -83,6 +84,35 @@ def test_airflow_finds_the_links_of_our_operators_which_the_plugin_alone_registe
     ):
         read = DagSerialization.from_dict(DagSerialization.to_dict(dag))
         assert sorted(read.get_task(task_id).extra_links) == names
+
+
+def test_subclasses_and_decorated_functions_lead_to_theirs_mapped_or_not(airflow_database, voiceinfra, monkeypatch):
+    from airflow.serialization.serialized_objects import DagSerialization
+
+    monkeypatch.setattr(DagSerialization, "_load_operator_extra_links", True)
+    made = linked.linked.test()
+    assert made.state == "success"
+    run = Run(str(made.state), made.run_id, "linked")
+    read = DagSerialization.from_dict(DagSerialization.to_dict(linked.linked))
+
+    def shown(task_id, map_index=-1):
+        """All links of a task instance, as Airflow's UI asks for them."""
+        ti, operator = (
+            SimpleNamespace(key=TaskInstanceKey("linked", task_id, made.run_id, 1, map_index)),
+            read.get_task(task_id),
+        )
+        return {name: operator.get_extra_links(ti, name) for name in operator.extra_links}
+
+    def of_call(task_id, map_index=-1):
+        call = voiceinfra.store.calls.get(run.xcom(task_id, "call_id", map_index))
+        return {"Call": f"{CALLS}/{call.ref}"}
+
+    for task_id, map_index in (("one", -1), ("many", 0), ("many", 1), ("decorated", -1), ("decorated_mapped", 1)):
+        assert shown(task_id, map_index) == of_call(task_id, map_index)
+    assert shown("wait") == of_call("one")
+    assert run.rendered("wait")["note"] == "linked"
+    assert shown("wait_mapped", 1) == of_call("many", 1)
+    assert shown("list") == {"Call list": f"{CALLS}/lists/{run.xcom('list', 'list_id')}"}
 
 
 @pytest.mark.parametrize("base_url", ["https://airflow.example.com/team", "https://airflow.example.com/team/"])
