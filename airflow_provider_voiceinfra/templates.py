@@ -99,6 +99,9 @@ def render(
 
 def _reason(error: Exception, template: object) -> str:
     """Describe why a template failed: the type of the error, and a name if the template's code contains it."""
+    for name in re.findall(r"\bvar\.(?:value|json)\.(?:get\(\s*['\"])?(\w+)", str(template)):
+        if re.search(rf"\bVariable {name} not found\b", str(error), re.IGNORECASE):
+            return f"Airflow's variable {name!r} is not set"
     reason = type(error).__name__
     for name in re.findall(r"'([A-Za-z_]\w*)'", str(error))[-1:]:
         if re.search(rf"[.{{]\s*{name}\b", str(template)):

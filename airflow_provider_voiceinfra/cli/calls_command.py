@@ -139,10 +139,10 @@ def _time(text: str | None) -> datetime | None:
 
 def _task(call: Call) -> str:
     source = call.source
-    if source.dag_id is None:
-        return ""
     index = "" if source.map_index < 0 else f"[{source.map_index}]"
-    return f"{source.dag_id}.{source.task_id}{index} {source.run_id}"
+    # A callback of a DAG has no task.
+    task = source.task_id and f"{source.task_id}{index}"
+    return " ".join(filter(None, (".".join(filter(None, (source.dag_id, task))), source.run_id)))
 
 
 def _history_rows(call: Call) -> Iterator[dict[str, Any]]:

@@ -119,6 +119,11 @@ class TestNothingFails:
         assert reason in record.getMessage()
         assert WORDS not in caplog.text
 
+    def test_where_a_variable_is_not_set_the_field_and_the_variable_are_named(self, failing_dag, voiceinfra, caplog):
+        failing_dag(on_failure_callback=notifier(to_number="{{ var.value.on_call }}"))
+        assert not voiceinfra.dials
+        assert "The template of to_number failed: Airflow's variable 'on_call' is not set." in caplog.text
+
     def test_when_the_store_is_missing(self, voiceinfra, caplog):
         voiceinfra.store.close()
         voiceinfra.store.database.path.unlink()

@@ -40,6 +40,15 @@ def test_the_live_list_is_sent_only_where_it_has_changed(visit, store):
     assert version not in changed.text
 
 
+def test_a_call_of_a_callback_of_a_dag_leads_to_its_run_and_to_no_task(visit, store):
+    ref = claim(store, "one", source=Source("one", "manual__1")).ref
+    for page in (get(visit()), get(visit(), f"/{ref}")):
+        assert "no task" in text(page)
+        assert "None" not in text(page)
+        assert "/tasks/" not in page.text
+    assert "/dags/one/runs/manual__1" in get(visit(), f"/{ref}").text
+
+
 def test_pages_lead_to_each_other_and_keep_what_is_looked_for(visit, store, monkeypatch):
     monkeypatch.setattr(call_pages, "PAGE", 2)
     refs = [claim(store, f"{number}", source=Source("one")).ref for number in range(5)]

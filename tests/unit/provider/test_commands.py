@@ -51,6 +51,12 @@ def test_calls_are_listed_newest_first_and_filtered(cli, store):
     assert len(cli("calls", "list", "--dag", "another")[1].splitlines()) == 1
 
 
+def test_a_call_of_a_callback_of_a_dag_is_listed_without_a_task(cli, store):
+    ours = claim(store, source=Source("one", "manual__1"))
+    [line] = [each for each in cli("calls", "list")[1].splitlines() if ours.ref in each]
+    assert line.endswith(" one manual__1")
+
+
 def test_a_call_is_shown_with_its_history_and_without_its_words(cli, store):
     ours = unknown(store)
     deliver(store, "call-1", **started())
