@@ -151,6 +151,16 @@ def strings(**given: object) -> None:
             raise TypeError(f"{argument} must be a string, not {type(value).__name__}")
 
 
+def caller_ids(from_number: object) -> None:
+    """Check ``from_number``: a string, a list of strings, a template, or None. Errors do not repeat it.
+
+    :raises TypeError: if it is something else.
+    """
+    several = isinstance(from_number, Sequence | Set) and not isinstance(from_number, str | bytes)
+    for each in from_number if several and isinstance(from_number, Sequence | Set) else [from_number]:
+        strings(from_number=each)
+
+
 def objects(**given: object) -> None:
     """Check fields that are dicts, templates, or None. Errors do not repeat a value: it may be private.
 

@@ -94,7 +94,11 @@ _CONNECTION_TYPE = {
             "The connection whose webhook receives this account's completions. Default: this one.",
         ),
         "agent_id": _field("Agent", "Default agent of calls; its id is in the agent's API tab."),
-        "from_number": _field("From number", "Default caller ID of calls: one of the account's numbers."),
+        "from_number": _field(
+            "From number",
+            "Default caller ID of calls: one of the account's numbers, or several, separated by commas, of which a "
+            "near one is chosen for each callee.",
+        ),
         "default_region": _field("Default region", "Country of numbers without a country code, such as US."),
         "allowed_numbers": _field(
             "Allowed numbers",

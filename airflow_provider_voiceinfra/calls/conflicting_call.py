@@ -72,6 +72,8 @@ class ConflictingCalls:
             # Purged: of what it asked for, the store can tell the number only.
             before = now | ({"to_number": ""} if reason in {ConflictReason.RETRY, ConflictReason.NUMBER} else {})
         fields = sorted(name for name in {*before, *now} if before.get(name) != now.get(name))
+        if intent.request.is_caller_chosen or "from_number" not in before:
+            fields = [name for name in fields if name != "from_number"]
         if not fields:
             return
         names = ", ".join(fields)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import date, time
 from decimal import Decimal
@@ -15,6 +15,7 @@ from uuid import UUID
 from airflow_provider_voiceinfra.calls.account import Account
 from airflow_provider_voiceinfra.calls.values import plain_json
 from airflow_provider_voiceinfra.errors import InvalidCallError, InvalidNumberError
+from airflow_provider_voiceinfra.phone_numbers.caller_id import choose_caller_id
 from airflow_provider_voiceinfra.phone_numbers.e164 import REASONS, to_e164
 
 _LONGEST_ID = 255
@@ -32,6 +33,8 @@ class CallRequest:
     first_message: str | None = field(default=None, repr=False)
     context: str | None = field(default=None, repr=False)
     variables: dict[str, Any] | None = field(default=None, repr=False)
+    is_caller_chosen: bool = False
+    """Whether ``from_number`` was chosen among several, which are not part of what is asked."""
 
     @classmethod
     def build(
@@ -50,24 +53,24 @@ class CallRequest:
         """Check every field, and fill in what the connection knows.
 
         :param account: whose ``agent_id``, ``from_number`` and ``default_region`` are the defaults.
+        :param from_number: one number or several: a sequence, or separated by commas; see :func:`choose_caller_id`.
         :param accept_integers: numbers are from a column of a table, none of which has a ``+``.
         :raises InvalidCallError: for the first field that will not do, by name.
         """
         region = default_region or account.default_region
         if not accept_integers:
-            _check_is_text("from_number", from_number)
             _check_is_text("to_number", to_number)
+        callee = to_e164(to_number, field="to_number", region=region)
+        given = _needed("from_number", from_number, account.from_number, account)
+        callers = _caller_ids(given, region, accept_integers=accept_integers)
         return cls(
             agent_id=_id("agent_id", _needed("agent_id", agent_id, account.agent_id, account)),
-            from_number=to_e164(
-                _needed("from_number", from_number, account.from_number, account),
-                field="from_number",
-                region=region,
-            ),
-            to_number=to_e164(to_number, field="to_number", region=region),
+            from_number=choose_caller_id(callers, callee),
+            to_number=callee,
             first_message=_text("first_message", first_message),
             context=_text("context", context),
             variables=plain_object("variables", variables),
+            is_caller_chosen=len(callers) > 1,
         )
 
     def words(self) -> dict[str, Any]:
@@ -86,9 +89,12 @@ class CallRequest:
 
     def fingerprint(self) -> dict[str, str]:
         """Hash each field, to tell later which ones differ without keeping them."""
+        asked = self.body()
+        if self.is_caller_chosen:
+            del asked["from_number"]
         return {
             name: hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:16]
-            for name, value in self.body().items()
+            for name, value in asked.items()
         }
 
 
@@ -128,6 +134,20 @@ def _needed(name: str, value: object, default: str | None, account: Account) -> 
             f"{name} is missing: pass it, or set it on the connection {account.conn_id!r} once for all calls."
         )
     return given
+
+
+def _caller_ids(given: object, region: str | None, *, accept_integers: bool) -> list[str]:
+    parts = given.split(",") if isinstance(given, str) else given
+    if isinstance(parts, Sequence | Set) and not isinstance(parts, str | bytes):
+        numbers = [part for part in parts if not isinstance(part, str) or part.strip()]
+    else:
+        numbers = [parts]
+    if not numbers:
+        raise InvalidCallError("from_number names no number: pass one of the account's, or leave it out.")
+    for number in numbers:
+        if not accept_integers:
+            _check_is_text("from_number", number)
+    return list(dict.fromkeys(to_e164(number, field="from_number", region=region) for number in numbers))
 
 
 def _id(name: str, value: object) -> str:

@@ -24,7 +24,7 @@ class CallFields(TypedDict, total=False):
 
     to_number: str
     agent_id: str | None
-    from_number: str | None
+    from_number: str | Sequence[str] | None
     first_message: str | None
     context: str | None
     variables: Mapping[str, Any] | None

@@ -10,9 +10,9 @@ from airflow_provider_voiceinfra.arguments import is_template, strings, wrong
 from airflow_provider_voiceinfra.errors import InvalidCallError
 from airflow_provider_voiceinfra.guard.calling_hours import CallingHours
 from airflow_provider_voiceinfra.guard.limits import Limits
-from airflow_provider_voiceinfra.guard.public_holidays import country_of
 from airflow_provider_voiceinfra.guard.time_zones import FixedOffsetError, zone_of, zones_of_number
 from airflow_provider_voiceinfra.guard.validity import Place, Validity
+from airflow_provider_voiceinfra.phone_numbers.caller_id import country_of
 from airflow_provider_voiceinfra.store.guard.rules import Cap, Denial, Rule, Rules
 
 _NO_ZONE = (

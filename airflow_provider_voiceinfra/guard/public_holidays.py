@@ -24,16 +24,3 @@ def public_holidays(region: str, year: int) -> frozenset[date]:
         return frozenset(holidays.country_holidays(country, subdiv=part or None, years=year))
     except NotImplementedError:
         raise ValueError(f"holidays of {region!r} are not known: write a country such as US, or US-CA") from None
-
-
-@functools.lru_cache(10_000)
-def country_of(e164: str) -> str | None:
-    """Give the country of a number, such as ``US``; None where it belongs to none.
-
-    :param e164: such as ``+14155550100``.
-    """
-    import phonenumbers
-
-    country = phonenumbers.region_code_for_number(phonenumbers.parse(e164))
-    # 001 is the whole world's.
-    return country if country and country.isalpha() else None

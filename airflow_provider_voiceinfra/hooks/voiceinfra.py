@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import date, datetime
 from functools import cached_property
@@ -79,7 +79,7 @@ class VoiceInfraHook(BaseHook):
         idempotency_key: str,
         to_number: str,
         agent_id: str | None = None,
-        from_number: str | None = None,
+        from_number: str | Sequence[str] | None = None,
         first_message: str | None = None,
         context: str | None = None,
         variables: Mapping[str, Any] | None = None,
@@ -96,7 +96,8 @@ class VoiceInfraHook(BaseHook):
             all DAGs and runs.
         :param to_number: the callee's number, in E.164 or, with a ``default_region``, in national format.
         :param agent_id: the AI agent; default: the connection's.
-        :param from_number: the caller ID, one of the account's numbers; default: the connection's.
+        :param from_number: the caller ID, one of the account's numbers, or several, of which a near one is chosen for
+            each callee; default: the connection's.
         :param first_message: replaces the agent's opening line.
         :param context: text added to the agent's system prompt for this call.
         :param variables: values that fill the agent's prompt template.

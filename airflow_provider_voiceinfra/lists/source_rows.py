@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -47,7 +47,7 @@ class CallDefaults:
     account: Account
     key_prefix: str
     agent_id: str | None = None
-    from_number: str | None = field(default=None, repr=False)
+    from_number: str | Sequence[str] | None = field(default=None, repr=False)
     first_message: str | None = field(default=None, repr=False)
     context: str | None = field(default=None, repr=False)
     default_region: str | None = None
@@ -81,6 +81,7 @@ class CallDefaults:
             "timezone": timezone,
             "not_before": not_before and not_before.isoformat(),
             "not_after": not_after and not_after.isoformat(),
+            **({"is_caller_chosen": True} if request.is_caller_chosen else {}),
             **request.words(),
         }
         return NewRow(position, key, request.to_number, kept, metadata)

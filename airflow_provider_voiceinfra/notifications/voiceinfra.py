@@ -43,7 +43,8 @@ class VoiceInfraNotifier(BaseNotifier):
     :param call_context: text added to the agent's system prompt: the API's ``context``, a name that means something
         else in Airflow's notifiers. (templated)
     :param agent_id: the AI agent; default: the connection's. (templated)
-    :param from_number: the caller ID, one of the account's numbers; default: the connection's. (templated)
+    :param from_number: the caller ID, one of the account's numbers, or several, of which a near one is chosen for each
+        callee; default: the connection's. (templated)
     :param variables: a dict that fills the agent's prompt template. (templated)
     :param voiceinfra_conn_id: a connection of type ``voiceinfra``. (templated)
     :param idempotency_key: your name for this call: one key, at most one call. Default: DAG, run, how often
@@ -71,7 +72,7 @@ class VoiceInfraNotifier(BaseNotifier):
         first_message: str | None = None,
         call_context: str | None = None,
         agent_id: str | None = None,
-        from_number: str | None = None,
+        from_number: str | Sequence[str] | None = None,
         variables: Mapping[str, Any] | None = None,
         voiceinfra_conn_id: str = "voiceinfra_default",
         idempotency_key: str | None = None,
@@ -83,10 +84,10 @@ class VoiceInfraNotifier(BaseNotifier):
             first_message=first_message,
             call_context=call_context,
             agent_id=agent_id,
-            from_number=from_number,
             voiceinfra_conn_id=voiceinfra_conn_id,
             idempotency_key=idempotency_key,
         )
+        arguments.caller_ids(from_number)
         arguments.objects(variables=variables)
         arguments.region("default_region", default_region)
         self.to_number = to_number

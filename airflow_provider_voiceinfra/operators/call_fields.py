@@ -48,12 +48,12 @@ class CallFieldsOperator(PrivateFieldsOperator):
     def masked(self, rendered: Mapping[str, Any]) -> dict[str, Any]:
         """Mask numbers and content; dicts show their keys."""
         from airflow_provider_voiceinfra.calls.keys import without_number
-        from airflow_provider_voiceinfra.phone_numbers.e164 import mask
+        from airflow_provider_voiceinfra.phone_numbers.e164 import mask, mask_numbers
 
         number, key = str(rendered["to_number"]), rendered["idempotency_key"]
         return {
             "to_number": mask(number),
-            "from_number": rendered["from_number"] and mask(str(rendered["from_number"])),
+            "from_number": rendered["from_number"] and mask_numbers(str(rendered["from_number"])),
             "idempotency_key": without_number(key, number) if isinstance(key, str) else hidden(key),
             **{name: hidden(rendered[name]) for name in (*CONTENT_FIELDS, "metadata")},
         }

@@ -100,7 +100,7 @@ class OutboundCallListOperator(LinkedOperator, StoppableOperator, PrivateFieldsO
         key_column: str | None = None,
         key_prefix: str | None = None,
         agent_id: str | None = None,
-        from_number: str | None = None,
+        from_number: str | Sequence[str] | None = None,
         first_message: str | None = None,
         context: str | None = None,
         voiceinfra_conn_id: str = "voiceinfra_default",
@@ -131,13 +131,13 @@ class OutboundCallListOperator(LinkedOperator, StoppableOperator, PrivateFieldsO
             key_column=key_column,
             key_prefix=key_prefix,
             agent_id=agent_id,
-            from_number=from_number,
             first_message=first_message,
             context=context,
             voiceinfra_conn_id=voiceinfra_conn_id,
             suppress_sql=suppress_sql,
             eligible_sql=eligible_sql,
         )
+        arguments.caller_ids(from_number)
         arguments.rows("calls", calls)
         arguments.region("default_region", default_region)
         arguments.flags(dry_run=dry_run)

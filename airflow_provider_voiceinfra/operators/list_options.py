@@ -26,7 +26,7 @@ class ListOptions:
     key_column: str | None
     key_prefix: str | None
     agent_id: str | None
-    from_number: str | None = field(repr=False)
+    from_number: str | Sequence[str] | None = field(repr=False)
     first_message: str | None = field(repr=False)
     context: str | None = field(repr=False)
     voiceinfra_conn_id: str

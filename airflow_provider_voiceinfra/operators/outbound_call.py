@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -46,7 +46,8 @@ class OutboundCallOperator(PlacingOperator):
 
     :param to_number: the callee's number, in E.164 or, with ``default_region``, in national format. (templated)
     :param agent_id: the AI agent; default: the connection's. (templated)
-    :param from_number: the caller ID, one of the account's numbers; default: the connection's. (templated)
+    :param from_number: the caller ID, one of the account's numbers, or several, of which a near one is chosen for each
+        callee; default: the connection's. (templated)
     :param first_message: replaces the agent's opening line for this call. (templated)
     :param context: text added to the agent's system prompt for this call. (templated)
     :param variables: a dict that fills the agent's prompt template; values keep their types. (templated)
@@ -83,7 +84,7 @@ class OutboundCallOperator(PlacingOperator):
         *,
         to_number: str,
         agent_id: str | None = None,
-        from_number: str | None = None,
+        from_number: str | Sequence[str] | None = None,
         first_message: str | None = None,
         context: str | None = None,
         variables: Mapping[str, Any] | None = None,
@@ -110,12 +111,12 @@ class OutboundCallOperator(PlacingOperator):
         arguments.strings(
             to_number=to_number,
             agent_id=agent_id,
-            from_number=from_number,
             first_message=first_message,
             context=context,
             voiceinfra_conn_id=voiceinfra_conn_id,
             idempotency_key=idempotency_key,
         )
+        arguments.caller_ids(from_number)
         arguments.objects(variables=variables, metadata=metadata)
         arguments.region("default_region", default_region)
         arguments.flags(

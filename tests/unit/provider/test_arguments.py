@@ -20,6 +20,7 @@ from airflow_provider_voiceinfra.triggers.call_completed_event import CallComple
 
 NUMBER = "+14155550100"
 NOT_STRINGS = [14155550100, 1.5, True, b"+14155550100", ["+14155550100"], {"a": 1}, Decimal(1), date(2026, 1, 1)]
+NOT_CALLER_IDS = [each for each in NOT_STRINGS if each != [NUMBER]] + [[NUMBER, 14155550100], [None, 7]]
 NOT_FLAGS = [1, 0, "yes", None, [True]]
 NOT_OPTIONAL_FLAGS = [1, 0, "yes", [True]]
 NOT_DURATIONS = ["30m", True, -1, timedelta(-1), float("nan"), float("inf"), [1], Decimal("NaN")]
@@ -45,6 +46,11 @@ NOT_CAPS = [
 ]
 NOT_HOURS = [9, (9, 19), True, time(9), "9-19", "", "mon-fri 09:00-19:00 EST"]
 NOT_REDIALS = [3, True, "3", {"attempts": 3}, CircuitBreaker()]
+
+
+def not_strings(name):
+    """What is no valid value of a field; a list of strings is one only as a list of caller IDs."""
+    return NOT_CALLER_IDS if name == "from_number" else NOT_STRINGS
 
 
 def call(**fields):
@@ -86,7 +92,11 @@ WRONG = [
         wrong_one
         for make in (call, decorated)
         for wrong_one in (
-            *(case for name in (*TEXTS, "to_number", "idempotency_key") for case in each(make, name, NOT_STRINGS)),
+            *(
+                case
+                for name in (*TEXTS, "to_number", "idempotency_key")
+                for case in each(make, name, not_strings(name))
+            ),
             *each(make, "variables", [7, True, "Sarah", ["a"], {"a"}]),
             *each(make, "metadata", [7, True, "Sarah", ["a"]]),
             *each(make, "default_region", [49, "USA", "Germany", "+1"]),
@@ -105,7 +115,7 @@ WRONG = [
             *each(make, "redial", NOT_REDIALS),
         )
     ),
-    *(case for name in (*TEXTS, "key_prefix", "key_column") for case in each(call_list, name, NOT_STRINGS)),
+    *(case for name in (*TEXTS, "key_prefix", "key_column") for case in each(call_list, name, not_strings(name))),
     *each(call_list, "calls", [7, True, "rows", {"to_number": NUMBER}, [NUMBER], [None], {NUMBER}, b"x"]),
     *each(call_list, "column_map", ["phone", ["phone"], True, {"to_number": 1}, {1: "phone"}, {"to_number": None}]),
     *each(call_list, "variable_columns", NOT_NAMES),
@@ -131,7 +141,7 @@ WRONG = [
     *(
         case
         for name in ("to_number", "first_message", "call_context", "agent_id", "from_number", "idempotency_key")
-        for case in each(notifier, name, NOT_STRINGS)
+        for case in each(notifier, name, not_strings(name))
     ),
     *each(notifier, "variables", [7, True, "Sarah", ["a"]]),
     *each(notifier, "default_region", [49, "USA"]),
