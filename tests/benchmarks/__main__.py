@@ -26,6 +26,7 @@ BENCHMARKS = {
     "losses": ["receiver.losses"],
     "call_list": ["call_list"],
     "waiting": ["waiting", "10000"],
+    "deferral": ["deferral"],
     "receiver": ["receiver"],
     "guard": ["guard", "--calls=200000"],
     "calls_page": ["calls_page", "--calls=1000000"],

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import functools
-import os
 from collections.abc import AsyncIterator, Hashable
 from typing import Any
 
 import sqlalchemy as sa
-from airflow.triggers.base import BaseEventTrigger, BaseTrigger, TaskSuccessEvent, TriggerEvent
+from airflow.triggers.base import BaseEventTrigger, BaseTrigger, TriggerEvent
 
 from airflow_provider_voiceinfra.config import call_store
 from airflow_provider_voiceinfra.store import schema
@@ -80,20 +79,3 @@ class SleepingTrigger(_OfOneCall):
     async def run(self) -> AsyncIterator[TriggerEvent]:
         await asyncio.sleep(86_400)
         yield TriggerEvent({})
-
-
-class FileTrigger(BaseTrigger):
-    """Fires as soon as a file is there: what Airflow itself takes for any trigger."""
-
-    def __init__(self, path: str, end_from_trigger: bool) -> None:
-        super().__init__()
-        self.path = path
-        self.end_from_trigger = end_from_trigger
-
-    def serialize(self) -> tuple[str, dict[str, Any]]:
-        return f"{__name__}.FileTrigger", {"path": self.path, "end_from_trigger": self.end_from_trigger}
-
-    async def run(self) -> AsyncIterator[TriggerEvent]:
-        while not os.path.exists(self.path):  # noqa: ASYNC240, PTH110 - takes microseconds
-            await asyncio.sleep(0.01)
-        yield TaskSuccessEvent(xcoms={"return_value": self.path}) if self.end_from_trigger else TriggerEvent({})

@@ -1,0 +1,1 @@
+"""Whether Airflow fails waits, and how soon the next task starts."""

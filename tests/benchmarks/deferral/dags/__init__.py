@@ -1,0 +1,1 @@
+"""DAGs that the benchmark gives to Airflow."""

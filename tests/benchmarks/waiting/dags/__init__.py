@@ -1,1 +1,0 @@
-"""The DAG whose waits are measured."""
