@@ -43,6 +43,13 @@ class ResumeAt:
     ended_calls: int
     pause_id: int | None = None
 
+    def describe(self, list_id: str) -> str:
+        """Describe the wait, for the task's log."""
+        sooner = "or until the pause ends, " if self.pause_id is not None else ""
+        if self.ended_calls:
+            sooner += f"or until {self.ended_calls} calls in progress have ended, "
+        return f"Waiting until {self.until:%Y-%m-%d %H:%M:%S} UTC, {sooner}to go on with list {list_id}."
+
 
 class ListDialer:
     """Dials a list, from one task at a time.

@@ -204,6 +204,7 @@ class OutboundCallListOperator(LinkedOperator, StoppableOperator, PrivateFieldsO
 
         resume_at = run.dial()
         if resume_at is not None:
+            self.log.info("%s", resume_at.describe(run.list_id))
             until = resume_at.until.isoformat()
             self.defer(
                 trigger=CallListTrigger(run.list_id, until, resume_at.ended_calls, resume_at.pause_id, resume_after()),

@@ -10,6 +10,7 @@ import pytest
 
 from tests.dags.waits import REASONS
 from tests.support.store_samples import deliver
+from tests.system.conftest import wait_until
 
 WORDS = "she will bring her grandmother"
 
@@ -62,6 +63,10 @@ def test_an_operator_ends_without_a_worker_too(airflow, sandbox):
         assert airflow.xcom("wait_in_operator", run_id, "call", key=key) == dial.call_id
     assert airflow.xcom("wait_in_operator", run_id, "call", key="completion")["summary"] == WORDS
     assert workers(airflow, "wait_in_operator", run_id, "call") == 1
+    # Written by the triggerer, in the log of the task.
+    ended = re.compile(rf"Call vc_\w+ \({dial.call_id}\) ended: answered after \d+ s\.")
+    wait_until(lambda: ended.search(airflow.task_log("wait_in_operator", run_id, "call")), 60)
+    assert len(ended.findall(airflow.task_log("wait_in_operator", run_id, "call"))) == 1
 
 
 @pytest.mark.parametrize("reason", REASONS)

@@ -7,7 +7,8 @@ import re
 import pytest
 
 from airflow_provider_voiceinfra.completion_wait import CompletionWait
-from tests.dags import one_call
+from airflow_provider_voiceinfra.lists.list_dialer import ResumeAt
+from tests.dags import call_lists, one_call
 
 WAITING = r"Waiting until 2\d{3}-\d\d-\d\d \d\d:\d\d:\d\d UTC for "
 # Its call never ends by itself.
@@ -35,6 +36,21 @@ def test_a_wait_for_one_call_names_the_call_its_outcome_and_the_seconds(log_of, 
     name = rf"{call.ref} \({call.call_id}\)"
     assert len(re.findall(rf"{WAITING}call {name} to end\.", log)) == 1
     assert len(re.findall(rf"Call {name} ended: voicemail after \d+ s\.", log)) == 1
+
+
+def test_a_list_says_until_when_it_waits_and_for_how_many_calls(
+    airflow_database, voiceinfra, meanwhile, monkeypatch, capfd
+):
+    people = [{"to_number": f"+1{area}555{OPEN[-4:]}"} for area in (212, 310)]
+    waits, describe = [], ResumeAt.describe
+    monkeypatch.setattr(ResumeAt, "describe", lambda wait, list_id: waits.append(wait) or describe(wait, list_id))
+    meanwhile(lambda: waits, lambda: [voiceinfra.complete(dial.call_id) for dial in voiceinfra.dials])
+    dag = call_lists.make_dag(call_lists.of_rows, calls=people, max_in_flight=2)
+    assert dag.test().state == "success"
+    log = "".join(capfd.readouterr())
+    assert re.search(
+        r"Waiting until 2\d{3}-.* UTC, or until \d calls in progress have ended, to go on with list vl_", log
+    )
 
 
 def test_a_wait_for_many_calls_counts_their_outcomes(log_of):
