@@ -26,7 +26,7 @@ integration: .venv/ready browser  ## whole DAGs by dag.test(), the Calls page, t
 	@$(BIN)/pytest tests/integration --numprocesses 3 --dist worksteal $(QUICK)
 
 system: .venv/ready browser  ## a real Airflow, a real browser
-	@$(BIN)/pytest tests/system $(QUICK)
+	@$(BIN)/pytest tests/system --numprocesses 2 --dist loadscope $(QUICK)
 
 audit: .venv/ready  ## vulnerable dependencies, and secrets in the tree and in the history
 	@$(BIN)/pytest tests/audit

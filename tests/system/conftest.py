@@ -12,6 +12,8 @@ from pathlib import Path
 
 import psutil
 import pytest
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 from airflow_provider_voiceinfra.demo.airflow_process import Standalone
 from airflow_provider_voiceinfra.sandbox import Sandbox
@@ -21,6 +23,23 @@ from tests.conftest import new_database
 ROOT = Path(__file__).parent.parent.parent
 SECRET = "system-test-secret"
 ON_CALL = "+12075550199"
+
+
+# These start an Airflow of their own; the others share one.
+START_THEIR_OWN = ("test_demo.py", "test_privacy.py", "test_standalone.py")
+
+
+class TwoGroups(LoadScopeScheduling):
+    """Runs the tests that share one Airflow beside those that start their own."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return "their own" if Path(nodeid.partition("::")[0]).name in START_THEIR_OWN else "shared"
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling | None:
+    """Let ``--dist loadscope`` know two scopes only."""
+    return TwoGroups(config, log) if config.getvalue("dist") == "loadscope" else None
 
 
 def connection(sandbox: Sandbox, **changes: object) -> str:

@@ -16,9 +16,15 @@ def wait_for_dials(sandbox, number, count=1):
     return found()
 
 
+@pytest.fixture(scope="module")
+def late(airflow):
+    """Runs that miss their deadlines, all at once."""
+    return [airflow.trigger_dag(dag_id) for dag_id in CALLBACKS]
+
+
+@pytest.mark.usefixtures("late")
 @pytest.mark.parametrize("dag_id", CALLBACKS)
 def test_a_deadline_phones_from_the_triggerer_and_from_the_executor(airflow, sandbox, dag_id):
-    airflow.trigger_dag(dag_id)
     [dial] = wait_for_dials(sandbox, CALLBACKS[dag_id][1])
     assert dial.first_message == f"{dag_id} is late"
 

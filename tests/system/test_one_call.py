@@ -21,12 +21,20 @@ def dials(sandbox, number):
     return [dial for dial in sandbox.dials if dial.to_number == number]
 
 
-@pytest.mark.parametrize(("way", "area"), [("plain", 201), ("deferring", 202), ("blocking", 203)])
-def test_a_call_is_placed_once_and_its_id_is_in_xcom(airflow, sandbox, call_store, way, area):
-    number = f"+1{area}5550100"
-    run_id, state = run(airflow, f"fault_{way}", number)
-    assert state == "success"
-    [dial] = dials(sandbox, number)
+WAYS = {"plain": "+12015550100", "deferring": "+12025550100", "blocking": "+12035550100"}
+
+
+@pytest.fixture(scope="module")
+def runs(airflow):
+    """A run in each way of waiting, all at once."""
+    return {way: airflow.trigger_dag(f"fault_{way}", conf={"to_number": number}) for way, number in WAYS.items()}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_call_is_placed_once_and_its_id_is_in_xcom(airflow, sandbox, call_store, runs, way):
+    run_id = runs[way]
+    assert airflow.wait_for_run(f"fault_{way}", run_id, timeout=120) == "success"
+    [dial] = dials(sandbox, WAYS[way])
     for key in ("call_id", "return_value"):
         assert airflow.xcom(f"fault_{way}", run_id, "call", key=key) == dial.call_id
     if way != "plain":
