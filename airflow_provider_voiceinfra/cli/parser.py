@@ -176,7 +176,12 @@ COMMANDS = (
         "pause",
         "Stop new calls of a scope",
         "airflow_provider_voiceinfra.cli.pause_command:pause",
-        (*_SCOPES, argument("--reason", help="shown with each call that waits")),
+        (
+            *_SCOPES,
+            argument("--reason", help="shown with each call that waits"),
+            argument("--until", metavar="TIME", help="when it ends by itself, such as '2026-12-01 09:00' (local time)"),
+            argument("--force", action="store_true", help="pause a name that the store does not know yet"),
+        ),
     ),
     Command(
         "resume",

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import argparse
 import getpass
+from datetime import UTC, datetime
 
 from airflow_provider_voiceinfra.cli.output import echo, handle_errors
 from airflow_provider_voiceinfra.config import call_store
 from airflow_provider_voiceinfra.store.errors import StoreError
 from airflow_provider_voiceinfra.store.guard.pauses import Pause, Scope
 
-_ROW = "{:<12} {:<24} {:<20} {:<12} {}"
+_ROW = "{:<12} {:<24} {:<20} {:<20} {:<12} {}"
 
 
 @handle_errors
@@ -19,8 +20,14 @@ def pause(arguments: argparse.Namespace) -> None:
     scope = _scope(arguments)
     if not arguments.reason:
         raise StoreError('Give a reason, shown with each waiting call: --reason "The agent says the wrong date".')
-    call_store().pauses.pause(*scope, reason=arguments.reason, actor=getpass.getuser())
-    echo(f"Calls of {_describe(*scope)} are paused: no new call is placed. Calls in progress cannot be hung up.")
+    pauses, until = call_store().pauses, _until(arguments.until)
+    if not (arguments.force or pauses.seen(*scope)):
+        similar = pauses.names_like(*scope)
+        asked = f" Did you mean {' or '.join(similar)}?" if similar else ""
+        raise StoreError(f"{_describe(*scope)} has no calls yet.{asked} To pause it all the same, add --force.")
+    pauses.pause(*scope, reason=arguments.reason, actor=getpass.getuser(), ends_at=until)
+    end = f" until {until.astimezone():%Y-%m-%d %H:%M %Z}" if until else ""
+    echo(f"Calls of {_describe(*scope)} are paused{end}: no new call is placed. Calls in progress cannot be hung up.")
 
 
 @handle_errors
@@ -50,6 +57,19 @@ def _scope(arguments: argparse.Namespace) -> tuple[Scope, str]:
     return chosen[0]
 
 
+def _until(text: str | None) -> datetime | None:
+    """Read when a pause ends; a time without a zone is this machine's local time."""
+    if text is None:
+        return None
+    try:
+        until = datetime.fromisoformat(text.strip()).astimezone()
+    except ValueError:
+        raise StoreError(f"--until {text!r} is not a time: write it like '2026-12-01 09:00'.") from None
+    if until <= datetime.now(UTC):
+        raise StoreError(f"--until {text!r} is over.")
+    return until
+
+
 def _describe(scope: Scope, name: str) -> str:
     return "everything" if scope is Scope.ALL else f"{scope} {name}"
 
@@ -58,6 +78,11 @@ def _list(pauses: list[Pause]) -> None:
     if not pauses:
         echo("Nothing is paused.")
         return
-    echo(_ROW.format("scope", "name", "since (UTC)", "by", "reason"))
+    echo(_ROW.format("scope", "name", "since (UTC)", "until (UTC)", "by", "reason"))
     for each in pauses:
-        echo(_ROW.format(each.scope, each.name, f"{each.paused_at:%Y-%m-%d %H:%M:%S}", each.paused_by, each.reason))
+        until = f"{each.ends_at:%Y-%m-%d %H:%M:%S}" if each.ends_at else "resumed"
+        echo(
+            _ROW.format(
+                each.scope, each.name, f"{each.paused_at:%Y-%m-%d %H:%M:%S}", until, each.paused_by, each.reason
+            )
+        )

@@ -309,6 +309,8 @@ pause = sa.Table(
     sa.Column("reason", sa.Text, nullable=False),
     sa.Column("paused_at", UtcDateTime, nullable=False),
     sa.Column("paused_by", sa.String(255), nullable=False),
+    # When it ends by itself.
+    sa.Column("ends_at", UtcDateTime),
     sa.Column("resumed_at", UtcDateTime),
     sa.Column("resumed_by", sa.String(255)),
     # Whether the calls that waited for it were cancelled.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Form, HTTPException
@@ -20,6 +21,7 @@ router = APIRouter(prefix="/pauses", dependencies=[Depends(require_script)])
 ScopeForm = Annotated[Scope, Form()]
 NameForm = Annotated[str, Form(max_length=255)]
 ReasonForm = Annotated[str, Form(max_length=500)]
+UntilForm = Annotated[str, Form(max_length=32)]
 
 
 @router.get("")
@@ -50,17 +52,26 @@ def pause(
     scope: ScopeForm,
     reason: ReasonForm = "",
     name: NameForm = "",
+    until: UntilForm = "",
+    force: Annotated[bool, Form()] = False,
 ) -> Response:
     """Pause a scope. Once this is answered, no new call in it starts."""
-    name = "" if scope is Scope.ALL else name.strip()
-    if scope is not Scope.ALL and not name:
-        error = f"Enter the {'DAG id' if scope is Scope.DAG else scope}."
-        return _pause_form(request, store, permissions, scope, name, reason=reason, error=error)
+    name, given = name.strip(), dict[str, Any](reason=reason, until=until)
+    if (scope is Scope.ALL) == bool(name):
+        wanted = f"Enter the {'DAG id' if scope is Scope.DAG else scope}."
+        error = "Everything takes no name: to pause one of them, choose what it is." if name else wanted
+        return _pause_form(request, store, permissions, scope, name, **given, error=error)
     _require_pause(store, permissions, scope, name)
     if not reason.strip():
         error = "Enter a reason: it is shown with each call that waits."
-        return _pause_form(request, store, permissions, scope, name, reason=reason, error=error)
-    store.pauses.pause(scope, name, reason=reason.strip(), actor=permissions.user_name)
+        return _pause_form(request, store, permissions, scope, name, **given, error=error)
+    ends_at = _read_until(until)
+    if ends_at is not None and ends_at <= datetime.now(UTC):
+        return _pause_form(request, store, permissions, scope, name, **given, error="The end is over.")
+    if not (force or store.pauses.seen(scope, name)):
+        error = f"{named(scope, name)} has no calls yet. Is it spelt correctly?"
+        return _pause_form(request, store, permissions, scope, name, **given, error=error, unseen=True)
+    store.pauses.pause(scope, name, reason=reason.strip(), actor=permissions.user_name, ends_at=ends_at)
     return toast(f"{named(scope, name)} is paused: no new calls start.")
 
 
@@ -92,6 +103,14 @@ def resume(
         return render(request, "resume.html", permissions, status=422, **shown, error=f"{what} is not paused any more.")
     calls = "1 call was" if cancelled == 1 else f"{cancelled:,} calls were"
     return toast(f"{what} is resumed: " + (f"{calls} cancelled." if cancel else "waiting calls are placed."))
+
+
+def _read_until(text: str) -> datetime | None:
+    """Read when a pause ends, in UTC, as browsers send a local date and time."""
+    try:
+        return datetime.fromisoformat(text).replace(tzinfo=UTC) if text else None
+    except ValueError:
+        raise HTTPException(422, "This is not a time.") from None
 
 
 def named(scope: Scope, name: str) -> str:
@@ -141,7 +160,9 @@ def _pause_form(
     name: str,
     *,
     reason: str = "",
+    until: str = "",
     error: str = "",
+    unseen: bool = False,
 ) -> Response:
     if scope is not None and (name or scope is Scope.ALL):
         _require_pause(store, permissions, scope, name)
@@ -150,6 +171,8 @@ def _pause_form(
         "name": name,
         "named": named(scope, name) if scope else "",
         "reason": reason,
+        "until": until,
+        "unseen": unseen,
         "scopes": [each for each in Scope if permissions.may_edit_all or each in {Scope.DAG, Scope.LIST}],
         "dag_ids": [dag_id for dag_id in store.pages.dag_ids() if permissions.may_read(dag_id)],
         "error": error,

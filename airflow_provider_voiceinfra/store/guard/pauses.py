@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import time
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -24,16 +25,18 @@ from airflow_provider_voiceinfra.store.models import CallState
 _LOOK_INTERVAL = 0.05
 
 _pause, _call = schema.pause.c, schema.call.c
-_IN_FORCE = _pause.resumed_at.is_(None)
+_NOW = sa.bindparam("now", type_=schema.UtcDateTime())
+_IN_FORCE = sa.and_(_pause.resumed_at.is_(None), sa.or_(_pause.ends_at.is_(None), _pause.ends_at > _NOW))
 _PAUSES = (
-    sa.select(_pause.id, _pause.scope, _pause.name, _pause.reason, _pause.paused_at, _pause.paused_by)
+    sa.select(_pause.id, _pause.scope, _pause.name, _pause.reason, _pause.paused_at, _pause.paused_by, _pause.ends_at)
     .where(_pause.environment == sa.bindparam("environment"), _IN_FORCE)
     .order_by(_pause.id)
 )
+_MOST_NAMES = 5
 
 
 class Scope(StrEnum):
-    """What a pause stops."""
+    """What a pause stops, the widest first."""
 
     ALL = "all"
     CONNECTION = "connection"
@@ -48,6 +51,7 @@ _SCOPED = {
     Scope.DAG: _call.dag_id,
     Scope.LIST: _call.list_id,
 }
+_LISTS_SCOPED = {Scope.DAG: schema.call_list.c.dag_id, Scope.LIST: schema.call_list.c.id}
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +59,7 @@ class Pause:
     """A pause in force.
 
     :param name: of the connection, agent, DAG or list; empty for everything.
+    :param ends_at: when it ends by itself; None if it has to be resumed.
     """
 
     id: int
@@ -63,6 +68,7 @@ class Pause:
     reason: str
     paused_at: datetime
     paused_by: str
+    ends_at: datetime | None = None
 
     def stops(self, request: ClaimRequest) -> bool:
         """Tell whether a call is in its scope."""
@@ -80,10 +86,11 @@ class Pauses:
         self._database = database
         self._environment = environment
 
-    def pause(self, scope: Scope, name: str, *, reason: str, actor: str) -> int:
+    def pause(self, scope: Scope, name: str, *, reason: str, actor: str, ends_at: datetime | None = None) -> int:
         """Pause a scope. Once this returns, no new POST starts; calls in progress cannot be hung up.
 
         :param name: of the connection, agent, DAG or list; empty for everything.
+        :param ends_at: when it ends by itself.
         :return: the pause's id.
         """
         row = {
@@ -92,6 +99,7 @@ class Pauses:
             "name": name,
             "reason": reason,
             "paused_by": actor,
+            "ends_at": ends_at,
         }
         with self._database.write() as tx:
             lock(tx, "pauses", self._environment)
@@ -113,23 +121,44 @@ class Pauses:
                 sa.update(schema.pause)
                 .where(_pause.environment == self._environment, _pause.scope == scope, _pause.name == name, _IN_FORCE)
                 .values(resumed_at=time_of(tx), resumed_by=actor, cancelled=cancel)
-                .returning(_pause.id)
+                .returning(_pause.id),
+                {"now": time_of(tx)},
             ).all()
             if not ids:
                 raise StoreError("Nothing is paused in this scope: `airflow voiceinfra pauses list` lists what is.")
             return _cancel(tx, self._environment, scope, name, actor) if cancel else 0
 
     def in_force(self) -> list[Pause]:
-        """List the pauses in force, the oldest first."""
+        """List the pauses in force: the widest first, and of the same scope the oldest."""
+        scopes = list(Scope)
         with self._database.read() as tx:
-            held = tx.execute(_PAUSES, {"environment": self._environment})
-            return [Pause(row.id, Scope(row.scope), *row[2:]) for row in held]
+            return sorted(_in_force(tx, self._environment), key=lambda pause: (scopes.index(pause.scope), pause.id))
+
+    def seen(self, scope: Scope, name: str) -> bool:
+        """Return whether the store knows a call or a list of a scope: a misspelt name would pause nothing."""
+        if scope is Scope.ALL:
+            return True
+        with self._database.read() as tx:
+            return any(
+                tx.scalar(sa.select(sa.exists().where(name_column == name, environment == self._environment)))
+                for name_column, environment in _columns(scope)
+            )
+
+    def names_like(self, scope: Scope, name: str) -> list[str]:
+        """Give names that the store knows in a scope, the most similar first."""
+        found: set[str] = set()
+        with self._database.read() as tx:
+            for name_column, environment in _columns(scope):
+                found.update(tx.scalars(sa.select(name_column).where(environment == self._environment).distinct()))
+        return difflib.get_close_matches(name, sorted(filter(None, found)), n=_MOST_NAMES, cutoff=0.5)
 
     def last_resumed(self, scope: Scope, name: str) -> datetime | None:
         """Tell when a pause of a scope ended last."""
+        ended_at = sa.func.coalesce(_pause.resumed_at, _pause.ends_at)
         mine = (_pause.environment == self._environment, _pause.scope == scope, _pause.name == name)
+        query = sa.select(sa.func.max(ended_at, type_=schema.UtcDateTime())).where(*mine, ended_at <= _NOW)
         with self._database.read() as tx:
-            last: datetime | None = tx.scalar(sa.select(sa.func.max(_pause.resumed_at)).where(*mine))
+            last: datetime | None = tx.scalar(query, {"now": self._database.clock.now()})
         return last
 
     def resumed(self, pause_ids: Collection[int]) -> set[int]:
@@ -137,7 +166,7 @@ class Pauses:
         mine = _pause.environment == self._environment
         query = sa.select(_pause.id).where(_pause.id.in_(pause_ids), mine, ~_IN_FORCE)
         with self._database.read() as tx:
-            return set(tx.scalars(query))
+            return set(tx.scalars(query, {"now": self._database.clock.now()}))
 
     def _permitted(self, tx: sa.Connection) -> dict[int, int]:
         """Give the claims whose owner may begin to send at any moment, and how many send permits each has had."""
@@ -159,7 +188,20 @@ class Pauses:
 def find_pauses(tx: sa.Connection, environment: str) -> list[Pause]:
     """Find the pauses in force, the oldest first. No other begins before the transaction ends."""
     lock_shared(tx, "pauses", environment)
-    return [Pause(row.id, Scope(row.scope), *row[2:]) for row in tx.execute(_PAUSES, {"environment": environment})]
+    return _in_force(tx, environment)
+
+
+def _in_force(tx: sa.Connection, environment: str) -> list[Pause]:
+    rows = tx.execute(_PAUSES, {"environment": environment, "now": time_of(tx)})
+    return [Pause(row.id, Scope(row.scope), *row[2:]) for row in rows]
+
+
+def _columns(scope: Scope) -> list[tuple[sa.Column[str], sa.Column[str]]]:
+    """Give the columns that name what calls and lists belong to, each with that of their environment."""
+    columns = [(_SCOPED[scope], _call.environment)]
+    if scope in _LISTS_SCOPED:
+        columns.append((_LISTS_SCOPED[scope], schema.call_list.c.environment))
+    return columns
 
 
 def _names(request: ClaimRequest) -> dict[Scope, str]:

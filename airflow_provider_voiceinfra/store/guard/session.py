@@ -124,7 +124,8 @@ class GuardSession:
             return None
         what = "everything" if pause.scope is Scope.ALL else f"{pause.scope} {pause.name}"
         facts = {"what": what, "who": pause.paused_by, "reason": pause.reason}
-        return Denial(Rule.PAUSED, request.rules.not_after, pause_id=pause.id, facts=facts)
+        until = min(filter(None, (request.rules.not_after, pause.ends_at)), default=None)
+        return Denial(Rule.PAUSED, until, pause_id=pause.id, facts=facts)
 
     def _check_caps(self, request: ClaimRequest) -> Denial | None:
         """Defer a call until each cap of its number allows it."""

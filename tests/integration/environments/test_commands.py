@@ -40,7 +40,11 @@ def ways_to_ask(production, staging, quarantined):
             [lost, "--not-placed"],
         ],
         "lists rows": [[production.list_id], [production.list_id, "--state", "set_aside"]],
-        "pause": [[*scope, "--reason", "staging says so"] for scope in (*scopes, ["--all"])],
+        "pause": [
+            [*scope, "--reason", "staging says so", *force]
+            for scope in (*scopes, ["--all"])
+            for force in ([], ["--force"])
+        ],
         "resume": [
             ["--agent", f"{production.mark}_paused_agent"],
             [*scopes[0], "--cancel"],

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 
 from airflow_provider_voiceinfra.store.guard.pauses import Scope
@@ -19,6 +21,7 @@ def editor(visit):
 
 
 def test_a_pause_is_made_and_ended_and_names_who_did_it(editor, store):
+    claim(store, "seen", source=SOURCE)
     assert "What: <b>DAG one</b>" in get(editor, "/pauses/pause", scope="dag", name="one").text
     assert toast(act(editor, "/pauses/pause", scope="dag", name="one", reason=" the wrong date ")) == (
         "DAG one is paused: no new calls start."
@@ -35,7 +38,7 @@ def test_a_pause_is_made_and_ended_and_names_who_did_it(editor, store):
 
 
 def test_what_waits_is_cancelled_where_that_is_ticked(editor, store):
-    act(editor, "/pauses/pause", scope="dag", name="one", reason="x")
+    act(editor, "/pauses/pause", scope="dag", name="one", reason="x", force="true")
     waiting = store.claims.take(claim_request(source=SOURCE)).denied
     assert "1 call was cancelled" in toast(act(editor, "/pauses/resume", scope="dag", name="one", cancel="true"))
     [*_, last] = store.calls.history(store.calls.get(waiting.ref).id)
@@ -47,6 +50,8 @@ def test_what_waits_is_cancelled_where_that_is_ticked(editor, store):
     [
         ({"scope": "dag", "name": " ", "reason": "x"}, "Enter the DAG id."),
         ({"scope": "dag", "name": "one"}, "Enter a reason"),
+        ({"scope": "dag", "name": "one", "reason": "x"}, "DAG one has no calls yet. Is it spelt correctly?"),
+        ({"scope": "dag", "name": "one", "reason": "x", "until": "2026-01-01T09:00"}, "The end is over."),
     ],
 )
 def test_a_form_that_lacks_something_is_asked_again(editor, store, form, wrong):
@@ -61,6 +66,22 @@ def test_a_form_that_lacks_something_is_asked_again(editor, store, form, wrong):
 def test_a_form_that_nobody_was_given_is_refused(visit, store, form):
     assert act(visit(), "/pauses/pause", **form).status_code == 422
     assert store.pauses.in_force() == []
+
+
+def test_everything_takes_no_name_and_no_scope_is_preselected(visit, store):
+    answer = act(visit(), "/pauses/pause", scope="all", name="one", reason="x")
+    assert (answer.status_code, "Everything takes no name" in answer.text) == (422, True)
+    assert store.pauses.in_force() == []
+    assert '<option value="" selected disabled>' in get(visit(), "/pauses/pause").text
+
+
+def test_a_pause_ends_by_itself_and_the_widest_is_named_first(visit, store):
+    claim(store, "seen", source=SOURCE)
+    assert "is paused" in toast(act(visit(), "/pauses/pause", scope="dag", name="one", reason="x"))
+    assert "is paused" in toast(act(visit(), "/pauses/pause", scope="all", reason="x", until="2126-12-01T09:00"))
+    assert store.pauses.in_force()[0].ends_at == datetime(2126, 12, 1, 9, tzinfo=UTC)
+    assert ">Everything is paused, and 1 more</a>" in get(visit(), "/pauses/now").text
+    assert "2126-12-01" in get(visit(), "/pauses").text
 
 
 def test_an_editor_is_offered_what_they_may_pause(visit, editor):

@@ -14,8 +14,45 @@ from tests.support.store_samples import NUMBER, claim_request
 from tests.unit.provider.test_commands import cli  # noqa: F401
 
 
+def seen(store):
+    """Let the store know the names that a call has."""
+    store.claims.release(store.claims.take(claim_request("seen", to_number="+14155550188")).claim, "a test")
+
+
+@pytest.mark.parametrize("scope", ["connection", "agent", "dag", "list"])
+def test_a_name_that_was_never_seen_is_paused_only_by_force(cli, store, scope):  # noqa: F811
+    seen(store)
+    status, _, errors = cli("pause", f"--{scope}", "agemt", "--reason", "x")
+    assert status == 1
+    assert f"{scope} agemt has no calls yet." in errors
+    assert ("Did you mean agent?" in errors) == (scope == "agent")
+    assert not store.pauses.in_force()
+    assert cli("pause", f"--{scope}", "agemt", "--reason", "x", "--force")[0] == 0
+    assert store.pauses.in_force()
+
+
+def test_a_pause_until_a_time_is_listed_with_it_after_the_wider_ones(cli, store):  # noqa: F811
+    seen(store)
+    assert (
+        "are paused until 2126-12-01 09:00"
+        in cli("pause", "--dag", "dag", "--reason", "x", "--until", "2126-12-01 09:00")[1]
+    )
+    cli("pause", "--all", "--reason", "y", "--until", "2126-12-01T09:00Z")
+    listed = cli("pauses", "list")[1].splitlines()
+    assert [line.split()[0] for line in listed] == ["scope", "all", "dag"]
+    assert "2126-12-01 09:00:00" in listed[1]
+
+
+@pytest.mark.parametrize(("until", "says"), [("tomorrow", "is not a time"), ("2026-01-01 09:00", "is over")])
+def test_a_pause_until_no_time_to_come_stops_nothing(cli, store, until, says):  # noqa: F811
+    status, _, errors = cli("pause", "--all", "--reason", "x", "--until", until)
+    assert (status, says in errors) == (1, True)
+    assert not store.pauses.in_force()
+
+
 def test_a_pause_is_made_listed_and_ended(cli, store):  # noqa: F811
     assert cli("pauses", "list")[1] == "Nothing is paused.\n"
+    seen(store)
     _, output, _ = cli("pause", "--dag", "dag", "--reason", "it says the wrong date")
     assert "Calls of dag dag are paused: no new call is placed. Calls in progress cannot be hung up." in output
     assert store.claims.take(claim_request()).denied
@@ -26,7 +63,7 @@ def test_a_pause_is_made_listed_and_ended(cli, store):  # noqa: F811
 
 def test_what_waits_is_cancelled_where_that_is_asked_for(cli, store):  # noqa: F811
     cli("pause", "--all", "--reason", "wrong list")
-    cli("pause", "--agent", "agent", "--reason", "wrong words")
+    cli("pause", "--agent", "agent", "--reason", "wrong words", "--force")
     store.claims.take(claim_request())
     _, output, _ = cli("resume", "--all", "--cancel")
     assert "1 waiting calls are cancelled" in output
@@ -35,7 +72,7 @@ def test_what_waits_is_cancelled_where_that_is_asked_for(cli, store):  # noqa: F
 
 
 def test_what_waits_is_found_by_its_list_and_says_for_what(cli, store):  # noqa: F811
-    cli("pause", "--list", "vl_1", "--reason", "wrong words")
+    cli("pause", "--list", "vl_1", "--reason", "wrong words", "--force")
     waiting = store.claims.take(claim_request(list_id="vl_1")).denied
     store.claims.take(claim_request("other", to_number="+14155550177", list_id="vl_2"))
     _, output, _ = cli("calls", "list", "--list", "vl_1")

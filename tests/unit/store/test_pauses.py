@@ -45,6 +45,22 @@ def test_it_stops_what_is_in_its_scope(store, scope, name, stops):
         assert (result.denied.state, denial.rule, denial.pause_id) == ("waiting", Rule.PAUSED, pause_id)
 
 
+def test_a_pause_with_an_end_ends_by_itself(store):
+    ends_at = datetime.now(UTC) + timedelta(hours=1)
+    pause_id = store.pauses.pause(Scope.ALL, "", reason="lunch", actor="ada", ends_at=ends_at)
+    denial = store.claims.take(claim_request()).denied.denial
+    assert (denial.until, store.pauses.resumed([pause_id])) == (ends_at, set())
+    over = datetime.now(UTC) - timedelta(seconds=1)
+    with store.database.write() as tx:
+        tx.execute(sa.update(schema.pause).values(ends_at=over))
+    assert store.claims.take(claim_request()).claim
+    assert store.pauses.resumed([pause_id]) == {pause_id}
+    assert store.pauses.in_force() == []
+    assert store.pauses.last_resumed(Scope.ALL, "") == over
+    with pytest.raises(StoreError, match="Nothing is paused"):
+        store.pauses.resume(Scope.ALL, "", actor="ada")
+
+
 def test_other_environments_go_on(store, open_store):
     pause(open_store(environment="staging"))
     assert store.claims.take(claim_request()).claim
