@@ -64,7 +64,8 @@ class Stopped:
         if how == "deleted":
             self.begin()
         elif how != "cleared":
-            wait_until(lambda: self.state() not in {"running", "queued"}, 60)
+            # A clear while the scheduler ends the run is lost: the task is cleared, and the run stays failed.
+            self.airflow.wait_for_run(self.dag_id, self.run_id, timeout=60)
             self.cleared(None)
 
     def state(self):
