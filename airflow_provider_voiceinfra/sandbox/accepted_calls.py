@@ -7,7 +7,6 @@ import uuid
 import zlib
 from collections import Counter
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -81,7 +80,7 @@ class AcceptedCalls:
         """Accept a call: from here on, a phone would ring."""
         dial = Dial(
             call_id=f"call_{uuid.uuid4().hex[:20]}",
-            at=datetime.now(UTC),
+            at=self._schedule.now(),
             agent_id=request.agent_id,
             from_number=request.from_number,
             to_number=request.to_number,

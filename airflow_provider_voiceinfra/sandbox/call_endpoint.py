@@ -7,7 +7,6 @@ import math
 import threading
 import time
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from airflow_provider_voiceinfra.sandbox.outbound import Account, OutboundRequest, RefusedError, check
@@ -16,6 +15,8 @@ from airflow_provider_voiceinfra.sandbox.replies import Reply, error, queued, re
 from airflow_provider_voiceinfra.sandbox.scenarios import Answer, Notice, Throttle, scenario_of
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
     from email.message import Message
 
     from airflow_provider_voiceinfra.sandbox.accepted_calls import AcceptedCalls
@@ -43,6 +44,7 @@ class Pace:
 class CallEndpoint:
     """Answers requests for calls.
 
+    :param now: tells the sandbox's time
     :param stopping: ends all waits when set
     """
 
@@ -54,6 +56,7 @@ class CallEndpoint:
         refused: Log[Refusal],
         sender: WebhookSender,
         pace: Pace,
+        now: Callable[[], datetime],
         stopping: threading.Event,
     ) -> None:
         self._account = account
@@ -61,6 +64,7 @@ class CallEndpoint:
         self._refused = refused
         self._sender = sender
         self._pace = pace
+        self._now = now
         self._stopping = stopping
         self._lock = threading.Lock()
         self._throttled: set[str] = set()
@@ -84,7 +88,7 @@ class CallEndpoint:
     def _refuse(self, reply: Reply, request: OutboundRequest | None) -> Reply:
         status = None if reply.answer in {Answer.CLOSED, Answer.RESET} else reply.status
         to_number = request.to_number if request else None
-        self._refused.add(Refusal(datetime.now(UTC), status, reply.code, to_number))
+        self._refused.add(Refusal(self._now(), status, reply.code, to_number))
         return reply
 
     def _unaccepted(self, request: OutboundRequest, key: str) -> Reply:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import queue
 import threading
-from datetime import UTC, datetime
 from functools import partial
 from http.client import HTTPException
 from typing import TYPE_CHECKING
@@ -48,7 +47,7 @@ class WebhookSender:
     :param url: the receiver's URL; None to send nothing
     :param secret: the secret that signs each body
     :param workers: maximum number of webhooks that are sent at the same time
-    :param schedule: runs retries
+    :param schedule: tells the time, and runs retries
     :param on_delivery: called with every attempt
     """
 
@@ -66,7 +65,7 @@ class WebhookSender:
         self.acknowledged: Log[Delivery] = Log()
         self._secret = secret
         self._schedule = schedule
-        self._ready: queue.SimpleQueue[tuple[Webhook, int] | None] = queue.SimpleQueue()
+        self._ready: queue.Queue[tuple[Webhook, int] | None] = queue.Queue()
         self._connections = [KeptConnection() for _ in range(workers)]
         self._threads = [
             threading.Thread(target=self._work, args=(connection,), name=f"sandbox-webhook-{n}", daemon=True)
@@ -107,6 +106,10 @@ class WebhookSender:
         if self.url is not None:
             self._ready.put((webhook, attempt))
 
+    def settle(self) -> None:
+        """Wait until every webhook is answered, or waits for its next attempt."""
+        self._ready.join()
+
     def wait_until_acknowledged(self, call_id: str, timeout: float) -> None:
         """Wait until the call's webhook is acknowledged, the timeout expires, or the sandbox stops.
 
@@ -119,6 +122,7 @@ class WebhookSender:
         with contextlib.closing(connection):
             while not connection.is_cut and (job := self._ready.get()) is not None:
                 self._try(connection, *job)
+                self._ready.task_done()
 
     def _try(self, connection: KeptConnection, webhook: Webhook, attempt: int) -> None:
         url = self.url
@@ -141,4 +145,4 @@ class WebhookSender:
             status = connection.post(url, webhook.body, webhook.headers(self._secret))
         except (OSError, HTTPException, ValueError) as failure:
             error = f"{type(failure).__name__}: {failure}"
-        return Delivery(webhook.call_id, attempt, datetime.now(UTC), status, error)
+        return Delivery(webhook.call_id, attempt, self._schedule.now(), status, error)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from datetime import timedelta
 from typing import TYPE_CHECKING, Self
 
 from airflow_provider_voiceinfra.sandbox.accepted_calls import AcceptedCalls, Ending
@@ -41,6 +42,7 @@ class Sandbox:
     :param retry_after: ``Retry-After`` of a 429 in seconds
     :param extracted_field: the webhook's field with extracted data
     :param webhook_workers: maximum number of webhooks that are sent at the same time
+    :param ahead: how far the sandbox's time is ahead of the host's
     :param on_dial: called with each accepted call, in the thread that answers it
     :param on_delivery: called with each attempt to deliver a webhook, in the thread that sends it
     """
@@ -62,6 +64,7 @@ class Sandbox:
         retry_after: int = 1,
         extracted_field: str = "extracted_data",
         webhook_workers: int = 8,
+        ahead: Callable[[], timedelta] = timedelta,
         on_dial: Callable[[Dial], None] | None = None,
         on_delivery: Callable[[Delivery], None] | None = None,
     ) -> None:
@@ -69,7 +72,7 @@ class Sandbox:
         self._refused: Log[Refusal] = Log()
         self._started = False
         self._stopping = threading.Event()
-        self._schedule = Schedule()
+        self._schedule = Schedule(ahead)
         self._sender = WebhookSender(
             url=webhook_url,
             secret=secret,
@@ -91,6 +94,7 @@ class Sandbox:
             refused=self._refused,
             sender=self._sender,
             pace=Pace(answer_delay, slow_answer, retry_after),
+            now=self._schedule.now,
             stopping=self._stopping,
         )
         routes = {
@@ -170,6 +174,30 @@ class Sandbox:
         :raises LookupError: if there is no such call
         """
         self._calls.complete(call_id, Ending(outcome, fields))
+
+    def after(self, seconds: float, action: Callable[[], None]) -> None:
+        """Run an action later, by the sandbox's time.
+
+        :param action: must be short and not raise
+        """
+        self._schedule.after(seconds, action)
+
+    def settle(self) -> float | None:
+        """Wait until all that is due has happened, and every webhook is answered or waits for its next attempt.
+
+        :return: the seconds until something happens next; None if nothing will
+        """
+        while True:
+            before, _ = self.happened, self._schedule.settle()
+            self._sender.settle()
+            left = self._schedule.settle()
+            if self.happened == before:
+                return left
+
+    @property
+    def happened(self) -> int:
+        """How many calls have ended and webhooks were answered: it grows with everything that happens by itself."""
+        return self._schedule.runs + len(self.deliveries)
 
     def wait_for_dials(self, n: int, timeout: float = 10.0) -> list[Dial]:
         """Return the accepted calls as soon as there are ``n``.

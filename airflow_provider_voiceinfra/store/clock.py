@@ -128,14 +128,24 @@ class Clock:
         return database_time
 
 
+def ahead() -> timedelta:
+    """Return how far the clocks of this process are shifted."""
+    return _Process.shift
+
+
+def jump(by: timedelta) -> None:
+    """Shift every clock of this process, for tests."""
+    _Process.shift += by
+
+
 @contextmanager
 def shift(by: timedelta) -> Iterator[None]:
-    """Shift every clock of this process, for tests. Nested shifts add up."""
-    _Process.shift += by
+    """Shift every clock of this process, for a test. Nested shifts add up."""
+    jump(by)
     try:
         yield
     finally:
-        _Process.shift -= by
+        jump(-by)
 
 
 def read_time(tx: sa.Connection) -> datetime:

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import json
 import os
-import threading
-import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -94,24 +92,20 @@ def limits(monkeypatch, voiceinfra):
 
 
 @pytest.fixture
-def meanwhile():
-    """Do something when something is so, beside the DAG that runs."""
-    threads = []
+def meanwhile(voiceinfra):
+    """Do something when something is so, while the DAG waits."""
 
-    def do(when, what):
-        def run():
-            end = time.monotonic() + 60
-            while not when():
-                assert time.monotonic() < end
-                time.sleep(0.01)
-            what()
+    def do(when, what, looks=1000):
+        def look():
+            if when():
+                what()
+            else:
+                assert looks
+                do(when, what, looks - 1)
 
-        threads.append(threading.Thread(target=run))
-        threads[-1].start()
+        voiceinfra.after(timedelta(seconds=0.1), look)
 
-    yield do
-    for thread in threads:
-        thread.join()
+    return do
 
 
 @pytest.fixture
@@ -122,7 +116,7 @@ def deferrals(voiceinfra, monkeypatch):
     noted, defer = [], BaseOperator.defer
 
     def noting(self, *, trigger, timeout, **options):
-        noted.append((datetime.now(UTC), datetime.fromisoformat(trigger.resume_after), timeout))
+        noted.append((voiceinfra.now, datetime.fromisoformat(trigger.resume_after), timeout))
         for dial in voiceinfra.dials:
             voiceinfra.complete(dial.call_id)
         with suppress(StoreError):

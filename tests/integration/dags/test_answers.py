@@ -6,7 +6,6 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from airflow_provider_voiceinfra.triggers import call_list
 from tests.dags import call_lists
 
 AREAS = (212, 201, 202, 203, 205, 206, 207, 208, 209, 210, 213, 214, 215, 216, 217, 218, 219, 224, 225, 228)
@@ -14,9 +13,7 @@ INTERIM, OTHER_ANSWER, OTHER_WEBHOOK = "16", "53", "66"
 
 
 @pytest.fixture
-def run_list(airflow_database, voiceinfra, monkeypatch):
-    monkeypatch.setattr(call_list, "POLL_INTERVAL", 0.02)
-
+def run_list(airflow_database, voiceinfra):
     def run(codes, **fields):
         calls = [{"to_number": f"+1{area}55501{code}"} for area, code in zip(AREAS, codes, strict=False)]
         dag = call_lists.make_dag(call_lists.of_rows, calls=calls, **fields)

@@ -24,15 +24,9 @@ from airflow_provider_voiceinfra.sandbox import call_endpoint
 from airflow_provider_voiceinfra.sandbox.scenarios import ANSWERED
 from airflow_provider_voiceinfra.store.guard.pauses import Scope
 from airflow_provider_voiceinfra.store.models import Realm
-from airflow_provider_voiceinfra.triggers import call_list
 from tests.dags import call_lists
 from tests.integration.dags.conftest import Run
 from tests.support.store_samples import deliver
-
-
-@pytest.fixture(autouse=True)
-def quickly(monkeypatch):
-    monkeypatch.setattr(call_list, "POLL_INTERVAL", 0.02)
 
 
 @pytest.fixture
@@ -86,9 +80,8 @@ OF_WAREHOUSE = {
     "key_column": "id",
 }
 DAY = datetime(2026, 11, 24, tzinfo=UTC)
-SHORT = timedelta(seconds=1)
+SHORT = timedelta(minutes=10)
 AT_ONCE = Redial(attempts=2, wait=timedelta(0))
-NIGHT = CallingHours(time(22), time(23), timezone="UTC")
 
 
 def numbers(voiceinfra):
@@ -223,7 +216,7 @@ def test_a_key_that_is_refused_stops_the_list_and_leaves_its_rows(run_list, voic
 
 def test_an_unknown_row_fails_the_task_and_is_not_dialled_again(run_list, voiceinfra, capfd):
     rows = [*people(2), {"to_number": "+12125550111", "name": "lost"}]
-    run = run_list(calls=rows, completion_timeout=timedelta(seconds=3))
+    run = run_list(calls=rows, completion_timeout=SHORT)
     assert run.state == "failed"
     output = "".join(capfd.readouterr())
     assert "Of 1 rows of list vl_" in output
@@ -442,8 +435,9 @@ def test_so_does_one_of_which_nobody_knows_what_becomes_of_its_calls(run_list, v
 
 
 def test_after_give_up_after_nobody_is_dialled_any_more(run_list, voiceinfra, caplog):
+    voiceinfra.set_now("2026-12-07T12:00+00:00")
     late = {**people(2)[1], "timezone": "UTC"}
-    closed = CallingHours(time(0), time(1), timezone="UTC") if datetime.now(UTC).hour > 1 else NIGHT
+    closed = CallingHours(time(0), time(1), timezone="UTC")
     voiceinfra.outcome("+12125551000", "voicemail")
     run = run_list(calls=people(1), redial=Redial(attempts=2, wait=timedelta(days=1)), give_up_after=SHORT)
     # Who was called before ends as that call did.

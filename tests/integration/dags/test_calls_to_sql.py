@@ -19,7 +19,6 @@ from airflow_provider_voiceinfra.store.models import Source
 from airflow_provider_voiceinfra.store.reads import attempts
 from airflow_provider_voiceinfra.transfers.calls_to_sql import CallsToSqlOperator
 from airflow_provider_voiceinfra.transfers.results_table import ResultsTableError
-from airflow_provider_voiceinfra.triggers import call_list
 from tests.conftest import new_database
 from tests.dags import results
 from tests.integration.dags.conftest import Run
@@ -313,9 +312,7 @@ def test_a_store_without_calls_makes_the_table_all_the_same(store, warehouse):
 
 
 @pytest.fixture
-def run_list(airflow_database, voiceinfra, warehouse, monkeypatch):
-    monkeypatch.setattr(call_list, "POLL_INTERVAL", 0.02)
-
+def run_list(airflow_database, voiceinfra, warehouse):
     def run(dag=results.list_and_results, **fields):
         run = dag.test(**fields)
         return Run(str(run.state), run.run_id, run.dag_id)

@@ -18,18 +18,12 @@ from airflow_provider_voiceinfra.hooks import voiceinfra as hook_module
 from airflow_provider_voiceinfra.hooks.voiceinfra import VoiceInfraHook
 from airflow_provider_voiceinfra.sandbox import Sandbox
 from airflow_provider_voiceinfra.store.models import Realm
-from airflow_provider_voiceinfra.triggers import call_list
 from tests.dags import call_lists, one_call
 from tests.integration.dags.conftest import Run
 
 DAY = datetime(2026, 11, 24, tzinfo=UTC)
 NUMBER, OTHER = "+12125551000", "+12125551001"
 OLD = "old.voiceinfra.ai"
-
-
-@pytest.fixture(autouse=True)
-def quickly(monkeypatch):
-    monkeypatch.setattr(call_list, "POLL_INTERVAL", 0.02)
 
 
 @pytest.fixture

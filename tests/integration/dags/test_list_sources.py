@@ -13,18 +13,12 @@ import sqlalchemy as sa
 
 from airflow_provider_voiceinfra.hooks.voiceinfra import VoiceInfraHook
 from airflow_provider_voiceinfra.operators import list_source
-from airflow_provider_voiceinfra.triggers import call_list
 from tests.dags import call_lists
 from tests.integration.dags.conftest import Run
 from tests.support.data_frames import DataFrame, Scalar
 
 HEALTHY = "+12125551000"
 ADA, BOB = "+12125550101", "+12125550102"
-
-
-@pytest.fixture(autouse=True)
-def quickly(monkeypatch):
-    monkeypatch.setattr(call_list, "POLL_INTERVAL", 0.02)
 
 
 @pytest.fixture

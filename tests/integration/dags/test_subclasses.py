@@ -6,15 +6,13 @@ from datetime import UTC, datetime
 
 import pytest
 
-from airflow_provider_voiceinfra.triggers import call_list
 from tests.dags import subclasses
 from tests.dags.subclasses import NUMBER, VOICEMAIL, WORDS
 
 
 @pytest.fixture
-def run(airflow_database, voiceinfra, monkeypatch):
+def run(airflow_database, voiceinfra):
     """Run a DAG, and give its state and what callbacks see of the task at its end."""
-    monkeypatch.setattr(call_list, "POLL_INTERVAL", 0.02)
 
     def run(way):
         seen = []

@@ -12,7 +12,6 @@ from pathlib import Path
 
 import pytest
 
-from airflow_provider_voiceinfra.triggers import call_list
 from tests.integration.docs.snippets import ALL, Snippet
 
 _BY_ITSELF = """
@@ -70,4 +69,3 @@ def newcomer(airflow_database, voiceinfra, dags_folder, tmp_path, monkeypatch) -
     with closing(sqlite3.connect(tmp_path / "w.db")) as warehouse, warehouse:
         warehouse.executescript(WAREHOUSE)
     monkeypatch.syspath_prepend(dags_folder)
-    monkeypatch.setattr(call_list, "POLL_INTERVAL", 0.02)

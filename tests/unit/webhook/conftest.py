@@ -9,7 +9,7 @@ import pytest
 import requests
 import sqlalchemy as sa
 
-from airflow_provider_voiceinfra import testing
+from airflow_provider_voiceinfra.testing import receiver
 from airflow_provider_voiceinfra.webhook import delivery_buffer
 from airflow_provider_voiceinfra.webhook import health as health_module
 from airflow_provider_voiceinfra.webhook.app import Receiver, create_app
@@ -46,7 +46,7 @@ def serving(figures):
     @contextmanager
     def serve(store, secrets=None, **options):
         look_up = WebhookSecrets((secrets or {"voiceinfra_default": ["s3cret"]}).__getitem__)
-        with testing._serving(create_app(Receiver(store, look_up, metrics=figures, **options))) as url:
+        with receiver.serving(create_app(Receiver(store, look_up, metrics=figures, **options))) as url:
             yield url
 
     return serve

@@ -6,10 +6,8 @@ Put ``pytest_plugins = ["airflow_provider_voiceinfra.testing"]`` into your ``con
 from __future__ import annotations
 
 import json
-import socket
-import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,12 +20,13 @@ from airflow_provider_voiceinfra.hooks import voiceinfra as hook_module
 from airflow_provider_voiceinfra.phone_numbers.e164 import to_e164
 from airflow_provider_voiceinfra.sandbox import Dial, Sandbox
 from airflow_provider_voiceinfra.store.call_store import CallStore
+from airflow_provider_voiceinfra.store.clock import ahead, jump
+from airflow_provider_voiceinfra.testing.autojump import AutojumpClock
+from airflow_provider_voiceinfra.testing.receiver import serving
 from airflow_provider_voiceinfra.webhook.app import Receiver, create_app
 from airflow_provider_voiceinfra.webhook.secrets import WebhookSecrets
 
 if TYPE_CHECKING:
-    from starlette.types import ASGIApp
-
     from airflow_provider_voiceinfra.sandbox.scenarios import Outcome
 
 _SECRET = "sandbox-secret"  # noqa: S105 - it protects nothing
@@ -41,11 +40,39 @@ class LocalVoiceInfra:
 
     :param sandbox: what takes the calls; the number that is called decides what happens.
     :param store: what Airflow's tasks of this test use.
+    :param clock: of the test.
     """
 
-    def __init__(self, sandbox: Sandbox, store: CallStore) -> None:
+    def __init__(self, sandbox: Sandbox, store: CallStore, clock: AutojumpClock) -> None:
         self.sandbox = sandbox
         self.store = store
+        self._clock = clock
+
+    @property
+    def now(self) -> datetime:
+        """The time of this test, which jumps to the end of any wait in which nothing else can happen."""
+        return self._clock.now()
+
+    def set_now(self, time: datetime | str) -> None:
+        """Say when the test begins, before it calls anybody.
+
+        :param time: such as ``2026-12-01T10:00-05:00``.
+        :raises ValueError: if the time has no time zone, or something has happened already.
+        """
+        begin = datetime.fromisoformat(time) if isinstance(time, str) else time
+        if begin.tzinfo is None:
+            raise ValueError(f"{time} has no time zone: write it like 2026-12-01T10:00-05:00.")
+        if self.dials or self.sandbox.settle() is not None:
+            raise ValueError("set_now says when the test begins: use it before anything else.")
+        self._clock.set_now(begin)
+
+    def after(self, delay: timedelta, action: Callable[[], object]) -> None:
+        """Do something while a DAG waits, such as to complete a call or to end a pause.
+
+        :param delay: from now, by the time of this test.
+        :param action: called in another thread; an error of it ends the test.
+        """
+        self._clock.after(delay, action)
 
     @property
     def dials(self) -> list[Dial]:
@@ -69,6 +96,14 @@ class LocalVoiceInfra:
         self.sandbox.complete(call_id, outcome, **_webhook_fields(fields))
 
 
+def _describe_pauses(store: CallStore) -> str:
+    pauses = [
+        f"{each.scope} {each.name}".strip() + f" ({each.paused_by}: {each.reason})" for each in store.pauses.in_force()
+    ]
+    waits_for = f"Paused: {', '.join(pauses)}." if pauses else "Nothing is scheduled to happen."
+    return f"{waits_for} Let the test end it, such as by voiceinfra.after(timedelta(hours=1), …)."
+
+
 def _webhook_fields(fields: dict[str, object]) -> dict[str, object]:
     renamed = {"extracted_data": fields["extracted"]} if "extracted" in fields else {}
     return {name: value for name, value in fields.items() if name != "extracted"} | renamed
@@ -80,20 +115,30 @@ def voiceinfra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Loca
 
     A connection to any other host is refused, whatever the DAG names.
     """
+    from airflow_provider_voiceinfra.testing import dag_test
+
     store = CallStore(f"sqlite:///{tmp_path / 'voiceinfra.db'}")
     receiver = Receiver(store, WebhookSecrets(lambda _: [_SECRET]))
+    before = ahead()
     try:
         store.migrate()
-        with _serving(create_app(receiver)) as url, Sandbox(webhook_url=f"{url}/webhook", delay=_AT_ONCE) as sandbox:
+        with serving(create_app(receiver)) as url, _sandbox(f"{url}/webhook") as sandbox:
             monkeypatch.setenv("AIRFLOW__VOICEINFRA__DEFERRAL_SETTLE_TIME", "0")
             monkeypatch.setenv("AIRFLOW__VOICEINFRA__CALL_STORE", store.database.shown_url)
             monkeypatch.setenv("AIRFLOW_CONN_VOICEINFRA_DEFAULT", _connection(sandbox))
             monkeypatch.setattr(hook_module, "base_url", _only(sandbox))
             config.call_store.cache_clear()
-            yield LocalVoiceInfra(sandbox, store)
+            clock = AutojumpClock(sandbox, lambda: _describe_pauses(store))
+            with dag_test.waiting_by(clock):
+                yield LocalVoiceInfra(sandbox, store, clock)
     finally:
+        jump(before - ahead())
         config.call_store.cache_clear()
         store.close()
+
+
+def _sandbox(webhook_url: str) -> Sandbox:
+    return Sandbox(webhook_url=webhook_url, delay=_AT_ONCE, ahead=ahead)
 
 
 def _connection(sandbox: Sandbox) -> str:
@@ -123,27 +168,3 @@ def _only(sandbox: Sandbox) -> Callable[..., str]:
         return url
 
     return base_url
-
-
-@contextmanager
-def _serving(app: ASGIApp) -> Iterator[str]:
-    import uvicorn
-
-    started = threading.Event()
-
-    class Server(uvicorn.Server):
-        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-            await super().startup(sockets)
-            started.set()
-
-    server = Server(uvicorn.Config(app, port=0, log_level="critical", lifespan="on"))
-    thread = threading.Thread(target=server.run, name="voiceinfra-receiver", daemon=True)
-    thread.start()
-    if not started.wait(30):
-        raise TimeoutError("the receiver did not start")
-    port = server.servers[0].sockets[0].getsockname()[1]
-    try:
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        server.should_exit = True
-        thread.join()
