@@ -104,11 +104,11 @@ def test_every_deferral_settles_and_outlasts_an_outage_of_the_triggerer(
     run_dag, voiceinfra, monkeypatch, deferrals, way
 ):
     monkeypatch.setattr(deferral, "is_dag_test", lambda: False)
-    monkeypatch.setenv(SETTLE_TIME, "0.3")
+    monkeypatch.setenv(SETTLE_TIME, "60")
     way(run_dag, voiceinfra)
     assert deferrals
     for began, resume_after, timeout in deferrals:
-        assert timedelta(seconds=0) < resume_after - began <= timedelta(seconds=0.3)
+        assert timedelta(seconds=0) < resume_after - began <= timedelta(seconds=60)
         # A triggerer may be away for days.
         assert timeout >= timedelta(days=7)
 
