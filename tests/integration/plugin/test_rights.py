@@ -208,7 +208,7 @@ def test_acts_take_the_right_to_edit_the_dag(visit, busy, store):
 @pytest.mark.parametrize("scope", ["all", "connection", "agent"])
 def test_what_stops_more_than_a_dag_takes_the_right_to_edit_all(visit, store, scope):
     editor = visit("eve", rights(read="one two", content="one two", edit="one two"))
-    form = {"scope": scope, "name": "" if scope == "all" else "x", "reason": "x"}
+    form = {"scope": scope, "name": "" if scope == "all" else "x", "reason": "x", "force": "true"}
     assert act(editor, "/pauses/pause", **form).status_code == 403
     assert store.pauses.in_force() == []
     assert act(visit(), "/pauses/pause", **form).status_code == 204
