@@ -66,6 +66,7 @@ class CrashingOperator(OutboundCallOperator):
         from airflow_provider_voiceinfra.config import call_store
 
         params = context["params"]
+        self.completion_timeout = timedelta(seconds=params["completion_timeout"])
         if context["ti"].try_number == 1 and params["step"]:
             arm(params["step"])
         elif params["store_of_retry"]:
@@ -77,7 +78,7 @@ class CrashingOperator(OutboundCallOperator):
 with DAG(
     "crashing",
     schedule=None,
-    params={"to_number": "+14155550100", "step": "", "store_of_retry": ""},
+    params={"to_number": "+14155550100", "step": "", "store_of_retry": "", "completion_timeout": 60},
     max_active_runs=50,
 ) as dag:
     CrashingOperator(
@@ -85,7 +86,6 @@ with DAG(
         to_number="{{ params.to_number }}",
         retries=2,
         retry_delay=timedelta(seconds=1),
-        completion_timeout=timedelta(seconds=60),
         wait_for_completion=True,
         deferrable=True,
     )
