@@ -14,6 +14,7 @@ from airflow_provider_voiceinfra.guard.openings import Opening, openings
 from airflow_provider_voiceinfra.guard.public_holidays import public_holidays
 from airflow_provider_voiceinfra.guard.time_zones import zone_of
 from airflow_provider_voiceinfra.guard.weekly_windows import WEEKDAYS, Week, week_of, week_of_days
+from airflow_provider_voiceinfra.phone_numbers.caller_id import country_of
 
 CALLEE = "callee"
 """The holidays of the callee's country."""
@@ -82,13 +83,15 @@ class CallingHours:
         """
         return cls(**read_hours(text))
 
-    def for_callee(self, country: str | None) -> CallingHours:
-        """Fill in the country of a number, whose holidays may apply.
+    def for_callee(self, to_number: str) -> CallingHours:
+        """Fill in the country of a number, if its holidays apply.
 
-        :raises ValueError: if its holidays are not known.
+        :param to_number: in E.164.
+        :raises ValueError: if the holidays of the country are not known.
         """
         if self.holidays != CALLEE:
             return self
+        country = country_of(to_number)
         if country is None:
             raise ValueError("the number belongs to no country")
         return replace(self, holidays=country)

@@ -12,7 +12,6 @@ from airflow_provider_voiceinfra.guard.calling_hours import CallingHours
 from airflow_provider_voiceinfra.guard.limits import Limits
 from airflow_provider_voiceinfra.guard.time_zones import FixedOffsetError, zone_of, zones_of_number
 from airflow_provider_voiceinfra.guard.validity import Place, Validity
-from airflow_provider_voiceinfra.phone_numbers.caller_id import country_of
 from airflow_provider_voiceinfra.store.guard.rules import Cap, Denial, Rule, Rules
 
 _NO_ZONE = (
@@ -154,7 +153,7 @@ class _Window:
 def _window(hours: CallingHours, timezone: str | None, to_number: str) -> _Window:
     unknown = None
     try:
-        hours = hours.for_callee(country_of(to_number))
+        hours = hours.for_callee(to_number)
     except ValueError:
         unknown = _NO_HOLIDAYS
     zones = _zones(hours, timezone, to_number)

@@ -1,4 +1,4 @@
-"""Calling hours as a text, such as the one of a connection."""
+"""Parses calling hours from a string, such as the connection's."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _EXAMPLES = (
 
 
 def read_hours(text: str) -> dict[str, Any]:
-    """Read the arguments of calling hours from their text: windows, and what else it names, parted by semicolons.
+    """Read the arguments of calling hours from a string, whose parts are separated by semicolons.
 
     :raises ValueError: if it cannot be read, or names something twice.
     """
