@@ -6,22 +6,17 @@ import threading
 import uuid
 import zlib
 from collections import Counter
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING
 
 from airflow_provider_voiceinfra.sandbox.conversation import completion
-from airflow_provider_voiceinfra.sandbox.records import Dial
+from airflow_provider_voiceinfra.sandbox.log import Log
+from airflow_provider_voiceinfra.sandbox.records import Dial, OutboundRequest
 from airflow_provider_voiceinfra.sandbox.scenarios import OTHER_NUMBER, OUTCOMES, Notice, Outcome, Scenario
+from airflow_provider_voiceinfra.sandbox.schedule import Schedule
+from airflow_provider_voiceinfra.sandbox.sender import WebhookSender
 from airflow_provider_voiceinfra.sandbox.webhooks import Webhook
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from airflow_provider_voiceinfra.sandbox.log import Log
-    from airflow_provider_voiceinfra.sandbox.outbound import OutboundRequest
-    from airflow_provider_voiceinfra.sandbox.schedule import Schedule
-    from airflow_provider_voiceinfra.sandbox.sender import WebhookSender
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,14 +76,8 @@ class AcceptedCalls:
         dial = Dial(
             call_id=f"call_{uuid.uuid4().hex[:20]}",
             at=self._schedule.now(),
-            agent_id=request.agent_id,
-            from_number=request.from_number,
-            to_number=request.to_number,
-            first_message=request.first_message,
-            context=request.context,
-            variables=request.variables,
             scenario=scenario,
-            unknown_fields=request.unknown_fields,
+            **asdict(request),
         )
         with self._lock:
             self._calls_to[dial.to_number] += 1

@@ -8,12 +8,9 @@ from __future__ import annotations
 import contextlib
 import socket
 import time
+from collections.abc import Mapping
 from http.client import HTTPConnection, HTTPSConnection
-from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, urlsplit
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 TIMEOUT = 10.0
 LONGEST_IDLE = 1.0

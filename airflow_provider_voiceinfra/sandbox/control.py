@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from email.message import Message
+from typing import Any
 
-from airflow_provider_voiceinfra.sandbox.accepted_calls import Ending
+from airflow_provider_voiceinfra.sandbox.accepted_calls import AcceptedCalls, Ending
+from airflow_provider_voiceinfra.sandbox.http_server import Routes
+from airflow_provider_voiceinfra.sandbox.log import Log
+from airflow_provider_voiceinfra.sandbox.records import Dial
 from airflow_provider_voiceinfra.sandbox.replies import Reply, error, json_reply
 from airflow_provider_voiceinfra.sandbox.scenarios import SCENARIOS
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from email.message import Message
-
-    from airflow_provider_voiceinfra.sandbox.accepted_calls import AcceptedCalls
-    from airflow_provider_voiceinfra.sandbox.http_server import Routes
-    from airflow_provider_voiceinfra.sandbox.log import Log
-    from airflow_provider_voiceinfra.sandbox.records import Dial
 
 
 class Control:

@@ -2,34 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
 import random
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING
 
-from airflow_provider_voiceinfra.sandbox.records import iso
-from airflow_provider_voiceinfra.sandbox.stories import ABOUT_A_DATE, NOT_REACHED, OPEN_TALK, Conversation, Story
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from airflow_provider_voiceinfra.sandbox.records import Dial
-    from airflow_provider_voiceinfra.sandbox.scenarios import Outcome
+from airflow_provider_voiceinfra.sandbox.records import Dial, iso
+from airflow_provider_voiceinfra.sandbox.scenarios import Outcome
+from airflow_provider_voiceinfra.sandbox.stories import ABOUT_A_DATE, NOT_REACHED, OPEN_TALK, Story
 
 WORDS_PER_SECOND = 2.4
 _NAMES = ("first_name", "name", "full_name", "customer_name", "customer", "patient")
-_DATES = (
-    "appointment",
-    "slot",
-    "visit",
-    "delivery",
-    "booking",
-    "reservation",
-    "meeting",
-    "when",
-    "date",
-    "time",
-)
+_DATES = ("appointment", "slot", "visit", "delivery", "booking", "reservation", "meeting", "when", "date", "time")
 
 
 def completion(
@@ -40,12 +24,10 @@ def completion(
     The call starts when it is dialled, and its ``end_time`` follows from its duration, although the sandbox may send
     the webhook sooner.
 
-    :param dial: the call
-    :param outcome: how it ends
     :param nth: the index of the call among those to this number, from 1, which varies the conversation
     :param extracted_field: the name of the field with extracted data
     """
-    rng = random.Random(_seed(dial.to_number, nth))  # noqa: S311
+    rng = random.Random(f"{dial.to_number}/{nth}")  # noqa: S311
     conversation = _converse(dial, outcome, rng)
     seconds = _seconds(conversation.transcript, rng)
     return {
@@ -65,11 +47,18 @@ def completion(
     }
 
 
-def _converse(dial: Dial, outcome: Outcome, rng: random.Random) -> Conversation:
+@dataclass(frozen=True, slots=True)
+class _Conversation:
+    transcript: str
+    summary: str
+    extracted: Mapping[str, object]
+
+
+def _converse(dial: Dial, outcome: Outcome, rng: random.Random) -> _Conversation:
     variables = dial.variables or {}
     name = next((str(variables[key]) for key in _NAMES if variables.get(key)), None)
     if outcome == "failed":
-        return Conversation("", rng.choice(NOT_REACHED), {})
+        return _Conversation("", rng.choice(NOT_REACHED), {})
     if outcome == "voicemail":
         return _voicemail(name, dial.first_message)
     date = _date(variables)
@@ -77,21 +66,21 @@ def _converse(dial: Dial, outcome: Outcome, rng: random.Random) -> Conversation:
     return _answered(story, name, date, dial.first_message)
 
 
-def _answered(story: Story, name: str | None, date: str | None, first_message: str | None) -> Conversation:
+def _answered(story: Story, name: str | None, date: str | None, first_message: str | None) -> _Conversation:
     opening = first_message or f"Hello{f' {name}' if name else ''}, I am calling with a short question."
     words = {"date": date, "Date": date and date[:1].upper() + date[1:]}
     lines = [f"Agent: {opening}", *(line.format(who=name or "me", **words) for line in story.lines)]
     summary = story.summary.format(who=name or "The callee", **words)
-    return Conversation("\n".join(lines), summary, story.extracted)
+    return _Conversation("\n".join(lines), summary, story.extracted)
 
 
-def _voicemail(name: str | None, first_message: str | None) -> Conversation:
+def _voicemail(name: str | None, first_message: str | None) -> _Conversation:
     owner = f"You have reached {name}" if name else "I can't come to the phone right now"
     transcript = (
         f"Caller: Hi! {owner}. I am out, or hiding from the phone. Say something nice after the beep.\n"
         f"Agent: {first_message or 'Hello, sorry to have missed you.'} Please call us back when it suits you."
     )
-    return Conversation(transcript, "Reached the voicemail and left a message asking to call back.", {})
+    return _Conversation(transcript, "Reached the voicemail and left a message asking to call back.", {})
 
 
 def _date(variables: Mapping[str, object]) -> str | None:
@@ -104,7 +93,3 @@ def _date(variables: Mapping[str, object]) -> str | None:
 
 def _seconds(transcript: str, rng: random.Random) -> int:
     return round(len(transcript.split()) / WORDS_PER_SECOND) + rng.randint(2, 9) if transcript else 0
-
-
-def _seed(number: str, nth: int) -> int:
-    return int.from_bytes(hashlib.sha256(f"{number}/{nth}".encode()).digest()[:8])

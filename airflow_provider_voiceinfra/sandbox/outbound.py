@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from email.message import Message
+from typing import Any
 
-if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
-    from email.message import Message
+from airflow_provider_voiceinfra.sandbox.records import OutboundRequest
 
 _E164 = re.compile(r"\+[1-9]\d{6,14}")
 _REQUIRED = ("agent_id", "from_number", "to_number")
@@ -26,31 +26,8 @@ class Account:
     from_numbers: Collection[str]
 
 
-@dataclass(frozen=True, slots=True)
-class OutboundRequest:
-    """The body of a valid request.
-
-    :param unknown_fields: names of undocumented fields
-    :param fingerprint: equal for equal bodies, whatever the order of their fields
-    """
-
-    agent_id: str
-    from_number: str
-    to_number: str
-    first_message: str | None
-    context: str | None
-    variables: Mapping[str, Any] | None
-    unknown_fields: tuple[str, ...]
-    fingerprint: str
-
-
 class RefusedError(Exception):
-    """The request is invalid.
-
-    :param status: HTTP status of the answer
-    :param code: the error's code
-    :param message: what is wrong; repeats the invalid value, as real APIs do
-    """
+    """The request is invalid; the message repeats the invalid value, as real APIs do."""
 
     def __init__(self, status: int, code: str, message: str) -> None:
         super().__init__(message)
@@ -62,9 +39,6 @@ class RefusedError(Exception):
 def check(headers: Message, body: bytes, account: Account) -> OutboundRequest:
     """Parse and check a request.
 
-    :param headers: headers of the HTTP request, case-insensitive
-    :param body: body of the HTTP request
-    :param account: the account, with its valid key, agents and numbers
     :raises RefusedError: if the request is invalid
     """
     key = headers.get("X-API-Key")
@@ -77,16 +51,8 @@ def check(headers: Message, body: bytes, account: Account) -> OutboundRequest:
     if fields["agent_id"] not in account.agents:
         raise RefusedError(404, "not_found", f"Agent '{fields['agent_id']}' does not exist or is inactive")
     _check_numbers(fields, account)
-    return OutboundRequest(
-        agent_id=fields["agent_id"],
-        from_number=fields["from_number"],
-        to_number=fields["to_number"],
-        first_message=fields.get("first_message"),
-        context=fields.get("context"),
-        variables=fields.get("variables"),
-        unknown_fields=tuple(name for name in fields if name not in _KNOWN),
-        fingerprint=json.dumps(fields, sort_keys=True),
-    )
+    known = {name: value for name, value in fields.items() if name in _KNOWN}
+    return OutboundRequest(**known, unknown_fields=tuple(name for name in fields if name not in _KNOWN))
 
 
 def _invalid(message: str) -> RefusedError:

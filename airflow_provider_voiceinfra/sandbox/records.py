@@ -1,57 +1,47 @@
-"""Records of the sandbox: accepted calls, refused calls, and deliveries of webhooks."""
+"""Records of the sandbox: requests, accepted calls, rejected requests, and deliveries of webhooks."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from airflow_provider_voiceinfra.sandbox.scenarios import Scenario
+from airflow_provider_voiceinfra.sandbox.scenarios import Scenario
 
 
 def iso(moment: datetime) -> str:
-    """Format a time as in VoiceInfra's JSON.
-
-    :param moment: an aware datetime
-    """
+    """Format an aware datetime as in VoiceInfra's JSON."""
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-@dataclass(frozen=True, slots=True)
-class Dial:
-    """An accepted call: in the real world, a phone that rings.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutboundRequest:
+    """The body of a valid request.
 
-    :param unknown_fields: names of undocumented fields that were sent
+    :param unknown_fields: names of undocumented fields
     """
 
-    call_id: str
-    at: datetime
     agent_id: str
     from_number: str
     to_number: str
-    first_message: str | None
-    context: str | None
-    variables: Mapping[str, Any] | None
-    scenario: Scenario
+    first_message: str | None = None
+    context: str | None = None
+    variables: Mapping[str, Any] | None = None
     unknown_fields: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dial(OutboundRequest):
+    """An accepted call: in the real world, a phone that rings."""
+
+    call_id: str
+    at: datetime
+    scenario: Scenario
 
     def as_json(self) -> dict[str, object]:
         """Return the dial as ``GET /sandbox/dials`` shows it; the scenario is its code."""
-        return {
-            "call_id": self.call_id,
-            "at": iso(self.at),
-            "agent_id": self.agent_id,
-            "from_number": self.from_number,
-            "to_number": self.to_number,
-            "first_message": self.first_message,
-            "context": self.context,
-            "variables": self.variables,
-            "scenario": self.scenario.code,
-            "unknown_fields": list(self.unknown_fields),
-        }
+        return {**asdict(self), "at": iso(self.at), "scenario": self.scenario.code}
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,14 +4,9 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from airflow_provider_voiceinfra.sandbox.records import iso
+from airflow_provider_voiceinfra.sandbox.records import Dial, OutboundRequest, iso
 from airflow_provider_voiceinfra.sandbox.scenarios import OTHER_NUMBER, Answer
-
-if TYPE_CHECKING:
-    from airflow_provider_voiceinfra.sandbox.outbound import OutboundRequest
-    from airflow_provider_voiceinfra.sandbox.records import Dial
 
 ELSEWHERE = "http://127.0.0.1:9/elsewhere"
 _JSON = ("Content-Type", "application/json")
@@ -20,14 +15,14 @@ _UNREADABLE = b"<html><body><h1>200 OK</h1>The proxy lost its notes.</body></htm
 # Like real APIs, these messages repeat request values, to test that clients redact them.
 _REJECTIONS: dict[int, tuple[str, str]] = {
     307: ("moved", "VoiceInfra is elsewhere"),
-    400: ("validation_error", "Invalid parameters: {fingerprint}"),
+    400: ("validation_error", "Invalid parameters: {request}"),
     401: ("unauthorized", "Invalid API key '{key}'"),
-    404: ("not_found", "Agent '{agent_id}' does not exist or is inactive"),
-    408: ("request_timeout", "Timed out while connecting to {to_number}"),
-    422: ("invalid_phone", "to_number '{to_number}' is not a valid E.164 number"),
-    429: ("rate_limited", "Too many calls from {from_number}"),
-    500: ("server_error", "Could not finish the request to call {to_number}"),
-    503: ("unavailable", "No line is free to call {to_number}"),
+    404: ("not_found", "Agent '{request.agent_id}' does not exist or is inactive"),
+    408: ("request_timeout", "Timed out while connecting to {request.to_number}"),
+    422: ("invalid_phone", "to_number '{request.to_number}' is not a valid E.164 number"),
+    429: ("rate_limited", "Too many calls from {request.from_number}"),
+    500: ("server_error", "Could not finish the request to call {request.to_number}"),
+    503: ("unavailable", "No line is free to call {request.to_number}"),
 }
 
 
@@ -35,6 +30,7 @@ _REJECTIONS: dict[int, tuple[str, str]] = {
 class Reply:
     """A reply, and how it is sent to the client.
 
+    :param status: HTTP status; 0 if the connection is closed instead
     :param code: the error's code; empty if it is not an error
     """
 
@@ -45,19 +41,13 @@ class Reply:
     code: str = ""
 
 
-def json_reply(payload: object, status: int = 200) -> Reply:
-    """Make a JSON reply.
-
-    :param payload: a value for ``json.dumps``
-    """
-    return Reply(status, json.dumps(payload).encode())
+def json_reply(payload: object) -> Reply:
+    """Make a JSON reply."""
+    return Reply(200, json.dumps(payload).encode())
 
 
 def error(status: int, code: str, message: str, *headers: tuple[str, str]) -> Reply:
-    """Make an error reply, in VoiceInfra's format.
-
-    :param headers: additional headers
-    """
+    """Make an error reply, in VoiceInfra's format."""
     body = json.dumps({"error": {"code": code, "message": message}}).encode()
     return Reply(status, body, (_JSON, *headers), code=code)
 
@@ -69,13 +59,7 @@ def refusal(status: int, request: OutboundRequest, key: str, *headers: tuple[str
     :param headers: additional headers
     """
     code, message = _REJECTIONS[status]
-    message = message.format(
-        key=key,
-        agent_id=request.agent_id,
-        from_number=request.from_number,
-        to_number=request.to_number,
-        fingerprint=request.fingerprint,
-    )
+    message = message.format(request=request, key=key)
     if status == 307:  # noqa: PLR2004
         headers = (*headers, ("Location", ELSEWHERE))
     return error(status, code, message, *headers)

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
+import argparse
 import signal
 import sys
 from datetime import datetime
-from typing import TYPE_CHECKING
 
+from airflow_provider_voiceinfra.sandbox.records import Delivery, Dial
 from airflow_provider_voiceinfra.sandbox.scenarios import SCENARIOS
 from airflow_provider_voiceinfra.sandbox.server import AGENTS, FROM_NUMBERS, Sandbox
-
-if TYPE_CHECKING:
-    import argparse
-
-    from airflow_provider_voiceinfra.sandbox.records import Delivery, Dial
 
 _SHOWN = ("00", "01", "02", "12", "20", "64")
 _STOP_SIGNALS = {signal.SIGINT, signal.SIGTERM}
@@ -61,10 +57,7 @@ def parse_delay(text: str) -> tuple[float, float]:
 
 
 def masked(number: str) -> str:
-    """Mask a number, such as ``+1415•••0100``.
-
-    :param number: an E.164 number
-    """
+    """Mask an E.164 number: ``+1415•••0100``."""
     shown = (5, 4) if len(number) > 10 else (2, 2)  # noqa: PLR2004
     return f"{number[: shown[0]]}•••{number[-shown[1] :]}"
 

@@ -59,7 +59,7 @@ class Scenario:
     :param name: a short name
     :param happens: a description, as in the documentation
     :param accepted: whether VoiceInfra accepts the call (with a throttle: at the second POST)
-    :param status: HTTP status of the answer, if one is sent
+    :param status: HTTP status of the answer; 0 if a call that is not accepted gets none
     :param answer: how the answer reaches the client
     :param throttle: whether, and how, the first POST of a body is refused with 429
     :param notice: how the webhook is sent
@@ -82,7 +82,7 @@ class Scenario:
         return f"+141555501{self.code}"
 
 
-def _refused(code: str, name: str, happens: str, status: int, answer: Answer = Answer.WHOLE) -> Scenario:
+def _refused(code: str, name: str, happens: str, status: int = 0, answer: Answer = Answer.WHOLE) -> Scenario:
     return Scenario(code, name, f"{happens}; not accepted", accepted=False, status=status, answer=answer)
 
 
@@ -91,10 +91,10 @@ SCENARIOS: tuple[Scenario, ...] = (
     Scenario("01", "voicemail", "The voicemail answers, the agent leaves a message", outcome="voicemail"),
     Scenario("02", "failed", "Nobody is reached", outcome="failed"),
     Scenario("10", "slow answer", "Accepted at once, answered after `--slow-answer` s", answer=Answer.SLOW),
-    _refused("11", "lost request", "Connection closed without a byte", 200, Answer.CLOSED),
+    _refused("11", "lost request", "Connection closed without a byte", answer=Answer.CLOSED),
     Scenario("12", "lost answer", "Accepted, then closed without a byte", answer=Answer.CLOSED),
     Scenario("13", "reset after", "Accepted, then TCP reset", answer=Answer.RESET),
-    _refused("14", "reset before", "TCP reset", 200, Answer.RESET),
+    _refused("14", "reset before", "TCP reset", answer=Answer.RESET),
     _refused("15", "redirect", "307 to another host", 307),
     Scenario("16", "interim responses", "102 and 103, then 200", answer=Answer.AFTER_INTERIM),
     Scenario("20", "500, accepted", "500, yet the call is accepted", status=500),
@@ -127,9 +127,6 @@ ANSWERED = _BY_CODE["00"]
 
 
 def scenario_of(number: str) -> Scenario:
-    """Return the scenario that a number selects; ``answered`` for numbers that are not in the table.
-
-    :param number: an E.164 number
-    """
+    """Return the scenario that an E.164 number selects; ``answered`` for numbers that are not in the table."""
     magic = _MAGIC_NUMBER.fullmatch(number)
     return _BY_CODE.get(magic[1], ANSWERED) if magic else ANSWERED

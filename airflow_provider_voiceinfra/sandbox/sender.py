@@ -5,20 +5,16 @@ from __future__ import annotations
 import contextlib
 import queue
 import threading
+from collections.abc import Callable
 from functools import partial
 from http.client import HTTPException
-from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from airflow_provider_voiceinfra.sandbox.connection import KeptConnection
 from airflow_provider_voiceinfra.sandbox.log import Log
 from airflow_provider_voiceinfra.sandbox.records import Delivery
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from airflow_provider_voiceinfra.sandbox.schedule import Schedule
-    from airflow_provider_voiceinfra.sandbox.webhooks import Webhook
+from airflow_provider_voiceinfra.sandbox.schedule import Schedule
+from airflow_provider_voiceinfra.sandbox.webhooks import Webhook
 
 TRIES = 50
 FIRST_PAUSE = 0.5

@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable, Collection
 from datetime import timedelta
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 from airflow_provider_voiceinfra.sandbox.accepted_calls import AcceptedCalls, Ending
-from airflow_provider_voiceinfra.sandbox.call_endpoint import CallEndpoint, Pace
+from airflow_provider_voiceinfra.sandbox.call_endpoint import CallEndpoint
 from airflow_provider_voiceinfra.sandbox.control import Control
 from airflow_provider_voiceinfra.sandbox.http_server import HttpServer
 from airflow_provider_voiceinfra.sandbox.log import Log
 from airflow_provider_voiceinfra.sandbox.outbound import Account
+from airflow_provider_voiceinfra.sandbox.records import Delivery, Dial, Refusal
+from airflow_provider_voiceinfra.sandbox.scenarios import Outcome
 from airflow_provider_voiceinfra.sandbox.schedule import Schedule
 from airflow_provider_voiceinfra.sandbox.sender import WebhookSender
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
-
-    from airflow_provider_voiceinfra.sandbox.records import Delivery, Dial, Refusal
-    from airflow_provider_voiceinfra.sandbox.scenarios import Outcome
 
 AGENTS = ("agent_sandbox",)
 FROM_NUMBERS = ("+14155550199",)
@@ -93,9 +90,11 @@ class Sandbox:
             calls=self._calls,
             refused=self._refused,
             sender=self._sender,
-            pace=Pace(answer_delay, slow_answer, retry_after),
             now=self._schedule.now,
             stopping=self._stopping,
+            answer_delay=answer_delay,
+            slow_answer=slow_answer,
+            retry_after=retry_after,
         )
         routes = {
             "/v1/calls/outbound": {"POST": endpoint.post},

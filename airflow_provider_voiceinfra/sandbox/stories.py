@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,19 +13,6 @@ class Story:
     lines: tuple[str, ...]
     summary: str
     extracted: Mapping[str, object]
-
-
-@dataclass(frozen=True, slots=True)
-class Conversation:
-    """The content of one call."""
-
-    transcript: str
-    summary: str
-    extracted: Mapping[str, object]
-
-
-def _agreed(*, confirmed: bool, requested_time: str | None, sentiment: str) -> dict[str, object]:
-    return {"confirmed": confirmed, "requested_time": requested_time, "sentiment": sentiment}
 
 
 # Some callees ask for another day and one cancels, so that a demo has something to branch on.
@@ -41,7 +25,7 @@ ABOUT_A_DATE: tuple[Story, ...] = (
             "Agent: Wonderful. See you then!",
         ),
         "{who} confirmed {date}.",
-        _agreed(confirmed=True, requested_time=None, sentiment="positive"),
+        {"confirmed": True, "requested_time": None, "sentiment": "positive"},
     ),
     Story(
         (
@@ -51,7 +35,7 @@ ABOUT_A_DATE: tuple[Story, ...] = (
             "Agent: Yes, behind the house, free for two hours.",
         ),
         "{who} confirmed {date} and asked about parking.",
-        _agreed(confirmed=True, requested_time=None, sentiment="positive"),
+        {"confirmed": True, "requested_time": None, "sentiment": "positive"},
     ),
     Story(
         (
@@ -61,7 +45,7 @@ ABOUT_A_DATE: tuple[Story, ...] = (
             "Agent: I have noted Thursday after three. You will get a confirmation.",
         ),
         "{who} cannot make {date} and asked for Thursday after three.",
-        _agreed(confirmed=False, requested_time="Thursday after 15:00", sentiment="neutral"),
+        {"confirmed": False, "requested_time": "Thursday after 15:00", "sentiment": "neutral"},
     ),
     Story(
         (
@@ -70,7 +54,7 @@ ABOUT_A_DATE: tuple[Story, ...] = (
             "Caller: Yes, next month please. Bye now, the fish are biting!",
         ),
         "{who} is travelling, cancelled {date} and would like a call next month.",
-        _agreed(confirmed=False, requested_time="next month", sentiment="positive"),
+        {"confirmed": False, "requested_time": "next month", "sentiment": "positive"},
     ),
     Story(
         (
@@ -80,7 +64,7 @@ ABOUT_A_DATE: tuple[Story, ...] = (
             "Agent: The forecast is dry. See you then!",
         ),
         "{who} confirmed {date}, unless it snows.",
-        _agreed(confirmed=True, requested_time=None, sentiment="positive"),
+        {"confirmed": True, "requested_time": None, "sentiment": "positive"},
     ),
     Story(
         (
@@ -90,13 +74,9 @@ ABOUT_A_DATE: tuple[Story, ...] = (
             "Agent: Friday at eight, then. Good luck with the meeting.",
         ),
         "{who} asked to move {date} to Friday at eight.",
-        _agreed(confirmed=False, requested_time="Friday 08:00", sentiment="neutral"),
+        {"confirmed": False, "requested_time": "Friday 08:00", "sentiment": "neutral"},
     ),
 )
-
-
-def _interest(*, interested: bool, call_back: str | None, sentiment: str) -> dict[str, object]:
-    return {"interested": interested, "call_back": call_back, "sentiment": sentiment}
 
 
 OPEN_TALK: tuple[Story, ...] = (
@@ -108,7 +88,7 @@ OPEN_TALK: tuple[Story, ...] = (
             "Agent: You will have it within the hour. Enjoy your tea!",
         ),
         "{who} is interested and asked for the details by email.",
-        _interest(interested=True, call_back=None, sentiment="positive"),
+        {"interested": True, "call_back": None, "sentiment": "positive"},
     ),
     Story(
         (
@@ -117,7 +97,7 @@ OPEN_TALK: tuple[Story, ...] = (
             "Caller: Tomorrow morning. I'll be on the ground by then.",
         ),
         "{who} was busy and asked for a call tomorrow morning.",
-        _interest(interested=True, call_back="tomorrow morning", sentiment="neutral"),
+        {"interested": True, "call_back": "tomorrow morning", "sentiment": "neutral"},
     ),
     Story(
         (
@@ -126,7 +106,7 @@ OPEN_TALK: tuple[Story, ...] = (
             "Caller: Please. You were very polite about it.",
         ),
         "{who} is not interested and asked not to be called again.",
-        _interest(interested=False, call_back=None, sentiment="neutral"),
+        {"interested": False, "call_back": None, "sentiment": "neutral"},
     ),
 )
 

@@ -5,19 +5,12 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 
 def sign(body: bytes, secret: str) -> str:
-    """Return the value of ``X-VoiceInfra-Signature``.
-
-    :param body: the body, exactly as it is sent
-    :param secret: the webhook's secret
-    """
+    """Return the value of ``X-VoiceInfra-Signature`` for a body, exactly as it is sent."""
     return "sha256=" + hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
 
 
@@ -31,17 +24,11 @@ class Webhook:
 
     @classmethod
     def of(cls, payload: Mapping[str, object], then: Webhook | None = None) -> Webhook:
-        """Make the webhook that carries a completion.
-
-        :param payload: the completion, with its ``call_id``
-        """
+        """Make the webhook that carries a completion."""
         return cls(str(payload["call_id"]), json.dumps(payload, ensure_ascii=False).encode(errors="replace"), then)
 
     def headers(self, secret: str) -> dict[str, str]:
-        """Return the headers of the webhook.
-
-        :param secret: the secret that signs the body
-        """
+        """Return the headers of the webhook, with its signature."""
         return {
             "Content-Type": "application/json",
             "X-VoiceInfra-Event": "call.completed",
