@@ -8,7 +8,7 @@ from __future__ import annotations
 import inspect
 import json
 from collections.abc import Collection, Iterable, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -182,13 +182,13 @@ def read_rendered_field(ti: TaskInstanceKey, name: str) -> Any:
     return (fields or {}).get(name)
 
 
-def read_logical_date(dag_id: str, run_id: str) -> datetime | None:
-    """Read a run's logical date from the metadata database; None if it has none, or there is no such run."""
+def read_run_names(dag_id: str, run_id: str) -> tuple[str, ...]:
+    """Return how the call store identifies a run: by its id, and its logical date if it has one."""
     import sqlalchemy as sa
     from airflow.models.dagrun import DagRun
 
     date: datetime | None = _scalar(sa.select(DagRun.logical_date).filter_by(dag_id=dag_id, run_id=run_id))
-    return date
+    return (run_id,) if date is None else (run_id, date.astimezone(UTC).isoformat())
 
 
 def read_dag_ids() -> frozenset[str]:

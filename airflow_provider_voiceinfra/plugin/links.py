@@ -10,12 +10,11 @@ from typing import TYPE_CHECKING, ClassVar
 
 from airflow.sdk import BaseOperatorLink
 
-from airflow_provider_voiceinfra.compat import read_rendered_field, read_xcom
+from airflow_provider_voiceinfra.compat import read_rendered_field, read_run_names, read_xcom
 from airflow_provider_voiceinfra.decorators.outbound_call import OutboundCallDecoratedOperator
 from airflow_provider_voiceinfra.links import call_page, list_page
 from airflow_provider_voiceinfra.operators.call_list import OutboundCallListOperator
 from airflow_provider_voiceinfra.operators.outbound_call import OutboundCallOperator
-from airflow_provider_voiceinfra.plugin.runs import names_of_run
 from airflow_provider_voiceinfra.sensors.call_completion import CallCompletionSensor
 
 if TYPE_CHECKING:
@@ -37,7 +36,7 @@ class CallLink(BaseOperatorLink):
     def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:  # noqa: ARG002
         """Return the path of the call's page; empty if there is no call yet."""
         call_id, waited_for = read_xcom(ti_key, "call_id"), read_rendered_field(ti_key, "call_id")
-        runs = names_of_run(ti_key.dag_id, ti_key.run_id)
+        runs = read_run_names(ti_key.dag_id, ti_key.run_id)
         return call_page(call_id, waited_for, ti_key.dag_id, runs, ti_key.task_id, ti_key.map_index)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from typing import Any
 from urllib.parse import urlsplit
@@ -15,14 +14,10 @@ from airflow_provider_voiceinfra import paths
 from airflow_provider_voiceinfra.calls.transcript import conversation
 from airflow_provider_voiceinfra.network import is_loopback
 from airflow_provider_voiceinfra.plugin.calls_page.csrf import is_from_script
-from airflow_provider_voiceinfra.plugin.calls_page.permissions import Permissions, PermissionsDep
-from airflow_provider_voiceinfra.plugin.calls_page.rendering import render
 from airflow_provider_voiceinfra.plugin.calls_page.search import FIELDS, Search, SearchDep, query_of
-from airflow_provider_voiceinfra.plugin.calls_page.store import StoreDep
-from airflow_provider_voiceinfra.store.call_store import CallStore
+from airflow_provider_voiceinfra.plugin.calls_page.visit import Visit, VisitDep, version_of
 from airflow_provider_voiceinfra.store.claims.recovery import Candidates
 from airflow_provider_voiceinfra.store.models import OUTCOMES, Call, CallState
-from airflow_provider_voiceinfra.store.reads.call_pages import CallPage
 
 _LONGEST_URL = 4_000
 
@@ -30,13 +25,11 @@ router = APIRouter()
 
 
 @router.get("/")
-def list_calls(request: Request, store: StoreDep, permissions: PermissionsDep, search: SearchDep) -> Response:
+def list_calls(visit: VisitDep, search: SearchDep) -> Response:
     """Show calls, newest first."""
-    page = search.read(store.pages, permissions)
-    dag_ids = [dag_id for dag_id in store.pages.dag_ids() if permissions.may_read(dag_id)]
-    form = dict.fromkeys(FIELDS, "") | dict(search.given) | {"digits": search.digits_for(permissions)}
-    shown: dict[str, Any] = {"form": form, "states": list(CallState), "outcomes": OUTCOMES, "dag_ids": dag_ids}
-    return render(request, "calls.html", permissions, **_found(page, search), **shown)
+    form = dict.fromkeys(FIELDS, "") | dict(search.given) | {"digits": search.digits_for(visit.permissions)}
+    shown: dict[str, Any] = {"form": form, "states": list(CallState), "outcomes": OUTCOMES, "dag_ids": visit.dag_ids}
+    return visit.render("calls.html", **_found(visit, search), **shown)
 
 
 @router.post("/find")
@@ -54,70 +47,63 @@ async def find_calls(request: Request) -> Response:
 
 
 @router.get("/rows")
-def list_rows(request: Request, store: StoreDep, permissions: PermissionsDep, search: SearchDep) -> Response:
+def list_rows(visit: VisitDep, search: SearchDep) -> Response:
     """Refresh the list of calls; 204 if the visitor has this version."""
-    found = _found(search.read(store.pages, permissions), search)
-    if request.query_params.get("seen") == found["version"]:
-        return Response(status_code=204)
-    return render(request, "rows.html", permissions, **found)
+    return visit.refresh("rows.html", _found(visit, search))
 
 
 @router.get("/{ref}")
-def show_call(request: Request, store: StoreDep, permissions: PermissionsDep, ref: str) -> Response:
+def show_call(visit: VisitDep, ref: str) -> Response:
     """Show a call by its ref; redirect there from its ``call_id``."""
-    call = find_call(store, permissions, ref)
+    call = find_call(visit, ref)
     if call.ref != ref:
         return RedirectResponse(f"{paths.calls_path()}/{call.ref}", status_code=303)
-    return render(request, "call.html", permissions, **_shown(store, permissions, call))
+    return visit.render("call.html", **_shown(visit, call))
 
 
 @router.get("/{ref}/now")
-def show_call_now(request: Request, store: StoreDep, permissions: PermissionsDep, ref: str) -> Response:
+def show_call_now(visit: VisitDep, ref: str) -> Response:
     """Refresh a call; 204 if the visitor has this version."""
-    shown = _shown(store, permissions, find_call(store, permissions, ref))
-    if request.query_params.get("seen") == shown["version"]:
-        return Response(status_code=204)
-    return render(request, "call_now.html", permissions, **shown)
+    return visit.refresh("call_now.html", _shown(visit, find_call(visit, ref)))
 
 
-def find_call(store: CallStore, permissions: Permissions, ref: str) -> Call:
+def find_call(visit: Visit, ref: str) -> Call:
     """Find a call that they may see.
 
     :raises HTTPException: 404, if it does not exist or they may not see it.
     """
-    call = store.calls.get(ref)
+    call = visit.store.calls.get(ref)
     if call is None:
         raise HTTPException(404, "This call does not exist, or you do not have permission to see it.")
-    permissions.require_read(call.source.dag_id)
+    visit.permissions.require_read(call.source.dag_id)
     return call
 
 
-def _found(page: CallPage, search: Search) -> dict[str, Any]:
+def _found(visit: Visit, search: Search) -> dict[str, Any]:
+    page = search.read(visit.store.pages, visit.permissions)
     # Of all columns: rows that look the same may link to different pages.
-    version = hashlib.sha256(repr(page).encode()).hexdigest()[:16]
-    return {"page": page, "search": search, "version": version}
+    return {"page": page, "search": search, "version": version_of(page)}
 
 
-def _shown(store: CallStore, permissions: Permissions, call: Call) -> dict[str, Any]:
+def _shown(visit: Visit, call: Call) -> dict[str, Any]:
     """Give the values of a call's page; numbers and content only where the visitor may read them."""
     dag_id, said = call.source.dag_id, call.completion
-    may_read_content = permissions.may_read_content(dag_id)
+    may_read_content = visit.permissions.may_read_content(dag_id)
     unknown = call.state == CallState.UNKNOWN
-    candidates = store.resolutions.candidates(call.ref) if unknown else Candidates()
-    history = store.calls.history(call.id)
-    deliveries = store.pages.deliveries(call.call_id) if call.call_id else []
-    version = hashlib.sha256(repr((call, history, deliveries, candidates)).encode()).hexdigest()[:16]
+    candidates = visit.store.resolutions.candidates(call.ref) if unknown else Candidates()
+    history = visit.store.calls.history(call.id)
+    deliveries = visit.store.pages.deliveries(call.call_id) if call.call_id else []
     return {
         "call": call,
         "may_read_content": may_read_content,
-        "may_edit": permissions.may_edit(dag_id),
+        "may_edit": visit.permissions.may_edit(dag_id),
         "history": history,
         "deliveries": deliveries,
         **candidates._asdict(),
         "said": said if may_read_content else None,
         "turns": conversation(said.transcript) if may_read_content and said and said.transcript else [],
         "recording": playable(said.recording_url) if may_read_content and said else None,
-        "version": version,
+        "version": version_of(call, history, deliveries, candidates),
     }
 
 

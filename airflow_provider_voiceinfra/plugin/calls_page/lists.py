@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import hashlib
 import io
 from collections import Counter
 from collections.abc import Iterator
@@ -11,14 +10,10 @@ from itertools import islice
 from typing import Any
 
 from fastapi import APIRouter, HTTPException
-from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from airflow_provider_voiceinfra.csv_cells import escape_csv_cell
-from airflow_provider_voiceinfra.plugin.calls_page.permissions import Permissions, PermissionsDep
-from airflow_provider_voiceinfra.plugin.calls_page.rendering import render, shown_number
-from airflow_provider_voiceinfra.plugin.calls_page.store import StoreDep
-from airflow_provider_voiceinfra.store.call_store import CallStore
+from airflow_provider_voiceinfra.plugin.calls_page.visit import Visit, VisitDep, version_of
 from airflow_provider_voiceinfra.store.lists.list_pages import CallList, ListRow
 from airflow_provider_voiceinfra.store.lists.list_rows import RowState
 
@@ -30,54 +25,49 @@ router = APIRouter()
 
 
 @router.get("/lists")
-def show_lists(request: Request, store: StoreDep, permissions: PermissionsDep) -> Response:
+def show_lists(visit: VisitDep) -> Response:
     """Show the newest lists."""
-    return render(request, "lists.html", permissions, lists=store.list_pages.newest(permissions.visible_dag_ids))
+    return visit.render("lists.html", lists=visit.store.list_pages.newest(visit.permissions.visible_dag_ids))
 
 
 @router.get("/lists/{list_id}")
-def show_list(request: Request, store: StoreDep, permissions: PermissionsDep, list_id: str) -> Response:
+def show_list(visit: VisitDep, list_id: str) -> Response:
     """Show a list's progress."""
-    return render(request, "list.html", permissions, **_shown(store, permissions, list_id))
+    return visit.render("list.html", **_shown(visit, list_id))
 
 
 @router.get("/lists/{list_id}/now")
-def show_list_now(request: Request, store: StoreDep, permissions: PermissionsDep, list_id: str) -> Response:
+def show_list_now(visit: VisitDep, list_id: str) -> Response:
     """Refresh a list; 204 if the visitor has this version."""
-    shown = _shown(store, permissions, list_id)
-    if request.query_params.get("seen") == shown["version"]:
-        return Response(status_code=204)
-    return render(request, "list_now.html", permissions, **shown)
+    return visit.refresh("list_now.html", _shown(visit, list_id))
 
 
 @router.get("/lists/{list_id}/rows.csv")
-def download_rows(
-    store: StoreDep, permissions: PermissionsDep, list_id: str, state: RowState | None = None
-) -> Response:
+def download_rows(visit: VisitDep, list_id: str, state: RowState | None = None) -> Response:
     """Give the rows as CSV: all, or those in one state."""
-    known = find_list(store, permissions, list_id)
-    rows = store.list_pages.rows(list_id, *([] if state is None else [state]))
+    known = find_list(visit, list_id)
+    rows = visit.store.list_pages.rows(list_id, *([] if state is None else [state]))
     name = f"{list_id}{f'-{state}' if state else ''}.csv"
     return StreamingResponse(
-        _csv(rows, permissions, known.dag_id),
+        _csv(rows, visit, known.dag_id),
         media_type="text/csv; charset=utf-8",
         headers={"Content-Disposition": f'attachment; filename="{name}"'},
     )
 
 
-def find_list(store: CallStore, permissions: Permissions, list_id: str) -> CallList:
+def find_list(visit: Visit, list_id: str) -> CallList:
     """Find a list that they may see.
 
     :raises HTTPException: 404, if it does not exist or they may not see it.
     """
-    known = store.list_pages.get(list_id)
-    if known is None or not permissions.may_read(known.dag_id or None):
+    known = visit.store.list_pages.get(list_id)
+    if known is None or not visit.permissions.may_read(known.dag_id or None):
         raise HTTPException(404, "This list does not exist, or you do not have permission to see it.")
     return known
 
 
-def _shown(store: CallStore, permissions: Permissions, list_id: str) -> dict[str, Any]:
-    known, counts = find_list(store, permissions, list_id), store.lists.counts(list_id)
+def _shown(visit: Visit, list_id: str) -> dict[str, Any]:
+    known, counts = find_list(visit, list_id), visit.store.lists.counts(list_id)
     states, results, reasons = Counter[RowState](), Counter[str](), Counter[str]()
     for (state, result), count in counts.items():
         states[state] += count
@@ -85,8 +75,7 @@ def _shown(store: CallStore, permissions: Permissions, list_id: str) -> dict[str
             results[result] += count
         if state is RowState.SET_ASIDE:
             reasons[result] += count
-    aside = list(islice(store.list_pages.rows(list_id, RowState.SET_ASIDE), SET_ASIDE_SHOWN))
-    version = hashlib.sha256(repr((known, sorted(counts.items()), aside)).encode()).hexdigest()[:16]
+    aside = list(islice(visit.store.list_pages.rows(list_id, RowState.SET_ASIDE), SET_ASIDE_SHOWN))
     return {
         "known": known,
         "states": states,
@@ -95,20 +84,20 @@ def _shown(store: CallStore, permissions: Permissions, list_id: str) -> dict[str
         # Rows set aside or dropped are no longer part of the list.
         "rows": states[RowState.PENDING] + states[RowState.OPEN] + states[RowState.DONE],
         "aside": aside,
-        "may_edit": permissions.may_edit(known.dag_id or None),
-        "version": version,
+        "may_edit": visit.permissions.may_edit(known.dag_id or None),
+        "version": version_of(known, sorted(counts.items()), aside),
     }
 
 
-def _csv(rows: Iterator[ListRow], permissions: Permissions, dag_id: str) -> Iterator[str]:
+def _csv(rows: Iterator[ListRow], visit: Visit, dag_id: str) -> Iterator[str]:
     yield _line(_CSV_COLUMNS)
-    may_read_content = permissions.may_read_content(dag_id or None)
+    may_read_content = visit.permissions.may_read_content(dag_id or None)
     for row in rows:
         cells = (
             row.position,
             # Keys are chosen by the DAG's author, and may name a person.
             (row.key or "") if may_read_content else "",
-            shown_number(row.to_number, permissions, dag_id or None),
+            visit.shown_number(row.to_number, dag_id or None),
             row.state,
             row.result or "",
             row.attempt,

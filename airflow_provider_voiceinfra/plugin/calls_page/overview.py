@@ -10,12 +10,9 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter
-from starlette.requests import Request
 from starlette.responses import Response
 
-from airflow_provider_voiceinfra.plugin.calls_page.permissions import PermissionsDep
-from airflow_provider_voiceinfra.plugin.calls_page.rendering import render, zone_of
-from airflow_provider_voiceinfra.plugin.calls_page.store import StoreDep
+from airflow_provider_voiceinfra.plugin.calls_page.visit import VisitDep
 from airflow_provider_voiceinfra.store.models import OUTCOMES
 from airflow_provider_voiceinfra.store.operations.overview import MAX_COUNTED, HourCount
 
@@ -38,28 +35,26 @@ class Bar:
 
 
 @router.get("/overview")
-def overview(request: Request, store: StoreDep, permissions: PermissionsDep) -> Response:
+def overview(visit: VisitDep) -> Response:
     """Show the overview."""
-    return _render(request, store, permissions, "overview.html")
+    return _render(visit, "overview.html")
 
 
 @router.get("/overview/now")
-def overview_now(request: Request, store: StoreDep, permissions: PermissionsDep) -> Response:
+def overview_now(visit: VisitDep) -> Response:
     """Show the part of it that changes."""
-    return _render(request, store, permissions, "overview_now.html")
+    return _render(visit, "overview_now.html")
 
 
-def _render(request: Request, store: StoreDep, permissions: PermissionsDep, template: str) -> Response:
-    period = request.query_params.get("period", "")
+def _render(visit: VisitDep, template: str) -> Response:
+    period = visit.request.query_params.get("period", "")
     period = period if period in PERIODS else "week"
-    zone, now = zone_of(request), store.database.clock.now()
+    zone, now = visit.zone, visit.store.database.clock.now()
     since = _first_hour(now, period, zone)
-    hours = store.overview.hours(since, permissions.visible_dag_ids)
+    hours = visit.store.overview.hours(since, visit.permissions.visible_dag_ids)
     totals = _by_outcome(hours.counts)
-    return render(
-        request,
+    return visit.render(
         template,
-        permissions,
         period=period,
         periods=list(PERIODS),
         outcomes=[each for each in (*OUTCOMES, OTHER) if totals[each] or each != OTHER],
@@ -69,9 +64,9 @@ def _render(request: Request, store: StoreDep, permissions: PermissionsDep, temp
         counted_at=hours.counted_at,
         over_time=_over_time(hours.counts, since, now, period, zone),
         time_of_day=_time_of_day(hours.counts, zone),
-        counts=store.overview.count(permissions.visible_dag_ids),
+        counts=visit.store.overview.count(visit.permissions.visible_dag_ids),
         max_counted=MAX_COUNTED,
-        webhooks=store.overview.webhooks(),
+        webhooks=visit.store.overview.webhooks(),
     )
 
 

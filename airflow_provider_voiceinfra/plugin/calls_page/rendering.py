@@ -14,48 +14,19 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import jinja2
 from markupsafe import Markup
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import Response
 
 from airflow_provider_voiceinfra import __version__, paths
-from airflow_provider_voiceinfra.phone_numbers.e164 import mask
-from airflow_provider_voiceinfra.plugin.calls_page.permissions import Permissions
 from airflow_provider_voiceinfra.store.models import OUTCOMES
 
 STATIC = Path(__file__).parent / "static"
 ZONE_COOKIE = "voiceinfra_zone"
 
 
-def render(
-    request: Request, template: str, permissions: Permissions, /, *, status: int = 200, **shown: Any
-) -> Response:
-    """Render a page, or a part of one.
-
-    :param template: its file name.
-    :param shown: values for the template.
-    """
-    zone = zone_of(request)
-    shown |= {
-        "base": paths.calls_path(),
-        "airflow": paths.airflow_path(),
-        "path": request.url.path,
-        "zone": zone.key,
-        "when": lambda time, short=False: _when(time, zone, short=short),
-        "number": lambda number, dag_id: shown_number(number, permissions, dag_id),
-    }
-    return HTMLResponse(templates().get_template(template).render(shown), status_code=status)
-
-
 def toast(sentence: str) -> Response:
     """Answer an action: the page shows the sentence as a toast, and reloads its parts."""
     events = json.dumps({"voiceinfra-toast": sentence, "voiceinfra-changed": True})
     return Response(status_code=204, headers={"HX-Trigger": events})
-
-
-def shown_number(number: str, permissions: Permissions, dag_id: str | None) -> str:
-    """Show a number in full, or masked where they may not read the call's content."""
-    if not number:
-        return "removed"
-    return number if permissions.may_read_content(dag_id) else mask(number)
 
 
 def zone_of(request: Request) -> ZoneInfo:
@@ -83,8 +54,8 @@ def templates() -> jinja2.Environment:
     return made
 
 
-def _when(time: datetime | None, zone: ZoneInfo, *, short: bool) -> Markup:
-    """Show a time in the visitor's time zone."""
+def format_time(time: datetime | None, zone: ZoneInfo, *, short: bool) -> Markup:
+    """Format a time in the visitor's time zone."""
     if time is None:
         return Markup("")
     local = time.astimezone(zone)

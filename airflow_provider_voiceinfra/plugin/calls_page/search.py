@@ -12,10 +12,10 @@ from zoneinfo import ZoneInfo
 from fastapi import Depends, HTTPException
 from starlette.requests import Request
 
+from airflow_provider_voiceinfra.compat import read_run_names
 from airflow_provider_voiceinfra.plugin.calls_page.encrypted_search import decrypt, encrypt, is_encrypted
 from airflow_provider_voiceinfra.plugin.calls_page.permissions import Permissions
 from airflow_provider_voiceinfra.plugin.calls_page.rendering import zone_of
-from airflow_provider_voiceinfra.plugin.runs import names_of_run
 from airflow_provider_voiceinfra.store.models import CallState
 from airflow_provider_voiceinfra.store.reads.call_filter import END_LENGTH, CallFilter
 from airflow_provider_voiceinfra.store.reads.call_pages import CallPage, CallPages, PageCursor
@@ -147,4 +147,4 @@ def _cursor(text: str | None) -> PageCursor | None:
 def _runs(dag_id: str | None, run_id: str | None) -> tuple[str, ...]:
     if run_id is None:
         return ()
-    return (run_id,) if dag_id is None else names_of_run(dag_id, run_id)
+    return (run_id,) if dag_id is None else read_run_names(dag_id, run_id)

@@ -127,5 +127,5 @@ def test_xcoms_that_a_trigger_pushes_are_as_those_of_a_worker(run):
 
 
 def test_a_logical_date_is_read_back(run):
-    assert compat.read_logical_date(run.dag_id, run.run_id) == DAY
-    assert compat.read_logical_date(run.dag_id, "no_run") is None
+    assert compat.read_run_names(run.dag_id, run.run_id) == (run.run_id, DAY.isoformat())
+    assert compat.read_run_names(run.dag_id, "no_run") == ("no_run",)

@@ -51,7 +51,7 @@ def test_what_waits_is_cancelled_where_that_is_ticked(editor, store):
         ({"scope": "dag", "name": " ", "reason": "x"}, "Enter the DAG id."),
         ({"scope": "dag", "name": "one"}, "Enter a reason"),
         ({"scope": "dag", "name": "one", "reason": "x"}, "DAG one has no calls yet. Is it spelt correctly?"),
-        ({"scope": "dag", "name": "one", "reason": "x", "until": "2026-01-01T09:00"}, "The end is over."),
+        ({"scope": "dag", "name": "one", "reason": "x", "until": "2026-01-01T09:00"}, "The end must be in the future."),
     ],
 )
 def test_a_form_that_lacks_something_is_asked_again(editor, store, form, wrong):
