@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from functools import partial
 from http import HTTPStatus
 
 from starlette.applications import Starlette
@@ -16,16 +17,15 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from airflow_provider_voiceinfra.store.call_store import CallStore
 from airflow_provider_voiceinfra.store.inbox.delivery import Delivery
 from airflow_provider_voiceinfra.webhook import signature
+from airflow_provider_voiceinfra.webhook.background import count_rejections, log_unserved_calls, set_gauges
 from airflow_provider_voiceinfra.webhook.delivery_buffer import DeliveryBuffer, NotStoredError
 from airflow_provider_voiceinfra.webhook.forwarder import Forwarder
-from airflow_provider_voiceinfra.webhook.health import Gauges, Health
+from airflow_provider_voiceinfra.webhook.health import Health
 from airflow_provider_voiceinfra.webhook.metrics import PREFIX, Metrics, NoMetrics
-from airflow_provider_voiceinfra.webhook.rejection_counter import RejectionCounter
 from airflow_provider_voiceinfra.webhook.request_body import MAX_WEBHOOK_BYTES, BodyError, BodyReader
 from airflow_provider_voiceinfra.webhook.secrets import WebhookSecrets
 from airflow_provider_voiceinfra.webhook.settings import Settings
 from airflow_provider_voiceinfra.webhook.spool import Spool
-from airflow_provider_voiceinfra.webhook.unserved import UnservedCalls
 from airflow_provider_voiceinfra.webhook.verification import Verdict, Verification
 
 DEFAULT_CONN_ID = "voiceinfra_default"
@@ -37,10 +37,7 @@ ANSWERS = {Verdict.UNSIGNED: HTTPStatus.UNAUTHORIZED, Verdict.UNVERIFIABLE: HTTP
 
 
 class Webhook:
-    """The ASGI endpoint of one connection's webhooks.
-
-    :param conn_id: the connection.
-    """
+    """The ASGI endpoint of one connection's webhooks."""
 
     def __init__(
         self, conn_id: str, buffer: DeliveryBuffer, verification: Verification, bodies: BodyReader, metrics: Metrics
@@ -113,9 +110,9 @@ class Receiver:
         self._loops = (
             self._buffer.run,
             Forwarder(store.forwards).run,
-            Gauges(self._health, metrics).run,
-            RejectionCounter(verification, store.rejected_webhooks).run,
-            UnservedCalls(store.connections, conn_ids).run,
+            partial(set_gauges, self._health, metrics),
+            partial(count_rejections, verification, store.rejected_webhooks),
+            partial(log_unserved_calls, store.connections, conn_ids),
         )
 
     @classmethod

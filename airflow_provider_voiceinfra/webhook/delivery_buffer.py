@@ -11,8 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from airflow_provider_voiceinfra.store.call_store import CallStore
 from airflow_provider_voiceinfra.store.inbox.delivery import Delivery
-from airflow_provider_voiceinfra.webhook.metrics import PREFIX, Metrics
-from airflow_provider_voiceinfra.webhook.reports import describe, report
+from airflow_provider_voiceinfra.webhook.metrics import PREFIX, Metrics, describe, report
 from airflow_provider_voiceinfra.webhook.spool import Spool
 from airflow_provider_voiceinfra.webhook.spool_folder import SpoolError
 from airflow_provider_voiceinfra.webhook.store_spool import StoreSpool

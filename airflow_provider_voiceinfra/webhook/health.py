@@ -13,14 +13,12 @@ from starlette.responses import JSONResponse, Response
 
 from airflow_provider_voiceinfra.store.errors import StoreError
 from airflow_provider_voiceinfra.webhook.delivery_buffer import DeliveryBuffer
-from airflow_provider_voiceinfra.webhook.metrics import PREFIX, Metrics
 from airflow_provider_voiceinfra.webhook.secrets import SecretMissingError, WebhookSecrets
 from airflow_provider_voiceinfra.webhook.spool_folder import SpoolError
 
 DEGRADED, UNAVAILABLE = "degraded", "unavailable"
 TIMEOUT = 3.0
 _MOST_DIGITS = 9
-_GAUGE_INTERVAL = 60.0
 _FRESH = 1.0
 """Seconds for which one check serves all requests, so that strangers cannot keep the store busy."""
 
@@ -132,19 +130,3 @@ class Health:
             except SecretMissingError:
                 return "no webhook_secret is known"
         return "ok"
-
-
-class Gauges:
-    """Sets gauges at intervals."""
-
-    def __init__(self, health: Health, metrics: Metrics) -> None:
-        self._health = health
-        self._metrics = metrics
-
-    async def run(self) -> None:
-        """Set them, until cancelled."""
-        while True:
-            found = await self._health.found()
-            self._metrics.gauge(f"{PREFIX}.spool_depth", found["spool"].get("deliveries", 0))
-            self._metrics.gauge("voiceinfra.calls.oldest_open_seconds", found["oldest_open_call_seconds"])
-            await asyncio.sleep(_GAUGE_INTERVAL)

@@ -123,7 +123,7 @@ class Spool:
             try:
                 keep(deliveries)
             except StoreValueError:
-                self._rename(path, "is refused by the call store")
+                self._rename(path, "is rejected by the call store")
                 return
             self._handed_over.add(path.name)
         path.unlink(missing_ok=True)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from airflow_provider_voiceinfra.store.call_store import CallStore
 from airflow_provider_voiceinfra.store.errors import StoreError
 from airflow_provider_voiceinfra.store.inbox.delivery import Delivery
-from airflow_provider_voiceinfra.webhook.reports import describe
+from airflow_provider_voiceinfra.webhook.metrics import describe
 from airflow_provider_voiceinfra.webhook.spool import Keep, Spool, SpoolDepth
 from airflow_provider_voiceinfra.webhook.spool_folder import SpoolError
 from airflow_provider_voiceinfra.webhook.spool_owner import SpoolOwner

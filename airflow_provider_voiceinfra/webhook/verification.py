@@ -44,12 +44,7 @@ class Verification:
         return signature.fits(body, signed, self.secrets.remembered(conn_id))
 
     def verify(self, conn_id: str, body: bytes, signed: str | None) -> Verdict:
-        """Verify a webhook; if no cached secret matches, look it up again. May block.
-
-        :param conn_id: the connection whose webhook it is.
-        :param body: as received.
-        :param signed: the header's value.
-        """
+        """Verify a webhook; if no cached secret matches, look it up again. May block."""
         if self.verify_quickly(conn_id, body, signed):
             return Verdict.VALID
         try:
@@ -76,7 +71,7 @@ class Verification:
         self._logged_at[conn_id, verdict] = now
         if verdict is Verdict.UNSIGNED:
             log.warning(
-                "A webhook to %r was refused: its signature is missing or wrong. If VoiceInfra sent it, the "
+                "A webhook to %r was rejected: its signature is missing or wrong. If VoiceInfra sent it, the "
                 "webhook_secret of the connection differs from the one under Settings → Webhooks. (Others are not "
                 "logged for a minute.)",
                 conn_id,

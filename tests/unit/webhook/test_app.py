@@ -14,7 +14,7 @@ import requests
 
 from airflow_provider_voiceinfra.store import schema
 from airflow_provider_voiceinfra.store.call_store import CallStore
-from airflow_provider_voiceinfra.webhook import rejection_counter, request_body
+from airflow_provider_voiceinfra.webhook import background, request_body
 from tests.support.webhooks import body, sign
 from tests.unit.webhook.conftest import count, post
 
@@ -28,7 +28,7 @@ def looked_up():
 
 @pytest.fixture
 def url(store, looked_up, serving, monkeypatch):
-    monkeypatch.setattr(rejection_counter, "INTERVAL", 0.02)
+    monkeypatch.setattr(background, "REJECTION_INTERVAL", 0.02)
 
     class LookUp(dict):
         def __getitem__(self, conn_id):

@@ -16,7 +16,7 @@ from airflow_provider_voiceinfra.store import schema
 from airflow_provider_voiceinfra.store.call_store import CallStore
 from airflow_provider_voiceinfra.store.errors import StoreUnavailableError
 from airflow_provider_voiceinfra.store.inbox.delivery import Delivery
-from airflow_provider_voiceinfra.webhook import delivery_buffer, rejection_counter
+from airflow_provider_voiceinfra.webhook import background, delivery_buffer
 from airflow_provider_voiceinfra.webhook import health as health_module
 from airflow_provider_voiceinfra.webhook.delivery_buffer import DeliveryBuffer
 from airflow_provider_voiceinfra.webhook.spool import Spool
@@ -292,7 +292,7 @@ def test_what_comes_at_once_shares_commits(serving, store, monkeypatch):
 
 
 def test_webhooks_that_were_refused_meanwhile_are_counted_when_the_store_is_back(serving, database, monkeypatch):
-    monkeypatch.setattr(rejection_counter, "INTERVAL", 0.02)
+    monkeypatch.setattr(background, "REJECTION_INTERVAL", 0.02)
     tried = threading.Event()
     store = CallStore(f"sqlite:///{database}")
     add = store.rejected_webhooks.add

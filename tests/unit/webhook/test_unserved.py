@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from airflow_provider_voiceinfra.store.call_store import CallStore
-from airflow_provider_voiceinfra.webhook import unserved
+from airflow_provider_voiceinfra.webhook import background
 from tests.support.store_samples import queued
 from tests.support.webhooks import wait_until
 
@@ -25,7 +25,7 @@ def test_nothing_is_told_where_every_call_has_a_webhook(serving, store, caplog):
 
 
 def test_it_is_told_when_a_store_that_was_away_is_back(serving, migrated_sqlite, tmp_path, caplog, monkeypatch):
-    monkeypatch.setattr(unserved, "INTERVAL", 0.02)
+    monkeypatch.setattr(background, "UNSERVED_INTERVAL", 0.02)
     path = tmp_path / "away.db"
     path.write_bytes(migrated_sqlite.read_bytes())
     queued(CallStore(f"sqlite:///{path}"), "call-1")
