@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
-from airflow_provider_voiceinfra.cli.output import echo, handle_errors
+from airflow_provider_voiceinfra.cli.output import echo, echo_table, handle_errors, shown_time
 from airflow_provider_voiceinfra.config import call_store
 from airflow_provider_voiceinfra.csv_cells import escape_csv_cell
 from airflow_provider_voiceinfra.phone_numbers.e164 import mask
@@ -19,17 +19,17 @@ from airflow_provider_voiceinfra.store.claims.resolutions import ResolutionError
 from airflow_provider_voiceinfra.store.errors import StoreError
 from airflow_provider_voiceinfra.store.models import Call, CallState
 
-_ROW = "{:<16} {:<10} {:<10} {:<20} {:<16} {}"
+_COLUMNS = {"ref": 16, "state": 10, "outcome": 10, "claimed (UTC)": 20, "number": 16, "task": 0}
 
 
 @handle_errors
 def list_calls(arguments: argparse.Namespace) -> None:
     """List calls, newest first, without their content and with masked numbers."""
-    echo(_ROW.format("ref", "state", "outcome", "claimed (UTC)", "number", "task"))
-    for call in _matching_calls(arguments):
-        outcome = call.completion.outcome if call.completion else ""
-        claimed = f"{call.claimed_at:%Y-%m-%d %H:%M:%S}"
-        echo(_ROW.format(call.ref, call.state, outcome, claimed, mask(call.to_number), _task(call)).rstrip())
+    rows = (
+        (call.ref, call.state, _outcome(call), shown_time(call.claimed_at), mask(call.to_number), _task(call))
+        for call in _matching_calls(arguments)
+    )
+    echo_table(_COLUMNS, rows)
 
 
 @handle_errors
@@ -49,10 +49,10 @@ def show(arguments: argparse.Namespace) -> None:
         "list": call.list_id or "",
         "attempt": call.attempt if call.attempt > 1 else "",
         "number": mask(call.to_number),
-        "outcome": call.completion.outcome if call.completion else "",
+        "outcome": _outcome(call),
         "seconds": call.completion.duration_seconds if call.completion else "",
         "rule": call.rule or "",
-        "waits": f"until {call.wait_until:%Y-%m-%d %H:%M:%S} UTC" if call.wait_until else "",
+        "waits": f"until {shown_time(call.wait_until)} UTC" if call.wait_until else "",
         "error": f"{call.error_code}: {call.error_message}" if call.error_code else "",
     }
     echo(call.ref)
@@ -62,7 +62,7 @@ def show(arguments: argparse.Namespace) -> None:
     for event in store.calls.history(call.id):
         by = f" by {event.actor}" if event.actor else ""
         detail = ", ".join(f"{name}: {value}" for name, value in event.detail.items())
-        echo(f"  {event.at:%Y-%m-%d %H:%M:%S} UTC  {event.kind}{by}{f' ({detail})' if detail else ''}")
+        echo(f"  {shown_time(event.at)} UTC  {event.kind}{by}{f' ({detail})' if detail else ''}")
     if call.state == CallState.UNKNOWN:
         _echo_remedy(call.ref)
 
@@ -135,6 +135,10 @@ def _time(text: str | None) -> datetime | None:
     except ValueError:
         raise StoreError(f"{text!r} is not a valid time: write it like 2026-11-23 or 2026-11-23T15:00+01:00.") from None
     return time if time.tzinfo else time.replace(tzinfo=UTC)
+
+
+def _outcome(call: Call) -> str:
+    return call.completion.outcome if call.completion else ""
 
 
 def _task(call: Call) -> str:

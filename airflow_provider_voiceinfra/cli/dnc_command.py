@@ -8,15 +8,13 @@ import getpass
 import sys
 
 from airflow_provider_voiceinfra.cli.number_file import read_lines
-from airflow_provider_voiceinfra.cli.output import echo, handle_errors
+from airflow_provider_voiceinfra.cli.output import echo, echo_table, handle_errors, shown_time
 from airflow_provider_voiceinfra.config import call_store
 from airflow_provider_voiceinfra.csv_cells import escape_csv_cell
-from airflow_provider_voiceinfra.errors import InvalidCallError
 from airflow_provider_voiceinfra.phone_numbers.e164 import mask, to_e164
 from airflow_provider_voiceinfra.store.errors import StoreError
 
 _APPLIES = "The do-not-call list applies in all environments of this call store."
-_ROW = "{:<16} {:<20} {:<16} {}"
 _MAX_SHOWN = 20
 _COLUMNS = ("number", "added_at", "added_by", "reason")
 
@@ -24,7 +22,7 @@ _COLUMNS = ("number", "added_at", "added_by", "reason")
 @handle_errors
 def add(arguments: argparse.Namespace) -> None:
     """Put a number on the list."""
-    number = _number(arguments.number, arguments.region)
+    number = _number(arguments)
     added = call_store().do_not_call.add([number], actor=getpass.getuser(), reason=arguments.reason)
     echo(
         f"{mask(number)} is {'on the do-not-call list now' if added else 'on the do-not-call list already'}. {_APPLIES}"
@@ -34,7 +32,7 @@ def add(arguments: argparse.Namespace) -> None:
 @handle_errors
 def remove(arguments: argparse.Namespace) -> None:
     """Take a number off the list."""
-    number = _number(arguments.number, arguments.region)
+    number = _number(arguments)
     if not call_store().do_not_call.remove(number, actor=getpass.getuser(), reason=arguments.reason):
         raise StoreError(f"{mask(number)} is not on the do-not-call list.")
     echo(f"{mask(number)} may be called again. {_APPLIES}")
@@ -46,15 +44,20 @@ def list_numbers(arguments: argparse.Namespace) -> None:
     do_not_call = call_store().do_not_call
     echo(_APPLIES)
     if arguments.number:
-        number = _number(arguments.number, arguments.region)
-        echo(_ROW.format("", "when (UTC)", "by", "reason"))
-        for event in do_not_call.history(number):
-            echo(_ROW.format(event.action, f"{event.at:%Y-%m-%d %H:%M:%S}", event.actor, event.reason))
+        history = do_not_call.history(_number(arguments))
+        rows = ((event.action, shown_time(event.at), event.actor, event.reason) for event in history)
+        echo_table({"action": 16, "when (UTC)": 20, "by": 16, "reason": 0}, rows)
         return
-    echo(_ROW.format("number", "since (UTC)", "by", "reason"))
-    for each in do_not_call.iterate():
-        shown = mask(each.number) if each.number else "stored as a hash"
-        echo(_ROW.format(shown, f"{each.added_at:%Y-%m-%d %H:%M:%S}", each.added_by, each.reason))
+    rows = (
+        (
+            mask(each.number) if each.number else "stored as a hash",
+            shown_time(each.added_at),
+            each.added_by,
+            each.reason,
+        )
+        for each in do_not_call.iterate()
+    )
+    echo_table({"number": 16, "since (UTC)": 20, "by": 16, "reason": 0}, rows)
 
 
 @handle_errors
@@ -94,8 +97,5 @@ def export(_: argparse.Namespace) -> None:
         sys.stderr.write(f"{hashed} numbers are stored as hashes and cannot be exported.\n")
 
 
-def _number(text: str, region: str | None) -> str:
-    try:
-        return to_e164(text, field="number", region=region)
-    except InvalidCallError as error:
-        raise StoreError(str(error)) from None
+def _number(arguments: argparse.Namespace) -> str:
+    return to_e164(arguments.number, field="number", region=arguments.region)

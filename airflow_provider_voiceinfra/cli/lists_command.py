@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import argparse
 
-from airflow_provider_voiceinfra.cli.output import echo, handle_errors
+from airflow_provider_voiceinfra.cli.output import echo_table, handle_errors
 from airflow_provider_voiceinfra.config import call_store
 from airflow_provider_voiceinfra.phone_numbers.e164 import mask
 from airflow_provider_voiceinfra.store.errors import StoreError
 from airflow_provider_voiceinfra.store.lists.list_rows import RowState
 
-_ROW = "{:<8} {:<10} {:<20} {:<16} {:<16} {}"
+_COLUMNS = {"position": 8, "state": 10, "result": 20, "number": 16, "call": 16, "key": 0}
 
 
 @handle_errors
@@ -20,8 +20,15 @@ def show_rows(arguments: argparse.Namespace) -> None:
     if pages.get(arguments.list_id) is None:
         raise StoreError(f"There is no list {arguments.list_id}. The list's id is in its task's log and XCom.")
     states = [RowState(arguments.state)] if arguments.state else []
-    echo(_ROW.format("position", "state", "result", "number", "call", "key"))
-    for row in pages.rows(arguments.list_id, *states, result=arguments.result):
-        number = mask(row.to_number) if row.to_number else ""
-        values = (row.position, row.state, row.result or "", number, row.call_ref or "", row.key or "")
-        echo(_ROW.format(*values).rstrip())
+    rows = (
+        (
+            row.position,
+            row.state,
+            row.result or "",
+            row.to_number and mask(row.to_number),
+            row.call_ref or "",
+            row.key or "",
+        )
+        for row in pages.rows(arguments.list_id, *states, result=arguments.result)
+    )
+    echo_table(_COLUMNS, rows)

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
 from functools import wraps
+from itertools import chain
 
+from airflow_provider_voiceinfra.errors import InvalidCallError
 from airflow_provider_voiceinfra.store.errors import StoreError
 
 
@@ -14,14 +17,28 @@ def echo(text: str) -> None:
     sys.stdout.write(f"{text}\n")
 
 
+def echo_table(widths: Mapping[str, int], rows: Iterable[Iterable[object]]) -> None:
+    """Print rows under their headers, as they come.
+
+    :param widths: the minimum width of each column, by its header.
+    """
+    for row in chain([widths], rows):
+        echo(" ".join(f"{cell!s:<{width}}" for cell, width in zip(row, widths.values(), strict=True)).rstrip())
+
+
+def shown_time(time: datetime) -> str:
+    """Format a time in UTC."""
+    return f"{time:%Y-%m-%d %H:%M:%S}"
+
+
 def handle_errors(run: Callable[..., None]) -> Callable[..., int]:
-    """Turn a function into a command: a ``StoreError`` is printed, and the exit status is 1."""
+    """Turn a function into a command: its expected errors are printed, and the exit status is 1."""
 
     @wraps(run)
     def command(arguments: object) -> int:
         try:
             run(arguments)
-        except StoreError as error:
+        except (StoreError, InvalidCallError) as error:
             sys.stderr.write(f"{error}\n")
             return 1
         return 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -27,15 +27,15 @@ class Argument:
 class Command:
     """A command, or a group of commands.
 
-    :param run: ``module:function``, imported when the command is run; the function takes the parsed arguments and
-        returns the exit status.
+    :param run: ``module:function`` in this package, imported when the command is run; the function takes the parsed
+        arguments and returns the exit status.
     """
 
     name: str
     help: str
     run: str = ""
     arguments: tuple[Argument, ...] = ()
-    commands: tuple[Command, ...] = field(default=())
+    commands: tuple[Command, ...] = ()
 
 
 def argument(*flags: str, **options: Any) -> Argument:
@@ -58,10 +58,9 @@ _SCOPES = (
     argument("--list", metavar="LIST_ID", help="calls of this call list, whose id is in its task's log and XCom"),
 )
 
-_NUMBER = (
-    argument("number", help="such as +14155550100"),
-    argument("--region", help="country of a number without a country code, such as US"),
-)
+_REGION = argument("--region", help="country of a number without a country code, such as US")
+_NUMBER = (argument("number", help="such as +14155550100"), _REGION)
+_REASON = argument("--reason", default="", help="for the record")
 
 _FILTERS = (
     argument("--dag", help="placed by this DAG"),
@@ -80,7 +79,7 @@ COMMANDS = (
     Command(
         "demo",
         "Start the sandbox and a real Airflow, and watch a DAG place simulated calls",
-        "airflow_provider_voiceinfra.demo.demo_command:run",
+        "demo.demo_command:run",
         (
             argument("--home", help="AIRFLOW_HOME of the demo (default: a temporary folder)"),
             argument("--exit", action="store_true", help="exit after printing the table, without waiting for Ctrl-C"),
@@ -89,7 +88,7 @@ COMMANDS = (
     Command(
         "sandbox",
         "Run a simulated VoiceInfra with the documented API and webhooks; no phone rings",
-        "airflow_provider_voiceinfra.sandbox.sandbox_command:run",
+        "sandbox.sandbox_command:run",
         (
             *_listening_on(8099),
             argument(
@@ -102,12 +101,7 @@ COMMANDS = (
             argument(
                 "--delay", default="2-5", help="duration of a call in seconds, such as 3 or 2-5 (default: %(default)s)"
             ),
-            argument(
-                "--slow-answer",
-                type=float,
-                default=45.0,
-                help="seconds of a slow answer (default: %(default)s)",
-            ),
+            argument("--slow-answer", type=float, default=45.0, help="seconds of a slow answer (default: %(default)s)"),
             argument("--late", type=float, default=60.0, help="seconds of a late webhook (default: %(default)s)"),
             argument(
                 "--agent",
@@ -128,7 +122,7 @@ COMMANDS = (
     Command(
         "receiver",
         "Run the webhook receiver on its own, without Airflow; its secrets come from the environment",
-        "airflow_provider_voiceinfra.cli.receiver_command:run",
+        "cli.receiver_command:run",
         (
             *_listening_on(8088),
             argument("--workers", type=int, default=1, help="number of processes (default: %(default)s)"),
@@ -138,22 +132,17 @@ COMMANDS = (
         "calls",
         "Inspect and resolve calls",
         commands=(
-            Command(
-                "list",
-                "List calls, newest first",
-                "airflow_provider_voiceinfra.cli.calls_command:list_calls",
-                _FILTERS,
-            ),
+            Command("list", "List calls, newest first", "cli.calls_command:list_calls", _FILTERS),
             Command(
                 "show",
                 "Show one call and its history",
-                "airflow_provider_voiceinfra.cli.calls_command:show",
+                "cli.calls_command:show",
                 (argument("ref", help="vc_… or a call_id"),),
             ),
             Command(
                 "resolve",
                 "Resolve unknown calls",
-                "airflow_provider_voiceinfra.cli.calls_command:resolve",
+                "cli.calls_command:resolve",
                 (
                     argument("refs", metavar="ref", nargs="+", help="vc_…; more than one only with --not-placed"),
                     argument("--call-id", help="the call was placed: its call_id in VoiceInfra's call log"),
@@ -163,7 +152,7 @@ COMMANDS = (
             Command(
                 "export",
                 "Export every step of every call, for audits",
-                "airflow_provider_voiceinfra.cli.calls_command:export",
+                "cli.calls_command:export",
                 (
                     *_FILTERS,
                     _ALL_ENVIRONMENTS,
@@ -175,7 +164,7 @@ COMMANDS = (
     Command(
         "pause",
         "Stop new calls of a scope",
-        "airflow_provider_voiceinfra.cli.pause_command:pause",
+        "cli.pause_command:pause",
         (
             *_SCOPES,
             argument("--reason", help="shown with each call that waits"),
@@ -186,15 +175,13 @@ COMMANDS = (
     Command(
         "resume",
         "Let new calls be placed again",
-        "airflow_provider_voiceinfra.cli.pause_command:resume",
+        "cli.pause_command:resume",
         (*_SCOPES, argument("--cancel", action="store_true", help="cancel the calls that wait")),
     ),
     Command(
         "pauses",
         "Inspect pauses",
-        commands=(
-            Command("list", "List the pauses in force", "airflow_provider_voiceinfra.cli.pause_command:list_pauses"),
-        ),
+        commands=(Command("list", "List the pauses in force", "cli.pause_command:list_pauses"),),
     ),
     Command(
         "lists",
@@ -203,7 +190,7 @@ COMMANDS = (
             Command(
                 "rows",
                 "List the rows of a call list with their keys and masked numbers",
-                "airflow_provider_voiceinfra.cli.lists_command:show_rows",
+                "cli.lists_command:show_rows",
                 (
                     argument("list_id", help="in its task's log and XCom"),
                     argument("--state", choices=[state.value for state in RowState], help="in this state"),
@@ -216,46 +203,26 @@ COMMANDS = (
         "dnc",
         "Manage the do-not-call list, which applies in all environments of the call store",
         commands=(
-            Command(
-                "add",
-                "Put a number on the list",
-                "airflow_provider_voiceinfra.cli.dnc_command:add",
-                (*_NUMBER, argument("--reason", default="", help="for the record")),
-            ),
-            Command(
-                "remove",
-                "Take a number off the list",
-                "airflow_provider_voiceinfra.cli.dnc_command:remove",
-                (*_NUMBER, argument("--reason", default="", help="for the record")),
-            ),
+            Command("add", "Put a number on the list", "cli.dnc_command:add", (*_NUMBER, _REASON)),
+            Command("remove", "Take a number off the list", "cli.dnc_command:remove", (*_NUMBER, _REASON)),
             Command(
                 "list",
                 "List the numbers, masked, or the history of one",
-                "airflow_provider_voiceinfra.cli.dnc_command:list_numbers",
-                (
-                    argument("number", nargs="?", help="show who added and removed this number"),
-                    argument("--region", help="country of a number without a country code, such as US"),
-                ),
+                "cli.dnc_command:list_numbers",
+                (argument("number", nargs="?", help="show who added and removed this number"), _REGION),
             ),
             Command(
                 "import",
                 "Put the numbers of a file on the list: one per line, or a CSV column; exits with 1 if any is invalid",
-                "airflow_provider_voiceinfra.cli.dnc_command:import_numbers",
+                "cli.dnc_command:import_numbers",
                 (
                     argument("file", help="UTF-8, with a header or without"),
-                    argument(
-                        "--column",
-                        help="name of the numbers' column (default: a common name, or the first)",
-                    ),
-                    argument("--region", help="country of numbers without a country code, such as US"),
-                    argument("--reason", default="", help="for the record"),
+                    argument("--column", help="name of the numbers' column (default: a common name, or the first)"),
+                    _REGION,
+                    _REASON,
                 ),
             ),
-            Command(
-                "export",
-                "Export the list as CSV, unmasked",
-                "airflow_provider_voiceinfra.cli.dnc_command:export",
-            ),
+            Command("export", "Export the list as CSV, unmasked", "cli.dnc_command:export"),
         ),
     ),
     Command(
@@ -263,20 +230,18 @@ COMMANDS = (
         "Create and maintain the call store",
         commands=(
             Command(
-                "migrate",
-                "Create the call store, or migrate it to this version's schema",
-                "airflow_provider_voiceinfra.cli.store_command:migrate",
+                "migrate", "Create the call store, or migrate it to this version's schema", "cli.store_command:migrate"
             ),
             Command(
                 "status",
                 "Show whether the call store can be used, and what it contains",
-                "airflow_provider_voiceinfra.cli.store_command:status",
+                "cli.store_command:status",
                 (_ALL_ENVIRONMENTS,),
             ),
             Command(
                 "quarantine",
                 "List the signed webhooks that are not understood, or assign one to its call",
-                "airflow_provider_voiceinfra.cli.store_command:quarantine",
+                "cli.store_command:quarantine",
                 (
                     argument("action", nargs="?", choices=["reprocess"], help="store a webhook as a call's completion"),
                     argument("id", nargs="?", type=int, help="the webhook to reprocess"),
@@ -292,16 +257,13 @@ COMMANDS = (
             Command(
                 "rename-connection",
                 "Move the calls of a renamed connection to its new id, so that its webhooks complete them",
-                "airflow_provider_voiceinfra.cli.store_command:rename_connection",
-                (
-                    argument("old", help="the old connection id"),
-                    argument("new", help="the new connection id"),
-                ),
+                "cli.store_command:rename_connection",
+                (argument("old", help="the old connection id"), argument("new", help="the new connection id")),
             ),
             Command(
                 "rename-host",
                 "Move the keys of all calls at an API host to another one, after VoiceInfra has moved",
-                "airflow_provider_voiceinfra.cli.store_command:rename_host",
+                "cli.store_command:rename_host",
                 (
                     argument("old", help="the old host, such as api.voiceinfra.ai"),
                     argument("new", help="the host that the connections use now"),
@@ -310,7 +272,7 @@ COMMANDS = (
             Command(
                 "purge",
                 "Remove the numbers and content of old calls; keys and outcomes stay, so that nobody is called again",
-                "airflow_provider_voiceinfra.cli.store_command:purge",
+                "cli.store_command:purge",
                 (
                     argument("--older-than", metavar="DAYS", help="such as 90d (default: [voiceinfra] retention_days)"),
                     _ALL_ENVIRONMENTS,
@@ -319,12 +281,8 @@ COMMANDS = (
             Command(
                 "erase",
                 "Remove the content of all calls with a person",
-                "airflow_provider_voiceinfra.cli.store_command:erase",
-                (
-                    argument("number", help="the person's number, such as +14155550100"),
-                    argument("--region", help="country of a number without a country code, such as US"),
-                    _ALL_ENVIRONMENTS,
-                ),
+                "cli.store_command:erase",
+                (*_NUMBER, _ALL_ENVIRONMENTS),
             ),
         ),
     ),
@@ -363,7 +321,7 @@ def _exiting(command: Command) -> Callable[[argparse.Namespace], None]:
 
 def _run(command: Command, arguments: argparse.Namespace) -> int:
     module, _, function = command.run.partition(":")
-    return int(getattr(import_module(module), function)(arguments))
+    return int(getattr(import_module(f"airflow_provider_voiceinfra.{module}"), function)(arguments))
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -6,12 +6,12 @@ import argparse
 import getpass
 from datetime import UTC, datetime
 
-from airflow_provider_voiceinfra.cli.output import echo, handle_errors
+from airflow_provider_voiceinfra.cli.output import echo, echo_table, handle_errors, shown_time
 from airflow_provider_voiceinfra.config import call_store
 from airflow_provider_voiceinfra.store.errors import StoreError
 from airflow_provider_voiceinfra.store.guard.pauses import Pause, Scope
 
-_ROW = "{:<12} {:<24} {:<20} {:<20} {:<12} {}"
+_COLUMNS = {"scope": 12, "name": 24, "since (UTC)": 20, "until (UTC)": 20, "by": 12, "reason": 0}
 
 
 @handle_errors
@@ -78,11 +78,15 @@ def _list(pauses: list[Pause]) -> None:
     if not pauses:
         echo("Nothing is paused.")
         return
-    echo(_ROW.format("scope", "name", "since (UTC)", "until (UTC)", "by", "reason"))
-    for each in pauses:
-        until = f"{each.ends_at:%Y-%m-%d %H:%M:%S}" if each.ends_at else "resumed"
-        echo(
-            _ROW.format(
-                each.scope, each.name, f"{each.paused_at:%Y-%m-%d %H:%M:%S}", until, each.paused_by, each.reason
-            )
+    rows = (
+        (
+            each.scope,
+            each.name,
+            shown_time(each.paused_at),
+            shown_time(each.ends_at) if each.ends_at else "resumed",
+            each.paused_by,
+            each.reason,
         )
+        for each in pauses
+    )
+    echo_table(_COLUMNS, rows)

@@ -9,9 +9,8 @@ import sys
 from datetime import timedelta
 
 from airflow_provider_voiceinfra.calls.hosts import read_host, realm_of
-from airflow_provider_voiceinfra.cli.output import echo, handle_errors
+from airflow_provider_voiceinfra.cli.output import echo, echo_table, handle_errors, shown_time
 from airflow_provider_voiceinfra.config import call_store, receiver_settings, retention_days
-from airflow_provider_voiceinfra.errors import InvalidCallError
 from airflow_provider_voiceinfra.phone_numbers.e164 import mask, to_e164
 from airflow_provider_voiceinfra.store.call_store import CallStore
 from airflow_provider_voiceinfra.store.errors import StoreError
@@ -21,7 +20,7 @@ from airflow_provider_voiceinfra.webhook.settings import SettingError
 from airflow_provider_voiceinfra.webhook.spool import SpoolDepth
 
 _DAYS = re.compile(r"(\d{1,5})d")
-_ROW = "{:>8}  {:<20} {:<24} {:>9}  {}"
+_COLUMNS = {"id": 8, "received (UTC)": 20, "connection": 24, "bytes": 9, "reason": 0}
 
 
 @handle_errors
@@ -71,10 +70,11 @@ def quarantine(arguments: argparse.Namespace) -> None:
             raise StoreError(f"There is no webhook {arguments.body} in quarantine.")
         sys.stdout.buffer.write(body)
         return
-    echo(_ROW.format("id", "received (UTC)", "connection", "bytes", "reason"))
-    for each in store.quarantine.newest():
-        received = f"{each.received_at:%Y-%m-%d %H:%M:%S}"
-        echo(_ROW.format(each.id, received, each.webhook_conn_id, each.size, each.reason))
+    rows = (
+        (each.id, shown_time(each.received_at), each.webhook_conn_id, each.size, each.reason)
+        for each in store.quarantine.newest()
+    )
+    echo_table(_COLUMNS, rows)
 
 
 def _reprocess(store: CallStore, row_id: int | None, call_id: str | None) -> None:
@@ -113,10 +113,7 @@ def rename_connection(arguments: argparse.Namespace) -> None:
 @handle_errors
 def rename_host(arguments: argparse.Namespace) -> None:
     """Move the keys of all calls at an API host to another one."""
-    try:
-        old, new = read_host(arguments.old), read_host(arguments.new)
-    except InvalidCallError as error:
-        raise StoreError(str(error)) from None
+    old, new = read_host(arguments.old), read_host(arguments.new)
     if old == new:
         raise StoreError(f"{arguments.old} and {arguments.new} are the same host, {new}: nothing to rename.")
     if realm_of(old) != realm_of(new):
@@ -148,10 +145,7 @@ def purge(arguments: argparse.Namespace) -> None:
 @handle_errors
 def erase(arguments: argparse.Namespace) -> None:
     """Remove the content of all calls with a person."""
-    try:
-        number = to_e164(arguments.number, field="number", region=arguments.region)
-    except InvalidCallError as error:
-        raise StoreError(str(error)) from None
+    number = to_e164(arguments.number, field="number", region=arguments.region)
     store = call_store()
     if arguments.all_environments:
         # A number on the do-not-call list stays there, as a hash.
