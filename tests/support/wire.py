@@ -96,11 +96,16 @@ def wire(*plays: Play) -> Iterator[Wire]:
         server.close()
 
 
-def answer(status: int, value: Any = None, *headers: str) -> Play:
-    """Take the request, and answer it with a JSON body."""
+def answer(status: int, value: Any = None, *headers: str, meanwhile: Callable[[], object] = lambda: None) -> Play:
+    """Take the request, and answer it with a JSON body.
+
+    :param meanwhile: what happens between the request and its answer. The request was sent by then: what a play does
+        before it reads may come before the permit to send.
+    """
 
     def play(talk: Talk) -> None:
         talk.read()
+        meanwhile()
         talk.send(f"{status} Said", *headers, body=json.dumps(value).encode())
 
     return play
@@ -140,7 +145,8 @@ def keep_alive(talk: Talk) -> None:
         talk.send("200 OK", body=b"{}", last=False)
 
 
-queued = answer(200, {"call_id": "call-1", "status": "queued"})
+QUEUED = {"call_id": "call-1", "status": "queued"}
+queued = answer(200, QUEUED)
 
 
 def queued_each(talk: Talk) -> None:

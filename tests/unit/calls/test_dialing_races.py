@@ -11,7 +11,7 @@ from airflow_provider_voiceinfra.errors import CallUnknownError, RateLimitedErro
 from tests.support.call_samples import dialer, intent, only_call
 from tests.support.race import PATIENCE, in_processes, in_threads
 from tests.support.store_samples import events
-from tests.support.wire import answer, hang_up, queued, queued_each, refuse, wire
+from tests.support.wire import QUEUED, answer, hang_up, queued, queued_each, refuse, wire
 
 pytestmark = pytest.mark.usefixtures("naps")
 
@@ -34,10 +34,9 @@ def test_processes_that_race_for_a_key_send_one_post(open_store):
 def test_who_comes_while_the_post_is_under_way_waits_for_its_answer(open_store):
     asked, come = threading.Event(), threading.Event()
 
-    def slow(talk):
+    def wait_for_the_others():
         asked.set()
         assert come.wait(PATIENCE)
-        queued(talk)
 
     def second():
         assert asked.wait(PATIENCE)
@@ -47,7 +46,7 @@ def test_who_comes_while_the_post_is_under_way_waits_for_its_answer(open_store):
         assert asked.wait(PATIENCE)
         come.set()
 
-    with wire(slow) as server:
+    with wire(answer(200, QUEUED, meanwhile=wait_for_the_others)) as server:
         placed = in_threads(lambda: dialer(open_store(), server.url).place(intent()), second, third)
     assert placed[0] == placed[1]
     assert len(server.requests) == 1
