@@ -64,6 +64,7 @@ def airflow_database(tmp_path_factory, worker_id) -> Path:
         else:
             subprocess.run([sys.executable, "-m", "airflow", "db", "migrate"], check=True, capture_output=True)
             shutil.copy(ours, made)
+    _read_dag_files_once()
     return ours
 
 
@@ -164,6 +165,29 @@ def new_database(postgres_url: str) -> Iterator[str]:
         yield sa.make_url(postgres_url).set(database=name).render_as_string(hide_password=False)
     finally:
         _execute(postgres_url, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def _read_dag_files_once() -> None:
+    """Let ``dag.test()`` read the DAG files of this checkout, and write them to its database, the first time only.
+
+    It does so each time, which takes ten times as long as most tests, and these files do not change meanwhile.
+    """
+    from airflow.dag_processing import dagbag
+
+    read, sync, seen = dagbag.BundleDagBag, dagbag.sync_bag_to_db, set[Path]()
+
+    def read_once(dag_folder: Path, **options: object) -> dagbag.BundleDagBag | None:
+        if dag_folder in seen:
+            return None
+        if _ROOT in Path(dag_folder).parents:
+            seen.add(dag_folder)
+        return read(dag_folder=dag_folder, **options)
+
+    def sync_what_was_read(bag: dagbag.BundleDagBag | None, *args: object, **options: object) -> None:
+        if bag is not None:
+            sync(bag, *args, **options)
+
+    dagbag.BundleDagBag, dagbag.sync_bag_to_db = read_once, sync_what_was_read
 
 
 def _migrate(url: str) -> None:
