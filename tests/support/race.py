@@ -8,7 +8,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-PATIENCE = 60
+PATIENCE = 300
 """Seconds after which a race that does not end has failed."""
 
 
