@@ -8,16 +8,19 @@ install = { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && echo "Instal
 	DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(2) >/dev/null; } || \
 	{ echo "$(3) $(1): install it, such as by apt-get install $(2)"; exit 1; }
 
-.PHONY: demo test test-all unit integration system lint format types docs audit build matrix bench scale-out servers load constraints vendor browser clean
+.PHONY: demo test test-all tests unit integration system lint format types docs audit build matrix bench scale-out servers load constraints vendor browser clean
 
 demo: .venv/ready  ## a real Airflow calls people, none of whom is real
 	@$(BIN)/python -m airflow_provider_voiceinfra demo $(ARGS)
 
-test: lint types docs unit integration system  ## everything CI checks
+test: lint types docs tests  ## everything CI checks
 
 test-all: QUICK := --hypothesis-profile=all
 test-all: export STOPPED_LIST_STOPS := 10
 test-all: test audit  ## and what would take too long each time; run every night
+
+tests: .venv/ready browser  ## the three tiers at once: the system tests wait most of the time
+	@$(BIN)/pytest --numprocesses 4 --dist loadscope $(QUICK)
 
 unit: .venv/ready  ## in a minute, without Airflow's database
 	@$(BIN)/pytest tests/unit --numprocesses 3 --dist worksteal $(QUICK)

@@ -18,6 +18,8 @@ import psycopg
 import pytest
 import sqlalchemy as sa
 from hypothesis import settings
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 from airflow_provider_voiceinfra.store import schema
 from airflow_provider_voiceinfra.store.call_store import CallStore
@@ -49,7 +51,27 @@ settings.register_profile("tests", deadline=None, database=None, max_examples=50
 settings.register_profile("all", settings.get_profile("tests"), max_examples=300)
 settings.load_profile("tests")
 
+# The system tests that start an Airflow of their own; the others share one.
+_START_THEIR_OWN = ("test_demo.py", "test_privacy.py", "test_standalone.py")
+
 _number = itertools.count()
+
+
+class Groups(LoadScopeScheduling):
+    """Runs the system tests in two groups, beside everything else: they wait most of the time."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        path = Path(nodeid.partition("::")[0])
+        tier = path.parts[1]
+        if tier == "system":
+            return "their own" if path.name in _START_THEIR_OWN else "shared"
+        return str(path) if tier == "unit" else nodeid
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling | None:
+    """Let ``--dist loadscope`` know these groups."""
+    return Groups(config, log) if config.getvalue("dist") == "loadscope" else None
 
 
 @pytest.fixture(scope="session")

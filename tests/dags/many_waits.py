@@ -9,7 +9,7 @@ from airflow.sdk import DAG
 
 from airflow_provider_voiceinfra.operators.outbound_call import OutboundCallOperator
 
-CALLS, SETTLE_TIME = 30, 10
+CALLS, SETTLE_TIME = 10, 10
 # Their webhooks never come by themselves.
 NUMBERS = {"many_waits": "+12315550164", "many_waits_with_a_worker": "+12345550164"}
 

@@ -19,8 +19,8 @@ from airflow_provider_voiceinfra.operators.outbound_call import OutboundCallOper
 STOPS = int(os.environ.get("STOPPED_LIST_STOPS", "6"))
 
 # Slow enough that rows are left for the last stop, also where a stop takes a busy Airflow many seconds.
-PACE = float(os.environ.get("STOPPED_LIST_PACE", "20"))
-ROWS = 350 * STOPS
+PACE = float(os.environ.get("STOPPED_LIST_PACE", "10"))
+ROWS = 175 * STOPS
 
 
 def note(dag_id: str, what: str) -> None:

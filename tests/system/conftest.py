@@ -12,8 +12,6 @@ from pathlib import Path
 
 import psutil
 import pytest
-from xdist.remote import Producer
-from xdist.scheduler import LoadScopeScheduling
 
 from airflow_provider_voiceinfra.demo.airflow_process import Standalone
 from airflow_provider_voiceinfra.sandbox import Sandbox
@@ -23,23 +21,6 @@ from tests.conftest import new_database
 ROOT = Path(__file__).parent.parent.parent
 SECRET = "system-test-secret"
 ON_CALL = "+12075550199"
-
-
-# These start an Airflow of their own; the others share one.
-START_THEIR_OWN = ("test_demo.py", "test_privacy.py", "test_standalone.py")
-
-
-class TwoGroups(LoadScopeScheduling):
-    """Runs the tests that share one Airflow beside those that start their own."""
-
-    def _split_scope(self, nodeid: str) -> str:
-        return "their own" if Path(nodeid.partition("::")[0]).name in START_THEIR_OWN else "shared"
-
-
-@pytest.hookimpl(optionalhook=True)
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling | None:
-    """Let ``--dist loadscope`` know two scopes only."""
-    return TwoGroups(config, log) if config.getvalue("dist") == "loadscope" else None
 
 
 def connection(sandbox: Sandbox, **changes: object) -> str:
@@ -113,6 +94,8 @@ def airflow(
                 "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": database,
                 "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN_ASYNC": database,
                 "AIRFLOW__API__WORKERS": "2",
+                # Reading all files twice a minute takes as long as many of the tests.
+                "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "3600",
                 "AIRFLOW__METRICS__STATSD_ON": "True",
                 "AIRFLOW__METRICS__STATSD_PORT": str(metrics.socket.getsockname()[1]),
                 "AIRFLOW__VOICEINFRA__CALL_STORE": store_url,

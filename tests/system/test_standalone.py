@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import socket
-import subprocess
-import sys
 
 import psutil
 import pytest
@@ -47,19 +45,6 @@ def trivial():
 trivial()
 """
 
-# Starts what is named by its arguments, says so, and waits to be killed.
-CALLER = """
-import pathlib, sys, time
-from airflow_provider_voiceinfra.demo.airflow_process import Standalone
-from tests.support.processes import wait_until_gone
-
-home, dags = map(pathlib.Path, sys.argv[1:])
-standalone = Standalone(home, dags_folder=dags)
-standalone.start()
-print("ready", flush=True)
-time.sleep(600)
-"""
-
 
 @pytest.fixture
 def dags(tmp_path):
@@ -99,16 +84,6 @@ def test_airflow_runs_a_dag_through_the_triggerer_and_ends_whole(tmp_path, dags,
     with pytest.raises(requests.ConnectionError):
         airflow.health()
     airflow.stop()
-
-
-def test_a_caller_that_is_killed_leaves_no_process(tmp_path, dags):
-    command = [sys.executable, "-c", CALLER, str(tmp_path / "home"), str(dags)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as caller:
-        assert caller.stdout.readline() == "ready\n"
-        everything = psutil.Process(caller.pid).children(recursive=True)
-        assert len(everything) > 5
-        caller.kill()
-    assert wait_until_gone(everything, timeout=30) == []
 
 
 @pytest.mark.parametrize(

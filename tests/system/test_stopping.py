@@ -103,7 +103,7 @@ def test_stops_of_every_kind_leave_nothing_behind(airflow, sandbox, call_store):
         return Counter(dial.to_number for dial in sandbox.dials if dial.to_number in PEOPLE)
 
     def goes_on(turn, before):
-        return len(run.notes("began")) > turn and len(dialled()) >= before + 50
+        return len(run.notes("began")) > turn and len(dialled()) >= before + 25
 
     run, latest, dials = Stopped(airflow, sandbox, "stopped_list"), [], 0
     assert len(KINDS) <= STOPS

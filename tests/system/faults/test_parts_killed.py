@@ -17,6 +17,8 @@ from airflow_provider_voiceinfra.demo import reaper
 from tests.support.store_samples import deliver
 from tests.system.conftest import is_part_of
 
+WAITS = 30
+
 
 @pytest.fixture(scope="session")
 def replacements(airflow):
@@ -97,20 +99,22 @@ def test_the_api_server_is_killed_while_a_call_is_open(airflow, sandbox, replace
     assert len([each for each in sandbox.dials if each.to_number == dial.to_number]) == 1
 
 
-def test_a_hundred_mapped_waits_outlive_their_two_triggerers(airflow, call_store, replacements):
+def test_mapped_waits_outlive_their_two_triggerers(airflow, call_store, replacements):
     """Some calls end before they are killed, some while there is none, some when another one has taken over."""
     start(airflow, "triggerer", replacements)
-    ids = [f"mapped_{secrets.token_hex(8)}" for _ in range(100)]
+    ids = [f"mapped_{secrets.token_hex(8)}" for _ in range(WAITS)]
     run_id = airflow.trigger_dag("wait_mapped", conf={"call_ids": ids})
-    airflow.wait_for_task("wait_mapped", run_id, "wait", states={"deferred", "success"}, map_index=99, timeout=240)
-    for call_id in ids[:30]:
+    airflow.wait_for_task(
+        "wait_mapped", run_id, "wait", states={"deferred", "success"}, map_index=WAITS - 1, timeout=240
+    )
+    for call_id in ids[:10]:
         deliver(call_store, call_id)
     kill(airflow, "triggerer")
-    for call_id in ids[30:60]:
+    for call_id in ids[10:20]:
         deliver(call_store, call_id)
     start(airflow, "triggerer", replacements)
-    for call_id in ids[60:]:
+    for call_id in ids[20:]:
         deliver(call_store, call_id)
     assert airflow.wait_for_run("wait_mapped", run_id, timeout=240) == "success"
-    found = [airflow.xcom("wait_mapped", run_id, "wait", map_index=index)["call_id"] for index in range(100)]
+    found = [airflow.xcom("wait_mapped", run_id, "wait", map_index=index)["call_id"] for index in range(WAITS)]
     assert found == ids
