@@ -108,10 +108,7 @@ class Database:
         return engine
 
     def open(self, *, create: bool = False) -> sa.Engine:
-        """Create an engine; only migrations create the file of an SQLite store.
-
-        :param create: create the file if it does not exist.
-        """
+        """Create an engine; only migrations create the file of an SQLite store."""
         # Without this, errors of SQLAlchemy contain numbers and contexts.
         options: dict[str, Any] = {"hide_parameters": True}
         if self.is_sqlite:

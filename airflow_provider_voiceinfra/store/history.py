@@ -13,7 +13,6 @@ from airflow_provider_voiceinfra.store.clock import time_of
 def record_event(tx: sa.Connection, row_id: int, kind: str, *, actor: str | None = None, **detail: str) -> None:
     """Add an event to a call's history.
 
-    :param row_id: the call's row.
     :param kind: the kind of event, such as ``claimed``.
     :param actor: the person who did it, if any.
     :param detail: details, without numbers, context or other content of the call.

@@ -45,7 +45,6 @@ _BEGIN_READING = f"BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY{_SET}"
 def open_engine(url: sa.URL, **options: Any) -> sa.Engine:
     """Create an engine, whose transactions with the option ``voiceinfra_write`` may write.
 
-    :param options: options of SQLAlchemy's engine.
     :raises StoreError: if the driver is missing, or the URL has unknown parameters.
     """
     try:

@@ -55,6 +55,12 @@ metadata = sa.MetaData(
     }
 )
 
+
+def _partial_index(name: str, *columns: str, where: str, unique: bool = False) -> sa.Index:
+    """Return an index of the rows for which a condition is true."""
+    return sa.Index(name, *columns, unique=unique, sqlite_where=sa.text(where), postgresql_where=sa.text(where))
+
+
 store = sa.Table(
     "voiceinfra_store",
     metadata,
@@ -127,70 +133,43 @@ call = sa.Table(
     # When its number and content were removed; a hash of the number stays.
     sa.Column("purged_at", UtcDateTime),
     sa.Column("number_hash", sa.String(64)),
-    sa.Index(
-        "uq_voiceinfra_call_key",
-        "environment",
-        "realm",
-        "key_hash",
-        unique=True,
-        sqlite_where=sa.text("key_active"),
-        postgresql_where=sa.text("key_active"),
-    ),
+    _partial_index("uq_voiceinfra_call_key", "environment", "realm", "key_hash", unique=True, where="key_active"),
     sa.Index(None, "call_id"),
     sa.Index(None, "environment", "realm", "base_key_hash"),
     sa.Index(None, "dag_id", "logical_run", "task_id"),
-    sa.Index(
-        "ix_voiceinfra_call_open",
-        "to_number",
-        sqlite_where=sa.text("state IN ('claimed', 'unknown')"),
-        postgresql_where=sa.text("state IN ('claimed', 'unknown')"),
-    ),
+    _partial_index("ix_voiceinfra_call_open", "to_number", where="state IN ('claimed', 'unknown')"),
     sa.Index(None, "state", "environment", "claimed_at"),
-    sa.Index(
+    _partial_index(
         "ix_voiceinfra_call_in_flight",
         "environment",
         "conn_id",
         "deadline",
-        sqlite_where=sa.text("state IN ('claimed', 'queued', 'unknown')"),
-        postgresql_where=sa.text("state IN ('claimed', 'queued', 'unknown')"),
+        where="state IN ('claimed', 'queued', 'unknown')",
     ),
     sa.Index(None, "to_number", "claimed_at"),
     # For searching by the last digits of a number.
     sa.Index("ix_voiceinfra_call_number_end", sa.text(NUMBER_END), "claimed_at"),
-    sa.Index(
-        "ix_voiceinfra_call_number_hash",
-        "number_hash",
-        "claimed_at",
-        sqlite_where=sa.text("number_hash IS NOT NULL"),
-        postgresql_where=sa.text("number_hash IS NOT NULL"),
-    ),
+    _partial_index("ix_voiceinfra_call_number_hash", "number_hash", "claimed_at", where="number_hash IS NOT NULL"),
     sa.Index(None, "environment", "claimed_at"),
     sa.Index(None, "environment", "dag_id", "claimed_at"),
-    sa.Index(
+    _partial_index(
         "ix_voiceinfra_call_list_id",
         "list_id",
         # For paging in this order.
         "id",
-        sqlite_where=sa.text("list_id IS NOT NULL"),
-        postgresql_where=sa.text("list_id IS NOT NULL"),
+        where="list_id IS NOT NULL",
     ),
     # Covers everything that the overview reads, in the order in which it is summed up.
-    sa.Index(
+    _partial_index(
         "ix_voiceinfra_call_overview",
         "environment",
         "start_hour",
         "outcome",
         "dag_id",
         "duration_seconds",
-        sqlite_where=sa.text("start_hour IS NOT NULL"),
-        postgresql_where=sa.text("start_hour IS NOT NULL"),
+        where="start_hour IS NOT NULL",
     ),
-    sa.Index(
-        "ix_voiceinfra_call_waiting",
-        "environment",
-        sqlite_where=sa.text("state = 'waiting'"),
-        postgresql_where=sa.text("state = 'waiting'"),
-    ),
+    _partial_index("ix_voiceinfra_call_waiting", "environment", where="state = 'waiting'"),
 )
 
 call_event = sa.Table(
@@ -315,12 +294,7 @@ pause = sa.Table(
     sa.Column("resumed_by", sa.String(255)),
     # Whether the calls that waited for it were cancelled.
     sa.Column("cancelled", sa.Boolean),
-    sa.Index(
-        "ix_voiceinfra_pause_in_force",
-        "environment",
-        sqlite_where=sa.text("resumed_at IS NULL"),
-        postgresql_where=sa.text("resumed_at IS NULL"),
-    ),
+    _partial_index("ix_voiceinfra_pause_in_force", "environment", where="resumed_at IS NULL"),
 )
 
 do_not_call = sa.Table(
@@ -404,14 +378,7 @@ call_list_row = sa.Table(
     # The last import that included it.
     sa.Column("import_version", sa.Integer, nullable=False),
     sa.UniqueConstraint("list_id", "key_hash"),
-    sa.Index(
-        "uq_voiceinfra_call_list_row_number",
-        "list_id",
-        "to_number",
-        unique=True,
-        sqlite_where=sa.text(HAS_NUMBER),
-        postgresql_where=sa.text(HAS_NUMBER),
-    ),
+    _partial_index("uq_voiceinfra_call_list_row_number", "list_id", "to_number", unique=True, where=HAS_NUMBER),
     # Also orders rows that are due at once, as when calling hours open.
     sa.Index(None, "list_id", "state", "due_at", "id"),
     sa.Index(None, "list_id", "ended_at"),
@@ -443,25 +410,9 @@ completed_call = sa.Table(
     sa.Column("at", UtcDateTime, nullable=False),
     # Assigned by the first reader, after the commit, so that the order is the same for all readers.
     sa.Column("position", sa.BigInteger),
-    sa.Index(
-        "ix_voiceinfra_completed_call_new",
-        "id",
-        sqlite_where=sa.text("position IS NULL"),
-        postgresql_where=sa.text("position IS NULL"),
-    ),
-    sa.Index(
-        "ix_voiceinfra_completed_call_completion",
-        "completion",
-        sqlite_where=sa.text("completion IS NOT NULL"),
-        postgresql_where=sa.text("completion IS NOT NULL"),
-    ),
-    sa.Index(
-        "uq_voiceinfra_completed_call_place",
-        "position",
-        unique=True,
-        sqlite_where=sa.text("position IS NOT NULL"),
-        postgresql_where=sa.text("position IS NOT NULL"),
-    ),
+    _partial_index("ix_voiceinfra_completed_call_new", "id", where="position IS NULL"),
+    _partial_index("ix_voiceinfra_completed_call_completion", "completion", where="completion IS NOT NULL"),
+    _partial_index("uq_voiceinfra_completed_call_place", "position", unique=True, where="position IS NOT NULL"),
 )
 
 cursor = sa.Table(

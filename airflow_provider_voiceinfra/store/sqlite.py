@@ -19,11 +19,7 @@ LOCK_INTERVAL = 0.001
 
 
 def open_engine(path: Path, *, create: bool, **options: Any) -> sa.Engine:
-    """Create an engine, whose transactions with the option ``voiceinfra_write`` take the write lock immediately.
-
-    :param create: create the file if it does not exist.
-    :param options: options of SQLAlchemy's engine.
-    """
+    """Create an engine, whose transactions with the option ``voiceinfra_write`` take the write lock immediately."""
     engine = sa.create_engine(
         "sqlite://", creator=lambda: _connect(path, create=create), poolclass=sa.QueuePool, **options
     )

@@ -40,7 +40,6 @@ class LocalVoiceInfra:
 
     :param sandbox: what takes the calls; the number that is called decides what happens.
     :param store: what Airflow's tasks of this test use.
-    :param clock: of the test.
     """
 
     def __init__(self, sandbox: Sandbox, store: CallStore, clock: AutojumpClock) -> None:

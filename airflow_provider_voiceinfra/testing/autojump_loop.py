@@ -16,10 +16,7 @@ _Result = TypeVar("_Result")
 
 
 class AutojumpLoop(asyncio.SelectorEventLoop):
-    """Runs one trigger, alone: when it has nothing to do, the clock of the test waits for its next timer.
-
-    :param clock: of the test.
-    """
+    """Runs one trigger, alone: when it has nothing to do, the clock of the test waits for its next timer."""
 
     def __init__(self, clock: AutojumpClock) -> None:
         self._clock = clock

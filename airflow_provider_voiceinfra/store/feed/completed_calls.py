@@ -89,7 +89,6 @@ class CompletionFilter:
 class CompletedCalls:
     """Assigns positions to completed calls, and reads calls in that order.
 
-    :param database: the store's database.
     :param environment: calls of other environments are not visible.
     :param extracted_field: see :func:`~airflow_provider_voiceinfra.store.completion_body.parse_completion`.
     """

@@ -29,7 +29,6 @@ class Reading(Generic[T]):
 
     :param pages: reads pages of completed calls between two positions.
     :param load: loads the values for a page; None for a call that does not exist any more.
-    :param wanted: the filter.
     :param position: the position up to which calls have been read or skipped.
     :param upto: the last position to read.
     """
@@ -62,7 +61,6 @@ class Reading(Generic[T]):
 class Cursors:
     """Reads completed calls by a cursor, which moves if its reader raises no error.
 
-    :param database: the store's database.
     :param environment: each environment has its own cursors.
     """
 

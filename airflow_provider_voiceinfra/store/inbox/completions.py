@@ -19,7 +19,6 @@ _call, _completion = schema.call.c, schema.completion.c
 class Completions:
     """Reads completions.
 
-    :param database: the store's database.
     :param environment: completions of calls of other environments are not visible.
     """
 

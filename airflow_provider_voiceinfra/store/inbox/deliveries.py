@@ -26,7 +26,6 @@ from airflow_provider_voiceinfra.store.notify import notify
 class Deliveries:
     """Stores deliveries of webhooks.
 
-    :param database: the store's database.
     :param forward_to: URLs of other environments to which each delivery is forwarded.
     :param opt_out: detects callees who ask not to be called again.
     """
@@ -43,7 +42,6 @@ class Deliveries:
         effect. A completion that arrives before the POST is answered waits for its call. A body that is not understood
         goes to quarantine.
 
-        :param deliveries: the deliveries, in the order of arrival.
         :return: the result of each.
         :raises StoreError: if the store cannot be used; then nothing is stored.
         """
@@ -63,8 +61,6 @@ class Deliveries:
     def reprocess(self, row_id: int, call_id: str) -> DeliveryResult:
         """Store a webhook in quarantine as the completion of a call that a person has identified.
 
-        :param row_id: the row of the webhook.
-        :return: the result.
         :raises StoreError: if there is no such webhook, or it cannot complete this call.
         """
         with self._database.write() as tx:

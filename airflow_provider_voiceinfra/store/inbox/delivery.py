@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -39,9 +39,9 @@ class Delivery:
     body: bytes = field(repr=False)
     headers: Mapping[str, str] = field(repr=False)
     digest: bytes = field(repr=False)
-    call_id: str
-    outcome: str
-    reason: str
+    call_id: str = ""
+    outcome: str = ""
+    reason: str = ""
     party: CallParties | None = field(default=None, repr=False)
     start_time: datetime | None = None
     duration_seconds: int | None = None
@@ -54,40 +54,26 @@ class Delivery:
 
         :param body: the signed bytes.
         """
+        delivery = cls(webhook_conn_id, received_at, body, headers or {}, hashlib.sha256(body).digest())
         try:
             payload = read_payload(body)
         except NotUnderstoodError as error:
-            digest = hashlib.sha256(body).digest()
-            return cls(webhook_conn_id, received_at, body, headers or {}, digest, "", "", str(error))
-        return cls._of(webhook_conn_id, received_at, body, headers or {}, payload["call_id"], payload)
+            return replace(delivery, reason=str(error))
+        return delivery._completing(payload["call_id"], payload)
 
     @classmethod
     def read_for(cls, call_id: str, webhook_conn_id: str, received_at: datetime, body: bytes) -> Delivery:
         """Parse a webhook that is not understood, as the completion of a call that a person has identified."""
-        return cls._of(webhook_conn_id, received_at, body, {}, call_id, stored_completion(body, call_id, "").payload)
+        delivery = cls(webhook_conn_id, received_at, body, {}, hashlib.sha256(body).digest())
+        return delivery._completing(call_id, stored_completion(body, call_id, "").payload)
 
-    @classmethod
-    def _of(
-        cls,
-        webhook_conn_id: str,
-        received_at: datetime,
-        body: bytes,
-        headers: Mapping[str, str],
-        call_id: str,
-        payload: dict[str, Any],
-    ) -> Delivery:
-        party_fields = (text_of(payload, name) or "" for name in ("agent_id", "from_number", "to_number"))
-        digest, party = hashlib.sha256(body).digest(), CallParties(webhook_conn_id, *party_fields)
-        return cls(
-            webhook_conn_id,
-            received_at,
-            body,
-            headers,
-            digest,
-            call_id,
+    def _completing(self, call_id: str, payload: dict[str, Any]) -> Delivery:
+        numbers = (text_of(payload, name) or "" for name in ("agent_id", "from_number", "to_number"))
+        return replace(
+            self,
+            call_id=call_id,
             outcome=outcome_of(payload),
-            reason="",
-            party=party,
+            party=CallParties(self.webhook_conn_id, *numbers),
             start_time=start_time_of(payload),
             duration_seconds=duration_of(payload),
         )

@@ -33,10 +33,7 @@ class Forward:
 
 
 class Forwards:
-    """The outbox of a store, from which several processes may send.
-
-    :param database: the store's database.
-    """
+    """The outbox of a store, from which several processes may send."""
 
     def __init__(self, database: Database) -> None:
         self._database = database

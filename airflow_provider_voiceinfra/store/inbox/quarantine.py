@@ -44,10 +44,7 @@ class Quarantined:
 
 
 class Quarantine:
-    """Reads the quarantine of a store.
-
-    :param database: the store's database.
-    """
+    """Reads the quarantine of a store."""
 
     def __init__(self, database: Database) -> None:
         self._database = database

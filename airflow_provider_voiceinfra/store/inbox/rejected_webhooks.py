@@ -16,10 +16,7 @@ _rejected = schema.rejected_webhook.c
 
 
 class RejectedWebhooks:
-    """Counts rejected webhooks per hour.
-
-    :param database: the store's database.
-    """
+    """Counts rejected webhooks per hour."""
 
     def __init__(self, database: Database) -> None:
         self._database = database

@@ -22,7 +22,6 @@ def migrate(database: Database) -> None:
 
     Several processes may do so at once.
 
-    :param database: the store's database.
     :raises StoreError: if it cannot be written, or was created by a newer version.
     """
     engine = database.open(create=True)

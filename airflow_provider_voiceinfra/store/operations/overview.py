@@ -82,7 +82,6 @@ class _Cached:
 class Overview:
     """Reads the figures of the overview.
 
-    :param database: the store's database.
     :param environment: calls of other environments are not counted.
     :param monotonic: a clock for the cache, in seconds.
     """

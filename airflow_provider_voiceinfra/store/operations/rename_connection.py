@@ -60,7 +60,6 @@ class Moved:
 class Connections:
     """Finds calls by the connection whose webhook completes them, and moves them to another one.
 
-    :param database: the store's database.
     :param environment: calls of other environments are not moved.
     """
 
@@ -88,8 +87,6 @@ class Connections:
 
         Calls whose completions have arrived by the new connection are completed. May be repeated, for calls that were
         placed meanwhile.
-
-        :param actor: the person who renames it.
         """
         moved = completed = last = 0
         named = sa.or_(_call.webhook_conn_id == old, _call.conn_id == old)

@@ -16,7 +16,6 @@ _call = schema.call.c
 class Hosts:
     """Moves calls to another host, after VoiceInfra has moved.
 
-    :param database: the store's database.
     :param environment: calls of other environments are not moved.
     """
 

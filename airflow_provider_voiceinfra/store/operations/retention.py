@@ -78,7 +78,6 @@ class _Selection:
 class Retention:
     """Removes the content and numbers of calls.
 
-    :param database: the store's database.
     :param environment: calls and lists of other environments are not changed, unless requested.
     """
 

@@ -37,7 +37,6 @@ class Attempt:
 class Attempts:
     """Reads calls in pages, each once.
 
-    :param database: the store's database.
     :param environment: calls of other environments are not visible.
     :param calls: reads the calls themselves.
     """

@@ -28,12 +28,12 @@ class CallFilter:
     """A filter of calls; all given conditions must hold.
 
     :param runs: identifiers of one run, as ``run`` or ``run_id``.
-    :param digits: the last digits of the number, four or more.
+    :param digits: the last digits of the number; :func:`find_access_path` needs four or more.
     :param since: claimed at this time or later.
     :param until: claimed before this time.
     """
 
-    state: CallState | None = None
+    state: CallState | str | None = None
     outcome: str | None = None
     dag_id: str | None = None
     runs: tuple[str, ...] = ()
@@ -44,8 +44,8 @@ class CallFilter:
 
     def conditions(self) -> list[Condition]:
         """Return the conditions in SQL, except for the times."""
-        values = {_call.state: self.state, _call.outcome: self.outcome, _call.dag_id: self.dag_id}
-        values[_call.list_id] = self.list_id
+        names = ("state", "outcome", "dag_id", "list_id")
+        values = {_call[name]: getattr(self, name) for name in names}
         conditions: list[Condition] = [column == wanted for column, wanted in values.items() if wanted is not None]
         if self.runs:
             conditions.append(sa.or_(_call.logical_run.in_(self.runs), _call.run_id.in_(self.runs)))
@@ -55,12 +55,8 @@ class CallFilter:
 
     def times(self) -> list[Condition]:
         """Return the conditions on times in SQL."""
-        conditions: list[Condition] = []
-        if self.since is not None:
-            conditions.append(_call.claimed_at >= self.since)
-        if self.until is not None:
-            conditions.append(_call.claimed_at < self.until)
-        return conditions
+        since = [] if self.since is None else [_call.claimed_at >= self.since]
+        return since if self.until is None else [*since, _call.claimed_at < self.until]
 
 
 @dataclass(frozen=True, slots=True)

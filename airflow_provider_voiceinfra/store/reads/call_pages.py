@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime, timedelta
 
 import sqlalchemy as sa
@@ -24,25 +24,6 @@ WINDOW = 10_000
 
 _call = schema.call.c
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_SHOWN = tuple(
-    _call[name]
-    for name in (
-        "id",
-        "ref",
-        "state",
-        "outcome",
-        "dag_id",
-        "run_id",
-        "task_id",
-        "map_index",
-        "list_id",
-        "attempt",
-        "to_number",
-        "claimed_at",
-        "completed_at",
-        "rule",
-    )
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +72,9 @@ class CallRow:
     rule: str | None
 
 
+_SHOWN = [_call[column.name] for column in fields(CallRow)]
+
+
 @dataclass(frozen=True, slots=True)
 class Delivered:
     """A body that was delivered for a call.
@@ -123,7 +107,6 @@ class CallPage:
 class CallPages:
     """Reads pages of calls.
 
-    :param database: the store's database.
     :param environment: calls of other environments are not visible.
     """
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
+from dataclasses import fields
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -13,19 +14,21 @@ from airflow_provider_voiceinfra.store.clock import time_of
 from airflow_provider_voiceinfra.store.completion_body import stored_completion
 from airflow_provider_voiceinfra.store.engine import Database
 from airflow_provider_voiceinfra.store.models import Call, CallState, Completion, Event, Source
+from airflow_provider_voiceinfra.store.reads.call_filter import CallFilter
 from airflow_provider_voiceinfra.store.reads.disputes import is_disputed
 from airflow_provider_voiceinfra.store.reads.matching import undecided
 
 _PAGE = 500
 LOST = timedelta(days=1)
 """The age after which a completion is not expected to arrive any more."""
-_SOURCE = ("dag_id", "run_id", "logical_run", "task_id", "map_index", "generation")
+_call = schema.call.c
+_SOURCE = tuple(field.name for field in fields(Source))
+_AS_STORED = {field.name for field in fields(Call)} & set(_call.keys()) - {"state"}
 
 
 class Calls:
     """Reads calls, each with its completion if it is completed.
 
-    :param database: the store's database.
     :param environment: calls of other environments are not visible.
     :param extracted_field: see :func:`~airflow_provider_voiceinfra.store.completion_body.parse_completion`.
     """
@@ -37,9 +40,8 @@ class Calls:
 
     def get(self, ref_or_call_id: str) -> Call | None:
         """Return a call by its ref or its ``call_id``."""
-        columns = schema.call.c
         # One query for each, by its index: with OR, SQLite scans all calls of the environment.
-        for is_it in (columns.ref == ref_or_call_id, columns.call_id == ref_or_call_id):
+        for is_it in (_call.ref == ref_or_call_id, _call.call_id == ref_or_call_id):
             with self._database.read() as tx:
                 rows = tx.execute(_with_completion().where(is_it)).mappings().all()
             for row in rows:
@@ -52,7 +54,7 @@ class Calls:
         call = self.get(call_id)
         if call is not None:
             return call.completion
-        placed = sa.exists().where(schema.call.c.call_id == schema.completion.c.call_id)
+        placed = sa.exists().where(_call.call_id == schema.completion.c.call_id)
         first = (schema.completion.c.call_id == call_id, schema.completion.c.first, ~is_disputed())
         with self._database.read() as tx:
             row = tx.execute(sa.select(schema.completion).where(*first, ~placed)).mappings().first()
@@ -80,46 +82,29 @@ class Calls:
         :param until: claimed before this time.
         :param all_environments: include calls of other environments.
         """
-        columns = schema.call.c
-        mine = sa.true() if all_environments else columns.environment == self._environment
-        query = _with_completion().where(mine).order_by(columns.id.desc()).limit(_PAGE)
-        conditions = (
-            (columns.list_id, list_id),
-            (columns.dag_id, dag_id),
-            (columns.state, state),
-            (columns.outcome, outcome),
+        wanted = CallFilter(
+            list_id=list_id, dag_id=dag_id, state=state, outcome=outcome, digits=number, since=since, until=until
         )
-        for column, wanted in conditions:
-            if wanted is not None:
-                query = query.where(column == wanted)
-        if since is not None:
-            query = query.where(columns.claimed_at >= since)
-        if until is not None:
-            query = query.where(columns.claimed_at < until)
-        if number is not None:
-            query = query.where(columns.to_number.endswith(number, autoescape=True))
-        page = query
+        mine = sa.true() if all_environments else _call.environment == self._environment
+        query = _with_completion().where(mine, *wanted.conditions(), *wanted.times())
+        page = query = query.order_by(_call.id.desc()).limit(_PAGE)
         while True:
             with self._database.read() as tx:
                 rows = tx.execute(page).mappings().all()
             yield from map(self._call, rows)
             if len(rows) < _PAGE:
                 return
-            page = query.where(columns.id < rows[-1]["id"])
+            page = query.where(_call.id < rows[-1]["id"])
 
     def read(self, row_ids: Collection[int]) -> list[Call]:
         """Read calls by their ``id``; calls of other environments are omitted."""
-        columns = schema.call.c
-        mine = (columns.id.in_(row_ids), columns.environment == self._environment)
-        query = _with_completion().where(*mine).order_by(columns.id)
+        mine = (_call.id.in_(row_ids), _call.environment == self._environment)
+        query = _with_completion().where(*mine).order_by(_call.id)
         with self._database.read() as tx:
             return [self._call(row) for row in tx.execute(query).mappings()]
 
     def history(self, row_id: int) -> list[Event]:
-        """Return the events of a call, in order.
-
-        :param row_id: the ``id`` of the call.
-        """
+        """Return the events of a call, in order."""
         columns = schema.call_event.c
         query = (
             sa.select(columns.at, columns.kind, columns.actor, columns.detail)
@@ -131,31 +116,24 @@ class Calls:
 
     def count_by_state(self) -> dict[CallState, int]:
         """Count the calls in each state."""
-        query = (
-            sa.select(schema.call.c.state, sa.func.count())
-            .where(schema.call.c.environment == self._environment)
-            .group_by(schema.call.c.state)
-            .order_by(schema.call.c.state)
-        )
-        with self._database.read() as tx:
-            return {CallState(state): count for state, count in tx.execute(query)}
+        counts = self.count_everywhere().items()
+        return {state: count for (environment, state), count in counts if environment == self._environment}
 
     def count_everywhere(self) -> dict[tuple[str, CallState], int]:
         """Count the calls in each environment and state."""
-        kind = (schema.call.c.environment, schema.call.c.state)
+        kind = (_call.environment, _call.state)
         with self._database.read() as tx:
             rows = tx.execute(sa.select(*kind, sa.func.count()).group_by(*kind).order_by(*kind))
             return {(environment, CallState(state)): count for environment, state, count in rows}
 
     def count_of_task(self, source: Source) -> dict[str, int]:
         """Count the calls of a task in one run: ended ones by outcome, the others by state."""
-        columns = schema.call.c
-        kind = sa.func.coalesce(columns.outcome, columns.state).label("kind")
+        kind = sa.func.coalesce(_call.outcome, _call.state).label("kind")
         query = (
             sa.select(kind, sa.func.count())
-            .where(columns.environment == self._environment, columns.dag_id == source.dag_id)
-            .where(columns.logical_run == source.logical_run, columns.task_id == source.task_id)
-            .where(columns.map_index == source.map_index)
+            .where(_call.environment == self._environment, _call.dag_id == source.dag_id)
+            .where(_call.logical_run == source.logical_run, _call.task_id == source.task_id)
+            .where(_call.map_index == source.map_index)
             .group_by(kind)
         )
         with self._database.read() as tx:
@@ -166,42 +144,18 @@ class Calls:
 
         Calls older than a day are ignored: they are lost, and do not indicate a current problem.
         """
-        columns = schema.call.c
-        waits = columns.state.in_([CallState.QUEUED, CallState.OVERDUE])
+        waits = _call.state.in_([CallState.QUEUED, CallState.OVERDUE])
         with self._database.read() as tx:
-            is_recent = columns.claimed_at > time_of(tx) - LOST
-            oldest: datetime | None = tx.scalar(sa.select(sa.func.min(columns.claimed_at)).where(waits, is_recent))
+            is_recent = _call.claimed_at > time_of(tx) - LOST
+            oldest: datetime | None = tx.scalar(sa.select(sa.func.min(_call.claimed_at)).where(waits, is_recent))
         return oldest
 
     def _call(self, row: sa.RowMapping) -> Call:
         return Call(
-            id=row["id"],
-            ref=row["ref"],
-            environment=row["environment"],
+            **{name: row[name] for name in _AS_STORED},
             state=CallState(row["state"]),
-            call_id=row["call_id"],
             idempotency_key=row["key_label"],
-            host=row["host"],
-            conn_id=row["conn_id"],
             source=Source(**{name: row[name] for name in _SOURCE}),
-            agent_id=row["agent_id"],
-            from_number=row["from_number"],
-            to_number=row["to_number"],
-            fingerprint=row["fingerprint"],
-            request=row["request"],
-            metadata=row["metadata"],
-            claimed_at=row["claimed_at"],
-            claim_expires_at=row["claim_expires_at"],
-            deadline=row["deadline"],
-            queued_at=row["queued_at"],
-            completed_at=row["completed_at"],
-            error_code=row["error_code"],
-            error_message=row["error_message"],
-            attempt=row["attempt"],
-            list_id=row["list_id"],
-            rule=row["rule"],
-            wait_until=row["wait_until"],
-            purged_at=row["purged_at"],
             completion=self._completion(row),
         )
 

@@ -33,11 +33,7 @@ _OPEN_CALLS = (
 
 
 class Unmatched:
-    """A completion that belongs to no call yet.
-
-    :param row: the row of the completion.
-    :param completion: its parsed body.
-    """
+    """A completion that belongs to no call yet."""
 
     def __init__(self, row: Any, completion: Completion) -> None:
         self.row = row

@@ -18,8 +18,6 @@ async def subscribed(store: CallStore, wanted: CompletionFilter) -> AsyncIterato
     """Subscribe to the calls that become completed from now on. Costs no query of its own.
 
     The newest call of the last day comes first, because it may have completed while there was no subscriber.
-
-    :param wanted: the filter.
     """
     feed, subscriber = CompletionFeed.shared(store), Subscriber(wanted)
     feed.subscribers.add(subscriber)
@@ -30,10 +28,7 @@ async def subscribed(store: CallStore, wanted: CompletionFilter) -> AsyncIterato
 
 
 class Subscriber:
-    """A subscription, and the queue of its calls.
-
-    :param wanted: the filter.
-    """
+    """A subscription, and the queue of its calls."""
 
     def __init__(self, wanted: CompletionFilter) -> None:
         self.queue: asyncio.Queue[CompletedCall | Exception] = asyncio.Queue()

@@ -24,8 +24,8 @@ class Deadlines:
     def of_task(self, source: Source, timeout: timedelta, *, attempt: int = 1) -> datetime:
         """Return the time until which a task waits, counted from its first try, so that retries share it.
 
-        :param source: the task; a clear is a new generation, and starts a new deadline.
-        :param timeout: counted from the first call.
+        A clear is a new generation, and starts a new deadline.
+
         :param attempt: a redial has a deadline of its own.
         """
         key = {

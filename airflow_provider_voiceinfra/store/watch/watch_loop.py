@@ -30,8 +30,6 @@ class WatchLoop(ABC):
     """Checks the store until the last subscriber has left, one check for all of them.
 
     A store that is unavailable for a while fails no subscriber: the loop continues when it is back.
-
-    :param store: the call store.
     """
 
     spacing: ClassVar[float]

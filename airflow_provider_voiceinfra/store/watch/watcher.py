@@ -10,7 +10,7 @@ from typing import ClassVar
 
 from airflow_provider_voiceinfra.store.call_store import CallStore
 from airflow_provider_voiceinfra.store.errors import StoreError
-from airflow_provider_voiceinfra.store.watch.subscribers import Waiters
+from airflow_provider_voiceinfra.store.watch.waiters import Waiters
 from airflow_provider_voiceinfra.store.watch.watch_loop import WatchLoop
 
 FULL_INTERVAL = 60.0
@@ -32,10 +32,7 @@ async def wait_for_completions(store: CallStore, call_ids: Collection[str]) -> d
 
 
 async def wait_until_settled(store: CallStore, ref: str) -> None:
-    """Wait until a call is no longer claimed or unknown.
-
-    :param ref: a call placed here.
-    """
+    """Wait until a call is no longer claimed or unknown."""
     watcher = CallWatcher.shared(store)
     await watcher.wait(watcher.settlements, [ref])
 
@@ -60,10 +57,7 @@ class CallWatcher(WatchLoop):
         self._next_full_check = time.monotonic() + FULL_INTERVAL
 
     async def wait(self, waiters: Waiters, names: Collection[str]) -> dict[str, str]:
-        """Wait for all of these names.
-
-        :param waiters: one of the watcher's own.
-        """
+        """Wait for all of these names."""
         # A repeated name is joined once, because each future that joins must leave.
         futures = {name: waiters.join(name) for name in dict.fromkeys(names)}
         try:
