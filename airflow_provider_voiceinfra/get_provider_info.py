@@ -112,6 +112,11 @@ _CONNECTION_TYPE = {
         "max_calls_per_day": _field(
             "Calls per day", "Maximum per calendar day, in the time zone of the calling hours."
         ),
+        "max_minutes_per_day": _field(
+            "Minutes per day",
+            "Maximum that calls talk per calendar day, in the time zone of the calling hours; calls in progress are "
+            "estimated.",
+        ),
         "max_in_flight": _field(
             "Calls at a time", "Maximum in progress; a call whose completion is overdue does not count."
         ),

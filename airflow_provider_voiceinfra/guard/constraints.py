@@ -37,6 +37,7 @@ class CallConstraints:
     :param not_after: when the call expires.
     :param max_calls_per_number: besides the connection's, which apply too.
     :param calls_per_second: of its list, besides the connection's.
+    :param max_minutes: of its list.
     """
 
     calling_hours: CallingHours | None = None
@@ -45,6 +46,7 @@ class CallConstraints:
     not_after: datetime | None = None
     max_calls_per_number: tuple[Cap, ...] = ()
     calls_per_second: float | None = None
+    max_minutes: int | None = None
 
     @classmethod
     def build(
@@ -131,10 +133,12 @@ def rules_for(limits: Limits, constraints: CallConstraints, to_number: str) -> R
         not_after=constraints.not_after,
         caps=(*limits.max_calls_per_number, *constraints.max_calls_per_number),
         max_calls_per_day=limits.max_calls_per_day,
+        max_minutes_per_day=limits.max_minutes_per_day,
         days_of=zone_of(own_zone) if own_zone else UTC,
         max_in_flight=limits.max_in_flight,
         calls_per_second=limits.calls_per_second,
         list_calls_per_second=constraints.calls_per_second,
+        list_max_minutes=constraints.max_minutes,
     )
 
 

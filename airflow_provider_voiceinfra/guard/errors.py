@@ -96,6 +96,24 @@ class DayLimitError(CallDeferredError):
     says = "The connection has placed its {limit} calls of today (max_calls_per_day); the next day begins at {until}."
 
 
+class MinutesLimitError(CallDeferredError):
+    """The calls of the connection have talked as many minutes as they may in a day."""
+
+    says = (
+        "The connection's calls have used up their {limit} minutes of today (max_minutes_per_day), what calls in "
+        "progress may still talk included; it is tried again at {until}."
+    )
+
+
+class ListMinutesLimitError(CallDeferredError):
+    """The calls of the list have talked as many minutes as ``max_minutes`` allows."""
+
+    says = (
+        "The list's calls have used up their {limit} minutes (max_minutes), what calls in progress may still talk "
+        "included."
+    )
+
+
 class NumberLimitError(CallDeferredError):
     """The callee has been called as often as ``max_calls_per_number`` allows."""
 
@@ -128,6 +146,8 @@ _ERRORS: dict[Rule, type[GuardError]] = {
     Rule.NOT_BEFORE: CallTooEarlyError,
     Rule.CALLING_HOURS: OutsideCallingHoursError,
     Rule.PER_DAY: DayLimitError,
+    Rule.MINUTES_PER_DAY: MinutesLimitError,
+    Rule.LIST_MINUTES: ListMinutesLimitError,
     Rule.IN_FLIGHT: LinesBusyError,
     Rule.PACE: TooFastError,
 }

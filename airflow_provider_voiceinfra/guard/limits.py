@@ -30,6 +30,7 @@ class Limits:
 
     allowed_numbers: frozenset[str] | None = field(default=None, repr=False)
     max_calls_per_day: int | None = None
+    max_minutes_per_day: int | None = None
     max_in_flight: int | None = None
     calls_per_second: float | None = None
     max_calls_per_number: tuple[Cap, ...] = ()
@@ -57,6 +58,7 @@ def read_limits(extra: Mapping[str, Any], *, conn_id: str) -> Limits:
     return Limits(
         allowed_numbers=read("allowed_numbers", lambda text: _numbers(text, region)),
         max_calls_per_day=read("max_calls_per_day", _whole),
+        max_minutes_per_day=read("max_minutes_per_day", _whole),
         max_in_flight=read("max_in_flight", _whole),
         calls_per_second=read("calls_per_second", _rate),
         max_calls_per_number=read("max_calls_per_number", read_caps) or (),

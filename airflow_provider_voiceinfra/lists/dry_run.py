@@ -41,7 +41,7 @@ def dry_run(
 ) -> DryRun:
     """Forecast what would become of each row now.
 
-    Limits of the connection are left out: how soon lines are free depends on what people say.
+    Limits of the connection, and minutes, are left out: how soon lines are free depends on what people say.
 
     :param intent: gives the call that a row asks for.
     """
@@ -60,7 +60,7 @@ def dry_run(
 
 
 def _without_limits(request: ClaimRequest) -> ClaimRequest:
-    return replace(request, rules=replace(request.rules, max_calls_per_day=None, max_in_flight=None))
+    return replace(request, rules=request.rules.without_limits())
 
 
 def _when(forecast: Forecast) -> str:

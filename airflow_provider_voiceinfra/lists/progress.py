@@ -27,6 +27,7 @@ class Progress:
 
     :param redial: who is called again.
     :param circuit_breaker: when the list pauses itself.
+    :param max_minutes: after which nobody is dialled any more.
     :param give_up_at: when nobody is dialled any more.
     """
 
@@ -37,12 +38,14 @@ class Progress:
         *,
         redial: Redial | None = None,
         circuit_breaker: CircuitBreaker | None = None,
+        max_minutes: int | None = None,
         give_up_at: datetime | None = None,
     ) -> None:
         self._store = store
         self._list_id = list_id
         self._redial = redial
         self._stop_when = circuit_breaker or CircuitBreaker()
+        self._max_minutes = max_minutes
         self.give_up_at = give_up_at
         self._tell_at = time.monotonic() + TELL_INTERVAL
 
@@ -55,7 +58,10 @@ class Progress:
         """Record the results of calls that have ended."""
         self._settle()
         if self.give_up_at is not None and self.give_up_at <= self._store.database.clock.now():
-            self._give_up(self.give_up_at)
+            self._give_up(f"give_up_after ended at {self.give_up_at:%Y-%m-%d %H:%M} UTC")
+        limit = self._max_minutes
+        if limit is not None and self._store.lists.talked(self._list_id) >= timedelta(minutes=limit):
+            self._give_up(f"its calls have talked {limit} minutes (max_minutes)")
         self._stop_if_broken()
         if time.monotonic() >= self._tell_at:
             self._tell_at += TELL_INTERVAL
@@ -93,15 +99,10 @@ class Progress:
             return RowStep(call.row_id, call.import_version, result=outcome, ended_at=ended)
         return RowStep(call.row_id, call.import_version, ended + redial.wait, call.attempt + 1)
 
-    def _give_up(self, at: datetime) -> None:
+    def _give_up(self, reason: str) -> None:
         given_up = self._store.list_rows.give_up(self._list_id)
         if given_up:
-            log.warning(
-                "%d rows of list %s are not dialled any more: give_up_after ended at %s UTC.",
-                given_up,
-                self._list_id,
-                f"{at:%Y-%m-%d %H:%M}",
-            )
+            log.warning("%d rows of list %s are not dialled any more: %s.", given_up, self._list_id, reason)
 
     def _stop_if_broken(self) -> None:
         # Looked at first: a user who resumes meanwhile has seen what there is.

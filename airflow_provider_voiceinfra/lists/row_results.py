@@ -10,7 +10,7 @@ from airflow_provider_voiceinfra.store.lists.list_rows import DueRow
 from airflow_provider_voiceinfra.store.models import Call, CallState, Source
 
 # Rules that defer every other row of the list, too.
-_WHOLE_LIST = frozenset({Rule.PAUSED, Rule.PER_DAY, Rule.IN_FLIGHT, Rule.PACE})
+_WHOLE_LIST = frozenset({Rule.PAUSED, Rule.PER_DAY, Rule.MINUTES_PER_DAY, Rule.LIST_MINUTES, Rule.IN_FLIGHT, Rule.PACE})
 
 
 class ListStoppedError(errors.VoiceInfraError):

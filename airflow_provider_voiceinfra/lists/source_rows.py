@@ -54,6 +54,7 @@ class CallDefaults:
     calling_hours: CallingHours | None = None
     max_calls_per_number: tuple[Cap, ...] = ()
     calls_per_second: float | None = None
+    max_minutes: int | None = None
     give_up_at: datetime | None = None
 
     def read(self, position: int, row: Mapping[str, Any], columns: ColumnMapping) -> NewRow:
@@ -98,6 +99,7 @@ class CallDefaults:
             until,
             self.max_calls_per_number,
             self.calls_per_second,
+            self.max_minutes,
         )
         request = CallRequest(to_number=row.to_number, **fields)
         which: dict[str, Any] = {"to_number": row.to_number, "attempt": row.attempt}

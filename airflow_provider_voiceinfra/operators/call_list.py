@@ -58,6 +58,8 @@ class OutboundCallListOperator(LinkedOperator, StoppableOperator, PrivateFieldsO
         connection's apply too.
     :param max_calls_per_number: how often a callee may be called, such as ``1/24h, 3/7d``, redials included; the
         connection's apply too.
+    :param max_minutes: that the calls of the list may talk in all; then nobody is dialled any more, and rows that were
+        not called end as ``given_up``. Calls in progress are estimated, and talk to their end.
     :param redial: redial unanswered calls.
     :param completion_timeout: after which a call is overdue, frees its line and is not redialled.
     :param give_up_after: from the first try on, or from a clear; after it nobody is dialled any more, and rows that
@@ -109,6 +111,7 @@ class OutboundCallListOperator(LinkedOperator, StoppableOperator, PrivateFieldsO
         calls_per_second: float | None = None,
         calling_hours: CallingHours | str | None = None,
         max_calls_per_number: str | None = None,
+        max_minutes: int | None = None,
         redial: Redial | None = None,
         completion_timeout: timedelta | float = DEFAULT_TIMEOUT,
         give_up_after: timedelta | float | None = None,
@@ -161,6 +164,7 @@ class OutboundCallListOperator(LinkedOperator, StoppableOperator, PrivateFieldsO
         self.calls_per_second = arguments.optional_number("calls_per_second", calls_per_second, 0.001, 1_000)
         self.calling_hours = CallingHours.of(calling_hours)
         self.max_calls_per_number = caps_of(max_calls_per_number)
+        self.max_minutes = None if max_minutes is None else arguments.whole_number("max_minutes", max_minutes, least=1)
         self.redial = arguments.instance("redial", redial, Redial, "Redial(attempts=3)")
         self.completion_timeout = arguments.duration("completion_timeout", completion_timeout)
         self.give_up_after = None if give_up_after is None else arguments.duration("give_up_after", give_up_after)

@@ -35,6 +35,7 @@ class ListOptions:
     calls_per_second: float | None
     calling_hours: CallingHours | None
     max_calls_per_number: tuple[Cap, ...]
+    max_minutes: int | None
     redial: Redial | None
     completion_timeout: timedelta
     give_up_after: timedelta | None

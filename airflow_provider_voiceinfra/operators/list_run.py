@@ -162,6 +162,7 @@ class ListRun:
             calling_hours=options.calling_hours,
             max_calls_per_number=options.max_calls_per_number,
             calls_per_second=options.calls_per_second,
+            max_minutes=options.max_minutes,
             give_up_at=give_up_at,
         )
 
@@ -176,6 +177,7 @@ class ListRun:
             self.list_id,
             redial=options.redial,
             circuit_breaker=options.circuit_breaker,
+            max_minutes=options.max_minutes,
             give_up_at=self._defaults.give_up_at,
         )
 

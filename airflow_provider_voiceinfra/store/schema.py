@@ -16,6 +16,9 @@ VERSION_TABLE = "voiceinfra_schema_version"
 NUMBER_END = "substr(to_number, length(to_number) - 3)"
 """The last four digits of a number, as the index defines them."""
 
+IS_ANSWERED = "outcome = 'answered' AND duration_seconds IS NOT NULL"
+"""Calls whose duration is known, as the index defines them."""
+
 HAS_NUMBER = "state NOT IN ('set_aside', 'dropped')"
 """Rows of a list whose numbers must be unique, as the index defines them."""
 
@@ -128,8 +131,11 @@ call = sa.Table(
     sa.Column("rule", sa.String(32)),
     sa.Column("wait_until", UtcDateTime),
     sa.Column("pause_id", BigId),
-    # The day on which it is counted against max_calls_per_day.
+    # The day on which it is counted against the limits per day of its connection.
     sa.Column("counted_on", sa.String(10)),
+    # Where minutes are limited: how long it may talk, as it was claimed, and what was counted since it has ended.
+    sa.Column("estimated_seconds", sa.Integer),
+    sa.Column("talked_seconds", sa.Integer, nullable=False, server_default="0"),
     # When its number and content were removed; a hash of the number stays.
     sa.Column("purged_at", UtcDateTime),
     sa.Column("number_hash", sa.String(64)),
@@ -143,8 +149,23 @@ call = sa.Table(
         "ix_voiceinfra_call_in_flight",
         "environment",
         "conn_id",
+        "realm",
         "deadline",
+        # What the guard sums up.
+        "counted_on",
+        "list_id",
+        "estimated_seconds",
         where="state IN ('claimed', 'queued', 'unknown')",
+    ),
+    # For the median duration of an agent's last calls.
+    _partial_index(
+        "ix_voiceinfra_call_answered",
+        "environment",
+        "realm",
+        "agent_id",
+        "completed_at",
+        "duration_seconds",
+        where=IS_ANSWERED,
     ),
     sa.Index(None, "to_number", "claimed_at"),
     # For searching by the last digits of a number.
@@ -328,6 +349,8 @@ budget = sa.Table(
     sa.Column("name", sa.String(250), primary_key=True),
     sa.Column("day", sa.String(10), nullable=False),
     sa.Column("calls", sa.Integer, nullable=False),
+    # Of the day's completed calls, or of the list's; NULL where minutes are not limited.
+    sa.Column("talked_seconds", sa.BigInteger),
     # The next send slot, by calls_per_second.
     sa.Column("next_at", UtcDateTime, nullable=False),
 )

@@ -14,6 +14,7 @@ from airflow_provider_voiceinfra.store.claims.recovery import recover_all
 from airflow_provider_voiceinfra.store.claims.results import Claim
 from airflow_provider_voiceinfra.store.claims.settling import settle
 from airflow_provider_voiceinfra.store.clock import time_of
+from airflow_provider_voiceinfra.store.guard.talk_time import count_talked
 from airflow_provider_voiceinfra.store.history import record_events
 from airflow_provider_voiceinfra.store.models import CallState
 from airflow_provider_voiceinfra.store.reads.disputes import add_dispute, known_disputes
@@ -29,14 +30,15 @@ _call = schema.call.c
 # Made once: a list's calls pass them many times a second.
 _MEANT = (
     sa.select(_call.id, _call.ref, _call.environment, _call.owner, _call.call_id, _call.queued_at)
-    .add_columns(_call.webhook_conn_id)
+    .add_columns(_call.webhook_conn_id, _call.talked_seconds)
     .where(
         sa.or_(
             _call.id.in_(sa.bindparam("ids", expanding=True)), _call.call_id.in_(sa.bindparam("said", expanding=True))
         )
     )
     .order_by(_call.id)
-    .with_for_update()
+    # Others may still record events of them while they hold a budget's lock, for which this waits at its end.
+    .with_for_update(key_share=True)
 )
 _ANSWERED = (
     sa.update(schema.call)
@@ -76,6 +78,9 @@ def record_answers(tx: sa.Connection, answers: Sequence[tuple[Claim, str]]) -> N
         tx.execute(_ANSWERED, [{"row": row_id, "said": call_id, "now": now} for row_id, call_id in sure.items()])
         record_events(tx, "queued", {row_id: {"call_id": call_id} for row_id, call_id in sure.items()})
         settle(tx, set(sure.values()))
+    if talked := [row.id for row in rows if row.talked_seconds]:
+        # What they were completed by before may be another call's.
+        count_talked(tx, talked)
     recover_all(tx, {claim.party for claim, _ in answers})
 
 

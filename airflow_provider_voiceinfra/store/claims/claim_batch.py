@@ -15,7 +15,7 @@ from airflow_provider_voiceinfra.store.claims.requesters import record_requester
 from airflow_provider_voiceinfra.store.claims.results import Claim, ClaimResult, Conflict
 from airflow_provider_voiceinfra.store.guard import lifetimes
 from airflow_provider_voiceinfra.store.guard.claim_request import ClaimRequest
-from airflow_provider_voiceinfra.store.guard.rules import Denial, DeniedCall
+from airflow_provider_voiceinfra.store.guard.rules import Denial, DeniedCall, Verdict
 from airflow_provider_voiceinfra.store.hashing import hash_key
 from airflow_provider_voiceinfra.store.history import record_event, record_events
 from airflow_provider_voiceinfra.store.lists.list_rows import deny_row, open_rows
@@ -39,7 +39,7 @@ class ClaimBatch:
         self._owner = secrets.token_hex(16)
         self._results: list[ClaimResult] = []
         # By its place among the results, and its ref: a claim is complete once its row has an id.
-        self._claimed: list[tuple[int, str, ClaimRequest]] = []
+        self._claimed: list[tuple[int, str, ClaimRequest, Verdict]] = []
         self._ids: dict[str, int] = {}
         self._new_rows: list[dict[str, Any]] = []
 
@@ -67,15 +67,16 @@ class ClaimBatch:
         record_requester(self._tx, row_id, request.source)
         self.leave_denied(request, DeniedCall(ref, denial.state, denial))
 
-    def claim(self, request: ClaimRequest, waiting: PriorCall | None, counted_on: str | None, now: datetime) -> None:
+    def claim(self, request: ClaimRequest, waiting: PriorCall | None, verdict: Verdict, now: datetime) -> None:
         """Claim a call; one that has waited keeps its ref."""
-        row = self._row(request, now) | {"state": CallState.CLAIMED, "counted_on": counted_on}
+        counted = {"counted_on": verdict.counted_on, "estimated_seconds": verdict.estimated_seconds}
+        row = self._row(request, now) | {"state": CallState.CLAIMED, "talked_seconds": 0, **counted}
         ref = _new_ref() if waiting is None else waiting.ref
         if waiting is not None:
             self._ids[ref] = self._update(waiting.id, row)
         else:
             self._new_rows.append({"ref": ref, **row})
-        self._claimed.append((len(self._results), ref, request))
+        self._claimed.append((len(self._results), ref, request, verdict))
         self._results.append(ClaimResult())
 
     def write(self) -> list[ClaimResult]:
@@ -84,10 +85,11 @@ class ClaimBatch:
         :return: for each call, in the order in which they were asked for.
         """
         self._ids |= self._insert(self._new_rows)
-        for index, ref, request in self._claimed:
-            self._results[index] = ClaimResult(claim=Claim(self._ids[ref], ref, self._owner, request))
-        record_events(self._tx, "claimed", {self._ids[ref]: {} for _, ref, _ in self._claimed})
-        open_rows(self._tx, {each.list_row: ref for _, ref, each in self._claimed if each.list_row is not None})
+        for index, ref, request, verdict in self._claimed:
+            claim = Claim(self._ids[ref], ref, self._owner, request, verdict.estimated_seconds)
+            self._results[index] = ClaimResult(claim=claim)
+        record_events(self._tx, "claimed", {self._ids[ref]: {} for _, ref, _, _ in self._claimed})
+        open_rows(self._tx, {each.list_row: ref for _, ref, each, _ in self._claimed if each.list_row is not None})
         return self._results
 
     def _update(self, row_id: int, row: dict[str, Any]) -> int:

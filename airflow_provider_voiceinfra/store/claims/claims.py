@@ -26,7 +26,7 @@ from airflow_provider_voiceinfra.store.claims.settling import lock_call_id
 from airflow_provider_voiceinfra.store.clock import read_time, time_of
 from airflow_provider_voiceinfra.store.engine import Database
 from airflow_provider_voiceinfra.store.guard.claim_request import ClaimRequest
-from airflow_provider_voiceinfra.store.guard.rate_budget import refund
+from airflow_provider_voiceinfra.store.guard.refunds import refund
 from airflow_provider_voiceinfra.store.guard.rules import SendSlot
 from airflow_provider_voiceinfra.store.guard.session import Guard, GuardSession
 from airflow_provider_voiceinfra.store.history import record_event, record_events
@@ -72,7 +72,7 @@ class Claims:
                     if verdict.denial is not None:
                         batch.deny(request, earlier.waiting, verdict.denial, session.now)
                     else:
-                        batch.claim(request, earlier.waiting, verdict.counted_on, session.now)
+                        batch.claim(request, earlier.waiting, verdict, session.now)
             results = batch.write()
             session.write()
         return results

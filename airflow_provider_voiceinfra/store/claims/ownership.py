@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from airflow_provider_voiceinfra.store import schema
 from airflow_provider_voiceinfra.store.claims.results import Claim
-from airflow_provider_voiceinfra.store.guard.rate_budget import refund
+from airflow_provider_voiceinfra.store.guard.refunds import refund
 from airflow_provider_voiceinfra.store.models import CallState
 
 _call = schema.call.c

@@ -16,13 +16,7 @@ from airflow_provider_voiceinfra.store.claims.requesters import record_requester
 from airflow_provider_voiceinfra.store.claims.results import Claim, PermitResult, SendPermit
 from airflow_provider_voiceinfra.store.clock import read_time
 from airflow_provider_voiceinfra.store.guard import lifetimes
-from airflow_provider_voiceinfra.store.guard.rules import (
-    Denial,
-    DeniedCall,
-    Rule,
-    SendSlot,
-    Verdict,
-)
+from airflow_provider_voiceinfra.store.guard.rules import Denial, DeniedCall, SendSlot
 from airflow_provider_voiceinfra.store.guard.session import GuardSession
 from airflow_provider_voiceinfra.store.history import record_event, record_events
 from airflow_provider_voiceinfra.store.lists.list_rows import deny_row
@@ -55,12 +49,13 @@ def grant_permits(
         denial = session.check_again(claim.request)
         if denial is not None:
             denied[claim.id] = _deny(tx, claim, denial)
+            # Not later: once a budget's row is locked, nothing else may be.
+            recover(tx, claim.party)
     slots: dict[int, SendSlot | None] = {}
     for claim in claims:
         if claim.id in denied:
             continue
-        slot = reserved.get(claim.id)
-        verdict = session.reserve_slot(claim.request) if slot is None else Verdict(slot=slot)
+        verdict = session.check_budgets(claim.request, claim.estimated_seconds or 0, reserved.get(claim.id))
         if verdict.denial is not None:
             denied[claim.id] = _deny(tx, claim, verdict.denial)
         else:
@@ -95,9 +90,6 @@ def _deny(tx: sa.Connection, claim: Claim, denial: Denial) -> DeniedCall | None:
     source, list_row = claim.request.source, claim.request.list_row
     record_event(tx, claim.id, denial.state, rule=denial.rule, asked_by=requester_label(source))
     record_requester(tx, claim.id, source)
-    if denial.rule is not Rule.PACE:
-        # Where no slot was free, the budget's row is locked, after which nothing else may be.
-        recover(tx, claim.party)
     denied = DeniedCall(claim.ref, denial.state, denial)
     if list_row is not None:
         deny_row(tx, list_row, denied)

@@ -18,7 +18,8 @@ from airflow_provider_voiceinfra.store.clock import time_of
 from airflow_provider_voiceinfra.store.completion_body import stored_completion
 from airflow_provider_voiceinfra.store.feed.completed_calls import add_completed
 from airflow_provider_voiceinfra.store.guard.do_not_call import add_person
-from airflow_provider_voiceinfra.store.guard.rate_budget import refund
+from airflow_provider_voiceinfra.store.guard.refunds import refund
+from airflow_provider_voiceinfra.store.guard.talk_time import count_talked
 from airflow_provider_voiceinfra.store.history import record_event, record_events
 from airflow_provider_voiceinfra.store.locks import lock_all
 from airflow_provider_voiceinfra.store.models import CallParties, CallState
@@ -172,6 +173,7 @@ def complete_all(tx: sa.Connection, completions: Mapping[int, Any], kind: str, *
     if not completions:
         return
     tx.execute(_COMPLETE, [_completed(row_id, each) for row_id, each in completions.items()])
+    count_talked(tx, completions)
     record_events(tx, kind, {row_id: {"outcome": each.outcome, **detail} for row_id, each in completions.items()})
     add_completed(tx, completions)
     for row_id, each in completions.items():

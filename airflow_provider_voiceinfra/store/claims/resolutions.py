@@ -12,7 +12,7 @@ from airflow_provider_voiceinfra.store.claims.recovery import Candidates, candid
 from airflow_provider_voiceinfra.store.claims.settling import lock_call_id, settle
 from airflow_provider_voiceinfra.store.engine import Database
 from airflow_provider_voiceinfra.store.errors import StoreError
-from airflow_provider_voiceinfra.store.guard.rate_budget import refund
+from airflow_provider_voiceinfra.store.guard.refunds import refund
 from airflow_provider_voiceinfra.store.history import record_event
 from airflow_provider_voiceinfra.store.models import CallParties, CallState
 

@@ -17,12 +17,14 @@ class Claim:
 
     :param owner: proves at each step that it still is.
     :param request: what was claimed.
+    :param estimated_seconds: that it may talk, where minutes are limited.
     """
 
     id: int
     ref: str
     owner: str = field(repr=False)
     request: ClaimRequest = field(repr=False)
+    estimated_seconds: int | None = None
 
     @property
     def party(self) -> CallParties:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta, tzinfo
 from enum import StrEnum
 
@@ -23,6 +23,8 @@ class Rule(StrEnum):
     CALLING_HOURS = "calling_hours"
     PER_NUMBER = "max_calls_per_number"
     PER_DAY = "max_calls_per_day"
+    MINUTES_PER_DAY = "max_minutes_per_day"
+    LIST_MINUTES = "max_minutes"
     IN_FLIGHT = "max_in_flight"
     PACE = "calls_per_second"
 
@@ -90,12 +92,14 @@ class Verdict:
     """What the guard decides about a call, and what it has counted or reserved for it.
 
     :param denial: why it may not be placed; None where it may.
-    :param counted_on: the day against whose limit it is counted, where days are counted.
+    :param counted_on: the day against whose limits it is counted, where days are counted.
+    :param estimated_seconds: that it may talk, where minutes are limited.
     :param slot: its send slot, where there is a rate.
     """
 
     denial: Denial | None = None
     counted_on: str | None = None
+    estimated_seconds: int | None = None
     slot: SendSlot | None = None
 
 
@@ -124,10 +128,12 @@ class Rules:
     :param not_after: when the call expires.
     :param caps: of calls to the number, redials and calls of others included.
     :param max_calls_per_day: of a connection, in a calendar day.
+    :param max_minutes_per_day: that the calls of a connection talk, in a calendar day.
     :param days_of: the zone of those days.
     :param max_in_flight: calls of a connection at a time.
     :param calls_per_second: of a connection; below 1 for fewer.
     :param list_calls_per_second: of the call's list.
+    :param list_max_minutes: that the calls of the call's list talk.
     """
 
     by_time: Callable[[datetime], Denial | None] = _always
@@ -135,12 +141,25 @@ class Rules:
     not_after: datetime | None = None
     caps: tuple[Cap, ...] = ()
     max_calls_per_day: int | None = None
+    max_minutes_per_day: int | None = None
     days_of: tzinfo = UTC
     max_in_flight: int | None = None
     calls_per_second: float | None = None
     list_calls_per_second: float | None = None
+    list_max_minutes: int | None = None
 
     @property
     def is_paced(self) -> bool:
         """Whether each POST needs a send slot."""
         return bool(self.calls_per_second or self.list_calls_per_second)
+
+    @property
+    def limits_minutes(self) -> bool:
+        """Whether the seconds that the call may talk are counted."""
+        return self.max_minutes_per_day is not None or self.list_max_minutes is not None
+
+    def without_limits(self) -> Rules:
+        """Give the same rules without those that depend on how the connection's and the list's other calls go."""
+        return replace(
+            self, max_calls_per_day=None, max_minutes_per_day=None, max_in_flight=None, list_max_minutes=None
+        )

@@ -9,14 +9,14 @@ from functools import cached_property
 import sqlalchemy as sa
 
 from airflow_provider_voiceinfra.store import schema
-from airflow_provider_voiceinfra.store.clock import read_time, time_of
+from airflow_provider_voiceinfra.store.clock import time_of
 from airflow_provider_voiceinfra.store.guard.claim_request import ClaimRequest
 from airflow_provider_voiceinfra.store.guard.do_not_call import DoNotCall, hash_number
 from airflow_provider_voiceinfra.store.guard.pauses import Scope, find_pauses
-from airflow_provider_voiceinfra.store.guard.rate_budget import RateBudget, reserve_slot
-from airflow_provider_voiceinfra.store.guard.rules import Denial, Rule, Rules, Verdict
+from airflow_provider_voiceinfra.store.guard.rules import Denial, Rule, Rules, SendSlot, Verdict
+from airflow_provider_voiceinfra.store.guard.shared_budgets import SharedBudgets
 from airflow_provider_voiceinfra.store.locks import lock_all
-from airflow_provider_voiceinfra.store.models import MAY_HAVE_RUNG, CallState, Realm
+from airflow_provider_voiceinfra.store.models import MAY_HAVE_RUNG, CallState
 
 _call = schema.call.c
 
@@ -47,7 +47,7 @@ class GuardSession:
         self._requests = requests
         self._pauses = find_pauses(tx, environment) if requests else []
         self._listed = do_not_call.among(tx, {request.to_number for request in requests})
-        self._budgets: dict[tuple[Realm, str], RateBudget] = {}
+        self._budgets = SharedBudgets(tx, environment)
 
     @property
     def now(self) -> datetime:
@@ -55,17 +55,17 @@ class GuardSession:
         return time_of(self._tx)
 
     def check(self, request: ClaimRequest) -> Verdict:
-        """Check a call that is to be claimed, and count it against its connection's limits."""
-        rules = request.rules
+        """Check a call that is to be claimed, and count it against the limits of its connection and its list."""
         denial = self.check_again(request) or self._check_cancelled(request) or self._check_caps(request)
         if denial is not None:
             return Verdict(denial)
-        if rules.max_calls_per_day is None and rules.max_in_flight is None:
+        if not self._budgets.lock_for_claim(request):
             return Verdict()
-        budget = self._budget(request, request.conn_id)
-        # What time forbids is checked again: the budget may have been waited for.
+        # What time forbids is checked again: the budgets may have been waited for.
         denial = self.check_again(request)
-        return Verdict(denial) if denial is not None else _in_time(budget.count(rules, self.now), rules)
+        return (
+            Verdict(denial) if denial is not None else _in_time(self._budgets.count(request, self.now), request.rules)
+        )
 
     def check_again(self, request: ClaimRequest) -> Denial | None:
         """Check what may have changed since a call was claimed: right before each POST."""
@@ -79,33 +79,34 @@ class GuardSession:
             return by_time
         return self._check_pauses(request) or (by_time and _denial_in_time(by_time, rules))
 
-    def reserve_slot(self, request: ClaimRequest) -> Verdict:
-        """Reserve a send slot by the rates of the connection and the list, where there are any."""
-        rules = request.rules
-        rates = {request.conn_id: rules.calls_per_second, request.list_id: rules.list_calls_per_second}
-        paced = [(self._budget(request, name), rate) for name, rate in rates.items() if name is not None and rate]
-        if not paced:
-            return Verdict()
+    def check_budgets(self, request: ClaimRequest, estimated_seconds: int, reserved: SendSlot | None) -> Verdict:
+        """Check the minutes of a claimed call again, and reserve a send slot where there is a rate.
+
+        :param estimated_seconds: that the call itself may talk.
+        :param reserved: the slot that it has already.
+        """
+        needs_slot = reserved is None and request.rules.is_paced
+        if not self._budgets.lock_for_permit(request, needs_slot=needs_slot):
+            return Verdict(slot=reserved)
         denial = self.check_again(request)
-        return Verdict(denial) if denial is not None else _in_time(reserve_slot(paced, self.now), rules)
+        if denial is not None:
+            return Verdict(denial)
+        denial = self._budgets.deny_minutes(request, self.now, estimated_seconds)
+        if denial is not None:
+            return Verdict(_denial_in_time(denial, request.rules))
+        if not needs_slot:
+            return Verdict(slot=reserved)
+        return _in_time(self._budgets.reserve_slot(request, self.now), request.rules)
 
     def write(self) -> None:
         """Write what was counted. To be called last: it locks rows that many share."""
-        for budget in self._budgets.values():
-            budget.write()
+        self._budgets.write()
 
     def lock_numbers(self) -> None:
         """Let nobody else claim calls to those numbers whose calls are capped."""
         to_lock = {(each.realm, each.to_number) for each in self._requests if each.rules.caps}
         if to_lock:
             lock_all(self._tx, (("number", self._environment, *number) for number in to_lock))
-
-    def _budget(self, request: ClaimRequest, name: str) -> RateBudget:
-        which = (request.realm, name)
-        if which not in self._budgets:
-            self._budgets[which] = RateBudget(self._tx, self._environment, *which, self.now)
-            read_time(self._tx)
-        return self._budgets[which]
 
     @cached_property
     def _cancelled(self) -> set[int | None]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -18,7 +18,7 @@ from airflow_provider_voiceinfra.store.hashing import hash_key, join_parts
 from airflow_provider_voiceinfra.store.lists.list_rows import NewRow, RowState
 from airflow_provider_voiceinfra.store.models import CallState, Realm, Source
 
-_list, _row, _pause = schema.call_list.c, schema.call_list_row.c, schema.pause.c
+_list, _row, _pause, _budget = schema.call_list.c, schema.call_list_row.c, schema.pause.c, schema.budget.c
 # Whether a pause that a row's list may have met was ended with the waiting calls cancelled.
 _IS_CANCELLED = sa.exists().where(
     _list.id == _row.list_id,
@@ -112,6 +112,12 @@ class CallLists:
         """Note until when a list places no calls; see :meth:`resume_at`."""
         with self._database.write() as tx:
             tx.execute(sa.update(schema.call_list).where(_list.id == list_id).values(resume_at=resume_at))
+
+    def talked(self, list_id: str) -> timedelta:
+        """Tell how long the calls of a list have talked, where its minutes are limited; see :class:`.ListBudget`."""
+        its = (_budget.environment == self._environment, _budget.realm.in_(list(Realm)), _budget.name == list_id)
+        with self._database.read() as tx:
+            return timedelta(seconds=tx.scalar(sa.select(_budget.talked_seconds).where(*its)) or 0)
 
     def is_imported(self, list_id: str, clear: int) -> bool:
         """Tell whether the rows were read to their end, since the task was cleared last."""

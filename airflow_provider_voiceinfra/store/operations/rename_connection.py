@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 import sqlalchemy as sa
@@ -137,13 +138,11 @@ def _move(tx: sa.Connection, calls: Collection[Any], old: str, new: str, actor: 
 
 
 def _move_budget(tx: sa.Connection, environment: str, old: str, new: str) -> None:
-    """Add the old connection's use of today's limits to the new one's."""
+    """Keep the later next send slot of the two connections; what they used of a day is counted again when needed."""
     mine = (_budget.environment == environment, _budget.name.in_([old, new]))
     rows = tx.execute(sa.select(schema.budget).where(*mine).with_for_update()).all()
     tx.execute(sa.delete(schema.budget).where(*mine))
     for realm in {row.realm for row in rows}:
         used = [row for row in rows if row.realm == realm]
-        day = max(row.day for row in used)
-        calls = sum(row.calls for row in used if row.day == day)
-        row = {"environment": environment, "realm": realm, "name": new, "day": day, "calls": calls}
+        row = {"environment": environment, "realm": realm, "name": new, "day": date.min.isoformat(), "calls": 0}
         tx.execute(schema.budget.insert().values(row | {"next_at": max(each.next_at for each in used)}))

@@ -24,6 +24,7 @@ from airflow_provider_voiceinfra.store.guard.rules import Cap
 from airflow_provider_voiceinfra.store.models import Source
 from tests.support.call_samples import account
 from tests.support.race import in_processes
+from tests.support.store_samples import deliver
 
 PROCESSES, CALLS = 20, 4
 
@@ -43,11 +44,11 @@ def dialer(store, sandbox, limits):
     return Dialer(store, account(f"{sandbox.url}", api_key="sandbox-key", agent_id="agent_sandbox", limits=limits))
 
 
-def place(dialer, key, to_number, **constraints):
+def place(dialer, key, to_number, list_id=None, **constraints):
     """Place a call; gives the rule that denies it, or nothing."""
     request = CallRequest.build(account(agent_id="agent_sandbox"), to_number=to_number)
     when = CallConstraints(**constraints)
-    intent = CallIntent(own_key(key, to_number=to_number), request, Source(), constraints=when)
+    intent = CallIntent(own_key(key, to_number=to_number), request, Source(), constraints=when, list_id=list_id)
     try:
         dialer.place(intent)
     except GuardError as error:
@@ -75,6 +76,38 @@ def test_never_more_calls_a_day_than_the_connection_may(open_store, sandbox):
     said = everybody_dials(open_store, sandbox, Limits(max_calls_per_day=33))
     assert said == {"": 33, "max_calls_per_day": PROCESSES * CALLS - 33}
     assert len(sandbox.dials) == 33
+
+
+def test_calls_in_progress_are_never_estimated_to_talk_longer_than_connection_and_list_may(open_store, sandbox):
+    """Two minutes each, because the agent has no history: a list of half of the calls has six of the fourteen."""
+
+    def dial(process):
+        ours = dialer(open_store(), sandbox, Limits(max_minutes_per_day=14))
+        of_list = [{}, {"list_id": "vl_1", "max_minutes": 6}]
+        return [place(ours, f"{process}/{call}", number(process, call), **of_list[call % 2]) for call in range(CALLS)]
+
+    said = [rule for rules in in_processes(PROCESSES, dial) for rule in rules]
+    assert said.count("") == 7
+    assert set(said) <= {"", "max_minutes_per_day", "max_minutes"}
+    assert len(sandbox.dials) == 7
+    assert len(list(open_store().calls.iterate(list_id="vl_1", state="queued"))) <= 3
+
+
+def test_no_more_minutes_a_day_are_talked_than_the_connection_may_but_for_calls_in_progress(open_store, sandbox):
+    """Every call talks longer than estimated."""
+    minutes, talks = 60, 300
+
+    def dial(process):
+        store = open_store()
+        ours, placed = dialer(store, sandbox, Limits(max_minutes_per_day=minutes)), 0
+        while not place(ours, f"{process}/{placed}", callee := f"+1201555{process:02}{placed:02}"):
+            placed += 1
+            [call] = [each for each in store.calls.iterate(state="queued") if each.to_number == callee]
+            deliver(store, call.call_id, to_number=callee, duration_seconds=talks)
+        return placed * talks
+
+    talked = sum(in_processes(PROCESSES, dial))
+    assert 60 * minutes <= talked <= 60 * minutes + PROCESSES * talks
 
 
 def test_no_number_is_called_more_often_than_its_cap(open_store, sandbox):

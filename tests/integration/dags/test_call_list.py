@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
 import sqlite3
 from collections import Counter
 from contextlib import closing
@@ -434,6 +435,38 @@ def test_so_does_one_of_which_nobody_knows_what_becomes_of_its_calls(run_list, v
     assert results["cancelled"] >= 2
 
 
+def test_once_its_minutes_are_talked_nobody_is_dialled_any_more(run_list, voiceinfra, caplog):
+    for row in people(6):
+        voiceinfra.outcome(row["to_number"], "answered", duration_seconds=90)
+    run = run_list(calls=people(6), max_in_flight=1, max_minutes=4)
+    assert run.state == "success"
+    assert run.summary() == {"list_id": run.xcom("call", "list_id"), "rows": 6, "answered": 3, "given_up": 3}
+    assert len(voiceinfra.dials) == 3
+    assert "3 rows of list" in caplog.text
+    assert "its calls have talked 4 minutes (max_minutes)" in caplog.text
+
+
+def test_a_list_waits_for_the_minutes_that_its_calls_in_progress_leave(run_list, voiceinfra):
+    for row in people(6):
+        voiceinfra.outcome(row["to_number"], "voicemail", duration_seconds=5)
+    # Estimated, there are minutes for one call at a time.
+    run = run_list(calls=people(6), max_in_flight=6, max_minutes=2)
+    assert run.summary() | {"list_id": ""} == {"list_id": "", "rows": 6, "voicemail": 6}
+    assert len(voiceinfra.dials) == 6
+
+
+def test_minutes_of_the_connection_make_a_list_wait_until_the_next_day(run_list, voiceinfra, monkeypatch):
+    connection = json.loads(os.environ["AIRFLOW_CONN_VOICEINFRA_DEFAULT"])
+    connection["extra"]["max_minutes_per_day"] = "1"
+    monkeypatch.setenv("AIRFLOW_CONN_VOICEINFRA_DEFAULT", json.dumps(connection))
+    voiceinfra.set_now("2026-12-07T12:00+00:00")
+    for row in people(2):
+        voiceinfra.outcome(row["to_number"], "answered", duration_seconds=90)
+    run = run_list(calls=people(2))
+    assert run.summary()["answered"] == 2
+    assert sorted(call.claimed_at.day for call in voiceinfra.store.calls.iterate()) == [7, 8]
+
+
 def test_after_give_up_after_nobody_is_dialled_any_more(run_list, voiceinfra, caplog):
     voiceinfra.set_now("2026-12-07T12:00+00:00")
     late = {**people(2)[1], "timezone": "UTC"}
@@ -505,6 +538,7 @@ def test_what_makes_no_sense_is_told_when_the_dag_is_parsed():
         {"sql": "SELECT 1"},
         {"calls": [], "sql": "x", "sql_conn_id": "y"},
         {"calls": [], "max_in_flight": 0},
+        {"calls": [], "max_minutes": 0},
         {"calls": [], "calls_per_second": 0},
     ):
         with pytest.raises(ValueError, match=r"either sql|1 or more|between 0.001 and 1000"):

@@ -94,6 +94,7 @@ def test_nobody_is_called_before_not_before(run_dag, voiceinfra):
         {"calling_hours": "mon-fri 09:00-19:00 Mars"},
         {"max_calls_per_day": "many"},
         {"max_in_flight": "-1"},
+        {"max_minutes_per_day": "1.5"},
         {"calls_per_second": "0"},
         {"max_calls_per_number": "1/day"},
         {"allowed_numbers": "+1415"},
@@ -224,6 +225,16 @@ def test_the_hook_passes_the_guard_too(voiceinfra, limits):
     voiceinfra.store.pauses.pause(Scope.ALL, "", reason="wrong date", actor="ada")
     with pytest.raises(CallPausedError, match="everything is paused"):
         hook.place_call(idempotency_key="four", to_number="+12125550105")
+
+
+def test_minutes_of_a_day_are_the_hooks_too(voiceinfra, limits):
+    from airflow_provider_voiceinfra.guard.errors import MinutesLimitError
+
+    limits(max_minutes_per_day="2")
+    hook = VoiceInfraHook()
+    hook.place_call(idempotency_key="one", to_number=NUMBER)
+    with pytest.raises(MinutesLimitError, match=r"their 2 minutes of today \(max_minutes_per_day\).* again at \d{4}-"):
+        hook.place_call(idempotency_key="two", to_number="+12125550103")
 
 
 def test_redial_and_hours_are_checked_when_the_dag_is_parsed():

@@ -122,6 +122,7 @@ WRONG = [
     *each(call_list, "metadata_columns", NOT_NAMES),
     *each(call_list, "default_region", [49, "USA"]),
     *each(call_list, "max_in_flight", NOT_COUNTS),
+    *each(call_list, "max_minutes", [each for each in NOT_COUNTS if each is not None]),
     *each(call_list, "calls_per_second", [0, -1, True, "5", 10_000, float("nan")]),
     *each(call_list, "calling_hours", NOT_HOURS),
     *each(call_list, "max_calls_per_number", NOT_CAPS),

@@ -27,6 +27,7 @@ MISSPELT = {
     "call_hours": "calling_hours",
     "max_call_per_day": "max_calls_per_day",
     "max_calls": "max_calls_per_day",
+    "max_minutes": "max_minutes_per_day",
     "max_calls_per_number_and_day": "max_calls_per_number",
     "calls_per_minute": "calls_per_second",
     "maxInFlight": "max_in_flight",

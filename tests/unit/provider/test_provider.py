@@ -84,6 +84,7 @@ def test_the_connection_form_has_our_fields_and_hides_secrets():
         "allowed_numbers",
         "calling_hours",
         "max_calls_per_day",
+        "max_minutes_per_day",
         "max_in_flight",
         "calls_per_second",
         "max_calls_per_number",
