@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from airflow_provider_voiceinfra.calls.redial import Redial
+from airflow_provider_voiceinfra.calls.redial import Redial, RedialRule
 from airflow_provider_voiceinfra.guard.calling_hours import CallingHours
 from airflow_provider_voiceinfra.lists.circuit_breaker import CircuitBreaker
 
-__all__ = ["CallingHours", "CircuitBreaker", "Redial"]
+__all__ = ["CallingHours", "CircuitBreaker", "Redial", "RedialRule"]

@@ -1,33 +1,128 @@
-"""Redialling calls that were not answered."""
+"""Redialling calls that did not reach the callee."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from dataclasses import dataclass
-from datetime import timedelta
+import re
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import InitVar, dataclass, field
+from datetime import UTC, datetime, time, timedelta
+from zoneinfo import ZoneInfo
 
-from airflow_provider_voiceinfra.arguments import choices, duration, whole_number
-from airflow_provider_voiceinfra.store.models import OUTCOMES
+from airflow_provider_voiceinfra.arguments import choices, duration, names, whole_number, wrong
+from airflow_provider_voiceinfra.guard.validity import Place
+from airflow_provider_voiceinfra.store.models import OUTCOMES, EndedCall
+
+_DEFAULT_OUTCOMES = ("voicemail", "failed")
+_DEFAULT_WAIT = timedelta(hours=2)
+_WANTED = "a dict such as {'voicemail': RedialRule(attempts=2)}"
+_TIME = re.compile(r"([01]\d|2[0-3]):([0-5]\d)", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class RedialRule:
+    """When to redial after calls that ended in one way.
+
+    :param attempts: how many calls may end so; after the last of them the callee is not redialled.
+    :param wait: from the end of one call to the next: a timedelta or seconds, or a list of them, one for each call that
+        ended so. The last one of a list is repeated.
+    :raises TypeError: if an argument is of another type.
+    :raises ValueError: if an argument is out of range.
+    """
+
+    attempts: int = 3
+    wait: timedelta | Sequence[timedelta] = _DEFAULT_WAIT
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "attempts", whole_number("attempts", self.attempts, least=1))
+        object.__setattr__(self, "wait", _waits(self.wait))
 
 
 @dataclass(frozen=True, slots=True)
 class Redial:
-    """When to call a person again. Never after a call of which nobody knows whether it was placed.
+    """When to redial a callee. Never after a call that is overdue, or of which nobody knows whether it was placed.
 
-    :param outcomes: after which it is done, such as ``["voicemail", "failed"]``.
-    :param attempts: calls at most, the first one included.
-    :param wait: from the end of one call to the next, a timedelta or seconds.
+    :param outcomes: after which the callee is redialled; default: ``["voicemail", "failed"]``.
+    :param attempts: maximum number of calls, the first one included.
+    :param wait: from the end of one call to the next, as in :class:`RedialRule`; default: two hours.
+    :param rules: a rule for each outcome after which the callee is redialled, instead of ``outcomes`` and ``wait``.
+    :param at: local times of the callee, such as ``["09:30", "18:00"]``: the next call is placed at the next of them
+        after the wait, and at another one than the last call. Ignored where the callee's time zone is not known.
     :raises TypeError: if an argument is of another type.
     :raises ValueError: if an outcome is not VoiceInfra's, or there is nothing to redial.
     """
 
-    outcomes: Collection[str] = ("voicemail", "failed")
+    outcomes: InitVar[Collection[str] | None] = None
     attempts: int = 3
-    wait: timedelta = timedelta(hours=2)
+    wait: InitVar[timedelta | Sequence[timedelta] | None] = None
+    rules: Mapping[str, RedialRule] = field(default_factory=dict)
+    at: Sequence[str] = ()
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "outcomes", choices("outcomes", self.outcomes, OUTCOMES))
-        if not self.outcomes:
-            raise ValueError(f"outcomes must name one of {', '.join(OUTCOMES)}")
-        object.__setattr__(self, "attempts", whole_number("attempts", self.attempts, least=2))
-        object.__setattr__(self, "wait", duration("wait", self.wait))
+    def __post_init__(self, outcomes: Collection[str] | None, wait: timedelta | Sequence[timedelta] | None) -> None:
+        if self.rules and (outcomes is not None or wait is not None):
+            raise ValueError("give Redial either rules, each with its wait, or outcomes and wait")
+        attempts = whole_number("attempts", self.attempts, least=2)
+        rules = _check_rules(self.rules) if self.rules else _same_rules(outcomes, attempts, wait)
+        object.__setattr__(self, "attempts", attempts)
+        object.__setattr__(self, "rules", rules)
+        object.__setattr__(self, "at", tuple(sorted(map(_local_time, names("at", self.at)))))
+
+    def next_at(self, calls: Sequence[EndedCall], place: Place) -> datetime | None:
+        """Return when to redial; None to not redial.
+
+        :param calls: of this intent so far, each completed, the latest last.
+        :param place: where the callee is.
+        """
+        last = calls[-1]
+        rule = self.rules.get(last.outcome)
+        ended_so = sum(each.outcome == last.outcome for each in calls)
+        if rule is None or last.attempt >= self.attempts or ended_so >= rule.attempts:
+            return None
+        waits = _waits(rule.wait)
+        earliest = last.ended_at + waits[min(ended_so, len(waits)) - 1]
+        zone = next(iter(place.zones()), None)
+        return earliest if zone is None or not self.at else self._time_of_day(earliest, last.placed_at, zone)
+
+    def _time_of_day(self, earliest: datetime, placed_at: datetime, zone: ZoneInfo) -> datetime:
+        times = [_local_time(each) for each in self.at]
+        before = placed_at.astimezone(zone).strftime("%H:%M")
+        # Before the first one of a day, the last call was one of the evening before.
+        last = max((each for each in times if each <= before), default=times[-1])
+        usable = [each for each in times if each != last] or times
+        today = earliest.astimezone(zone).date()
+        # The day after tomorrow, where clocks are set back at midnight.
+        moments = (
+            datetime.combine(today + timedelta(days=days), time.fromisoformat(each), zone).astimezone(UTC)
+            for days in range(3)
+            for each in usable
+        )
+        return next(moment for moment in moments if moment >= earliest)
+
+
+def _same_rules(
+    outcomes: Collection[str] | None, attempts: int, wait: timedelta | Sequence[timedelta] | None
+) -> dict[str, RedialRule]:
+    chosen = choices("outcomes", _DEFAULT_OUTCOMES if outcomes is None else outcomes, OUTCOMES)
+    if not chosen:
+        raise ValueError(f"outcomes must name one of {', '.join(OUTCOMES)}")
+    return dict.fromkeys(chosen, RedialRule(attempts, _DEFAULT_WAIT if wait is None else wait))
+
+
+def _check_rules(rules: object) -> dict[str, RedialRule]:
+    if not isinstance(rules, Mapping):
+        raise TypeError(wrong("rules", _WANTED, rules))
+    for outcome in choices("rules", list(rules), OUTCOMES):
+        if not isinstance(rules[outcome], RedialRule):
+            raise TypeError(wrong("rules", _WANTED, rules))
+    return dict(rules)
+
+
+def _waits(given: object) -> tuple[timedelta, ...]:
+    if isinstance(given, Sequence) and not isinstance(given, str) and given:
+        return tuple(duration("wait", each) for each in given)
+    return (duration("wait", given),)
+
+
+def _local_time(text: str) -> str:
+    if not _TIME.fullmatch(text):
+        raise ValueError(wrong("at", "a list of local times such as ['09:30', '18:00']", text))
+    return text

@@ -7,6 +7,7 @@ import time
 from datetime import datetime, timedelta
 
 from airflow_provider_voiceinfra.calls.redial import Redial
+from airflow_provider_voiceinfra.guard.validity import Place
 from airflow_provider_voiceinfra.lists.circuit_breaker import CircuitBreaker
 from airflow_provider_voiceinfra.lists.source_rows import DUE_AGAIN
 from airflow_provider_voiceinfra.store.call_store import CallStore
@@ -18,6 +19,7 @@ log = logging.getLogger(__name__)
 
 TELL_INTERVAL = 60.0
 """Seconds between two lines in the task's log that say how far a list has come."""
+_BATCH = 500
 # The rate that is told is that of the last minutes.
 _RATE_OF = timedelta(minutes=10)
 
@@ -25,7 +27,8 @@ _RATE_OF = timedelta(minutes=10)
 class Progress:
     """Records the results of a list's calls, and stops the list when it is broken or its time is over.
 
-    :param redial: who is called again.
+    :param redial: when callees are redialled.
+    :param default_zone: the time zone of callees whose number does not tell theirs.
     :param circuit_breaker: when the list pauses itself.
     :param max_minutes: after which nobody is dialled any more.
     :param give_up_at: when nobody is dialled any more.
@@ -37,6 +40,7 @@ class Progress:
         list_id: str,
         *,
         redial: Redial | None = None,
+        default_zone: str | None = None,
         circuit_breaker: CircuitBreaker | None = None,
         max_minutes: int | None = None,
         give_up_at: datetime | None = None,
@@ -44,6 +48,7 @@ class Progress:
         self._store = store
         self._list_id = list_id
         self._redial = redial
+        self._default_zone = default_zone
         self._stop_when = circuit_breaker or CircuitBreaker()
         self._max_minutes = max_minutes
         self.give_up_at = give_up_at
@@ -75,14 +80,32 @@ class Progress:
             # By a worker that was killed.
             self._store.claims.settled(being_placed)
             over = rows.over(self._list_id)
-        steps = [step for each in over if (step := self._step(each)) is not None]
+        redials = self._redials([each for each in over if each.state == CallState.COMPLETED])
+        steps = [step for each in over if (step := self._step(each, redials.get(each.ref))) is not None]
         if steps:
             rows.record_steps(steps)
 
-    def _step(self, call: RowCall) -> RowStep | None:
+    def _redials(self, completed: list[RowCall]) -> dict[str, datetime]:
+        """Return when callees are redialled, by the ref of their latest call."""
+        if self._redial is None:
+            return {}
+        found: dict[str, datetime] = {}
+        calls = [each for each in completed if each.outcome in self._redial.rules]
+        for batch in (calls[first : first + _BATCH] for first in range(0, len(calls), _BATCH)):
+            attempts = self._store.calls.attempts([each.ref for each in batch])
+            for each in batch:
+                place = Place(each.fields["timezone"], each.to_number, self._default_zone)
+                if at := self._redial.next_at(attempts[each.ref], place):
+                    found[each.ref] = at
+        return found
+
+    def _step(self, call: RowCall, redial_at: datetime | None) -> RowStep | None:
         """Say what becomes of a row whose call is over."""
+        if redial_at is not None:
+            return RowStep(call.row_id, call.import_version, redial_at, call.attempt + 1)
         if call.state == CallState.COMPLETED:
-            return self._completed(call)
+            ended = call.completed_at or self._store.database.clock.now()
+            return RowStep(call.row_id, call.import_version, result=call.outcome, ended_at=ended)
         if call.state in {CallState.RELEASED, CallState.NOT_PLACED, CallState.WAITING}:
             return RowStep(call.row_id, call.import_version, self._store.database.clock.now() + DUE_AGAIN, call.attempt)
         if call.state == CallState.CLAIMED:
@@ -91,13 +114,6 @@ class Progress:
             self._store.claims.record_overdue(call.call_id)
             return RowStep(call.row_id, call.import_version, result=CallState.OVERDUE)
         return RowStep(call.row_id, call.import_version, result=call.state)
-
-    def _completed(self, call: RowCall) -> RowStep:
-        redial, outcome = self._redial, str(call.outcome)
-        ended = call.completed_at or self._store.database.clock.now()
-        if redial is None or outcome not in redial.outcomes or call.attempt >= redial.attempts:
-            return RowStep(call.row_id, call.import_version, result=outcome, ended_at=ended)
-        return RowStep(call.row_id, call.import_version, ended + redial.wait, call.attempt + 1)
 
     def _give_up(self, reason: str) -> None:
         given_up = self._store.list_rows.give_up(self._list_id)

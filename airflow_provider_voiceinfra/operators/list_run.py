@@ -16,6 +16,7 @@ from airflow_provider_voiceinfra.calls.call_intent import CallIntent
 from airflow_provider_voiceinfra.calls.stop import StopFlag
 from airflow_provider_voiceinfra.context import clear_count, task_source
 from airflow_provider_voiceinfra.deferral import settle_time
+from airflow_provider_voiceinfra.guard.constraints import default_zone
 from airflow_provider_voiceinfra.hooks.voiceinfra import VoiceInfraHook
 from airflow_provider_voiceinfra.lists.column_mapping import ColumnMapping
 from airflow_provider_voiceinfra.lists.dry_run import dry_run
@@ -176,6 +177,7 @@ class ListRun:
             self._store,
             self.list_id,
             redial=options.redial,
+            default_zone=default_zone(options.calling_hours, self._hook.account.limits),
             circuit_breaker=options.circuit_breaker,
             max_minutes=options.max_minutes,
             give_up_at=self._defaults.give_up_at,

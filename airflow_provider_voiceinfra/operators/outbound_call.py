@@ -232,10 +232,17 @@ class OutboundCallOperator(PlacingOperator):
 
     def _redial_at(self, call: Call) -> datetime | None:
         """Return when to redial after a call; None if it is the last one."""
-        redial, completion = self.redial, call.completion
-        if redial is None or completion is None or call.completed_at is None or call.attempt >= redial.attempts:
+        from airflow_provider_voiceinfra.config import call_store
+        from airflow_provider_voiceinfra.guard.constraints import default_zone, read_timezone
+        from airflow_provider_voiceinfra.guard.validity import Place
+        from airflow_provider_voiceinfra.hooks.voiceinfra import VoiceInfraHook
+
+        if self.redial is None or call.completion is None:
             return None
-        return call.completed_at + redial.wait if completion.outcome in redial.outcomes else None
+        rendered = self.rendered_fields()
+        limits = VoiceInfraHook(rendered["voiceinfra_conn_id"]).account.limits
+        place = Place(read_timezone(rendered["timezone"]), call.to_number, default_zone(self.calling_hours, limits))
+        return self.redial.next_at(call_store().calls.attempts([call.ref])[call.ref], place)
 
     def _redial(self, context: Context, call: Call, due: datetime) -> str:
         if time_left(due):
@@ -255,7 +262,7 @@ class OutboundCallOperator(PlacingOperator):
         context["ti"].xcom_push(key="completion", value=wait.results()[0])
 
     def _ending(self) -> dict[str, Any] | None:
-        worker_needed = (*self.fail_on_outcomes, *(self.redial.outcomes if self.redial else ()))
+        worker_needed = (*self.fail_on_outcomes, *(self.redial.rules if self.redial else ()))
         return Ending("call", worker_needed, self.completion_fields).serialize(self, self.end_from_trigger)
 
     def _wait(self, call_id: str) -> CompletionWait:

@@ -187,6 +187,19 @@ class Completion(NoXCom):
 
 
 @dataclass(frozen=True, slots=True)
+class EndedCall:
+    """A completed call, as far as it decides whether to redial.
+
+    :param placed_at: when VoiceInfra's answer was recorded, or else when it was claimed.
+    """
+
+    attempt: int
+    outcome: str
+    placed_at: datetime
+    ended_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Call(NoXCom):
     """One outbound phone call, as the call store knows it. All times are UTC.
 

@@ -87,6 +87,8 @@ class RowCall:
     state: CallState
     outcome: str | None
     completed_at: datetime | None
+    to_number: str = field(repr=False)
+    fields: Mapping[str, Any] = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +166,8 @@ class ListRows:
             _call.state,
             _call.outcome,
             _call.completed_at,
+            _row.to_number,
+            _row.fields,
         )
         with self._database.read() as tx:
             now = time_of(tx)

@@ -13,7 +13,7 @@ from airflow_provider_voiceinfra.store import schema
 from airflow_provider_voiceinfra.store.clock import time_of
 from airflow_provider_voiceinfra.store.completion_body import stored_completion
 from airflow_provider_voiceinfra.store.engine import Database
-from airflow_provider_voiceinfra.store.models import Call, CallState, Completion, Event, Source
+from airflow_provider_voiceinfra.store.models import Call, CallState, Completion, EndedCall, Event, Source
 from airflow_provider_voiceinfra.store.reads.call_filter import CallFilter
 from airflow_provider_voiceinfra.store.reads.disputes import is_disputed
 from airflow_provider_voiceinfra.store.reads.matching import undecided
@@ -102,6 +102,33 @@ class Calls:
         query = _with_completion().where(*mine).order_by(_call.id)
         with self._database.read() as tx:
             return [self._call(row) for row in tx.execute(query).mappings()]
+
+    def attempts(self, refs: Collection[str]) -> dict[str, list[EndedCall]]:
+        """Return the completed calls of each call's intent up to that call, in order.
+
+        :param refs: of calls, which are completed.
+        """
+        latest = schema.call.alias()
+        same_intent = [latest.c[name] == _call[name] for name in ("environment", "realm", "base_key_hash")]
+        query = (
+            sa.select(
+                latest.c.ref,
+                _call.attempt,
+                _call.outcome,
+                placed_at := sa.func.coalesce(_call.queued_at, _call.claimed_at),
+                sa.func.coalesce(_call.completed_at, placed_at),
+            )
+            .join_from(latest, schema.call, sa.and_(*same_intent))
+            .where(latest.c.ref.in_(refs), _call.id <= latest.c.id, _call.state == CallState.COMPLETED)
+            .order_by(_call.id)
+        )
+        found: dict[str, list[EndedCall]] = {}
+        with self._database.read() as tx:
+            for ref, *values in tx.execute(query):
+                ended = EndedCall(*values)
+                # A clear that redials begins a new series of attempts.
+                found[ref] = [ended] if ended.attempt == 1 else [*found.get(ref, ()), ended]
+        return found
 
     def history(self, row_id: int) -> list[Event]:
         """Return the events of a call, in order."""

@@ -9,7 +9,7 @@ from functools import partial
 
 import pytest
 
-from airflow_provider_voiceinfra.calls.redial import Redial
+from airflow_provider_voiceinfra.calls.redial import Redial, RedialRule
 from airflow_provider_voiceinfra.store.guard.pauses import Scope
 from tests.dags import long_waits
 from tests.dags.long_waits import NUMBER, UNENDING
@@ -69,6 +69,34 @@ def test_redials_of_a_list(run, voiceinfra):
     assert state == "success"
     assert took.total_seconds() == about(4 * HOUR)
     assert len(voiceinfra.dials) == 4
+
+
+@pytest.mark.parametrize("make", [long_waits.one, partial(long_waits.people, [NUMBER])], ids=["operator", "list"])
+def test_each_outcome_is_redialled_by_its_own_rule(run, voiceinfra, make):
+    rules = {
+        "voicemail": RedialRule(attempts=2, wait=24 * HOUR),
+        "failed": RedialRule(attempts=3, wait=[HOUR / 2, 4 * HOUR]),
+    }
+    voiceinfra.outcome(NUMBER, "voicemail")
+    voiceinfra.after(12 * HOUR, lambda: voiceinfra.outcome(NUMBER, "failed"))
+    assert run(make(redial=Redial(rules=rules, attempts=6)))[0] == "success"
+    first, *others = dialled_at(voiceinfra)
+    assert [(each - first).total_seconds() for each in others] == [
+        about(24 * HOUR),
+        about(24.5 * HOUR),
+        about(28.5 * HOUR),
+    ]
+
+
+@pytest.mark.parametrize("make", [long_waits.one, partial(long_waits.people, [NUMBER])], ids=["operator", "list"])
+def test_a_redial_waits_for_another_time_of_the_callees_day(run, voiceinfra, make):
+    voiceinfra.set_now(TUESDAY_9AM)
+    voiceinfra.outcome(NUMBER, "failed")
+    run(make(redial=Redial(attempts=5, wait=HOUR, at=["18:00", "08:30", "13:00"])))
+    # 09:00, then 13:00, 18:00 and 08:30 and 13:00 of the next day.
+    assert [(each - TUESDAY_9AM) / HOUR for each in dialled_at(voiceinfra)] == pytest.approx(
+        [0, 4, 9, 23.5, 28], abs=0.1
+    )
 
 
 @pytest.mark.parametrize("deferrable", [True, False])

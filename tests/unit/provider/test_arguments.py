@@ -13,7 +13,7 @@ from airflow_provider_voiceinfra.decorators.outbound_call import outbound_call_t
 from airflow_provider_voiceinfra.notifications.voiceinfra import VoiceInfraNotifier
 from airflow_provider_voiceinfra.operators.call_list import OutboundCallListOperator
 from airflow_provider_voiceinfra.operators.outbound_call import OutboundCallOperator
-from airflow_provider_voiceinfra.policies import CallingHours, CircuitBreaker, Redial
+from airflow_provider_voiceinfra.policies import CallingHours, CircuitBreaker, Redial, RedialRule
 from airflow_provider_voiceinfra.sensors.call_completion import CallCompletionSensor
 from airflow_provider_voiceinfra.transfers.calls_to_sql import CallsToSqlOperator
 from airflow_provider_voiceinfra.triggers.call_completed_event import CallCompletedEventTrigger
@@ -24,6 +24,7 @@ NOT_CALLER_IDS = [each for each in NOT_STRINGS if each != [NUMBER]] + [[NUMBER, 
 NOT_FLAGS = [1, 0, "yes", None, [True]]
 NOT_OPTIONAL_FLAGS = [1, 0, "yes", [True]]
 NOT_DURATIONS = ["30m", True, -1, timedelta(-1), float("nan"), float("inf"), [1], Decimal("NaN")]
+NOT_WAITS = [*(each for each in NOT_DURATIONS if each != [1]), [], ["30m"], [1, -1], [[1]]]
 NOT_NAMES = ["summary", 7, None, True, [None], [1], b"ab", {"a": "b"}, [""]]
 NOT_OUTCOMES = ["voicemail", ["busy"], [None], 3, True, None, {"failed": 1}, [["failed"]]]
 NOT_COUNTS = [0, -1, True, "10", 1.5, None]
@@ -161,9 +162,13 @@ WRONG = [
     *each(CallingHours, "closed", [5, "2026-12-25", ["Christmas"], [datetime(2026, 12, 25, tzinfo=UTC)], None]),
     *each(CallingHours, "holidays", [5, True, "Atlantis", "US-XX", ""]),
     *each(CallingHours, "timezone", [5, True, "Mars", "EST", "Etc/GMT+5"]),
-    *each(Redial, "outcomes", [*NOT_OUTCOMES, ()]),
+    *each(Redial, "outcomes", [*(each for each in NOT_OUTCOMES if each is not None), ()]),
     *each(Redial, "attempts", [1, 0, -3, True, "3", 2.5, None]),
-    *each(Redial, "wait", [*NOT_DURATIONS, None]),
+    *each(Redial, "wait", NOT_WAITS),
+    *each(Redial, "rules", [3, "failed", ["failed"], {"busy": RedialRule()}, {"failed": {}}, {"failed": 2}]),
+    *each(Redial, "at", [9, "09:30", ["9:30"], ["24:00"], ["09:30 UTC"], [time(9)], None]),
+    *each(RedialRule, "attempts", [0, -3, True, "3", 2.5, None]),
+    *each(RedialRule, "wait", [*NOT_WAITS, None]),
     *(
         case
         for name in ("consecutive_failed", "unknown", "overdue")
