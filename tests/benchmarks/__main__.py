@@ -1,6 +1,7 @@
 """Measure, and make a page of what was found: docs/benchmarks.md, with its pictures.
 
-``python -m tests.benchmarks [NAME …]`` runs all of them, or those named; what the others have found before stays.
+``python -m tests.benchmarks [--long] [NAME …]`` runs all of them, or those named; what the others have found before
+stays. All of them take half an hour, and the long form two.
 """
 
 from __future__ import annotations
@@ -22,11 +23,12 @@ from tests.benchmarks import page
 from tests.benchmarks.findings import FILE
 
 BENCHMARKS = {
+    "faults": ["faults"],
     "hammer": ["hammer", "--calls=3000"],
     "losses": ["receiver.losses"],
     "call_list": ["call_list"],
     "waiting": ["waiting", "10000"],
-    "deferral": ["deferral"],
+    "deferral": ["deferral", "--waits=60", "--with-worker=30", "--rounds=2"],
     "receiver": ["receiver"],
     "guard": ["guard", "--calls=200000"],
     "calls_page": ["calls_page", "--calls=1000000"],
@@ -34,29 +36,37 @@ BENCHMARKS = {
 }
 """Those that take long by themselves are given less to do."""
 
+LONG = {"deferral": ["deferral"], "soak": ["waiting.soak"]}
+"""What the long form gives more to do, and what it adds."""
+
 
 def main() -> int:
     """Run them; ends with 1 if one breaks off. What misses its bar is shown as such."""
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
-    parser.add_argument("names", nargs="*", metavar="NAME", help=f"one of {', '.join(BENCHMARKS)} (default: all)")
-    names = parser.parse_args().names or list(BENCHMARKS)
-    if unknown := set(names) - set(BENCHMARKS):
+    parser.add_argument("--long", action="store_true", help="measure more, and for longer")
+    parser.add_argument(
+        "names", nargs="*", metavar="NAME", help=f"one of {', '.join(BENCHMARKS | LONG)} (default: all)"
+    )
+    asked = parser.parse_args()
+    benchmarks = BENCHMARKS | LONG if asked.long else BENCHMARKS
+    names = asked.names or list(benchmarks)
+    if unknown := set(names) - set(benchmarks):
         parser.error(f"no benchmark is named {', '.join(sorted(unknown))}")
-    broken = [name for name in names if not _run(name)]
+    broken = [name for name in names if not _run(name, benchmarks[name])]
     page.write()
     if broken:
         sys.stderr.write(f"These broke off, and the page shows what they found before: {', '.join(broken)}\n")
     return 1 if broken else 0
 
 
-def _run(name: str) -> bool:
-    module, *options = BENCHMARKS[name]
+def _run(name: str, command: list[str]) -> bool:
+    module, *options = command
     said = " ".join(("python -m", f"tests.benchmarks.{module}", *options))
     print(f"\n{name}: {said}\n", flush=True)
     machine = _machine()
     with tempfile.NamedTemporaryFile("r", suffix=".jsonl") as findings:
-        command = [sys.executable, "-m", f"tests.benchmarks.{module}", *options]
-        status = subprocess.run(command, check=False, env=os.environ | {FILE: findings.name}).returncode
+        started = [sys.executable, "-m", f"tests.benchmarks.{module}", *options]
+        status = subprocess.run(started, check=False, env=os.environ | {FILE: findings.name}).returncode
         found = [json.loads(line) for line in findings]
     # With 1 ends who misses a bar, and who breaks off: what has found nothing has broken off.
     if status not in {0, 1} or not found:

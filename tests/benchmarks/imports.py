@@ -1,4 +1,4 @@
-"""The time to import the operators, on top of ``airflow.sdk``, for every DAG file.
+"""The time to import the operators, on top of ``airflow.sdk``, for every DAG file; and the size of the package.
 
 ``python -m tests.benchmarks.imports`` prints a table; the promise is 100 ms at most.
 """
@@ -8,7 +8,9 @@ from __future__ import annotations
 import statistics
 import subprocess
 import sys
+from pathlib import Path
 
+import airflow_provider_voiceinfra
 from tests.benchmarks.findings import found
 
 ROUNDS = 15
@@ -47,6 +49,10 @@ def main() -> None:
         bar=f"≤ {BAR_MS} ms",
         holds=ours <= BAR_MS,
     )
+    files = [path for path in Path(airflow_provider_voiceinfra.__file__).parent.rglob("*") if path.is_file()]
+    size = sum(path.stat().st_size for path in files if "__pycache__" not in path.parts)
+    print(f"{'size of the package':<28}{size / 2**20:>10.1f} MB")
+    found("size of the package, with the scripts of the Calls page", size / 2**20, "MB")
 
 
 if __name__ == "__main__":

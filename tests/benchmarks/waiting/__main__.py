@@ -6,22 +6,15 @@ shared stream and one that only sleeps, each in the real TriggerRunner, idle and
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
 import sys
 import tempfile
-import threading
 import time
 from pathlib import Path
-from typing import Any
-
-import requests
 
 from airflow_provider_voiceinfra.store.call_store import CallStore
 from tests.benchmarks.findings import found
 from tests.benchmarks.receiver.process import ReceiverProcess
-from tests.benchmarks.receiver.webhooks import body, sign
+from tests.benchmarks.waiting.waits import Waits, call_id, deliver
 from tests.postgres import find_binaries, running
 
 COUNTS = (1_000, 5_000, 10_000)
@@ -29,69 +22,6 @@ IDLE_SECONDS = 20
 PER_SECOND = 200
 DELIVERED = 1_000
 KINDS = ("sleeping", "ours", "shared", "polling")
-SENDERS = 8
-
-
-class Waits:
-    """A runner with many waits."""
-
-    def __init__(self, kind: str, count: int, store_url: str, home: str) -> None:
-        environment = os.environ | {
-            "AIRFLOW_HOME": home,
-            "AIRFLOW__VOICEINFRA__CALL_STORE": store_url,
-            "AIRFLOW__LOGGING__LOGGING_LEVEL": "ERROR",
-            "AIRFLOW__TRIGGERER__SHARED_STREAM_SUBSCRIBER_QUEUE_SIZE": "100000",
-        }
-        command = [sys.executable, "-m", "tests.benchmarks.waiting.runner", kind, str(count)]
-        self._process = subprocess.Popen(
-            command,
-            env=environment,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-        )
-        self.bytes_per_wait: float = self._answer()["bytes_per_wait"]
-
-    def ask(self, command: str) -> dict[str, Any]:
-        """Give a command."""
-        self._process.stdin.write(f"{command}\n")
-        self._process.stdin.flush()
-        return self._answer()
-
-    def close(self) -> None:
-        """End it."""
-        self._process.kill()
-        self._process.communicate()
-
-    def _answer(self) -> dict[str, Any]:
-        for line in self._process.stdout:
-            if line.startswith("#"):
-                return json.loads(line[1:])
-        raise RuntimeError("the runner has ended")
-
-
-def deliver(url: str, count: int) -> dict[str, float]:
-    """Deliver completions at a steady pace; gives when each was answered with 200."""
-    answered: dict[str, float] = {}
-    begun = time.time()
-
-    def send(first: int) -> None:
-        with requests.Session() as session:
-            for number in range(first, count, SENDERS):
-                time.sleep(max(0.0, begun + number / PER_SECOND - time.time()))
-                call_id = f"call_{number:08}"
-                content = body(call_id)
-                answer = session.post(url, content, headers={"X-VoiceInfra-Signature": sign(content)}, timeout=30)
-                assert answer.status_code == 200
-                answered[call_id] = time.time()
-
-    threads = [threading.Thread(target=send, args=(first,)) for first in range(SENDERS)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return answered
 
 
 def measure(kind: str, count: int, store_url: str) -> list[float]:
@@ -110,10 +40,10 @@ def measure(kind: str, count: int, store_url: str) -> list[float]:
             figures = [waits.bytes_per_wait, 100 * idle["cpu"], idle["queries"]]
             if kind == "sleeping":
                 return figures
-            answered = deliver(f"{receiver.url}/webhook", DELIVERED)
+            answered = deliver(f"{receiver.url}/webhook", [call_id(number) for number in range(DELIVERED)], PER_SECOND)
             time.sleep(5)
             fired = waits.ask("events")["events"]
-            took = sorted(1_000 * (fired[call_id] - at) for call_id, at in answered.items() if call_id in fired)
+            took = sorted(1_000 * (fired[each] - at) for each, at in answered.items() if each in fired)
             missed = DELIVERED - len(took)
             assert kind != "ours" or not missed, f"{missed} were not woken"
             return [*figures, took[len(took) // 2], took[int(0.99 * len(took))], missed]

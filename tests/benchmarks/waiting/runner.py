@@ -1,7 +1,7 @@
 """Many waits in the real TriggerRunner, in a process of their own: ``python -m … KIND COUNT`` and commands on stdin.
 
 Answers each command with a line of JSON: ``idle SECONDS`` measures what waiting costs, ``events`` gives when each
-call's trigger fired.
+call's trigger fired, ``memory`` the resident bytes.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from airflow.models.trigger import Trigger
 
 from airflow_provider_voiceinfra.triggers.call_completion import CallCompletionTrigger
 from tests.benchmarks.waiting import triggers
+from tests.benchmarks.waiting.waits import call_id
 
 QUERIES = [0]
 sa.event.listen(sa.Engine, "before_cursor_execute", lambda *_: QUERIES.__setitem__(0, QUERIES[0] + 1))
@@ -38,26 +39,26 @@ class Events(deque[Any]):
     def append(self, entry: Any) -> None:
         now = time.time()
         payload = entry.event.payload
-        for call_id in payload.get("call_ids", ()) if isinstance(payload, dict) else ():
-            self.at[call_id] = now
+        for each in payload.get("call_ids", ()) if isinstance(payload, dict) else ():
+            self.at[each] = now
 
 
-def trigger(kind: str, call_id: str) -> Any:
+def trigger(kind: str, number: int) -> Any:
     """Make one wait."""
     if kind == "ours":
-        return CallCompletionTrigger([call_id], (datetime.now(UTC) + timedelta(hours=2)).isoformat())
+        return CallCompletionTrigger([call_id(number)], (datetime.now(UTC) + timedelta(hours=2)).isoformat())
     made: dict[str, Any] = {
         "polling": triggers.PollingTrigger,
         "shared": triggers.SharedStreamTrigger,
         "sleeping": triggers.SleepingTrigger,
     }
-    return made[kind](call_id)
+    return made[kind](call_id(number))
 
 
 async def add(runner: TriggerRunner, kind: str, numbers: range) -> None:
     """Let the runner create waits, as its supervisor asks it to."""
     for number in numbers:
-        classpath, kwargs = trigger(kind, f"call_{number:08}").serialize()
+        classpath, kwargs = trigger(kind, number).serialize()
         runner.to_create.append(
             RunTrigger(id=number + 1, classpath=classpath, encrypted_kwargs=Trigger.encrypt_kwargs(kwargs))
         )
@@ -81,6 +82,8 @@ async def main(kind: str, count: int) -> None:
             await asyncio.sleep(float(command[1]))
             seconds = time.time() - begun
             say(cpu=(sum(process.cpu_times()[:2]) - cpu) / seconds, queries=(QUERIES[0] - queries) / seconds)
+        elif command[0] == "memory":
+            say(bytes=process.memory_info().rss)
         else:
             say(events=events.at)
 
