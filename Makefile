@@ -20,7 +20,8 @@ test-all: export STOPPED_LIST_STOPS := 10
 test-all: test audit  ## and what would take too long each time; run every night
 
 tests: .venv/ready browser  ## the three tiers at once: the system tests wait most of the time
-	@$(BIN)/pytest --numprocesses 4 --dist loadscope $(QUICK)
+	@$(BIN)/pytest tests/system tests/integration tests/unit \
+		--numprocesses 4 --dist loadscope --no-loadscope-reorder $(QUICK)
 
 unit: .venv/ready  ## in a minute, without Airflow's database
 	@$(BIN)/pytest tests/unit --numprocesses 3 --dist worksteal $(QUICK)
