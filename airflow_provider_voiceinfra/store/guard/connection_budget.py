@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from airflow_provider_voiceinfra.store import schema
-from airflow_provider_voiceinfra.store.guard.rate_budget import IS_OPEN, RateBudget
+from airflow_provider_voiceinfra.store.guard.rate_budget import IS_OPEN, OF_CONNECTION, RateBudget, sum_of
 from airflow_provider_voiceinfra.store.guard.rules import Denial, Rule, Rules
 from airflow_provider_voiceinfra.store.models import MAY_HAVE_RUNG, CallState, Realm
 
@@ -16,6 +16,30 @@ LINES_INTERVAL = timedelta(seconds=10)
 """After which a free line is looked for again."""
 
 _call = schema.call.c
+
+
+def _counting(*where: sa.ColumnElement[bool]) -> sa.ScalarSelect[int]:
+    """Count calls of the connection, as far as a limit."""
+    found = sa.select(sa.literal(1)).select_from(schema.call).where(*OF_CONNECTION, *where).limit(sa.bindparam("most"))
+    return sa.select(sa.func.count()).select_from(found.subquery()).scalar_subquery()
+
+
+_NOW = sa.bindparam("now", type_=schema.UtcDateTime)
+_SINCE_MIDNIGHT = _call.claimed_at >= sa.bindparam("midnight", type_=schema.UtcDateTime)
+_IN_FLIGHT = sa.select(
+    _counting(IS_OPEN, _call.deadline > _NOW)
+    # One that is being placed has a line, however soon its completion should come.
+    + _counting(_call.state == sa.literal_column(f"'{CallState.CLAIMED}'"), _call.deadline <= _NOW)
+)
+_OF_DAY = (
+    sa.select(sa.func.count())
+    .select_from(schema.call)
+    .where(*OF_CONNECTION, _call.state.in_(MAY_HAVE_RUNG), _SINCE_MIDNIGHT)
+)
+_TALKED = sum_of(_call.duration_seconds, *OF_CONNECTION, _SINCE_MIDNIGHT)
+_ESTIMATED = sum_of(
+    _call.estimated_seconds, *OF_CONNECTION, IS_OPEN, _call.deadline > _NOW, _call.counted_on == sa.bindparam("day")
+)
 
 
 class ConnectionBudget(RateBudget):
@@ -66,7 +90,8 @@ class ConnectionBudget(RateBudget):
         if limit is None:
             return None
         if self._lines is None:
-            self._lines = self._in_flight(limit, now)
+            # One whose completion has not come when it should have takes no line any more.
+            self._lines = self._ask(_IN_FLIGHT, now=now, most=limit)
         if self._lines < limit:
             return None
         return Denial(Rule.IN_FLIGHT, now + LINES_INTERVAL, facts={"limit": str(limit)})
@@ -86,29 +111,17 @@ class ConnectionBudget(RateBudget):
         today = now.astimezone(self._zone).date()
         if self._day != today.isoformat():
             self._day, self._talked, self._reserved = today.isoformat(), None, None
-            self._calls = self._count(_call.state.in_(MAY_HAVE_RUNG), _call.claimed_at >= self._midnight(today))
+            self._calls = self._ask(_OF_DAY, midnight=self._midnight(today))
         return self._midnight(today + timedelta(days=1))
 
     def _midnight(self, day: date) -> datetime:
         return datetime.combine(day, time(), self._zone).astimezone(UTC)
 
-    def _in_flight(self, limit: int, now: datetime) -> int:
-        """Count the calls that are going on, as far as the limit.
+    def _sum_talked(self, now: datetime) -> int:
+        return self._ask(_TALKED, midnight=self._midnight(now.astimezone(self._zone).date()))
 
-        One whose completion has not come when it should have takes no line any more.
-        """
-        late_claims = (_call.state == CallState.CLAIMED, _call.deadline <= now)
-        return self._count(IS_OPEN, _call.deadline > now, limit=limit) + self._count(*late_claims, limit=limit)
-
-    def _count(self, *where: sa.ColumnElement[bool], limit: int | None = None) -> int:
-        found = sa.select(sa.literal(1)).select_from(schema.call).where(*self._mine, *where).limit(limit)
-        return self._tx.scalar(sa.select(sa.func.count()).select_from(found.subquery())) or 0
-
-    def _talked_by(self, now: datetime) -> tuple[sa.ColumnElement[bool], ...]:
-        return (*self._mine, _call.claimed_at >= self._midnight(now.astimezone(self._zone).date()))
-
-    def _counted(self) -> tuple[sa.ColumnElement[bool], ...]:
-        return (_call.counted_on == self._day,)
+    def _sum_estimated(self, now: datetime) -> int:
+        return self._ask(_ESTIMATED, now=now, day=self._day)
 
     def _used(self) -> dict[str, Any]:
         return {"calls": self._calls, "day": self._day, **super()._used()}

@@ -29,6 +29,30 @@ IS_OPEN = schema.call.c.state.in_(
 
 _budget, _call = schema.budget.c, schema.call.c
 
+# Made once, as all statements here and in the modules that use it: most claims need them.
+_IS_BUDGET = (
+    _budget.environment == sa.bindparam("its_environment"),
+    _budget.realm == sa.bindparam("its_realm"),
+    _budget.name == sa.bindparam("its_name"),
+)
+_LOCK = sa.select(schema.budget).where(*_IS_BUDGET).with_for_update()
+_WRITE = (
+    sa.update(schema.budget)
+    .where(*_IS_BUDGET)
+    .values({name: sa.bindparam(f"new_{name}") for name in ("day", "calls", "talked_seconds", "next_at")})
+)
+OF_CONNECTION = (
+    _call.environment == sa.bindparam("its_environment"),
+    _call.realm == sa.bindparam("its_realm"),
+    _call.conn_id == sa.bindparam("conn_id"),
+)
+"""Selects the calls of a connection."""
+
+
+def sum_of(column: sa.Column[Any], *where: sa.ColumnElement[bool]) -> sa.Select[Any]:
+    """Select the sum of a column, 0 for no rows."""
+    return sa.select(sa.func.coalesce(sa.func.sum(column), 0)).where(*where)
+
 
 class RateBudget:
     """What one connection or list has used, in one transaction, which has its row locked from here on.
@@ -45,10 +69,9 @@ class RateBudget:
         self, tx: sa.Connection, environment: str, realm: Realm, name: str, conn_id: str, now: datetime
     ) -> None:
         self._tx = tx
-        self._name = name
-        self._mine = (_call.environment == environment, _call.realm == realm, _call.conn_id == conn_id)
-        self._is = (_budget.environment == environment, _budget.realm == realm, _budget.name == name)
-        self._row = self._locked({"environment": environment, "realm": realm, "name": name}, now)
+        self._key = {"its_environment": environment, "its_realm": realm, "its_name": name}
+        self._conn_id = conn_id
+        self._row = self._locked(now)
         self._talked: int | None = self._row.talked_seconds
         # That calls in progress may talk, once it is counted.
         self._reserved: int | None = None
@@ -61,9 +84,10 @@ class RateBudget:
 
     def write(self) -> None:
         """Write what was counted."""
-        changed = {name: value for name, value in self._used().items() if value != self._row._mapping[name]}  # noqa: SLF001 - SQLAlchemy's public name
-        if changed:
-            self._tx.execute(sa.update(schema.budget).where(*self._is).values(changed))
+        before = self._row._mapping  # noqa: SLF001 - SQLAlchemy's public name
+        used = {name: before[name] for name in ("day", "calls", "talked_seconds", "next_at")} | self._used()
+        if any(before[name] != value for name, value in used.items()):
+            self._tx.execute(_WRITE, self._key | {f"new_{name}": value for name, value in used.items()})
 
     def _used(self) -> dict[str, Any]:
         return {"talked_seconds": self._talked, "next_at": self.next_at}
@@ -77,10 +101,9 @@ class RateBudget:
         :param besides: estimated seconds that are the call's own.
         """
         if self._talked is None:
-            self._talked = self._sum(_call.duration_seconds, *self._talked_by(now))
+            self._talked = self._sum_talked(now)
         if self._reserved is None:
-            in_progress = (IS_OPEN, _call.deadline > now, *self._counted())
-            self._reserved = self._sum(_call.estimated_seconds, *self._mine, *in_progress)
+            self._reserved = self._sum_estimated(now)
         limit = 60 * minutes
         if self._talked + self._reserved - besides < limit:
             return None
@@ -89,21 +112,26 @@ class RateBudget:
         until = over_at if self._talked >= limit else min(soon, over_at or soon)
         return Denial(rule, until, facts={"limit": str(minutes)})
 
-    def _talked_by(self, now: datetime) -> tuple[sa.ColumnElement[bool], ...]:
-        """Select the calls whose minutes nobody has counted yet: once, where a limit is new."""
+    def _sum_talked(self, now: datetime) -> int:
+        """Sum up what calls have talked that nobody has counted yet: once, where a limit is new."""
         raise NotImplementedError
 
-    def _counted(self) -> tuple[sa.ColumnElement[bool], ...]:
-        """Select the calls whose minutes count, among those of the connection."""
+    def _sum_estimated(self, now: datetime) -> int:
+        """Sum up what calls in progress may talk."""
         raise NotImplementedError
 
-    def _sum(self, column: sa.Column[Any], *where: sa.ColumnElement[bool]) -> int:
-        return int(self._tx.scalar(sa.select(sa.func.coalesce(sa.func.sum(column), 0)).where(*where)) or 0)
+    def _ask(self, query: sa.Select[Any], **values: Any) -> int:
+        """Ask for a number about the calls of the connection."""
+        return int(self._tx.execute(query, self._key | {"conn_id": self._conn_id} | values).scalar_one())
 
-    def _locked(self, key: dict[str, Any], now: datetime) -> Any:
-        row = {**key, "day": date.min.isoformat(), "calls": 0, "next_at": now}
-        self._tx.execute(schema.insert(self._tx, schema.budget).values(row).on_conflict_do_nothing())
-        return self._tx.execute(sa.select(schema.budget).where(*self._is).with_for_update()).one()
+    def _locked(self, now: datetime) -> Any:
+        row = self._tx.execute(_LOCK, self._key).one_or_none()
+        if row is None:
+            key = {name.removeprefix("its_"): value for name, value in self._key.items()}
+            new = {**key, "day": date.min.isoformat(), "calls": 0, "next_at": now}
+            self._tx.execute(schema.insert(self._tx, schema.budget).values(new).on_conflict_do_nothing())
+            row = self._tx.execute(_LOCK, self._key).one()
+        return row
 
 
 def reserve_slot(paced: Sequence[tuple[RateBudget, float]], now: datetime) -> Verdict:

@@ -21,6 +21,25 @@ from airflow_provider_voiceinfra.store.models import MAY_HAVE_RUNG, CallState
 _call = schema.call.c
 
 
+def _newest(*its_number: sa.ColumnElement[bool]) -> sa.Select[tuple[datetime]]:
+    query = sa.select(_call.claimed_at).where(
+        *its_number,
+        _call.claimed_at > sa.bindparam("since", type_=schema.UtcDateTime),
+        # Not by an index of environments, which SQLite would take for the newest call of all.
+        _call.environment.concat("") == sa.bindparam("environment"),
+        _call.realm == sa.bindparam("realm"),
+        _call.state.in_(MAY_HAVE_RUNG),
+    )
+    return sa.select(query.order_by(_call.claimed_at.desc()).limit(sa.bindparam("most")).subquery().c.claimed_at)
+
+
+# Made once, as most claims need it: of the number, and of its hash where calls were purged, each by its index.
+_NEWEST_CALLS = sa.union_all(
+    _newest(_call.to_number == sa.bindparam("number")),
+    _newest(_call.number_hash.is_not(None), _call.number_hash == sa.bindparam("hash")),
+)
+
+
 class Guard:
     """Decides whether calls may be placed.
 
@@ -143,21 +162,11 @@ class GuardSession:
 
     def _newest_calls(self, request: ClaimRequest, most: int, within: timedelta) -> list[datetime]:
         """Give when the newest calls to a number were claimed, newest first."""
-        others = (
-            _call.claimed_at > self.now - within,
-            # Not by an index of environments, which SQLite would take for the newest call of all.
-            _call.environment.concat("") == self._environment,
-            _call.realm == request.realm,
-            _call.state.in_(MAY_HAVE_RUNG),
+        which = {"environment": self._environment, "realm": request.realm, "most": most, "since": self.now - within}
+        hashed = hash_number(self._tx, request.to_number)
+        return sorted(
+            self._tx.scalars(_NEWEST_CALLS, which | {"number": request.to_number, "hash": hashed}), reverse=True
         )
-        same_number = _call.to_number == request.to_number
-        purged = sa.and_(_call.number_hash.is_not(None), _call.number_hash == hash_number(self._tx, request.to_number))
-        found: list[datetime] = []
-        # One by one, each by its index.
-        for at in (same_number, purged):
-            newest = sa.select(_call.claimed_at).where(at, *others).order_by(_call.claimed_at.desc()).limit(most)
-            found += self._tx.scalars(newest)
-        return sorted(found, reverse=True)
 
 
 def _in_time(verdict: Verdict, rules: Rules) -> Verdict:
