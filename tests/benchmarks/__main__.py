@@ -30,7 +30,7 @@ BENCHMARKS = {
     "waiting": ["waiting", "10000"],
     "deferral": ["deferral", "--waits=60", "--with-worker=30", "--rounds=2"],
     "receiver": ["receiver"],
-    "guard": ["guard", "--calls=200000"],
+    "guard": ["guard"],
     "calls_page": ["calls_page", "--calls=1000000"],
     "imports": ["imports"],
 }

@@ -11,18 +11,22 @@ import sqlalchemy as sa
 
 from airflow_provider_voiceinfra.store import schema
 from airflow_provider_voiceinfra.store.call_store import CallStore
+from airflow_provider_voiceinfra.store.models import Realm
 
 CONN_ID = "voiceinfra_default"
+LIST_ID = "vl_history"
+"""A list to which every tenth call belongs."""
 _AT_ONCE = 10_000
 _PEOPLE = 200_000
 DAYS = 90
 
 
-def fill(store: CallStore, calls: int, numbers: int, *, going_on: int = 500) -> None:
+def fill(store: CallStore, calls: int, numbers: int, *, going_on: int = 500, realm: Realm = Realm.LIVE) -> None:
     """Write the past: calls over the last :data:`DAYS` days, the newest of which are going on."""
     for start in range(0, calls, _AT_ONCE):
+        rows = _rows(start, min(calls, start + _AT_ONCE), calls, going_on)
         with store.database.write() as tx:
-            tx.execute(schema.call.insert(), list(_rows(start, min(calls, start + _AT_ONCE), calls, going_on)))
+            tx.execute(schema.call.insert(), [row | {"realm": realm} for row in rows])
     store.do_not_call.add((f"+1212{number:07}" for number in range(numbers)), actor="import", reason="the state's list")
     with store.database.write() as tx:
         tx.execute(sa.text("ANALYZE"))
@@ -68,4 +72,9 @@ def _rows(start: int, end: int, calls: int, going_on: int) -> Iterator[dict[str,
             "queued_at": claimed_at,
             "outcome": None if is_open else "answered",
             "completed_at": None if is_open else claimed_at,
+            "duration_seconds": None if is_open else number % 300,
+            "counted_on": claimed_at.date().isoformat(),
+            "estimated_seconds": 150,
+            "talked_seconds": 0 if is_open else number % 300,
+            "list_id": None if number % 10 else LIST_ID,
         }
