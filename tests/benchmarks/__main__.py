@@ -30,13 +30,13 @@ BENCHMARKS = {
     "waiting": ["waiting", "10000"],
     "deferral": ["deferral", "--waits=60", "--with-worker=30", "--rounds=2"],
     "receiver": ["receiver"],
-    "guard": ["guard"],
+    "guard": ["guard", "--calls=200000"],
     "calls_page": ["calls_page", "--calls=1000000"],
     "imports": ["imports"],
 }
 """Those that take long by themselves are given less to do."""
 
-LONG = {"deferral": ["deferral"], "soak": ["waiting.soak"]}
+LONG = {"deferral": ["deferral"], "guard": ["guard"], "soak": ["waiting.soak"]}
 """What the long form gives more to do, and what it adds."""
 
 
