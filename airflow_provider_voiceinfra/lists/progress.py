@@ -94,7 +94,7 @@ class Progress:
         for batch in (calls[first : first + _BATCH] for first in range(0, len(calls), _BATCH)):
             attempts = self._store.calls.attempts([each.ref for each in batch])
             for each in batch:
-                place = Place(each.fields["timezone"], each.to_number, self._default_zone)
+                place = Place(each.fields.get("timezone"), each.to_number, self._default_zone)
                 if at := self._redial.next_at(attempts[each.ref], place):
                     found[each.ref] = at
         return found

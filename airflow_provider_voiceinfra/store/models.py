@@ -199,6 +199,17 @@ class EndedCall:
     ended_at: datetime
 
 
+class CallEnd(NamedTuple):
+    """How a call ended.
+
+    :param result: its outcome, or the state of a call that was not completed.
+    :param at: when it was completed, or else when it was claimed.
+    """
+
+    result: str
+    at: datetime
+
+
 @dataclass(frozen=True, slots=True)
 class Call(NoXCom):
     """One outbound phone call, as the call store knows it. All times are UTC.

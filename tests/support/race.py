@@ -25,16 +25,19 @@ def in_threads(*work: Callable[[], Any]) -> list[Any]:
 
 
 def in_processes(count: int, work: Callable[[int], Any]) -> list[Any]:
-    """Let forked processes run the same, all from the same moment; a result may be any plain value."""
+    """Let forked processes run the same, all from the same moment; gives their results, or fails with an error of one.
+
+    A result may be any plain value.
+    """
     context = multiprocessing.get_context("fork")
     start, results = context.Barrier(count), context.SimpleQueue()
 
     def run(number: int) -> None:
         start.wait(PATIENCE)
         try:
-            results.put(work(number))
+            results.put((work(number), None))
         except Exception as error:  # noqa: BLE001 - the parent's test shall see it
-            results.put(repr(error))
+            results.put((None, repr(error)))
 
     processes = [context.Process(target=run, args=(number,)) for number in range(count)]
     for process in processes:
@@ -42,4 +45,6 @@ def in_processes(count: int, work: Callable[[int], Any]) -> list[Any]:
     for process in processes:
         process.join(PATIENCE)
     assert [process.exitcode for process in processes] == [0] * count
-    return [results.get() for _ in processes]
+    ended = [results.get() for _ in processes]
+    assert [error for _, error in ended if error] == []
+    return [result for result, _ in ended]

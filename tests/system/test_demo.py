@@ -32,7 +32,7 @@ def processes_of(home):
 
 def test_the_demo_calls_everybody_once_shows_what_they_said_and_leaves_nothing(tmp_path):
     demo = start(tmp_path)
-    output, _ = demo.communicate(timeout=240)
+    output, _ = demo.communicate(timeout=900)
     assert demo.returncode == 0, output
     assert "6 people, 6 calls, every one completed; nobody was called twice." in output
     for person, outcome in (("Ada Lovelace", "answered"), ("Hedy Lamarr", "voicemail"), ("Mary Anning", "failed")):

@@ -243,20 +243,6 @@ class ListRows:
         with self._database.read() as tx:
             return tx.scalar(query) or 0
 
-    def latest_results(self, list_id: str, since: datetime, count: int) -> list[str]:
-        """Give how the rows ended that ended last, the newest first.
-
-        :param since: only of those that ended at this time or later.
-        """
-        query = (
-            sa.select(_row.result)
-            .where(_row.list_id == list_id, _row.state == RowState.DONE, _row.ended_at >= since)
-            .order_by(_row.ended_at.desc(), _row.id.desc())
-            .limit(count)
-        )
-        with self._database.read() as tx:
-            return list(tx.scalars(query))
-
     def count_results(self, list_id: str, result: str, since: datetime) -> int:
         """Count the rows that ended in a way, at this time or later."""
         ended = (_row.list_id == list_id, _row.state == RowState.DONE, _row.ended_at >= since, _row.result == result)

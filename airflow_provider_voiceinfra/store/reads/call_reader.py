@@ -13,7 +13,7 @@ from airflow_provider_voiceinfra.store import schema
 from airflow_provider_voiceinfra.store.clock import time_of
 from airflow_provider_voiceinfra.store.completion_body import stored_completion
 from airflow_provider_voiceinfra.store.engine import Database
-from airflow_provider_voiceinfra.store.models import Call, CallState, Completion, EndedCall, Event, Source
+from airflow_provider_voiceinfra.store.models import Call, CallEnd, CallState, Completion, EndedCall, Event, Source
 from airflow_provider_voiceinfra.store.reads.call_filter import CallFilter
 from airflow_provider_voiceinfra.store.reads.disputes import is_disputed
 from airflow_provider_voiceinfra.store.reads.matching import undecided
@@ -21,6 +21,7 @@ from airflow_provider_voiceinfra.store.reads.matching import undecided
 _PAGE = 500
 LOST = timedelta(days=1)
 """The age after which a completion is not expected to arrive any more."""
+_ENDED = (CallState.COMPLETED, CallState.REJECTED, CallState.OVERDUE, CallState.UNKNOWN)
 _call = schema.call.c
 _SOURCE = tuple(field.name for field in fields(Source))
 _AS_STORED = {field.name for field in fields(Call)} & set(_call.keys()) - {"state"}
@@ -129,6 +130,17 @@ class Calls:
                 # A clear that redials begins a new series of attempts.
                 found[ref] = [ended] if ended.attempt == 1 else [*found.get(ref, ()), ended]
         return found
+
+    def latest_ends(self, list_id: str, count: int) -> list[CallEnd]:
+        """Return how the latest calls of a list ended that have ended, the newest first.
+
+        :param count: of how many calls.
+        """
+        columns = (sa.func.coalesce(_call.outcome, _call.state), sa.func.coalesce(_call.completed_at, _call.claimed_at))
+        ended = (_call.list_id == list_id, _call.state.in_(_ENDED))
+        query = sa.select(*columns).where(*ended).order_by(_call.id.desc()).limit(count)
+        with self._database.read() as tx:
+            return [CallEnd(*row) for row in tx.execute(query)]
 
     def history(self, row_id: int) -> list[Event]:
         """Return the events of a call, in order."""

@@ -23,10 +23,16 @@ from airflow_provider_voiceinfra.store.guard.pauses import Scope
 from airflow_provider_voiceinfra.store.guard.rules import Cap
 from airflow_provider_voiceinfra.store.models import Source
 from tests.support.call_samples import account
-from tests.support.race import in_processes
+from tests.support.race import PATIENCE, in_processes
 from tests.support.store_samples import deliver
 
 PROCESSES, CALLS = 20, 4
+
+
+@pytest.fixture(autouse=True)
+def patient(monkeypatch):
+    """Let twenty processes wait for each other on a busy machine."""
+    monkeypatch.setattr("airflow_provider_voiceinfra.store.sqlite.LOCK_TIMEOUT", PATIENCE)
 
 
 @pytest.fixture

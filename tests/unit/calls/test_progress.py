@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from airflow_provider_voiceinfra.calls.redial import Redial
 from airflow_provider_voiceinfra.lists.circuit_breaker import CircuitBreaker
 from airflow_provider_voiceinfra.lists.progress import Progress
 from airflow_provider_voiceinfra.store.guard.pauses import Scope
@@ -32,12 +33,23 @@ def progress(store, list_id):
     return Progress(store, list_id, circuit_breaker=CircuitBreaker(consecutive_failed=LIMIT))
 
 
-def fail(store, list_id, count):
-    """Call so many, none of whom is reached."""
-    for row in store.list_rows.due(list_id, datetime.now(UTC) + timedelta(minutes=1), count):
-        call_id = f"call-{row.id}"
-        store.list_rows.called(row, queued(store, call_id, to_number=row.to_number).ref)
-        deliver(store, call_id, to_number=row.to_number, call_outcome="failed")
+def place(store, list_id, count):
+    """Call so many; gives their call IDs and numbers."""
+    rows = store.list_rows.due(list_id, datetime.now(UTC) + timedelta(minutes=1), count)
+    calls = {f"call-{row.id}": row.to_number for row in rows}
+    for row, (call_id, number) in zip(rows, calls.items(), strict=True):
+        store.list_rows.called(row, queued(store, call_id, to_number=number, list_id=list_id).ref)
+    return calls
+
+
+def end(store, calls, outcome="failed"):
+    for call_id, number in calls.items():
+        deliver(store, call_id, to_number=number, call_outcome=outcome)
+
+
+def fail(store, list_id, count, outcome="failed"):
+    """Call so many, whose calls end like this."""
+    end(store, place(store, list_id, count), outcome)
 
 
 def release(store, list_id):
@@ -58,9 +70,10 @@ def test_it_is_paused_once_until_it_is_resumed(store, list_id, progress):
 
 
 def test_calls_that_failed_before_the_resume_do_not_count_though_they_are_noted_after_it(store, list_id, progress):
+    in_progress = place(store, list_id, LIMIT)
     fail(store, list_id, LIMIT)
     progress.look()
-    fail(store, list_id, LIMIT)
+    end(store, in_progress)
     release(store, list_id)
     progress.look()
     assert not store.pauses.in_force()
@@ -84,7 +97,43 @@ def test_a_resume_that_comes_while_it_is_looked_at_stands(store, list_id, progre
         return looked
 
     monkeypatch.setattr(store.pauses, "in_force", then_release(store.pauses.in_force))
-    monkeypatch.setattr(store.list_rows, "latest_results", then_release(store.list_rows.latest_results))
+    monkeypatch.setattr(store.calls, "latest_ends", then_release(store.calls.latest_ends))
     progress.look()
     assert not releases
     assert not store.pauses.in_force()
+
+
+def paused_because(store):
+    return [pause.reason for pause in store.pauses.in_force()]
+
+
+@pytest.mark.parametrize(
+    ("ends", "reason"),
+    [
+        (["answered", "answered", "voicemail", "voicemail", "voicemail", "voicemail"], []),
+        (["answered"] + ["voicemail"] * 5, ["only 1 of the last 6 calls were answered (min_answer_rate=0.3)"]),
+        (["answered", "answered"] + ["failed"] * 4, ["4 of the last 6 calls failed (max_failed_rate=0.6)"]),
+        (["answered", "answered", "voicemail"] + ["failed"] * 3, []),
+        (["voicemail"] * 5, []),
+    ],
+)
+def test_it_is_paused_where_too_few_are_answered_or_too_many_fail(store, list_id, ends, reason):
+    breaker = CircuitBreaker(consecutive_failed=0, min_answer_rate=0.3, max_failed_rate=0.6, window=6)
+    progress = Progress(store, list_id, circuit_breaker=breaker)
+    for outcome in ends:
+        fail(store, list_id, 1, outcome)
+        progress.look()
+    assert paused_because(store) == reason
+    release(store, list_id) if reason else None
+    progress.look()
+    assert not store.pauses.in_force()
+
+
+def test_a_list_that_redials_is_paused_by_the_calls_that_failed_and_not_only_by_rows(store, list_id):
+    redial, breaker = Redial(wait=timedelta(days=1)), CircuitBreaker(consecutive_failed=LIMIT)
+    progress = Progress(store, list_id, redial=redial, circuit_breaker=breaker)
+    fail(store, list_id, LIMIT)
+    progress.look()
+    assert store.list_rows.next_due(list_id) is not None
+    assert not store.list_rows.count_ended(list_id, datetime(2026, 1, 1, tzinfo=UTC))
+    assert paused_because(store) == [f"the last {LIMIT} calls failed"]

@@ -174,6 +174,9 @@ WRONG = [
         for name in ("consecutive_failed", "unknown", "overdue")
         for case in each(CircuitBreaker, name, [-1, True, "3", 1.5, None])
     ),
+    *each(CircuitBreaker, "min_answer_rate", [*NOT_FRACTIONS, None]),
+    *each(CircuitBreaker, "max_failed_rate", [*NOT_FRACTIONS, None]),
+    *each(CircuitBreaker, "window", NOT_COUNTS),
 ]
 
 
