@@ -8,7 +8,7 @@ _SQLITE_OF_STATEMENTS = ("no such ", "near ")
 
 
 def safe_error_name(error: Exception) -> str:
-    """Give an error's class, and the database's code if it has one."""
+    """Return an error's class, and the database's code if it has one."""
     codes = [_sqlstate(error), getattr(error, "sqlite_errorname", None)]
     codes += [argument for argument in error.args[:1] if isinstance(argument, int)]
     known = [str(code) for code in codes if code]
@@ -16,7 +16,7 @@ def safe_error_name(error: Exception) -> str:
 
 
 def safe_error_message(error: Exception) -> str:
-    """Give an error's name, and its message if it is about the statement, which holds no row."""
+    """Return an error's name, and its message if it is about the statement, which holds no row."""
     said = str(error).strip().partition("\n")[0]
     of_sqlite = hasattr(error, "sqlite_errorname") and said.startswith(_SQLITE_OF_STATEMENTS)
     if of_sqlite or _sqlstate(error).startswith(_SQLSTATES_OF_STATEMENTS):

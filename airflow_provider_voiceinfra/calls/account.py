@@ -17,12 +17,10 @@ DEFAULT_BASE_URL = f"{PUBLIC_HOST}/v1"
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """Where calls are placed, by which key, and what they have in common.
+    """A connection's API, key, defaults and limits.
 
-    :param conn_id: the connection it was read from.
     :param base_url: such as ``https://api.voiceinfra.ai/v1``.
-    :param webhook_conn_id: the connection whose webhook brings this account's completions.
-    :param limits: that all calls by it have to keep.
+    :param webhook_conn_id: the connection whose webhook completes this account's calls.
     """
 
     conn_id: str
@@ -36,21 +34,21 @@ class Account:
 
     @property
     def host(self) -> str:
-        """The API's host in its one spelling: all calls of a key are placed at one host."""
+        """The normalized API host: all calls of a key are placed at the same one."""
         return normal_host(self.base_url)
 
     @property
     def realm(self) -> Realm:
-        """Whether phones ring: keys of the two realms never meet."""
+        """Whether phones ring: keys of the two realms never conflict."""
         return realm_of(self.host)
 
 
 def base_url(host: str | None, *, conn_id: str, port: int | None = None, path: str | None = None) -> str:
     """Read the API's address from a connection's host, port and schema.
 
-    :param host: a URL, or a bare host name; the public API where empty.
-    :param port: the connection's own field; the host may name it too.
-    :param path: the connection's schema, which is the path where the connection is written as a URI.
+    :param host: a URL or a host name; empty for the public API.
+    :param port: the connection's field; the host may contain it instead.
+    :param path: the connection's schema, which is the path if the connection is a URI.
     :raises InvalidCallError: if it is not an address, names two ports or two paths, or would send the key unencrypted
         over a network.
     """

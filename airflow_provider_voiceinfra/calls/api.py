@@ -1,4 +1,4 @@
-"""VoiceInfra's one endpoint: the POST, and what each answer means."""
+"""VoiceInfra's only endpoint: the POST, and the meaning of each answer."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ from airflow_provider_voiceinfra.phone_numbers.number_match import NumberMatch, 
 log = logging.getLogger(__name__)
 
 _LONGEST_MESSAGE = 200
-# So many letters in a row show where they come from.
-_TELLING = 8
+# This many letters in a row reveal where they come from.
+_REVEALING = 8
 _CODE = re.compile("[a-z][a-z0-9_]{0,63}")
 
 _REJECTIONS: dict[int, tuple[type[CallRejectedError], str]] = {
@@ -59,35 +59,21 @@ _REJECTIONS: dict[int, tuple[type[CallRejectedError], str]] = {
             "host of connection {conn_id!r} is not VoiceInfra's, which ends in /v1."
         ),
     ),
-    HTTPStatus.UNPROCESSABLE_ENTITY: (
-        PhoneInvalidError,
-        "Write to_number and from_number like +14155550100.",
-    ),
+    HTTPStatus.UNPROCESSABLE_ENTITY: (PhoneInvalidError, "Write to_number and from_number like +14155550100."),
 }
 _REDIRECT = "It names another address, where the key is not sent: fix the host of connection {conn_id!r}."
 _OTHER = "Fix the request, or ask VoiceInfra what the code means."
 
 
-# A number that cannot be read may be another callee's.
-_OF_ANOTHER_CALL = frozenset({NumberMatch.DIFFERENT, NumberMatch.UNREADABLE})
-_MOVED = frozenset(
-    {
-        HTTPStatus.MOVED_PERMANENTLY,
-        HTTPStatus.FOUND,
-        HTTPStatus.TEMPORARY_REDIRECT,
-        HTTPStatus.PERMANENT_REDIRECT,
-    }
-)
-# 499: a proxy's word for a client that went away.
-_MAY_BE_TAKEN = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.CONFLICT, HTTPStatus.TOO_EARLY, 499})
+# An unreadable number may be another callee's.
+_OTHER_NUMBER = frozenset({NumberMatch.DIFFERENT, NumberMatch.UNREADABLE})
+_MOVED = frozenset({301, 302, 307, 308})
+# 499: nginx's status for a client that disconnected.
+_MAY_BE_ACCEPTED = frozenset({408, 409, 425, 499})
 
 
 class VoiceInfraApi:
-    """Places calls, one POST each. Knows nothing of claims, so only the dialling code may use it.
-
-    :param account: the address and the key.
-    :param timeouts: see :class:`~airflow_provider_voiceinfra.calls.transport.Timeouts`.
-    """
+    """Places calls, one POST each. It checks no claims, so only the dialling code may use it."""
 
     def __init__(self, account: Account, *, timeouts: Timeouts | None = None) -> None:
         self._account = account
@@ -97,29 +83,29 @@ class VoiceInfraApi:
     def place_call(self, request: CallRequest, *, gate: Gate = open_gate) -> str:
         """Send the POST.
 
-        :param gate: is passed right before the first byte; what it raises is raised, and nothing was sent.
-        :return: the ``call_id``: VoiceInfra has taken the call.
-        :raises CallNotSentError: the call was not taken; it may be sent again.
-        :raises CallRejectedError: the call was not taken, and will not be until the request or the connection is fixed.
-        :raises AnswerUnknownError: the call may have been taken.
+        :param gate: called right before the first byte; if it raises, nothing was sent.
+        :return: the ``call_id`` of the accepted call.
+        :raises CallNotSentError: the call was not accepted; it may be sent again.
+        :raises CallRejectedError: the call was not accepted, and will not be until the request or connection is fixed.
+        :raises AnswerUnknownError: the call may have been accepted.
         """
         answer = self._post(request.body(), gate)
         status = answer.status
         if status == HTTPStatus.TOO_MANY_REQUESTS:
             raise RateLimitedError(_retry_after(answer.headers))
-        if _refuses(status):
-            raise self._refusal(answer, request)
+        if _is_rejection(status):
+            raise self._rejection(answer, request)
         if not HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
             raise AnswerUnknownError(f"VoiceInfra answered {status}")
-        said = _json(answer)
-        call_id = said.get("call_id")
+        fields = _json(answer)
+        call_id = fields.get("call_id")
         if not isinstance(call_id, str) or not call_id.isprintable() or not 0 < len(call_id) <= 255:  # noqa: PLR2004
             raise AnswerUnknownError(f"VoiceInfra's answer ({status}) could not be read")
-        self._check_echo(said, request, call_id)
+        self._check_echo(fields, request, call_id)
         return call_id
 
     def check_key(self) -> tuple[bool, str]:
-        """Find out whether the key is good, by a body without numbers, which cannot ring a phone."""
+        """Check the API key with a body without numbers, which cannot ring a phone."""
         try:
             answer = self._post({}, open_gate)
         except (CallNotSentError, AnswerUnknownError) as error:
@@ -127,37 +113,29 @@ class VoiceInfraApi:
         if answer.status in {HTTPStatus.BAD_REQUEST, HTTPStatus.UNPROCESSABLE_ENTITY}:
             return True, f"VoiceInfra knows the key of connection {self._account.conn_id!r}."
         if answer.status == HTTPStatus.UNAUTHORIZED:
-            return False, str(self._refusal(answer, None))
-        return (
-            False,
-            f"VoiceInfra answered {answer.status}, which says nothing about the key: try again later.",
-        )
+            return False, str(self._rejection(answer, None))
+        return False, f"VoiceInfra answered {answer.status}, which does not show whether the key is valid: try later."
 
-    def _check_echo(self, said: Mapping[str, Any], request: CallRequest, call_id: str) -> None:
-        """Make sure that the answer is to this request, as far as it tells.
+    def _check_echo(self, fields: Mapping[str, Any], request: CallRequest, call_id: str) -> None:
+        """Check that the answer's numbers and agent, if any, are those that were sent.
 
-        :raises AnswerUnknownError: if it names another number than was sent.
+        :raises AnswerUnknownError: if it has another number.
         """
         numbers = {"to_number": request.to_number, "from_number": request.from_number}
-        others = [name for name, sent in numbers.items() if compare_numbers(said.get(name), sent) in _OF_ANOTHER_CALL]
+        others = [name for name, sent in numbers.items() if compare_numbers(fields.get(name), sent) in _OTHER_NUMBER]
         if others:
-            # The answers that follow would be other calls' too.
+            # The next answers on this connection would belong to other calls too.
             self._transport.drop()
             raise AnswerUnknownError(f"VoiceInfra's answer names another {' and '.join(others)} than was sent")
-        if said.get("agent_id") not in {None, request.agent_id}:
+        if fields.get("agent_id") not in {None, request.agent_id}:
             log.warning("VoiceInfra's answer for %s names another agent_id than was sent.", call_id)
 
     def _post(self, body: dict[str, Any], gate: Gate) -> Answer:
         url = f"{self._account.base_url}/calls/outbound"
         headers = {"X-API-Key": self._account.api_key, "Content-Type": "application/json"}
         try:
-            return self._transport.post(
-                url,
-                headers=headers,
-                body=json.dumps(body).encode(),
-                timeouts=self._timeouts,
-                gate=gate,
-            )
+            content = json.dumps(body).encode()
+            return self._transport.post(url, headers=headers, body=content, timeouts=self._timeouts, gate=gate)
         except NotWrittenError as error:
             raise CallNotSentError(
                 f"VoiceInfra could not be reached at {self._account.base_url} ({error}); nothing was sent. Check "
@@ -166,7 +144,7 @@ class VoiceInfraApi:
         except NoAnswerError as error:
             raise AnswerUnknownError(f"the connection was lost before an answer ({error})") from None
 
-    def _refusal(self, answer: Answer, request: CallRequest | None) -> CallRejectedError:
+    def _rejection(self, answer: Answer, request: CallRequest | None) -> CallRejectedError:
         error = _json(answer).get("error")
         error = error if isinstance(error, dict) else {}
         code, message = _printable(error.get("code", ""))[:64], _printable(error.get("message", "no message"))
@@ -175,18 +153,18 @@ class VoiceInfraApi:
         kind, remedy = _REJECTIONS.get(answer.status, other)
         return kind(
             answer.status,
-            code if _CODE.fullmatch(code) and self._without_words(code, request) == code else "",
-            self._without_words(message, request),
+            code if _CODE.fullmatch(code) and self._redacted(code, request) == code else "",
+            self._redacted(message, request),
             remedy.format(conn_id=self._account.conn_id),
         )
 
-    def _without_words(self, message: str, request: CallRequest | None) -> str:
-        """Take out what the API repeats of the request and the key, in part or whole."""
+    def _redacted(self, message: str, request: CallRequest | None) -> str:
+        """Remove what the API repeats of the key and the call's content, even in part."""
         message = mask_numbers(message[: 2 * _LONGEST_MESSAGE])
         folded = _folded(message)
         hidden: set[int] = set()
-        for text in (self._account.api_key, *(_texts(list(request.words().values())) if request else ())):
-            size, text = min(len(text), _TELLING), _folded(text)  # noqa: PLW2901
+        for text in (self._account.api_key, *(_texts(list(request.content().values())) if request else ())):
+            size, text = min(len(text), _REVEALING), _folded(text)  # noqa: PLW2901
             for start in range(len(message) - size + 1):
                 if folded[start : start + size] in text:
                     hidden.update(range(start, start + size))
@@ -194,10 +172,10 @@ class VoiceInfraApi:
         return re.sub("\0+", "•••", shown)[:_LONGEST_MESSAGE]
 
 
-def _refuses(status: int) -> bool:
-    """Tell whether a status says that the call was not taken; any other error leaves that open."""
+def _is_rejection(status: int) -> bool:
+    """Return whether a status means that the call was not accepted; other errors leave that open."""
     client_error = HTTPStatus.BAD_REQUEST <= status < HTTPStatus.INTERNAL_SERVER_ERROR
-    return status in _MOVED or (client_error and status not in _MAY_BE_TAKEN)
+    return status in _MOVED or (client_error and status not in _MAY_BE_ACCEPTED)
 
 
 def _json(answer: Answer) -> dict[str, Any]:
@@ -214,18 +192,18 @@ def _texts(value: object) -> list[str]:
     if isinstance(value, list):
         return [text for item in value for text in _texts(item)]
     if isinstance(value, str):
-        # As it is, and as JSON writes it.
+        # As it is, and in JSON.
         return [_printable(value), json.dumps(value, ensure_ascii=False)[1:-1]]
     return [str(value)] if isinstance(value, int | float) and not isinstance(value, bool) else []
 
 
 def _folded(text: str) -> str:
-    """Write it small, letter by letter, so that it keeps its length."""
+    """Convert to lower case, letter by letter, so that the length stays."""
     return "".join(letter.lower() if len(letter.lower()) == 1 else letter for letter in text)
 
 
 def _printable(value: object) -> str:
-    """Make a string that any log and any database accepts."""
+    """Convert to a string that every log and database accepts."""
     return "".join(letter if letter.isprintable() else " " for letter in str(value))
 
 

@@ -22,11 +22,11 @@ SETTLE_TIMEOUT = timedelta(hours=2)
 class CallIntent:
     """A call that is to be placed, once.
 
-    :param metadata: kept with the call, never sent.
-    :param settle_timeout: for how long its completion may settle it, if VoiceInfra's answer is lost.
+    :param metadata: stored with the call, never sent.
+    :param settle_timeout: how long a completion may settle it, if VoiceInfra's answer is lost.
     :param constraints: when it may be placed.
-    :param list_id: of the call list that it belongs to.
-    :param list_row: its row there.
+    :param list_id: the call list that it belongs to, if any.
+    :param list_row: the row's id in that list.
     """
 
     key: IdempotencyKey
@@ -39,10 +39,7 @@ class CallIntent:
     list_row: int | None = None
 
     def claim_request(self, account: Account) -> ClaimRequest:
-        """Give what the call store keeps of it and checks it against.
-
-        :param account: by which it is to be placed.
-        """
+        """Return what the call store checks and stores of it."""
         request = self.request
         return ClaimRequest(
             key=self.key.full_text,
@@ -60,7 +57,7 @@ class CallIntent:
             agent_id=request.agent_id,
             from_number=request.from_number,
             to_number=request.to_number,
-            request=request.words(),
+            request=request.content(),
             fingerprint=request.fingerprint(),
             metadata=self.metadata,
             list_id=self.list_id,

@@ -1,4 +1,4 @@
-"""What becomes of a call that conflicts with another one: it is that one, or an error says what differs."""
+"""Resolves conflicts between calls: both are the same call, or an error says what differs."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _WAIT_INTERVAL = 2.0
 class ConflictingCalls:
     """Finds the calls that others conflict with.
 
-    :param host: at which calls are placed now.
+    :param host: the host where calls are placed now.
     """
 
     def __init__(self, store: CallStore, host: str) -> None:
@@ -35,12 +35,12 @@ class ConflictingCalls:
         self._host = host
 
     def find(self, intent: CallIntent, conflict: Conflict, settle_wait: float, stop: StopFlag) -> Call | None:
-        """Give the call that another one conflicts with.
+        """Return the call that another one conflicts with.
 
         :param settle_wait: seconds to wait for its answer.
-        :return: a call that VoiceInfra has taken; None where its key is free by now.
+        :return: a call that VoiceInfra has accepted; None if its key is free by now.
         :raises CallUnknownError: it may have been placed.
-        :raises KeyConflictError: it asked for something else.
+        :raises KeyConflictError: its request was different.
         """
         call = self._settled(conflict.ref, settle_wait, stop)
         is_elsewhere = conflict.reason == ConflictReason.HOST
@@ -50,13 +50,13 @@ class ConflictingCalls:
             self._store.claims.record_conflict(call.ref, conflict.reason, host=self._host)
             raise HostConflictError(call.ref, host=call.host, our_host=self._host)
         self._check_same(call, intent, conflict.reason)
-        return placed(call)
+        return require_placed(call)
 
     def _settled(self, ref: str, seconds: float, stop: StopFlag) -> Call:
         """Wait while another's claim may still lead to a POST or to its answer."""
         end = time.monotonic() + seconds
         while True:
-            call = known_call(self._store, ref)
+            call = read_call(self._store, ref)
             if call.state != CallState.CLAIMED or time.monotonic() > end:
                 return call
             left = (call.claim_expires_at - self._store.database.clock.now()).total_seconds()
@@ -69,7 +69,7 @@ class ConflictingCalls:
     def _check_same(self, call: Call, intent: CallIntent, reason: ConflictReason) -> None:
         now, before = intent.request.fingerprint(), call.fingerprint
         if not before:
-            # Purged: of what it asked for, the store can tell the number only.
+            # Purged: only its number can still be compared.
             before = now | ({"to_number": ""} if reason in {ConflictReason.RETRY, ConflictReason.NUMBER} else {})
         fields = sorted(name for name in {*before, *now} if before.get(name) != now.get(name))
         if intent.request.is_caller_chosen or "from_number" not in before:
@@ -84,22 +84,19 @@ class ConflictingCalls:
         raise KeyConflictError(call.ref, fields, reason=_REASONS.get(reason, ""))
 
 
-def known_call(store: CallStore, ref: str) -> Call:
-    """Read a call that was claimed.
-
-    :raises StoreError: if it is gone.
-    """
+def read_call(store: CallStore, ref: str) -> Call:
+    """Read a claimed call by its ref."""
     call = store.calls.get(ref)
     if call is None:
         raise StoreError(f"Call {ref} is gone from the call store, where rows of calls are never deleted.")
     return call
 
 
-def placed(call: Call, *, reason: str = "its answer was never received") -> Call:
-    """Make sure that VoiceInfra has taken a call.
+def require_placed(call: Call, *, reason: str = "its answer was never received") -> Call:
+    """Return a call if VoiceInfra has accepted it.
 
-    :param reason: that is unknown, where it is.
-    :raises CallUnknownError: if it may have been placed, and nobody knows.
+    :param reason: why that is unknown, if it is.
+    :raises CallUnknownError: if it is unknown whether the call was placed.
     """
     if call.call_id is None:
         being_placed = "another task or try is placing it at this moment"

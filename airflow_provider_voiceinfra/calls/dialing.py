@@ -9,7 +9,7 @@ from collections.abc import Callable
 from airflow_provider_voiceinfra.calls.account import Account
 from airflow_provider_voiceinfra.calls.api import VoiceInfraApi
 from airflow_provider_voiceinfra.calls.call_intent import CallIntent
-from airflow_provider_voiceinfra.calls.conflicting_call import ConflictingCalls, known_call, placed
+from airflow_provider_voiceinfra.calls.conflicting_call import ConflictingCalls, read_call, require_placed
 from airflow_provider_voiceinfra.calls.recorder import Recorder
 from airflow_provider_voiceinfra.calls.retry import RetryPolicy
 from airflow_provider_voiceinfra.calls.send_gate import ClaimedCall
@@ -80,15 +80,15 @@ class Dialer:
         :param stop: set when the task is stopped; SIGTERM sets it too.
         :return: a call that VoiceInfra has accepted.
         :raises CallStoppedError: the task was stopped before the call was sent.
-        :raises CallDeferredError: the guard defers it; ask again later.
+        :raises CallDeferredError: the guard defers it; try again later.
         :raises CallBlockedError: the guard blocks it for good.
         :raises CallNotSentError: nothing was sent; the key is free for a later try.
         :raises CallRejectedError: VoiceInfra rejected it; the key is free for a corrected request.
         :raises CallUnknownError: it may have been placed, now or by an earlier try.
-        :raises KeyConflictError: the key belongs to a call that asked for something else.
+        :raises KeyConflictError: the key belongs to a call with a different request.
         :raises StoreError: the store cannot be used.
         """
-        request, tell, stop = self.claim_request(intent), on_call_id or _ignore, stop or StopFlag()
+        request, on_call_id, stop = self.claim_request(intent), on_call_id or _ignore, stop or StopFlag()
         with stop_at_sigterm(stop):
             while True:
                 stop.check()
@@ -96,18 +96,18 @@ class Dialer:
                 if result.denied is not None:
                     raise self.guard_error(result.denied)
                 if result.claim is not None:
-                    return self._dial(ClaimedCall(result.claim, intent.request), tell, stop)
+                    return self._dial(ClaimedCall(result.claim, intent.request), on_call_id, stop)
                 if result.conflict is not None:
                     call = self.conflicting_calls.find(intent, result.conflict, settle_wait, stop)
                     if call is not None:
-                        return self._found(call, tell)
+                        return self._found(call, on_call_id)
 
     def claim_request(self, intent: CallIntent) -> ClaimRequest:
-        """Give what the call store is asked to claim."""
+        """Return the request to the call store for a claim."""
         return intent.claim_request(self._account)
 
     def guard_error(self, denied: DeniedCall) -> GuardError:
-        """Give the error that describes a denial, and count it."""
+        """Return the error that describes a denial, and count it."""
         error = error_of(denied)
         self._on_denied(error)
         return error
@@ -121,10 +121,12 @@ class Dialer:
             log.info("Call %s to %s is queued as %s.", claim.ref, mask(call.request.to_number), call_id)
             on_call_id(call_id)
         finally:
-            # Whatever stops this: the answer is not lost.
+            # Whatever stops this, the answer is not lost.
             self.recorder.record(lambda: self._store.claims.record_queued(claim, call_id))
             self.count_placed(1)
-        return placed(known_call(self._store, claim.ref), reason="VoiceInfra gave its call_id to another call too")
+        return require_placed(
+            read_call(self._store, claim.ref), reason="VoiceInfra gave its call_id to another call too"
+        )
 
     def count_placed(self, count: int) -> None:
         """Count calls that VoiceInfra has accepted, once their answers are recorded."""
@@ -132,11 +134,11 @@ class Dialer:
             self._on_placed(count)
 
     def taken_over(self, claim: Claim) -> Call:
-        """Give the call of a claim that another task or try has taken over.
+        """Return the call of a claim that another task or try has taken over.
 
         :raises CallUnknownError: it may have been placed.
         """
-        return placed(known_call(self._store, claim.ref))
+        return require_placed(read_call(self._store, claim.ref))
 
     @staticmethod
     def _found(call: Call, on_call_id: Callable[[str], None]) -> Call:

@@ -1,4 +1,4 @@
-"""API hosts: one spelling for each, and whether phones ring there."""
+"""API hosts: their normal form, and their realm."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from airflow_provider_voiceinfra.store.models import Realm
 _SANDBOX = "localhost"
 # What the system reads as an address of four bytes, such as 127.1 or 0x7f.0.0.1.
 _LIKE_IPV4 = re.compile(r"[\da-fx]+(\.[\da-fx]+){0,3}")
-_USUAL_PORTS = {"https": 443, "http": 80}
+_DEFAULT_PORTS = {"https": 443, "http": 80}
 
 
 def normal_host(url: str) -> str:
-    """Give the host of a base URL in its one spelling, with its port where that is not the usual one.
+    """Return the normalized host of a base URL, with its port unless that is the default one.
 
     This machine is one host, whatever its port: a sandbox that was restarted on another port is the same sandbox.
     """
@@ -29,12 +29,12 @@ def normal_host(url: str) -> str:
         return _SANDBOX
     if ":" in name:
         name = f"[{name}]"
-    usual = parts.port in {None, _USUAL_PORTS.get(parts.scheme)}
+    usual = parts.port in {None, _DEFAULT_PORTS.get(parts.scheme)}
     return name if usual else f"{name}:{parts.port}"
 
 
 def read_host(text: str) -> str:
-    """Read a host as people write it, alone or in a URL, into its one spelling.
+    """Normalize a host that a person has written, alone or in a URL.
 
     :raises InvalidCallError: if it is not a host.
     """
@@ -49,13 +49,13 @@ def read_host(text: str) -> str:
 
 
 def realm_of(host: str) -> Realm:
-    """Tell the realm of a host that :func:`normal_host` has given."""
+    """Return the realm of a normalized host."""
     return Realm.SANDBOX if host == _SANDBOX else Realm.LIVE
 
 
 def _normal_name(name: str) -> str:
     with suppress(UnicodeError):
-        # Where it fails, the name cannot be looked up either.
+        # If it fails, the name cannot be looked up either.
         name = name.encode("idna").decode()
     name = name.lower().removesuffix(".")
     if _LIKE_IPV4.fullmatch(name):

@@ -25,7 +25,7 @@ class FinalResponse(http.client.HTTPResponse):
     def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
         super().__init__(sock, *args, **kwargs)
         self.fp.close()
-        self._incoming = _Incoming(sock)
+        self._incoming = _DeadlineReader(sock)
         self.fp = io.BufferedReader(self._incoming)
         self._reusable = False
 
@@ -33,22 +33,19 @@ class FinalResponse(http.client.HTTPResponse):
     def reusable(self) -> bool:
         """Whether its connection may serve another request, once its body was read to its end.
 
-        Only if nobody can read its end in another way: a proxy that does would send the rest as the next response.
+        Only if its end is unambiguous: a proxy that finds another end would send the rest as the next response.
         """
         return self._reusable and not self._incoming.excess
 
     def read_until(self, end: float) -> None:
-        """Read its body for no longer than this.
-
-        :param end: by :func:`time.monotonic`.
-        """
+        """Set the time, by :func:`time.monotonic`, until which its body is read."""
         self._incoming.end = end
 
     def begin(self) -> None:
         """Read the head."""
         super().begin()
         self._reusable = self.version_text == "HTTP/1.1" and self._has_one_end() and not self._is_last()
-        # urllib3 would log them, with whatever they repeat of the request.
+        # urllib3 would log them, and they may repeat parts of the request.
         self.headers.defects.clear()
         self.headers.set_payload("")
 
@@ -79,8 +76,8 @@ class FinalResponse(http.client.HTTPResponse):
         super()._close_conn()  # type: ignore[misc]
 
 
-class _Incoming(io.RawIOBase):
-    """What comes on a socket until a time, however slowly: a timeout of the socket begins anew with each byte."""
+class _DeadlineReader(io.RawIOBase):
+    """Reads from a socket until a deadline: the socket's own timeout restarts with each byte."""
 
     def __init__(self, sock: socket.socket) -> None:
         self._sock, self._raw = sock, sock.makefile("rb", buffering=0)
@@ -112,7 +109,7 @@ class _Incoming(io.RawIOBase):
 
 
 def is_quiet(sock: socket.socket) -> bool:
-    """Tell whether the server has neither said anything yet nor hung up. If it has, the connection cannot be used."""
+    """Return whether the server has neither sent anything yet nor closed the connection, so that it can be used."""
     timeout = sock.gettimeout()
     sock.settimeout(0)
     try:

@@ -17,10 +17,10 @@ from airflow_provider_voiceinfra.store.models import Source
 class IdempotencyKey:
     """A key.
 
-    :param text: what kind of key it is, and its parts, escaped; it may hold a number, and is only stored as a hash.
-    :param label: the key for people to read, phone numbers in it masked.
+    :param text: the kind of key and its parts, escaped; it may contain a number, so only its hash is stored.
+    :param label: the key for people, with masked phone numbers.
     :param own: whether the user chose it, so that it promises one call across runs and DAGs.
-    :param clear: which clear of the task asks to call again once the earlier call has ended; 0 for none.
+    :param clear: the clear of the task that redials once the earlier call has ended; 0 for none.
     :param attempt: 1, or more for a redial.
     """
 
@@ -32,16 +32,16 @@ class IdempotencyKey:
 
     @property
     def full_text(self) -> str:
-        """The key with clear and attempt in it: parts of their own, which no part of the text can be taken for."""
+        """The key with clear and attempt, as parts that no part of the text can be mistaken for."""
         clear = f"/clear-{self.clear}" if self.clear else ""
         attempt = f"/attempt-{self.attempt}" if self.attempt > 1 else ""
         return f"{self.text}{clear}{attempt}"
 
 
 def own_key(key: str, *, to_number: str, clear: int = 0, attempt: int = 1) -> IdempotencyKey:
-    """Make a key of what the user chose.
+    """Make a key from the user's own.
 
-    :raises InvalidCallError: if it is empty, which a template over a missing value can make it.
+    :raises InvalidCallError: if it is empty, for example because a template renders a missing value.
     """
     text = normal(key).strip() if isinstance(key, str) else ""
     if not text:
@@ -64,25 +64,25 @@ def task_key(source: Source, *, to_number: str, clear: int = 0, attempt: int = 1
 
 
 def row_key(prefix: str, key: str, *, to_number: str, attempt: int = 1) -> IdempotencyKey:
-    """Make the key of a call list's row that has a name, in all lists with the same prefix."""
+    """Make the key of a list row with a key of its own, which holds in all lists with the same prefix."""
     check_storable("key_prefix", prefix)
     label = without_number(normal(f"{prefix.strip()}/{key}"), to_number)
     return IdempotencyKey(join_parts("row", prefix.strip(), key), label, own=True, attempt=attempt)
 
 
 def nameless_row_key(list_id: str, *, to_number: str, attempt: int = 1) -> IdempotencyKey:
-    """Make the key of a call list's row that is named by its number, in this list only."""
+    """Make the key of a list row without one of its own: by number, in this list only."""
     key = join_parts("list", list_id, number_digest(to_number))
     return IdempotencyKey(key, f"{list_id}/{mask(to_number)}", own=True, attempt=attempt)
 
 
-def notifier_key(run: Sequence[str], words: str, *, to_number: str) -> IdempotencyKey:
-    """Make the default key of a notifier's call: once for a run, a person and what is said.
+def notifier_key(run: Sequence[str], message: str, *, to_number: str) -> IdempotencyKey:
+    """Make the default key of a notifier's call: one call per run, callee and message.
 
-    :param run: what names the run, and the clear of it.
-    :param words: what is said, before it is rendered.
+    :param run: identifies the run and its clear.
+    :param message: the message before it is rendered.
     """
-    which = hash_key(words)[:16]
+    which = hash_key(message)[:16]
     label = without_number("/".join(("notify", *run, mask(to_number), which)), to_number)
     return IdempotencyKey(join_parts("notify", *run, number_digest(to_number), which), label, own=True)
 

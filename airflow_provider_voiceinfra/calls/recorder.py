@@ -1,4 +1,4 @@
-"""Recording in the call store what VoiceInfra answered, also while the store is away for a moment."""
+"""Records VoiceInfra's answers in the call store, with retries while it is unavailable."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ _RETRY_INTERVAL = 1.0
 
 
 class Recorder:
-    """Writes to the call store, and tries again where it does not answer.
+    """Writes to the call store, with retries.
 
-    :param deadline: seconds to try.
+    :param deadline: seconds after which a write is not retried.
     """
 
     def __init__(self, claims: Claims, deadline: float) -> None:
@@ -32,9 +32,9 @@ class Recorder:
         self._deadline = deadline
 
     def insist(self, write: Callable[[], T]) -> T:
-        """Write, however often that must be tried.
+        """Write, with retries until the deadline.
 
-        :raises StoreError: if the store does not answer for too long.
+        :raises StoreError: if the store is still unavailable then.
         """
         retrying = Retrying(
             retry=retry_if_exception_type(StoreError),
@@ -47,19 +47,19 @@ class Recorder:
         return retrying(write)
 
     def record(self, write: Callable[[], object]) -> None:
-        """Write what VoiceInfra answered, however this is stopped; see :meth:`insist`."""
+        """Write VoiceInfra's answer, even if the task is stopped meanwhile; see :meth:`insist`."""
         try:
             self.insist(write)
         except StoreError:
             raise
         except BaseException:
-            # Stopped while writing: what is known is written all the same.
+            # Stopped while writing.
             with contextlib.suppress(StoreError):
                 write()
             raise
 
     def release(self, claim: Claim, reason: str) -> None:
-        """Release a call that is not sent after all, if the store can be told."""
+        """Release a call that is not sent after all, if the store is available."""
         with contextlib.suppress(StoreError):
             self._claims.release(claim, reason)
 

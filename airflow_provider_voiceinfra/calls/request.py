@@ -1,4 +1,4 @@
-"""What is asked of VoiceInfra for one call."""
+"""The request for one call."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class CallRequest:
     context: str | None = field(default=None, repr=False)
     variables: dict[str, Any] | None = field(default=None, repr=False)
     is_caller_chosen: bool = False
-    """Whether ``from_number`` was chosen among several, which are not part of what is asked."""
+    """Whether ``from_number`` was chosen among several, so that it is not part of the fingerprint."""
 
     @classmethod
     def build(
@@ -50,21 +50,20 @@ class CallRequest:
         default_region: str | None = None,
         accept_integers: bool = False,
     ) -> CallRequest:
-        """Check every field, and fill in what the connection knows.
+        """Check every field, with the connection's values as defaults.
 
-        :param account: whose ``agent_id``, ``from_number`` and ``default_region`` are the defaults.
         :param from_number: one number or several: a sequence, or separated by commas; see :func:`choose_caller_id`.
         :param accept_integers: numbers are from a column of a table, none of which has a ``+``.
-        :raises InvalidCallError: for the first field that will not do, by name.
+        :raises InvalidCallError: for the first invalid field.
         """
         region = default_region or account.default_region
         if not accept_integers:
             _check_is_text("to_number", to_number)
         callee = to_e164(to_number, field="to_number", region=region)
-        given = _needed("from_number", from_number, account.from_number, account)
+        given = _required("from_number", from_number, account.from_number, account)
         callers = _caller_ids(given, region, accept_integers=accept_integers)
         return cls(
-            agent_id=_id("agent_id", _needed("agent_id", agent_id, account.agent_id, account)),
+            agent_id=_id("agent_id", _required("agent_id", agent_id, account.agent_id, account)),
             from_number=choose_caller_id(callers, callee),
             to_number=callee,
             first_message=_text("first_message", first_message),
@@ -73,22 +72,22 @@ class CallRequest:
             is_caller_chosen=len(callers) > 1,
         )
 
-    def words(self) -> dict[str, Any]:
-        """Give what is said and handed over in this call, without who calls whom."""
-        words = {"first_message": self.first_message, "context": self.context, "variables": self.variables}
-        return {name: value for name, value in words.items() if value is not None}
+    def content(self) -> dict[str, Any]:
+        """Return the content of the call: the request without agent and numbers."""
+        content = {"first_message": self.first_message, "context": self.context, "variables": self.variables}
+        return {name: value for name, value in content.items() if value is not None}
 
     def body(self) -> dict[str, Any]:
-        """Give the JSON object to send."""
+        """Return the JSON object to send."""
         return {
             "agent_id": self.agent_id,
             "from_number": self.from_number,
             "to_number": self.to_number,
-            **self.words(),
+            **self.content(),
         }
 
     def fingerprint(self) -> dict[str, str]:
-        """Hash each field, to tell later which ones differ without keeping them."""
+        """Hash each field, to find out later which ones differ."""
         asked = self.body()
         if self.is_caller_chosen:
             del asked["from_number"]
@@ -101,8 +100,7 @@ class CallRequest:
 def plain_object(name: str, value: object) -> dict[str, Any] | None:
     """Turn a mapping into a plain JSON object: dates, decimals and UUIDs become strings, and NaN null.
 
-    :param name: the field's name, for the message.
-    :raises InvalidCallError: if it is no mapping of texts to JSON values.
+    :raises InvalidCallError: if it is not a mapping of strings to JSON values.
     """
     if value is None:
         return None
@@ -114,7 +112,7 @@ def plain_object(name: str, value: object) -> dict[str, Any] | None:
     try:
         plain: dict[str, Any] = json.loads(json.dumps(plain_json(value), default=_as_text, allow_nan=False))
     except (TypeError, ValueError, RecursionError):
-        raise InvalidCallError(f"{name} holds a value that JSON cannot carry: use texts and numbers.") from None
+        raise InvalidCallError(f"{name} contains a value that is not valid in JSON: use strings and numbers.") from None
     check_storable(name, json.dumps(plain, ensure_ascii=False).replace(r"\\", "").replace(r"\u0000", "\0"))
     return plain
 
@@ -127,7 +125,7 @@ def _as_text(value: object) -> str:
     raise TypeError
 
 
-def _needed(name: str, value: object, default: str | None, account: Account) -> object:
+def _required(name: str, value: object, default: str | None, account: Account) -> object:
     given = default if value is None or value == "" else value
     if given is None or (isinstance(given, str) and not given.strip()):
         raise InvalidCallError(
@@ -143,7 +141,7 @@ def _caller_ids(given: object, region: str | None, *, accept_integers: bool) -> 
     else:
         numbers = [parts]
     if not numbers:
-        raise InvalidCallError("from_number names no number: pass one of the account's, or leave it out.")
+        raise InvalidCallError("from_number is empty: pass a number of the account, or omit it.")
     for number in numbers:
         if not accept_integers:
             _check_is_text("from_number", number)
@@ -155,12 +153,12 @@ def _id(name: str, value: object) -> str:
         raise InvalidCallError(f"{name} must be a string, not {type(value).__name__}.")
     text = str(value).strip()
     if len(text) > _LONGEST_ID or not text.isprintable():
-        raise InvalidCallError(f"{name} is no id: it is longer than {_LONGEST_ID} characters or holds odd ones.")
+        raise InvalidCallError(f"{name} is not a valid id: use at most {_LONGEST_ID} printable characters.")
     return text
 
 
 def _check_is_text(name: str, number: object) -> None:
-    """Reject what may be another number than the one that was meant: an integer has no ``+`` and no leading zeros."""
+    """Reject an integer, which has no ``+`` and no leading zeros, so that it may be another number."""
     if number is not None and not isinstance(number, str):
         raise InvalidNumberError(f"{name} {REASONS['not_text']}", "not_text")
 
@@ -174,10 +172,9 @@ def _text(name: str, value: object) -> str | None:
 
 
 def check_storable(name: str, text: str) -> None:
-    """Reject a string that not every database can store.
+    """Reject a string with a NUL or a lone surrogate, which not every database can store.
 
-    :param name: the field's name, for the message.
-    :raises InvalidCallError: if it holds a NUL or a lone surrogate.
+    :raises InvalidCallError: if it has one.
     """
     if _NOT_STORABLE.search(text):
-        raise InvalidCallError(f"{name} holds a NUL or half a character, which cannot be kept: take it out.")
+        raise InvalidCallError(f"{name} contains a NUL or half a character, which cannot be stored: remove it.")

@@ -1,4 +1,4 @@
-"""How often, and how patiently, a request that was not taken is sent again within one try of a task."""
+"""How often a request that was not accepted is sent again within one try of a task."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from dataclasses import dataclass
 class RetryPolicy:
     """Exponential backoff with jitter, up to a limit and a deadline.
 
-    :param attempts: POSTs at most, the first one included.
+    :param attempts: maximum number of POSTs.
     :param deadline: seconds from the first POST after which none is sent again.
     :param base: seconds before the second POST; doubled each time.
-    :param longest: seconds between two POSTs at most, unless VoiceInfra asks for more.
+    :param longest: maximum number of seconds between two POSTs, unless VoiceInfra asks for more.
     """
 
     attempts: int = 5
@@ -32,10 +32,9 @@ class Backoff:
         self._end = time.monotonic() + policy.deadline
 
     def pause(self, retry_after: float | None) -> float | None:
-        """Say how long to wait before the next attempt.
+        """Return the seconds to wait before the next attempt; None if there is no attempt or time left.
 
         :param retry_after: the seconds that VoiceInfra asks to wait, if it does.
-        :return: seconds, or None where the attempts or the time are used up.
         """
         policy = self._policy
         if self._attempts >= policy.attempts:
@@ -43,7 +42,7 @@ class Backoff:
         doubled = policy.base * float(1 << (self._attempts - 1))
         pause = min(policy.longest, doubled) * random.uniform(0.5, 1.0)  # noqa: S311
         if retry_after is not None:
-            # Everybody who is told the same second should not come back in the same instant.
+            # So that clients that are told the same time do not return all at once.
             pause = retry_after + pause / 2
         if time.monotonic() + pause > self._end:
             return None

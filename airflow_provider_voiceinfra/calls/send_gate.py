@@ -1,4 +1,4 @@
-"""The last step before a POST: whether its first byte is written is decided here, once."""
+"""The last step before a POST, which decides once whether its first byte is written."""
 
 from __future__ import annotations
 
@@ -19,24 +19,24 @@ _CONNECT_TIME = timedelta(milliseconds=500)
 
 @dataclass(frozen=True, slots=True)
 class ClaimedCall:
-    """A call that is ours to place, and what is sent for it."""
+    """A call that this execution has claimed, with its request."""
 
     claim: Claim
     request: CallRequest
 
 
 RequestPermit = Callable[[Claim, SendSlot | None], SendPermit]
-"""Asks the call store for a send permit; keeps the slot that it is given, or reserves one if there is a rate. Raises
-a :class:`.ClaimLostError` if the claim is no longer ours."""
+"""Requests a send permit from the call store, for the given slot, or for a new one if there is a rate. Raises a
+:class:`.ClaimLostError` if the claim is no longer ours."""
 
 
 class SendGate:
-    """Lets the first byte of one POST be written, or keeps it from being written for good.
+    """Allows the first byte of one POST, or prevents it for good.
 
-    The thread that sends passes it with its connection made. A send permit is short, so that pausing calls and
-    stopping a task take effect at once: if making the connection takes longer, another permit is requested.
+    The sending thread calls it once the connection is made. A send permit is short-lived, so that pausing calls and
+    stopping a task take effect at once: if the connection takes longer, another permit is requested.
 
-    :param permit: one that was granted already.
+    :param permit: a permit that was granted already.
     :param now: the store's clock.
     """
 
@@ -65,7 +65,7 @@ class SendGate:
         return self._begun
 
     def wait_for_slot(self) -> None:
-        """Reserve a send slot, where there is a rate, and wait until the connection should be made for it.
+        """Reserve a send slot, if there is a rate, and wait until it is time to connect.
 
         :raises VoiceInfraError: see :meth:`__call__`.
         """
@@ -80,8 +80,8 @@ class SendGate:
 
         :raises CallStoppedError: this gate is closed, or the task is being stopped.
         :raises ClaimLostError: the claim is no longer ours.
-        :raises TooLateToSendError: the permit or its send slot is over.
-        :raises GuardError: the guard has changed its mind since the claim.
+        :raises TooLateToSendError: the permit or its send slot has expired.
+        :raises GuardError: the guard denies the call now.
         :raises StoreError: the store cannot be used.
         """
         self._stop.check()
@@ -98,16 +98,16 @@ class SendGate:
             self._begun = True
 
     def close(self) -> bool:
-        """Keep the first byte from being written.
+        """Prevent the first byte.
 
-        :return: False if the POST has begun: then wait for its answer.
+        :return: False if the POST has begun, so that its answer must be awaited.
         """
         with self._lock:
             self._closed = not self._begun
             return self._closed
 
     def _valid_permit(self) -> SendPermit:
-        """Give a permit that will be valid when the slot begins."""
+        """Return a permit that will be valid when the slot begins."""
         permit, needed_at = self._permit, self._now()
         if permit is None:
             return self._request_permit(self.call.claim, None)

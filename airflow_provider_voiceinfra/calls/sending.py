@@ -1,4 +1,4 @@
-"""From a claim to VoiceInfra's answer: permit, POST, record, and again where nothing was sent."""
+"""From a claim to VoiceInfra's answer: permit, POST, record; and again if nothing was sent."""
 
 from __future__ import annotations
 
@@ -38,10 +38,9 @@ _MISSED_SLOTS = 8
 
 
 class Sender:
-    """Sends claimed calls, for one account.
+    """Sends the claimed calls of one account.
 
-    :param retry: for requests that VoiceInfra did not accept.
-    :param guard_error: gives the error that describes a denial.
+    :param guard_error: makes the error that describes a denial.
     """
 
     def __init__(
@@ -61,7 +60,7 @@ class Sender:
         self._guard_error = guard_error
 
     def send(self, call: ClaimedCall, stop: StopFlag) -> str | None:
-        """Send until VoiceInfra has answered; everything but its ``call_id`` is recorded.
+        """Send until VoiceInfra has answered, and record everything but its ``call_id``.
 
         :return: the ``call_id``; None if the claim is no longer ours, and nothing was sent.
         :raises VoiceInfraError: see :meth:`.Dialer.place`.
@@ -69,7 +68,7 @@ class Sender:
         backoff, claim = Backoff(self._retry), call.claim
         while True:
             try:
-                return self._attempt_aside(call, stop)
+                return self._attempt_in_thread(call, stop)
             except ClaimLostError:
                 return None
             except CallNotSentError as error:
@@ -82,7 +81,7 @@ class Sender:
                 self._sleep(claim, pause, stop)
 
     def attempt(self, gate: SendGate) -> str:
-        """Send one POST, unless its gate is closed; rejections and unclear answers are recorded.
+        """Send one POST, unless its gate is closed; record rejections and unknown results.
 
         :return: the ``call_id``.
         :raises CallNotSentError: nothing was accepted; the claim is ours, unless it is a :class:`.ClaimLostError`.
@@ -98,19 +97,16 @@ class Sender:
                     raise
 
     def gate(self, call: ClaimedCall, stop: StopFlag, permit: SendPermit | None = None) -> SendGate:
-        """Make the gate of one POST.
-
-        :param permit: that was granted already.
-        """
+        """Make the gate of one POST."""
         return SendGate(call, self._request_permit, permit, stop, self._now)
 
     @cached_property
     def _thread(self) -> ThreadPoolExecutor:
-        # One, so that its connection is used again.
+        # One thread, so that its connection is used again.
         return ThreadPoolExecutor(1, "voiceinfra-post")
 
-    def _attempt_aside(self, call: ClaimedCall, stop: StopFlag) -> str:
-        """Send from another thread: this one must receive signals, which a DNS lookup would delay."""
+    def _attempt_in_thread(self, call: ClaimedCall, stop: StopFlag) -> str:
+        """Send in another thread: a DNS lookup would delay the signals that this one must receive."""
         gate = self.gate(call, stop)
         answer = self._thread.submit(self.attempt, gate)
         try:
@@ -139,17 +135,16 @@ class Sender:
                 self._claims.release(claim, "nothing was sent")
 
     def _request_permit(self, claim: Claim, slot: SendSlot | None) -> SendPermit:
-        """Ask for a send permit.
+        """Request a send permit; see :data:`.RequestPermit`.
 
-        :param slot: that is reserved already.
-        :raises ClaimLostError: if the claim is no longer ours.
-        :raises GuardError: if the guard has changed its mind since the claim.
+        :param slot: a slot that is reserved already.
+        :raises GuardError: if the guard denies the call now.
         """
         try:
             result = self._claims.request_permit(claim, slot)
         except StoreError:
             # Nothing was sent: release the key for a later try, if the store can still be reached.
-            self._recorder.record(lambda: self._claims.release(claim, "the store was away"))
+            self._recorder.record(lambda: self._claims.release(claim, "the store was unavailable"))
             raise
         except BaseException:
             self._recorder.release(claim, "it was stopped before dialling")
@@ -173,7 +168,7 @@ class Sender:
             self._recorder.record(lambda: self._claims.record_unknown(claim, reason))
             raise CallUnknownError(claim.ref, reason) from None
         except (CallNotSentError, GuardError, StoreError):
-            # Of the gate, or of a connection that was not made: nothing was sent.
+            # From the gate, or from a connection that was not made: nothing was sent.
             raise
         except Exception:
             with contextlib.suppress(StoreError):

@@ -1,4 +1,4 @@
-"""Stopping: a flag that every loop and sleep on the way to a POST checks."""
+"""The stop flag, which every loop and sleep before a POST checks."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from types import FrameType
 from airflow_provider_voiceinfra.errors import CallStoppedError
 
 CHECK_INTERVAL = 0.1
-"""Seconds after which a wait notices that it is to stop, at the latest."""
+"""Maximum number of seconds until a wait notices the flag."""
 
 
 class StopFlag:
-    """Says whether calls may still be placed here; once it is set, no POST begins.
+    """Once it is set, no POST begins.
 
     A plain attribute, because signal handlers set it: an event's lock may be held by the code that they interrupt, and
     an exception that a handler raises can be lost in a destructor or a callback.
@@ -29,22 +29,16 @@ class StopFlag:
         self.is_set = False
 
     def set(self) -> None:
-        """Let nothing more begin. Safe in a signal handler."""
+        """Set the flag. Safe in a signal handler."""
         self.is_set = True
 
     def check(self) -> None:
-        """Go on only while the flag is not set.
-
-        :raises CallStoppedError: if it is.
-        """
+        """Raise an error if the flag is set."""
         if self.is_set:
             raise CallStoppedError
 
     def sleep(self, seconds: float) -> None:
-        """Sleep, but no longer than until the flag is set.
-
-        :raises CallStoppedError: if it is.
-        """
+        """Sleep, and raise an error as soon as the flag is set."""
         end = time.monotonic() + seconds
         self.check()
         while (left := end - time.monotonic()) > 0:
@@ -54,11 +48,11 @@ class StopFlag:
 
 @contextmanager
 def stop_at_sigterm(stop: StopFlag) -> Iterator[None]:
-    """Set a flag when this process gets SIGTERM, besides whatever else it does then.
+    """Set the flag when this process receives SIGTERM, before the existing handler runs.
 
-    Airflow's own handler only calls ``on_kill`` of the task's operator, which knows nothing of a hook that the task
-    uses, or of a notifier. Where SIGTERM would end the process, it does so once the block has ended. Signals reach the
-    main thread only; elsewhere this does nothing.
+    Airflow's own handler only calls ``on_kill`` of the task's operator, which does not reach a hook or a notifier. If
+    SIGTERM would end the process, it does so once the block has ended. Outside the main thread, which alone receives
+    signals, this does nothing.
     """
     before = signal.getsignal(signal.SIGTERM)
     if threading.current_thread() is not threading.main_thread() or before in {signal.SIG_IGN, None}:
@@ -77,7 +71,7 @@ def stop_at_sigterm(stop: StopFlag) -> Iterator[None]:
     try:
         yield
     finally:
-        # Unless somebody has set another handler meanwhile, which stays.
+        # Unless another handler was set meanwhile, which stays.
         if signal.getsignal(signal.SIGTERM) is handle:
             signal.signal(signal.SIGTERM, before)
         if came and before == signal.SIG_DFL:

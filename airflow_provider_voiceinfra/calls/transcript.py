@@ -1,20 +1,20 @@
-"""What was said in a call, as a conversation."""
+"""Parses the transcript of a call into turns."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
 
-# VoiceInfra writes Agent and Caller; the others are what such services write as well.
+# VoiceInfra writes Agent and Caller; similar services write the others.
 _AGENT, _CALLER = ("agent", "assistant", "ai", "bot"), ("caller", "callee", "customer", "user", "human")
 _LABEL = re.compile(rf"\s*({'|'.join((*_AGENT, *_CALLER))})\s*:\s*(.*)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """What one of them said, until the other one spoke.
+    """What one speaker said until the other one spoke.
 
-    :param speaker: as VoiceInfra labels it, such as ``Agent`` or ``Caller``; empty where nothing says who it is.
+    :param speaker: VoiceInfra's label, such as ``Agent`` or ``Caller``; empty if there is none.
     """
 
     speaker: str
@@ -22,12 +22,12 @@ class Turn:
 
     @property
     def by_agent(self) -> bool:
-        """Whether the agent said it."""
+        """Whether the agent is the speaker."""
         return self.speaker.lower() in _AGENT
 
 
 def conversation(transcript: str) -> list[Turn]:
-    """Read a transcript, whose turns begin with a label such as ``Agent:``; a line without goes on."""
+    """Parse a transcript, whose turns begin with a label such as ``Agent:``; a line without one continues the turn."""
     turns: list[Turn] = []
     for line in transcript.splitlines():
         match = _LABEL.fullmatch(line)

@@ -33,16 +33,16 @@ class Timeouts:
 
 
 Gate = Callable[[], object]
-"""Is called right before the first byte of a request, with the connection made; raises to send nothing."""
+"""Called right before the first byte of a request, with the connection made; raises to send nothing."""
 
 
 def open_gate() -> None:
-    """Let the request be sent at once."""
+    """Send the request at once."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came back. ``body`` is None where it could not be read to its end."""
+    """An answer. ``body`` is None if it could not be read to its end."""
 
     status: int
     headers: Mapping[str, str]
@@ -54,7 +54,7 @@ class NotWrittenError(Exception):
 
 
 class ServerSpokeError(NotWrittenError):
-    """The server answered or hung up before it was asked: what it says next might not answer our request."""
+    """The server sent something or closed the connection before the request: its next answer may not be to ours."""
 
 
 class NoAnswerError(Exception):
@@ -64,68 +64,61 @@ class NoAnswerError(Exception):
 class Transport:
     """Sends POSTs: no redirect is followed, nothing is sent twice.
 
-    Each thread has a connection of its own, which is used again only after a whole, unambiguous answer, and only for
-    as long as nobody can have closed it for being idle: bytes that are written to a closed connection may or may not
-    have been taken.
+    Each thread has a connection of its own, which is used again only after a complete, unambiguous answer, and only
+    while it cannot have been closed for being idle: bytes written to a closed connection may or may not be received.
     """
 
     def __init__(self) -> None:
         self._thread = threading.local()
 
     def post(
-        self,
-        url: str,
-        *,
-        headers: Mapping[str, str],
-        body: bytes,
-        timeouts: Timeouts,
-        gate: Gate = open_gate,
+        self, url: str, *, headers: Mapping[str, str], body: bytes, timeouts: Timeouts, gate: Gate = open_gate
     ) -> Answer:
         """Send one POST.
 
-        What was written is witnessed at the socket, because exceptions do not tell: ``requests`` raises the same
-        ``SSLError`` for a failed handshake and for a connection that broke after the server took the body.
+        What was written is observed at the socket, because exceptions do not show it: ``requests`` raises the same
+        ``SSLError`` for a failed handshake and for a connection that broke after the server received the body.
 
-        :param gate: lets the first byte be written; what it raises is raised, and nothing was written.
-        :raises NotWrittenError: if nobody can have taken the request.
-        :raises NoAnswerError: if somebody may have taken it.
+        :param gate: called right before the first byte; if it raises, nothing was written.
+        :raises NotWrittenError: if the request cannot have been received.
+        :raises NoAnswerError: if it may have been received.
         """
-        line = self._take()
+        connection = self._take()
         try:
             try:
-                answer = line.exchange(url, headers, body, timeouts, gate)
+                answer = connection.exchange(url, headers, body, timeouts, gate)
             except ServerSpokeError:
-                # On the kept connection. A new one has nothing left over.
-                line.close()
-                answer = line.exchange(url, headers, body, timeouts, gate)
+                # On a kept connection; a new one has nothing left over.
+                connection.close()
+                answer = connection.exchange(url, headers, body, timeouts, gate)
         except BaseException:
-            line.close()
+            connection.close()
             raise
-        if line.reusable:
-            self._keep(line)
+        if connection.reusable:
+            self._keep(connection)
         else:
-            line.close()
+            connection.close()
         return answer
 
     def drop(self) -> None:
-        """Close the thread's connection: what comes on it may answer another request."""
+        """Close the thread's connection, whose next answer may be to another request."""
         self._take().close()
 
-    def _take(self) -> _Line:
-        """Give the thread's connection; until it is kept again, nobody else has it."""
-        kept: tuple[_Line, float, int] | None = self._thread.__dict__.pop("kept", None)
+    def _take(self) -> _Connection:
+        """Take the thread's connection, or make one."""
+        kept: tuple[_Connection, float, int] | None = self._thread.__dict__.pop("kept", None)
         if kept is not None:
-            line, since, process = kept
+            connection, since, process = kept
             if time.monotonic() - since < KEPT_FOR and process == os.getpid():
-                return line
-        return _Line()
+                return connection
+        return _Connection()
 
-    def _keep(self, line: _Line) -> None:
+    def _keep(self, connection: _Connection) -> None:
         # A forked child would share it.
-        self._thread.kept = (line, time.monotonic(), os.getpid())
+        self._thread.kept = (connection, time.monotonic(), os.getpid())
 
 
-class _Line:
+class _Connection:
     """A connection with its proxies and certificates. It follows no redirects and keeps no cookies."""
 
     def __init__(self) -> None:
@@ -134,7 +127,7 @@ class _Line:
         self.reusable = False
 
     def exchange(self, url: str, headers: Mapping[str, str], body: bytes, timeouts: Timeouts, gate: Gate) -> Answer:
-        """Send one POST, see :meth:`Transport.post`."""
+        """Send one POST; see :meth:`Transport.post`."""
         self._adapter.begin(gate)
         self.reusable = False
         try:
@@ -148,7 +141,7 @@ class _Line:
         except Exception as error:  # noqa: BLE001 - whatever it is, the witness knows
             if self._adapter.closed_by is not None:
                 raise self._adapter.closed_by from None
-            reason = _kind(error)
+            reason = _error_name(error)
             raise (NoAnswerError(reason) if self._adapter.wrote else NotWrittenError(reason)) from None
         final = self._adapter.final
         if final is not None:
@@ -174,14 +167,14 @@ def _read(response: requests.Response) -> bytes | None:
     return content
 
 
-def _kind(error: BaseException) -> str:
-    """Name what happened; the text of these errors repeats addresses and is long."""
+def _error_name(error: BaseException) -> str:
+    """Return the name of an error, whose message is long and repeats addresses."""
     reason = getattr(error.args[0], "reason", None) if error.args else None
     return type(reason if reason is not None else error).__name__
 
 
 class _Witnessed:
-    """Marks classes of connections that tell the adapter when they write."""
+    """Marks connection classes that report to the adapter before they write."""
 
 
 class _WitnessAdapter(HTTPAdapter):
@@ -194,13 +187,13 @@ class _WitnessAdapter(HTTPAdapter):
         self.begin(open_gate)
 
     def begin(self, gate: Gate) -> None:
-        """Get ready for a request."""
+        """Prepare for a request."""
         self._gate = gate
         self.wrote = False
         self.closed_by: Exception | None = None
 
     def send(self, *args: Any, **kwargs: Any) -> requests.Response:
-        # What nobody witnesses may have been written.
+        # Without a witness, it may have been written.
         self.wrote, self.final = True, None
         return super().send(*args, **kwargs)
 
@@ -212,7 +205,7 @@ class _WitnessAdapter(HTTPAdapter):
         return pool
 
     def begin_to_write(self, sock: socket.socket) -> None:
-        """Note that bytes go out from here on; none does where the gate is closed or the server spoke first."""
+        """Note that bytes are written from here on, unless the gate is closed or the server sent something first."""
         if not self.wrote:
             try:
                 self._gate()
@@ -220,7 +213,7 @@ class _WitnessAdapter(HTTPAdapter):
                 self.closed_by = error
                 raise
             if not is_quiet(sock):
-                raise ServerSpokeError("the server answered or hung up before it was asked")
+                raise ServerSpokeError("the server sent something or closed the connection before the request")
         self.wrote = True
 
     def _witnessed(self, connection_class: type) -> type:

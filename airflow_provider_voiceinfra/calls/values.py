@@ -1,4 +1,4 @@
-"""Values as drivers and data frames give them, without importing numpy or pandas."""
+"""Converts values of database drivers and data frames, without importing numpy or pandas."""
 
 from __future__ import annotations
 
@@ -10,10 +10,7 @@ _NOT_LISTS = (str, bytes, bytearray, memoryview)
 
 
 def plain_value(value: Any) -> Any:
-    """Give a field's value as Python's own type; None for every way to write that there is none.
-
-    NULL, NaN, NaT, pandas' NA, and empty or blank text are no value.
-    """
+    """Convert a field's value to a Python type; NULL, NaN, NaT, pandas' NA and blank strings become None."""
     value = own_type(value)
     if isinstance(value, str) and not value.strip():
         return None
@@ -21,9 +18,9 @@ def plain_value(value: Any) -> Any:
 
 
 def plain_json(value: Any) -> Any:
-    """Give a value with only lists, dicts and Python's own types in it; NaN and NaT become None.
+    """Convert a value to lists, dicts and Python types; NaN and NaT become None.
 
-    A lazy sequence, as another task's output is one, becomes a list.
+    A lazy sequence, such as another task's output, becomes a list.
     """
     value = own_type(value)
     if is_null(value):
@@ -36,20 +33,20 @@ def plain_json(value: Any) -> Any:
 
 
 def is_null(value: Any) -> bool:
-    """Tell whether a value is None, NaN, NaT or pandas' NA."""
+    """Return whether a value is None, NaN, NaT or pandas' NA."""
     if value is None or type(value).__name__ in {"NAType", "NaTType"}:
         return True
     with contextlib.suppress(Exception):
-        # A signalling NaN cannot be compared, and an array has no truth.
+        # A signalling NaN cannot be compared, and an array has no truth value.
         return bool(value != value)  # noqa: PLR0124 - only NaN and NaT differ from themselves
     return hasattr(value, "is_nan") and bool(value.is_nan())
 
 
 def own_type(value: Any) -> Any:
-    """Turn a value of numpy or pandas into one of Python."""
+    """Convert a value of numpy or pandas to a Python type."""
     kind = getattr(getattr(value, "dtype", None), "kind", None)
     if isinstance(kind, str) and hasattr(value, "tolist"):
         own = value.tolist()
-        # Of nanoseconds it makes integers.
+        # It converts nanoseconds to integers.
         return value.astype("datetime64[us]").tolist() if kind == "M" and isinstance(own, int | list) else own
     return value.to_pydatetime() if hasattr(value, "to_pydatetime") and not is_null(value) else value

@@ -83,7 +83,7 @@ class CallDefaults:
             "not_before": not_before and not_before.isoformat(),
             "not_after": not_after and not_after.isoformat(),
             **({"is_caller_chosen": True} if request.is_caller_chosen else {}),
-            **request.words(),
+            **request.content(),
         }
         return NewRow(position, key, request.to_number, kept, metadata)
 

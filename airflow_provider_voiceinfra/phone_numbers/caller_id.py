@@ -22,7 +22,7 @@ def choose_caller_id(numbers: Collection[str], callee: str) -> str:
 
 @functools.lru_cache(10_000)
 def country_of(number: str) -> str | None:
-    """Give the country of a number, such as ``US``; None where it belongs to none.
+    """Return the country of a number, such as ``US``; None where it belongs to none.
 
     :param number: in E.164.
     """
@@ -41,7 +41,7 @@ def _nearness(number: str, callee: str) -> int:
 
 
 def _area_code(number: str) -> str | None:
-    """Give the area code, where numbers say in which area they are."""
+    """Return the area code, where numbers say in which area they are."""
     return number[2:5] if number.startswith(f"+{_NORTH_AMERICA}") else None
 
 

@@ -14,7 +14,7 @@ _BYTES = hashlib.sha256().digest_size
 
 
 def fits(body: bytes, signature: str | None, secrets: Iterable[str]) -> bool:
-    """Tell whether a body was signed with one of the secrets.
+    """Return whether a body was signed with one of the secrets.
 
     VoiceInfra does not document the encoding: hex in either case, with or without ``sha256=``, and base64 are
     taken. The 32 bytes are compared in constant time.

@@ -86,7 +86,7 @@ def _found(visit: Visit, search: Search) -> dict[str, Any]:
 
 
 def _shown(visit: Visit, call: Call) -> dict[str, Any]:
-    """Give the values of a call's page; numbers and content only where the visitor may read them."""
+    """Return the values of a call's page; numbers and content only where the visitor may read them."""
     dag_id, said = call.source.dag_id, call.completion
     may_read_content = visit.permissions.may_read_content(dag_id)
     unknown = call.state == CallState.UNKNOWN
@@ -108,7 +108,7 @@ def _shown(visit: Visit, call: Call) -> dict[str, Any]:
 
 
 def playable(url: str | None) -> str | None:
-    """Give a recording's URL if a browser may safely load it: https, or this machine."""
+    """Return a recording's URL if a browser may safely load it: https, or this machine."""
     if not url or len(url) > _LONGEST_URL or not url.isprintable():
         return None
     try:

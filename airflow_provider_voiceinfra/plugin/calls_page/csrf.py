@@ -39,7 +39,7 @@ class CsrfProtection:
 
 
 def is_same_origin(headers: Mapping[str, str]) -> bool:
-    """Tell whether a request comes from a page of this origin, by headers that no page can set."""
+    """Return whether a request comes from a page of this origin, by headers that no page can set."""
     site = headers.get("sec-fetch-site")
     if site is not None:
         return site == "same-origin"
@@ -50,7 +50,7 @@ def is_same_origin(headers: Mapping[str, str]) -> bool:
 
 
 def is_from_script(headers: Mapping[str, str]) -> bool:
-    """Tell whether the page's script sends a request: from another origin, the header takes a permission."""
+    """Return whether the page's script sends a request: from another origin, the header takes a permission."""
     return headers.get("hx-request") == "true"
 
 

@@ -17,7 +17,7 @@ def encrypt(text: str) -> str:
 
 
 def is_encrypted(text: str) -> bool:
-    """Tell whether a string looks encrypted."""
+    """Return whether a string looks encrypted."""
     return text.startswith(_PREFIX)
 
 

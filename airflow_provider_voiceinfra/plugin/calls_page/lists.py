@@ -44,7 +44,7 @@ def show_list_now(visit: VisitDep, list_id: str) -> Response:
 
 @router.get("/lists/{list_id}/rows.csv")
 def download_rows(visit: VisitDep, list_id: str, state: RowState | None = None) -> Response:
-    """Give the rows as CSV: all, or those in one state."""
+    """Return the rows as CSV: all, or those in one state."""
     known = find_list(visit, list_id)
     rows = visit.store.list_pages.rows(list_id, *([] if state is None else [state]))
     name = f"{list_id}{f'-{state}' if state else ''}.csv"

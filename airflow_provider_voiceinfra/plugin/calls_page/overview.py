@@ -71,7 +71,7 @@ def _render(visit: VisitDep, template: str) -> Response:
 
 
 def _first_hour(now: datetime, period: str, zone: ZoneInfo) -> datetime:
-    """Give the first hour of a period that ends now: for a day, 24 hours; else whole days in the visitor's zone."""
+    """Return the first hour of a period that ends now: for a day, 24 hours; else whole days in the visitor's zone."""
     start = now - PERIODS[period]
     if period == "day":
         return start.replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)

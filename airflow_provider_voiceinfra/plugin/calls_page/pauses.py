@@ -108,7 +108,7 @@ def named(scope: Scope, name: str) -> str:
 
 
 def may_pause(visit: Visit, scope: Scope, name: str) -> bool:
-    """Tell whether the user may pause a scope: a DAG or its list, if they may edit the DAG; more, if all DAGs."""
+    """Return whether the user may pause a scope: a DAG or its list, if they may edit the DAG; more, if all DAGs."""
     if scope is Scope.DAG:
         return visit.permissions.may_edit(name)
     if scope is Scope.LIST:
@@ -123,7 +123,7 @@ def _require_pause(visit: Visit, scope: Scope, name: str) -> None:
 
 
 def _is_visible(visit: Visit, pause: Pause) -> bool:
-    """Tell whether the user may see a pause: of a DAG or its list, if they may see its calls."""
+    """Return whether the user may see a pause: of a DAG or its list, if they may see its calls."""
     if pause.scope is Scope.DAG:
         return visit.permissions.may_read(pause.name)
     if pause.scope is Scope.LIST:

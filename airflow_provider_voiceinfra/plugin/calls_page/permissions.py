@@ -47,17 +47,17 @@ class Permissions:
         return self._may_all("PUT", frozenset(self._authorized("PUT")))
 
     def may_read(self, dag_id: str | None) -> bool:
-        """Tell whether they may see that a DAG's calls took place."""
+        """Return whether they may see that a DAG's calls took place."""
         return self.visible_dag_ids is None or dag_id in self.visible_dag_ids
 
     def may_read_content(self, dag_id: str | None) -> bool:
-        """Tell whether they may see numbers and content of a DAG's calls, as those may who may read its XComs."""
+        """Return whether they may see numbers and content of a DAG's calls, as those may who may read its XComs."""
         if dag_id not in self._content:
             self._content[dag_id] = self.may_read(dag_id) and self._may("GET", dag_id, DagAccessEntity.XCOM)
         return self._content[dag_id]
 
     def may_edit(self, dag_id: str | None) -> bool:
-        """Tell whether they may act on a DAG's calls, as those may who may edit the DAG."""
+        """Return whether they may act on a DAG's calls, as those may who may edit the DAG."""
         if dag_id is None:
             return self.may_edit_all
         return self.may_read(dag_id) and self._may("PUT", dag_id)
@@ -104,7 +104,7 @@ def _has_teams() -> bool:
 
 
 async def get_permissions(user: GetUserDep) -> Permissions:
-    """Give the permissions of the user; without a session, Airflow answers 401."""
+    """Return the permissions of the user; without a session, Airflow answers 401."""
     return Permissions(user)
 
 

@@ -30,7 +30,7 @@ def toast(sentence: str) -> Response:
 
 
 def zone_of(request: Request) -> ZoneInfo:
-    """Give the visitor's time zone, which the page's script sends as a cookie; UTC before the first page."""
+    """Return the visitor's time zone, which the page's script sends as a cookie; UTC before the first page."""
     try:
         return ZoneInfo(unquote(request.cookies.get(ZONE_COOKIE, "UTC")))
     except (ZoneInfoNotFoundError, ValueError, OSError):
@@ -39,7 +39,7 @@ def zone_of(request: Request) -> ZoneInfo:
 
 @cache
 def templates() -> jinja2.Environment:
-    """Give the templates, which escape all values."""
+    """Return the templates, which escape all values."""
     made = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
         autoescape=True,

@@ -38,16 +38,16 @@ class Search:
     position: Mapping[str, str]
 
     def query(self, **position: object) -> str:
-        """Give the query of the URL that shows the search at a position."""
+        """Return the query of the URL that shows the search at a position."""
         return urlencode(dict(self.given) | {name: str(value) for name, value in position.items()})
 
     @property
     def here(self) -> str:
-        """Give the query of the URL that shows this page."""
+        """Return the query of the URL that shows this page."""
         return self.query(**self.position)
 
     def digits_for(self, permissions: Permissions) -> str:
-        """Give the digits of the search, as many as somebody may see who was only given its URL."""
+        """Return the digits of the search, as many as somebody may see who was only given its URL."""
         digits = self.wanted.digits or ""
         return digits if permissions.may_read_content(None) else digits[-END_LENGTH:]
 
@@ -67,7 +67,7 @@ class Search:
 
 
 def _dags_with_visible_numbers(permissions: Permissions, calling: Collection[str]) -> frozenset[str] | None:
-    """Give the DAGs whose numbers are shown in full: a search for hidden digits would reveal them."""
+    """Return the DAGs whose numbers are shown in full: a search for hidden digits would reveal them."""
     visible = frozenset(filter(permissions.may_read_content, calling))
     return None if permissions.may_read_content(None) and len(visible) == len(calling) else visible
 
@@ -106,7 +106,7 @@ def _state(text: str | None) -> CallState | None:
 
 
 def query_of(form: Mapping[str, str]) -> str:
-    """Give the query of the URL that shows the results of a form."""
+    """Return the query of the URL that shows the results of a form."""
     given = {name: form[name].strip() for name in FIELDS if form.get(name, "").strip()}
     if len(given.get("digits", "")) > END_LENGTH:
         given["digits"] = encrypt(given["digits"])

@@ -76,7 +76,7 @@ def version_of(*shown: object) -> str:
 
 
 async def get_visit(request: Request, permissions: PermissionsDep) -> Visit:
-    """Give the visit; without a session, Airflow answers 401."""
+    """Return the visit; without a session, Airflow answers 401."""
     return Visit(request, request.app.state.store, permissions)
 
 

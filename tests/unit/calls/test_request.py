@@ -51,19 +51,19 @@ def test_the_connection_gives_what_the_call_does_not():
         ({"to_number": Decimal(4155550147)}, "to_number must be a string such as '+1 800 555 0199': quote it"),
         ({"from_number": 4155550199}, "from_number must be a string such as '+1 800 555 0199': quote it"),
         ({"agent_id": " "}, "agent_id is missing: pass it, or set it on the connection 'voiceinfra_default'"),
-        ({"agent_id": "a\nb"}, "agent_id is no id"),
-        ({"agent_id": "a" * 256}, "agent_id is no id"),
+        ({"agent_id": "a\nb"}, "agent_id is not a valid id"),
+        ({"agent_id": "a" * 256}, "agent_id is not a valid id"),
         ({"first_message": 7}, "first_message must be a string, not int"),
         ({"first_message": "a\0b"}, "first_message holds a NUL"),
         ({"context": {"a": 1}}, "context must be a string, not dict"),
-        ({"context": "a\ud800b"}, "context holds a NUL or half a character"),
+        ({"context": "a\ud800b"}, "context contains a NUL or half a character"),
         ({"variables": [1]}, "variables must be an object such as {'name': 'Sarah'}, not list"),
         ({"variables": "{'name': 'Wilhelmina'}"}, "set render_template_as_native_obj"),
-        ({"variables": {"a": float("inf")}}, "variables holds a value that JSON cannot carry"),
-        ({"variables": {"a": {1, 2}}}, "variables holds a value that JSON cannot carry"),
-        ({"variables": {("a",): 1}}, "variables holds a value that JSON cannot carry"),
+        ({"variables": {"a": float("inf")}}, "variables contains a value that is not valid in JSON"),
+        ({"variables": {"a": {1, 2}}}, "variables contains a value that is not valid in JSON"),
+        ({"variables": {("a",): 1}}, "variables contains a value that is not valid in JSON"),
         ({"variables": {"a": ["b\0c"]}}, "variables holds a NUL"),
-        ({"variables": {"a\ud800": 1}}, "variables holds a NUL or half a character"),
+        ({"variables": {"a\ud800": 1}}, "variables contains a NUL or half a character"),
         ({"default_region": "EU"}, "default_region 'EU' is not a country code"),
     ],
 )
@@ -83,7 +83,7 @@ def test_a_field_that_neither_call_nor_connection_gives(name):
 def test_what_holds_itself_cannot_be_sent():
     loop: dict[str, object] = {}
     loop["loop"] = loop
-    with pytest.raises(InvalidCallError, match="JSON cannot carry"):
+    with pytest.raises(InvalidCallError, match="not valid in JSON"):
         request(variables=loop)
 
 
