@@ -46,8 +46,6 @@ class Api:
     def call(self, method: str, path: str, **options: Any) -> dict[str, Any]:
         """Return the answer's JSON.
 
-        :param path: the path, relative to the server's URL
-        :param options: options of :func:`requests.request`
         :raises requests.RequestException: if there is no response, or an error, whose body is in the message
         """
         answer = self._http.request(method, f"{self.url}/{path}", timeout=_TIMEOUT, **options)

@@ -31,7 +31,6 @@ class Standalone(AirflowRest):
     :meth:`stop`, with its ``with`` block, and with the calling process, even if that is killed.
 
     :param home: folder for its configuration, database (SQLite) and logs; created if it does not exist
-    :param dags_folder: folder of its DAG files
     :param env: additional environment variables, which take precedence
     :param port: port of the API server; by default any free one
     """

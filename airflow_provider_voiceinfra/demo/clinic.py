@@ -34,19 +34,13 @@ class Appointment:
 
 
 class Clinic:
-    """The warehouse that the demo's DAG reads and writes.
-
-    :param path: its file; created if it does not exist.
-    """
+    """The warehouse that the demo's DAG reads and writes."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
 
     def book_appointments(self) -> list[Appointment]:
-        """Book an appointment for each person tomorrow.
-
-        :return: the new appointments.
-        """
+        """Book an appointment for each person tomorrow."""
         tomorrow = f"{date.today() + timedelta(days=1):%A, %d %B}"  # noqa: DTZ011 - the laptop's own tomorrow
         with closing(sqlite3.connect(self.path)) as warehouse, warehouse:
             warehouse.execute(
@@ -63,10 +57,7 @@ class Clinic:
         return self.appointments(after=booked)
 
     def appointments(self, *, after: int) -> list[Appointment]:
-        """Read appointments, in order.
-
-        :param after: the id after which to begin.
-        """
+        """Read appointments, in order."""
         with closing(sqlite3.connect(self.path)) as warehouse:
             rows = warehouse.execute("SELECT * FROM appointments WHERE id > ? ORDER BY id", (after,))
             return [Appointment(*row) for row in rows]

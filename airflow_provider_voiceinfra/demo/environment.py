@@ -13,12 +13,7 @@ HOST = "127.0.0.1"
 
 
 def airflow_environment(home: Path, dags_folder: Path, port: int) -> dict[str, str]:
-    """Return the environment variables of every process of an Airflow.
-
-    :param home: its AIRFLOW_HOME
-    :param dags_folder: folder of its DAG files
-    :param port: port of its API server
-    """
+    """Return the environment variables of every process of an Airflow."""
     log_port, trigger_log_port = [each for each in free_ports(3) if each != port][:2]
     url = f"http://{HOST}:{port}"
     settings: dict[str, dict[str, object]] = {

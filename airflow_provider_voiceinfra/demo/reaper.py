@@ -100,10 +100,7 @@ def _end(child: subprocess.Popen[bytes]) -> list[psutil.Process]:
 
 
 def _alive(known: set[psutil.Process]) -> list[psutil.Process]:
-    """Return the running descendants, after reaping those that have exited.
-
-    :param known: all descendants seen so far, which includes orphans that were not adopted
-    """
+    """Return the known and new descendants that are running, after reaping those that have exited."""
     with contextlib.suppress(ChildProcessError):
         while os.waitpid(-1, os.WNOHANG)[0]:
             pass

@@ -37,9 +37,6 @@ class AirflowRest:
     ) -> str:
         """Start a run as soon as Airflow knows the DAG, and unpause the DAG.
 
-        :param dag_id: the DAG
-        :param conf: the run's configuration
-        :param logical_date: the run's logical date; none by default
         :param parse_timeout: seconds to wait for the DAG's file to be read
         :return: the run id
         """

@@ -1,4 +1,4 @@
-"""For tests of your own DAGs: the pytest fixture ``voiceinfra``, under which ``dag.test()`` calls nobody real.
+"""For tests of your own DAGs: the pytest fixture ``voiceinfra``, under which ``dag.test()`` rings no phone.
 
 Put ``pytest_plugins = ["airflow_provider_voiceinfra.testing"]`` into your ``conftest.py``.
 """
@@ -31,15 +31,15 @@ if TYPE_CHECKING:
 
 _SECRET = "sandbox-secret"  # noqa: S105 - it protects nothing
 _REGION = "US"
-# A call is over before the test has asked for its end.
+# A call ends before the test asks whether it has.
 _AT_ONCE = (0.0, 0.05)
 
 
 class LocalVoiceInfra:
     """A simulated VoiceInfra, a call store and a receiver in this process, for one test.
 
-    :param sandbox: what takes the calls; the number that is called decides what happens.
-    :param store: what Airflow's tasks of this test use.
+    :param sandbox: accepts the calls; the callee's number selects what happens.
+    :param store: the call store of this test's tasks.
     """
 
     def __init__(self, sandbox: Sandbox, store: CallStore, clock: AutojumpClock) -> None:
@@ -53,7 +53,7 @@ class LocalVoiceInfra:
         return self._clock.now()
 
     def set_now(self, time: datetime | str) -> None:
-        """Say when the test begins, before it calls anybody.
+        """Set the time at which the test begins, before any call.
 
         :param time: such as ``2026-12-01T10:00-05:00``.
         :raises ValueError: if the time has no time zone, or something has happened already.
@@ -62,28 +62,27 @@ class LocalVoiceInfra:
         if begin.tzinfo is None:
             raise ValueError(f"{time} has no time zone: write it like 2026-12-01T10:00-05:00.")
         if self.dials or self.sandbox.settle() is not None:
-            raise ValueError("set_now says when the test begins: use it before anything else.")
+            raise ValueError("set_now sets the time at which the test begins: call it before anything else.")
         self._clock.set_now(begin)
 
     def after(self, delay: timedelta, action: Callable[[], object]) -> None:
-        """Do something while a DAG waits, such as to complete a call or to end a pause.
+        """Run an action while a DAG waits, such as completing a call or ending a pause.
 
         :param delay: from now, by the time of this test.
-        :param action: called in another thread; an error of it ends the test.
+        :param action: called in another thread; an error in it ends the test.
         """
         self._clock.after(delay, action)
 
     @property
     def dials(self) -> list[Dial]:
-        """The calls that were placed, in order: whose phone would have rung."""
+        """The calls that were placed, in order."""
         return self.sandbox.dials
 
     def outcome(self, number: str, outcome: Outcome, **fields: object) -> None:
-        """Choose how calls to a number end, for the rest of the test.
+        """Set how calls to a number end, for the rest of the test.
 
-        :param number: as the DAG may write it.
-        :param outcome: ``answered``, ``voicemail`` or ``failed``.
-        :param fields: of the webhook, such as ``summary``; ``extracted`` is the data that the agent extracted.
+        :param number: in any form that a DAG may use.
+        :param fields: fields of the webhook, such as ``summary``; ``extracted`` is the data that the agent extracted.
         """
         self.sandbox.outcome(to_e164(number, field="number", region=_REGION), outcome, **_webhook_fields(fields))
 
@@ -99,7 +98,7 @@ def _describe_pauses(store: CallStore) -> str:
     pauses = [
         f"{each.scope} {each.name}".strip() + f" ({each.paused_by}: {each.reason})" for each in store.pauses.in_force()
     ]
-    waits_for = f"Paused: {', '.join(pauses)}." if pauses else "Nothing is scheduled to happen."
+    waits_for = f"Paused: {', '.join(pauses)}." if pauses else "Nothing is scheduled."
     return f"{waits_for} Let the test end it, such as by voiceinfra.after(timedelta(hours=1), …)."
 
 
@@ -110,9 +109,9 @@ def _webhook_fields(fields: dict[str, object]) -> dict[str, object]:
 
 @pytest.fixture
 def voiceinfra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalVoiceInfra]:
-    """Call nobody real: a sandbox, a receiver and an empty call store, behind ``voiceinfra_default``.
+    """Put a sandbox, a receiver and an empty call store behind ``voiceinfra_default``: no phone rings.
 
-    A connection to any other host is refused, whatever the DAG names.
+    A connection to any other host is rejected.
     """
     from airflow_provider_voiceinfra.testing import dag_test
 
@@ -161,7 +160,7 @@ def _only(sandbox: Sandbox) -> Callable[..., str]:
         url = account.base_url(host, conn_id=conn_id, **parts)
         if url != sandbox.url:
             raise InvalidCallError(
-                f"Connection {conn_id!r} leads to a real VoiceInfra, which the fixture voiceinfra refuses: let the "
+                f"Connection {conn_id!r} leads to a real VoiceInfra, which the fixture voiceinfra rejects: let the "
                 "DAG use voiceinfra_default in tests, or set this connection to the sandbox's address."
             )
         return url

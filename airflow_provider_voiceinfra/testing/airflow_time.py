@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from datetime import datetime, tzinfo
 from importlib import import_module
@@ -14,7 +15,6 @@ from airflow.sdk.exceptions import AirflowRescheduleException
 
 from airflow_provider_voiceinfra.sensors.call_completion import CallCompletionSensor
 from airflow_provider_voiceinfra.testing.autojump import AutojumpClock
-from airflow_provider_voiceinfra.testing.callers import is_called_by
 
 _DAG = "airflow.sdk.definitions.dag"
 _TASK_INSTANCE = "airflow.models.taskinstance"
@@ -66,3 +66,8 @@ def patch_sleeps(clock: AutojumpClock, patch: pytest.MonkeyPatch) -> None:
     patch.setattr(CallCompletionSensor, "_get_next_poke_interval", poke_interval)
     patch.setattr(sensor, "time", SimpleNamespace(monotonic=clock.monotonic, sleep=clock.wait))
     patch.setattr(time, "sleep", sleep_or_wait)
+
+
+def is_called_by(module: str) -> bool:
+    """Return whether the caller of this function was called by a module."""
+    return bool(sys._getframe(2).f_globals.get("__name__") == module)  # noqa: SLF001

@@ -25,11 +25,10 @@ _SHORT = 1.0
 class AutojumpClock:
     """Tells the time of a test, and skips its waits.
 
-    It goes on by itself, and is set forward when the task under ``dag.test()`` waits: to the next event of the sandbox
-    or of the test, or to the end of the wait. Calls and webhooks that are under way are let to end first.
+    It runs like any clock, and is set forward when the task under ``dag.test()`` waits: to the next event of the
+    sandbox or of the test, or to the end of the wait. Calls and webhooks in progress end first.
 
-    :param sandbox: whose calls end by this clock.
-    :param describe: says what a wait without an end waits for.
+    :param describe: returns what a wait without an end waits for.
     """
 
     def __init__(self, sandbox: Sandbox, describe: Callable[[], str]) -> None:

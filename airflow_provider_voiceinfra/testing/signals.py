@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_voiceinfra.testing.airflow_time import is_called_by
 from airflow_provider_voiceinfra.testing.autojump import AutojumpClock
-from airflow_provider_voiceinfra.testing.callers import is_called_by
 
 
 @contextmanager

@@ -5,16 +5,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from datetime import datetime
-from typing import Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from airflow_provider_voiceinfra.config import call_store
 from airflow_provider_voiceinfra.deferral import settle, time_left
 from airflow_provider_voiceinfra.store.watch.watcher import wait_until_resumed
+from airflow_provider_voiceinfra.triggers.serialized import SerializedTrigger
 
 
-class CallAllowedTrigger(BaseTrigger):
+class CallAllowedTrigger(SerializedTrigger, BaseTrigger):
     """Fires once, at a time or as soon as a pause ends.
 
     :param ref: the deferred call.
@@ -29,12 +29,6 @@ class CallAllowedTrigger(BaseTrigger):
         self.until = until
         self.pause_id = pause_id
         self.resume_after = resume_after
-
-    def serialize(self) -> tuple[str, dict[str, Any]]:
-        """Return the class and the arguments, to recreate this trigger in a triggerer."""
-        name = f"{type(self).__module__}.{type(self).__qualname__}"
-        fields = {"ref": self.ref, "until": self.until, "pause_id": self.pause_id, "resume_after": self.resume_after}
-        return name, fields
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Wait; yields ``{"ref": …}``."""

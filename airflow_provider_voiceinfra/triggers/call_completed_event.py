@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Collection
-from typing import Any
 
 from airflow.triggers.base import BaseEventTrigger, TriggerEvent
 
 from airflow_provider_voiceinfra.arguments import choices, flags, strings
 from airflow_provider_voiceinfra.store.models import OUTCOMES
+from airflow_provider_voiceinfra.triggers.serialized import SerializedTrigger
 
 
-class CallCompletedEventTrigger(BaseEventTrigger):
+class CallCompletedEventTrigger(SerializedTrigger, BaseEventTrigger):
     """Fires for every call that becomes completed, as the trigger of an ``AssetWatcher``.
 
     An event only wakes a DAG up: in a burst, Airflow does not create a run for each event. To process every call, use
@@ -35,11 +35,6 @@ class CallCompletedEventTrigger(BaseEventTrigger):
         # Sorted: Airflow identifies a trigger by its arguments.
         self.outcomes = sorted(choices("outcomes", outcomes, OUTCOMES))
         self.include_foreign = include_foreign
-
-    def serialize(self) -> tuple[str, dict[str, Any]]:
-        """Return the class and the arguments, to recreate this trigger in a triggerer."""
-        fields = {"agent_id": self.agent_id, "outcomes": self.outcomes, "include_foreign": self.include_foreign}
-        return f"{type(self).__module__}.{type(self).__qualname__}", fields
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Yield ``{"call_id": …, "ref": …, "outcome": …}`` for each call; ``ref`` is None for foreign calls.

@@ -16,9 +16,10 @@ from airflow_provider_voiceinfra.config import call_store
 from airflow_provider_voiceinfra.deferral import Ending, settle, time_left
 from airflow_provider_voiceinfra.store.errors import StoreError
 from airflow_provider_voiceinfra.store.watch.watcher import wait_for_completions
+from airflow_provider_voiceinfra.triggers.serialized import SerializedTrigger
 
 
-class CallCompletionTrigger(BaseTrigger):
+class CallCompletionTrigger(SerializedTrigger, BaseTrigger):
     """Fires once when all calls are completed, or at the deadline.
 
     Its event carries ids and outcomes only, because Airflow logs it; the content is in the call store.
@@ -43,16 +44,6 @@ class CallCompletionTrigger(BaseTrigger):
         self.deadline = deadline
         self.ending = ending
         self.resume_after = resume_after
-
-    def serialize(self) -> tuple[str, dict[str, Any]]:
-        """Return the class and the arguments, to recreate this trigger in a triggerer."""
-        name = f"{type(self).__module__}.{type(self).__qualname__}"
-        return name, {
-            "call_ids": self.call_ids,
-            "deadline": self.deadline,
-            "ending": self.ending,
-            "resume_after": self.resume_after,
-        }
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Wait; yields ``{"status": "completed" | "timeout", "call_ids": […], "outcomes": {…}}``, or ends the task."""

@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from datetime import datetime
-from typing import Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
@@ -15,12 +14,13 @@ from airflow_provider_voiceinfra.deferral import settle, time_left
 from airflow_provider_voiceinfra.lists.progress import TELL_INTERVAL, describe
 from airflow_provider_voiceinfra.store.errors import StoreError
 from airflow_provider_voiceinfra.store.watch.watcher import wait_until_resumed
+from airflow_provider_voiceinfra.triggers.serialized import SerializedTrigger
 
 POLL_INTERVAL = 2.0
 """Seconds between two queries for the ended calls of a list."""
 
 
-class CallListTrigger(BaseTrigger):
+class CallListTrigger(SerializedTrigger, BaseTrigger):
     """Fires once: at a time, when enough calls of the list have ended, or when a pause ends.
 
     :param list_id: the list.
@@ -44,17 +44,6 @@ class CallListTrigger(BaseTrigger):
         self.ended_calls = ended_calls
         self.pause_id = pause_id
         self.resume_after = resume_after
-
-    def serialize(self) -> tuple[str, dict[str, Any]]:
-        """Return the class and the arguments, to recreate this trigger in a triggerer."""
-        fields = {
-            "list_id": self.list_id,
-            "until": self.until,
-            "ended_calls": self.ended_calls,
-            "pause_id": self.pause_id,
-            "resume_after": self.resume_after,
-        }
-        return f"{type(self).__module__}.{type(self).__qualname__}", fields
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Wait; yields ``{"list_id": …}``."""

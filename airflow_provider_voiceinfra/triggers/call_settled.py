@@ -5,16 +5,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from datetime import datetime
-from typing import Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from airflow_provider_voiceinfra.config import call_store
 from airflow_provider_voiceinfra.deferral import settle, time_left
 from airflow_provider_voiceinfra.store.watch.watcher import wait_until_settled
+from airflow_provider_voiceinfra.triggers.serialized import SerializedTrigger
 
 
-class CallSettledTrigger(BaseTrigger):
+class CallSettledTrigger(SerializedTrigger, BaseTrigger):
     """Fires once when a call is no longer claimed or unknown, or at the deadline.
 
     :param ref: the call.
@@ -27,11 +27,6 @@ class CallSettledTrigger(BaseTrigger):
         self.ref = ref
         self.deadline = deadline
         self.resume_after = resume_after
-
-    def serialize(self) -> tuple[str, dict[str, Any]]:
-        """Return the class and the arguments, to recreate this trigger in a triggerer."""
-        fields = {"ref": self.ref, "deadline": self.deadline, "resume_after": self.resume_after}
-        return f"{type(self).__module__}.{type(self).__qualname__}", fields
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Wait; yields ``{"status": "settled" | "timeout", "ref": …}``."""
