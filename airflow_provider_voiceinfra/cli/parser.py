@@ -330,9 +330,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     return _run(arguments.command, arguments)
 
 
-def make_parser(prog: str = "python -m airflow_provider_voiceinfra") -> argparse.ArgumentParser:
+def make_parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
-    parser = argparse.ArgumentParser(prog=prog, description="AI phone calls by VoiceInfra.")
+    parser = argparse.ArgumentParser(
+        prog="python -m airflow_provider_voiceinfra", description="AI phone calls by VoiceInfra."
+    )
     _add_commands(parser, COMMANDS)
     return parser
 

@@ -15,6 +15,7 @@ from airflow_provider_voiceinfra.demo.airflow_api import AirflowError, Api, wait
 _RUN_ENDED = {"success", "failed"}
 _TASK_ENDED = {"success", "failed", "skipped", "upstream_failed", "removed"}
 _PAGE = 100
+_PARSE_TIMEOUT = 60
 
 
 class AirflowRest:
@@ -28,21 +29,15 @@ class AirflowRest:
         self._api = Api(url)
 
     def trigger_dag(
-        self,
-        dag_id: str,
-        *,
-        conf: Mapping[str, Any] | None = None,
-        logical_date: datetime | None = None,
-        parse_timeout: float = 60,
+        self, dag_id: str, *, conf: Mapping[str, Any] | None = None, logical_date: datetime | None = None
     ) -> str:
         """Start a run as soon as Airflow knows the DAG, and unpause the DAG.
 
-        :param parse_timeout: seconds to wait for the DAG's file to be read
         :return: the run id
         """
         dag = wait_for(
             lambda: self._api.find(f"api/v2/dags/{quote(dag_id)}"),
-            parse_timeout,
+            _PARSE_TIMEOUT,
             lambda: f"Airflow has no DAG {dag_id!r}. {self._import_errors()}",
         )
         if dag["is_paused"]:

@@ -47,7 +47,6 @@ class AcceptedCalls:
 
     :param delay: minimum and maximum duration of a call in seconds; None to complete calls by hand
     :param late: delay of a late webhook in seconds
-    :param extracted_field: the webhook's field with extracted data
     """
 
     def __init__(
@@ -58,14 +57,12 @@ class AcceptedCalls:
         schedule: Schedule,
         delay: tuple[float, float] | None,
         late: float,
-        extracted_field: str,
     ) -> None:
         self._dials = dials
         self._sender = sender
         self._schedule = schedule
         self._delay = delay
         self._late = late
-        self._extracted_field = extracted_field
         self._lock = threading.Lock()
         self._calls: dict[str, _Call] = {}
         self._calls_to: Counter[str] = Counter()
@@ -128,7 +125,7 @@ class AcceptedCalls:
         scenario = call.dial.scenario
         decided = self._endings.get(call.dial.to_number, AS_SCRIPTED)
         outcome = ending.outcome or decided.outcome or scenario.outcome
-        make_payload = partial(completion, call.dial, nth=call.nth, extracted_field=self._extracted_field)
+        make_payload = partial(completion, call.dial, nth=call.nth)
         payload = make_payload(outcome)
         if scenario.notice is Notice.WITHOUT_START_TIME:
             del payload["start_time"]

@@ -16,16 +16,13 @@ _NAMES = ("first_name", "name", "full_name", "customer_name", "customer", "patie
 _DATES = ("appointment", "slot", "visit", "delivery", "booking", "reservation", "meeting", "when", "date", "time")
 
 
-def completion(
-    dial: Dial, outcome: Outcome, *, nth: int = 1, extracted_field: str = "extracted_data"
-) -> dict[str, object]:
+def completion(dial: Dial, outcome: Outcome, *, nth: int = 1) -> dict[str, object]:
     """Return the payload of the call's ``call.completed`` webhook.
 
     The call starts when it is dialled, and its ``end_time`` follows from its duration, although the sandbox may send
     the webhook sooner.
 
     :param nth: the index of the call among those to this number, from 1, which varies the conversation
-    :param extracted_field: the name of the field with extracted data
     """
     rng = random.Random(f"{dial.to_number}/{nth}")  # noqa: S311
     conversation = _converse(dial, outcome, rng)
@@ -43,7 +40,7 @@ def completion(
         "recording_url": f"https://recordings.voiceinfra.example/{dial.call_id}.mp3" if seconds else "",
         "transcript": conversation.transcript,
         "summary": conversation.summary,
-        extracted_field: dict(conversation.extracted),
+        "extracted_data": dict(conversation.extracted),
     }
 
 

@@ -37,7 +37,6 @@ class Sandbox:
     :param late: delay of a late webhook in seconds
     :param answer_delay: delay of the answer to each accepted call in seconds
     :param retry_after: ``Retry-After`` of a 429 in seconds
-    :param extracted_field: the webhook's field with extracted data
     :param webhook_workers: maximum number of webhooks that are sent at the same time
     :param ahead: how far the sandbox's time is ahead of the host's
     :param on_dial: called with each accepted call, in the thread that answers it
@@ -59,7 +58,6 @@ class Sandbox:
         late: float = 60.0,
         answer_delay: float = 0.0,
         retry_after: int = 1,
-        extracted_field: str = "extracted_data",
         webhook_workers: int = 8,
         ahead: Callable[[], timedelta] = timedelta,
         on_dial: Callable[[Dial], None] | None = None,
@@ -83,7 +81,6 @@ class Sandbox:
             schedule=self._schedule,
             delay=delay,
             late=late,
-            extracted_field=extracted_field,
         )
         endpoint = CallEndpoint(
             account=Account(api_key, agents, from_numbers),

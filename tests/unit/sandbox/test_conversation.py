@@ -77,7 +77,3 @@ def test_a_call_that_failed_has_no_words_and_no_recording():
     said = completion(dial(), "failed")
     assert (said["transcript"], said["recording_url"], said["extracted_data"]) == ("", "", {})
     assert said["summary"]
-
-
-def test_the_field_for_extracted_data_can_be_named():
-    assert "analysis" in completion(dial(), "answered", extracted_field="analysis")
