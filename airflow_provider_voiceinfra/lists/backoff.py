@@ -1,4 +1,4 @@
-"""While VoiceInfra accepts no calls, the whole list waits: one failed call counts for all."""
+"""Backoff of a whole list while VoiceInfra accepts no calls."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ _LONGEST_RETRY_AFTER = timedelta(days=1).total_seconds()
 
 
 class ListBackoff:
-    """Until when a list places no calls, because VoiceInfra could not take the last one.
+    """Pauses a list after VoiceInfra has accepted no call, for longer each time.
 
-    It is kept in the call store, so that the next try of the task keeps to it too. After a wait one call is placed at
-    a time, until VoiceInfra takes one.
+    The end of the wait is kept in the call store, for the next try of the task. After a wait, one call is placed at a
+    time until VoiceInfra accepts one.
     """
 
     def __init__(self, store: CallStore, list_id: str, policy: RetryPolicy) -> None:
@@ -35,16 +35,16 @@ class ListBackoff:
         return self._failures > 0
 
     def left(self) -> float:
-        """Give the seconds until calls are placed again."""
+        """Return the seconds until calls are placed again."""
         if self.resume_at is None:
             return 0.0
         return max(0.0, (self.resume_at - self._store.database.clock.now()).total_seconds())
 
     def failed(self, error: CallNotSentError) -> None:
-        """Wait, for as long as VoiceInfra asks for, else longer each time."""
+        """Wait for as long as VoiceInfra asks, or longer each time."""
         is_waiting = self.left() > 0
         if not is_waiting:
-            # Those that were sent together count as one.
+            # Calls that were sent together count as one failure.
             self._failures += 1
         policy = self._policy
         pause = min(policy.longest, policy.base * 2.0 ** min(self._failures - 1, 16)) * random.uniform(0.5, 1.0)  # noqa: S311
@@ -59,7 +59,7 @@ class ListBackoff:
             log.warning("%s List %s places no calls until %s UTC.", error, self._list_id, until)
 
     def succeeded(self) -> None:
-        """Go on at full speed: VoiceInfra has answered."""
+        """Return to full speed, because VoiceInfra has answered."""
         if self._failures and not self.left():
             self._failures = 0
             self._set(None)

@@ -1,4 +1,4 @@
-"""The columns of a call list's source: which are read, and as what."""
+"""Maps the columns of a call list's source to fields of calls."""
 
 from __future__ import annotations
 
@@ -11,19 +11,20 @@ from airflow_provider_voiceinfra.calls.values import plain_value
 from airflow_provider_voiceinfra.errors import InvalidCallError
 
 FIELDS = ("to_number", "agent_id", "from_number", "first_message", "context", "timezone", "not_before", "not_after")
-"""What a column may be."""
+"""The fields that a column may be mapped to."""
 
 
 @dataclass(frozen=True, slots=True)
 class ColumnMapping:
-    """Which columns of the source are read, and what they are. Upper and lower case are the same.
+    """The columns of the source that are read. Names are case-insensitive.
 
-    :param column_map: their column by our field, such as ``{"to_number": "phone"}``; a column that is named like a
-        field is that field.
-    :param variable_columns: are sent to the agent as ``variables``.
-    :param metadata_columns: stay with the call here.
-    :param key_column: what names a row, in all lists with the same prefix; None for its number, in this list.
-    :param are_typed: whether the source is a query or a data frame, whose columns may keep numbers as integers.
+    :param column_map: columns by field, such as ``{"to_number": "phone"}``; a field without an entry is read from the
+        column of its own name.
+    :param variable_columns: columns that are sent to the agent as ``variables``.
+    :param metadata_columns: columns that are stored with the call, and not sent.
+    :param key_column: the column that identifies a row in all lists with the same prefix; None for its number, in this
+        list.
+    :param are_typed: whether the source is a query or a data frame, whose numbers may be integers.
     """
 
     column_map: Mapping[str, str] = field(default_factory=dict)
@@ -33,10 +34,10 @@ class ColumnMapping:
     are_typed: bool = False
 
     def check(self, present: Sequence[str]) -> None:
-        """Make sure that the source has the columns.
+        """Check that the source has the columns.
 
         :param present: the names of its columns, see :func:`folded`.
-        :raises InvalidCallError: if one is missing; names it.
+        :raises InvalidCallError: if one is missing.
         """
         wanted = {"to_number": self.column_map.get("to_number", "to_number"), **self.column_map}
         named = [*wanted.values(), *self.variable_columns, *self.metadata_columns, self.key_column]
@@ -48,24 +49,24 @@ class ColumnMapping:
             )
 
     def fields(self, row: Mapping[str, Any]) -> dict[str, Any]:
-        """Pick the fields of the call that have a value."""
+        """Return the fields of the call that have a value."""
         columns = {name: self.column_map.get(name, name).casefold() for name in FIELDS}
         values = {name: plain_value(row.get(column)) for name, column in columns.items()}
         return {name: value for name, value in values.items() if value is not None}
 
     def variables(self, row: Mapping[str, Any]) -> dict[str, Any]:
-        """Pick what is sent to the agent."""
+        """Return the variables of the call."""
         return {name: row[name.casefold()] for name in self.variable_columns}
 
     def metadata(self, row: Mapping[str, Any]) -> dict[str, Any]:
-        """Pick what stays with the call."""
+        """Return the metadata of the call."""
         return {name: row[name.casefold()] for name in self.metadata_columns}
 
 
 def check_fields(column_map: Mapping[str, str]) -> None:
-    """Make sure that a column map names fields that exist: one that is misspelt would limit nothing.
+    """Check that a column map has only known fields: a limit in a misspelt one would have no effect.
 
-    :raises ValueError: if one does not; names the nearest one.
+    :raises ValueError: if one is unknown.
     """
     for name in column_map:
         if name not in FIELDS:
@@ -76,9 +77,9 @@ def check_fields(column_map: Mapping[str, str]) -> None:
 
 
 def folded(names: Sequence[Any]) -> list[str]:
-    """Give the names of a source's columns in lower case.
+    """Return the names of a source's columns in lower case.
 
-    :raises InvalidCallError: if two are the same then: nobody knows which of them is meant.
+    :raises InvalidCallError: if two of them are the same then.
     """
     lower = [str(name).casefold() for name in names]
     twice = sorted({name for name in lower if lower.count(name) > 1})

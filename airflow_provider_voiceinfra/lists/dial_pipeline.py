@@ -29,22 +29,21 @@ from airflow_provider_voiceinfra.store.models import Call, Source
 log = logging.getLogger(__name__)
 
 POSTS = 50
-"""The most POSTs at a time, however many lines there are."""
+"""Maximum number of POSTs at a time."""
 # Seconds for which results are gathered, while enough rows wait for their send slots.
 _GATHER_TIME = 0.05
-# Seconds between two attempts to record answers that the store did not take, while the list ends.
+# Seconds between two attempts to record answers while the list ends and the store is unavailable.
 _ANSWER_INTERVAL = 1.0
 
 
 class DialPipeline:
     """Claims rows ahead, requests as many send permits as can be used at once, and records the answers.
 
-    One thread talks to the store, the others to VoiceInfra. What stops one row may stop all: then no other begins.
+    One thread uses the store, the others send. What stops one row may stop the list: then no other row begins.
 
-    :param posts: how many are sent at a time.
-    :param slots_ahead: how many may wait for their send slots at a time; None if there is no rate.
+    :param posts: maximum number of rows that are sent at a time.
+    :param slots_ahead: maximum number of rows that wait for their send slots; None if there is no rate.
     :param stop: set when no other row may begin.
-    :param backoff: until when VoiceInfra accepts no calls.
     """
 
     def __init__(
@@ -67,9 +66,9 @@ class DialPipeline:
         self._stop = stop
         self._backoff = backoff
         self._rows = RowResults(store, source)
-        # Claimed, and not with the senders: of these, no byte was sent.
+        # Claimed, and not submitted to the senders: no byte of these was sent.
         self._ready: deque[ClaimedRow] = deque()
-        # What is not recorded yet.
+        # Not recorded yet.
         self._results: list[SendResult] = []
         self._senders = SenderPool(posts, dialer.sender, stop)
         self.active_rows: set[int] = set()
@@ -78,7 +77,7 @@ class DialPipeline:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Begin nothing more, whatever happened, and record each answer as it comes: this may be killed soon."""
+        """Begin nothing more, and record each answer as it arrives, because this process may be killed soon."""
         self._rows.error = self._rows.error or errors.CallStoppedError()
         try:
             with contextlib.suppress(StoreError):
@@ -99,23 +98,23 @@ class DialPipeline:
 
     @property
     def batch(self) -> int:
-        """How many rows to claim together: as many as may be sent at a time, and no more than have slots soon."""
+        """How many rows to claim together: as many as may be sent at a time, and have send slots soon."""
         return self._lines if self._slots_ahead is None else min(self._lines, self._slots_ahead)
 
     def is_idle(self) -> bool:
-        """Tell whether no row is active; if none is, raise what has ended the list."""
+        """Return whether no row is active; if none is, raise the error that has ended the list, if any."""
         if not self.active_rows and self._rows.error is not None:
             raise self._rows.error
         return not self.active_rows
 
     def wants_more(self) -> bool:
-        """Tell whether rows should be claimed ahead."""
+        """Return whether rows should be claimed ahead."""
         return not self._is_over and not self._backoff.left() and len(self._ready) < self.batch // 2 + 1
 
     def advance(self, rows: Sequence[DueRow], wait: float) -> None:
-        """Claim rows, and do what there is to do.
+        """Record answers, send rows, and claim new ones.
 
-        :param wait: seconds to wait for an answer, where there is nothing else to do.
+        :param wait: seconds to wait for an answer if there is nothing else to do.
         """
         self._take_results(0)
         self._wait_for_work(time.monotonic() + (0 if rows else wait))
@@ -132,7 +131,7 @@ class DialPipeline:
             pass
 
     def _take_until(self, end: float) -> bool:
-        """Take results, as they come; gives False at the end of the time."""
+        """Take results as they arrive; return False at the end of the time."""
         left = end - time.monotonic()
         self._take_results(min(max(0.0, left), CHECK_INTERVAL))
         return left > 0
@@ -152,7 +151,7 @@ class DialPipeline:
         return self._rows.stop_list or self._stop.is_set
 
     def _can_send(self) -> int:
-        """Give how many rows may get a send permit now."""
+        """Return how many rows may get a send permit now."""
         free = self._lines - self._senders.busy
         if self._slots_ahead is not None:
             free = min(free, self._slots_ahead - self._senders.waiting)
@@ -179,9 +178,9 @@ class DialPipeline:
                 self._found(row, partial(self._dialer.conflicting_calls.find, intent, result.conflict, 0, self._stop))
 
     def _record_and_send(self) -> None:
-        """Record what VoiceInfra answered, and send as many rows as can be sent.
+        """Record the answers, and send as many rows as possible.
 
-        Wherever this is stopped, what is ready was not sent, and what is among the results can be recorded again.
+        Wherever this is stopped, rows in ``_ready`` were not sent, and those in ``_results`` can be recorded again.
         """
         if self._is_over or self._backoff.left():
             self._release_unsent()
@@ -204,7 +203,7 @@ class DialPipeline:
             permits = self._dialer.recorder.insist(lambda: self._store.claims.record_and_permit(answers, claims))
         except StoreError:
             for claim, call_id in answers:
-                log.error("Call %s is queued as %s, which the call store could not be told.", claim.ref, call_id)
+                log.error("Call %s is queued as %s, which could not be recorded in the call store.", claim.ref, call_id)
             raise
         if answers:
             self._dialer.count_placed(len(answers))
@@ -219,14 +218,14 @@ class DialPipeline:
             self._taken_over(claimed)
 
     def _release_unsent(self) -> None:
-        """Release what was claimed and is not sent after all; it is due again at once."""
-        # Wherever this was stopped before: what is with the senders is released by its gate only.
+        """Release claimed rows that are not sent after all; they are due again at once."""
+        # Also after a stop in between: rows that the senders have are released only through their gates.
         ready = [each for each in self._ready if not self._senders.is_sending(each)]
         self._release([*ready, *self._senders.close_gates()], None)
         self._ready.clear()
 
     def _release_not_sent(self, results: Sequence[SendResult]) -> None:
-        """Release what VoiceInfra has not taken; the whole list waits for as long as it asks for."""
+        """Release the rows that VoiceInfra did not accept; the whole list waits for as long as it asks."""
         for result in results:
             error = result.error
             if isinstance(error, errors.CallNotSentError) and not isinstance(error, errors.CallStoppedError):
@@ -257,14 +256,14 @@ class DialPipeline:
         self._found(claimed.row, partial(self._dialer.taken_over, claimed.call.claim))
 
     def _found(self, row: DueRow, find: Callable[[], Call | None]) -> None:
-        """Record the call that a row's key has, as far as it is known."""
+        """Record the earlier call with the row's key, as far as it is known."""
         try:
             call = find()
         except errors.VoiceInfraError as error:
             self._failed(row, error)
             return
         self.active_rows.discard(row.id)
-        # Where there is none, the key is free by now, and the row still due.
+        # Without one, the key is free by now, and the row is still due.
         if call is not None:
             self._rows.found(row, call)
 

@@ -1,4 +1,4 @@
-"""What would become of a list's rows, and when, if it were called now; nobody is."""
+"""The dry run of a list: what it would do now, without calling anybody."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ from airflow_provider_voiceinfra.store.models import CallState
 
 @dataclass(frozen=True, slots=True)
 class DryRun:
-    """What would become of the rows.
+    """The result of a dry run.
 
-    :param results: how many would end at once, by result.
-    :param when: how many would be called from an hour on (ISO 8601, UTC), ``now``, or ``after resume`` of a pause.
+    :param results: rows that would end at once, by result.
+    :param when: rows that would be called, by hour (ISO 8601, UTC), ``now``, or ``after resume`` of a pause.
     """
 
     results: Counter[str] = field(default_factory=Counter)
     when: Counter[str] = field(default_factory=Counter)
 
     def summary(self) -> dict[str, Any]:
-        """Give it as plain JSON; calls that go ahead at once come first."""
+        """Return it as plain JSON; calls that are placed now come first."""
         return {**dict(sorted(self.results.items())), "to_call": sum(self.when.values()), "when": self._in_order()}
 
     def _in_order(self) -> dict[str, int]:
@@ -39,11 +39,11 @@ class DryRun:
 def dry_run(
     store: CallStore, dialer: Dialer, batches: Iterable[Sequence[DueRow]], intent: Callable[[DueRow], CallIntent]
 ) -> DryRun:
-    """Forecast what would become of each row now.
+    """Forecast the result of each row.
 
-    Limits of the connection, and minutes, are left out: how soon lines are free depends on what people say.
+    The connection's limits, minutes included, are ignored, because nobody knows how long the calls will last.
 
-    :param intent: gives the call that a row asks for.
+    :param intent: makes the call of a row.
     """
     found = DryRun()
     for rows in batches:

@@ -1,4 +1,4 @@
-"""Dials the rows of a call list while lines are free; then says when to come back."""
+"""Dials the rows of a call list while lines are free, and then says when to resume."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from airflow_provider_voiceinfra.store.call_store import CallStore
 from airflow_provider_voiceinfra.store.lists.list_rows import DueRow
 from airflow_provider_voiceinfra.store.models import Source
 
-# Seconds between two looks at the calls that are in progress, while rows are dialled.
-_LOOK_INTERVAL = 2.0
+# Seconds between two updates of the progress while rows are dialled.
+_UPDATE_INTERVAL = 2.0
 # Seconds for which send slots are reserved ahead, if there is a rate: shorter than a send permit lasts.
 _AHEAD = 1.0
 # Seconds to wait in the worker when VoiceInfra accepts no calls; a longer wait is deferred.
 _SHORT_WAIT = 10.0
 _LONGEST_PAUSE = timedelta(minutes=10)
 # Seconds between two checks of which rows are still eligible, while rows are dialled.
-_ASK_INTERVAL = 600.0
+_ELIGIBILITY_INTERVAL = 600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class ResumeAt:
     """When a list needs a worker again.
 
     :param until: at the latest.
-    :param ended_calls: resume earlier once so many calls have ended; 0 for not.
+    :param ended_calls: resume earlier once this many calls have ended; 0 to ignore them.
     :param pause_id: the pause that stops the list.
     """
 
@@ -48,16 +48,16 @@ class ResumeAt:
         sooner = "or until the pause ends, " if self.pause_id is not None else ""
         if self.ended_calls:
             sooner += f"or until {self.ended_calls} calls in progress have ended, "
-        return f"Waiting until {self.until:%Y-%m-%d %H:%M:%S} UTC, {sooner}to go on with list {list_id}."
+        return f"Waiting until {self.until:%Y-%m-%d %H:%M:%S} UTC, {sooner}to continue list {list_id}."
 
 
 class ListDialer:
     """Dials a list, from one task at a time.
 
-    :param intent: gives the call that a row asks for.
+    :param intent: makes the call of a row.
     :param progress: records how the calls end.
     :param end_ineligible: ends the rows that must no longer be called; called before rows are dialled.
-    :param max_in_flight: calls of the list that may be in progress at a time.
+    :param max_in_flight: maximum number of the list's calls in progress.
     :param calls_per_second: the limit of the list and its connection; None for no limit.
     :param shortest_deferral: a shorter wait is spent in the worker.
     :param stop: set when the task is stopped; SIGTERM sets it too.
@@ -84,7 +84,7 @@ class ListDialer:
         self._end_ineligible = end_ineligible
         self._max_in_flight = max_in_flight
         self._shortest_deferral = shortest_deferral
-        self._ask_at = 0.0
+        self._check_eligibility_at = 0.0
         self._stop = stop or StopFlag()
         self._backoff = ListBackoff(store, list_id, dialer.retry)
         self._pipeline = partial(
@@ -104,7 +104,7 @@ class ListDialer:
 
         :return: when to resume; None once every row has ended.
         :raises ListStoppedError: if no call of the list can be placed.
-        :raises CallStoppedError: if the task is stopped: what was not sent is due again.
+        :raises CallStoppedError: if the task is stopped; rows that were not sent are due again.
         """
         with stop_at_sigterm(self._stop):
             while True:
@@ -112,31 +112,31 @@ class ListDialer:
                 wait = timedelta(0) if resume_at is None else resume_at.until - self._store.database.clock.now()
                 if not timedelta(0) < wait < self._shortest_deferral:
                     return resume_at
-                self._stop.sleep(min(wait.total_seconds(), _LOOK_INTERVAL))
+                self._stop.sleep(min(wait.total_seconds(), _UPDATE_INTERVAL))
 
     def _dial(self) -> ResumeAt | None:
         """Dial until no row is due, or no line is free."""
-        look_at = time.monotonic()
+        update_at = time.monotonic()
         with self._pipeline() as pipeline:
             while True:
                 self._stop.check()
-                if time.monotonic() >= self._ask_at:
+                if time.monotonic() >= self._check_eligibility_at:
                     self._end_ineligible()
-                    self._ask_at = time.monotonic() + _ASK_INTERVAL
+                    self._check_eligibility_at = time.monotonic() + _ELIGIBILITY_INTERVAL
                 idle = pipeline.is_idle()
-                if idle or time.monotonic() >= look_at:
+                if idle or time.monotonic() >= update_at:
                     self._progress.look()
-                    look_at = time.monotonic() + _LOOK_INTERVAL
+                    update_at = time.monotonic() + _UPDATE_INTERVAL
                 wait, rows = self._backoff.left(), self._due(pipeline)
                 if rows or not idle:
-                    pipeline.advance(rows, _LOOK_INTERVAL)
+                    pipeline.advance(rows, _UPDATE_INTERVAL)
                 elif 0 < wait <= _SHORT_WAIT:
-                    self._stop.sleep(min(wait, _LOOK_INTERVAL))
+                    self._stop.sleep(min(wait, _UPDATE_INTERVAL))
                 else:
                     return self._resume_at(pipeline.deferral)
 
     def _due(self, pipeline: DialPipeline) -> list[DueRow]:
-        """Give rows that are due: as many as there are free lines, a few at a time."""
+        """Return rows that are due: as many as there are free lines, a few at a time."""
         if not pipeline.wants_more():
             return []
         rows, active = self._store.list_rows, pipeline.active_rows
@@ -153,7 +153,7 @@ class ListDialer:
             times.append(deferral.until)
         elif due is not None and busy < self._max_in_flight:
             times.append(max(filter(None, (due, self._backoff.resume_at))))
-        # Worth a worker: a good part of the lines, or all that is left.
+        # Resuming a worker pays off for a quarter of the lines, or all that are left.
         ended_calls = min(busy, max(1, self._max_in_flight // 4)) if due is not None else busy
         if due is not None and self._backoff.left():
             ended_calls = 0

@@ -1,4 +1,4 @@
-"""Times that Python cannot hold, such as PostgreSQL's infinity, as text: one of them must not end the whole query."""
+"""Reads times that Python cannot represent, such as PostgreSQL's infinity, as strings instead of failing."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _TYPES = ("date", "timestamp", "timestamptz")
 
 
 def read_odd_times_as_text(connection: Any) -> None:
-    """Let a connection of psycopg give text where a time is out of range; others are left as they are."""
+    """Let a connection of psycopg return a string for a time that is out of range; ignore other connections."""
     if type(connection).__module__.partition(".")[0] != "psycopg":
         return
     from psycopg.pq import Format

@@ -1,4 +1,4 @@
-"""What becomes of rows whose calls were not sent, were sent without an answer, or had been placed before."""
+"""Records the results of rows whose calls were not accepted, or had been placed before."""
 
 from __future__ import annotations
 
@@ -14,14 +14,11 @@ _WHOLE_LIST = frozenset({Rule.PAUSED, Rule.PER_DAY, Rule.MINUTES_PER_DAY, Rule.L
 
 
 class ListStoppedError(errors.VoiceInfraError):
-    """The list cannot go on: every call of it would be rejected. Its rows stay as they are."""
+    """The list cannot continue, because every call would be rejected. Its rows are not changed."""
 
 
 class RowResults:
-    """Records what becomes of rows, and what stops the whole list.
-
-    :param source: the list's task.
-    """
+    """Records the results of rows, and what stops the whole list."""
 
     def __init__(self, store: CallStore, source: Source) -> None:
         self._store = store
@@ -29,7 +26,7 @@ class RowResults:
         self.deferral: CallDeferredError | None = None
         """Why the guard defers every row at the moment, if it does."""
         self.error: BaseException | None = None
-        """What ends the list, if anything does."""
+        """The error that ends the list, if any."""
 
     @property
     def stop_list(self) -> bool:
@@ -37,14 +34,14 @@ class RowResults:
         return self.deferral is not None or self.error is not None
 
     def found(self, row: DueRow, call: Call) -> None:
-        """Record a call that a row's key had placed before."""
+        """Record an earlier call with the row's key."""
         if call.source.is_same_task(self._source):
             self._store.list_rows.called(row, call.ref)
         else:
             self._store.list_rows.done(row, "already_called", call.ref)
 
     def failed(self, row: DueRow, error: BaseException) -> None:
-        """Record why a row has no call that VoiceInfra has taken; what the guard denies, the store has recorded."""
+        """Record why a row's call was not accepted; the store has recorded the guard's denials already."""
         rows, now = self._store.list_rows, self._store.database.clock.now()
         match error:
             case CallDeferredError() if error.rule in _WHOLE_LIST:

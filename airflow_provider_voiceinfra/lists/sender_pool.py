@@ -1,4 +1,4 @@
-"""Threads that send calls which have a send permit, and bring back what VoiceInfra answered."""
+"""Threads that send calls with a send permit, and return the answers."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ class ClaimedRow:
 
 @dataclass(frozen=True, slots=True)
 class SendResult:
-    """What sending a row's call has come to.
+    """The result of sending a row's call.
 
-    :param call_id: VoiceInfra's answer; None where there was an error.
+    :param call_id: VoiceInfra's answer; None if there was an error.
     """
 
     claimed: ClaimedRow
@@ -43,16 +43,16 @@ class SendResult:
 
 @dataclass(frozen=True, slots=True)
 class _Sending:
-    """A row that is with a thread; its first byte may be written as long as its gate is not closed."""
+    """A row that was submitted to a thread; its first byte may be written until its gate is closed."""
 
     claimed: ClaimedRow
     gate: SendGate
 
 
 class SenderPool:
-    """Sends calls in threads; the results are taken back by one.
+    """Sends calls in threads; one thread takes the results.
 
-    :param stop: is set where no POST is to begin.
+    :param stop: set when no other POST may begin.
     """
 
     def __init__(self, size: int, sender: Sender, stop: StopFlag) -> None:
@@ -74,17 +74,17 @@ class SenderPool:
         return sum(not each.gate.has_begun for each in self._sending.values())
 
     def is_sending(self, claimed: ClaimedRow) -> bool:
-        """Tell whether a row was submitted, and its result not taken back."""
+        """Return whether a row was submitted, and its result not taken yet."""
         return claimed.call.claim.id in self._sending
 
     def submit(self, claimed: ClaimedRow, permit: SendPermit) -> None:
-        """Have a call sent."""
+        """Submit a call to be sent."""
         sending = _Sending(claimed, self._sender.gate(claimed.call, self._stop, permit))
         self._sending[claimed.call.claim.id] = sending
         self._pool.submit(self._send, sending)
 
     def results(self, wait: float) -> Iterator[SendResult]:
-        """Take back the results that are there, one by one, but for those of rows that were forgotten.
+        """Take the available results one by one, except those of forgotten rows.
 
         :param wait: seconds to wait for the first.
         """
@@ -96,22 +96,22 @@ class SenderPool:
                 result = self._results.get_nowait()
 
     def close_gates(self) -> list[ClaimedRow]:
-        """Let nothing begin any more.
+        """Prevent every POST that has not begun.
 
-        :return: the rows that have not begun, and never will.
+        :return: the rows of these.
         """
         return [each.claimed for each in self._sending.values() if each.gate.close()]
 
     def forget(self, claimed: ClaimedRow) -> None:
-        """Give back no result of a row."""
+        """Ignore the result of a row."""
         self._sending.pop(claimed.call.claim.id, None)
 
     def close(self) -> None:
-        """Send no more. Threads that are busy end by themselves."""
+        """Accept no more calls. Busy threads end by themselves."""
         self._pool.shutdown(wait=False)
 
     def _send(self, sending: _Sending) -> None:
         try:
             self._results.put(SendResult(sending.claimed, self._sender.attempt(sending.gate)))
-        except BaseException as error:  # noqa: BLE001 - it is raised where the result is taken back
+        except BaseException as error:  # noqa: BLE001 - raised where the result is taken
             self._results.put(SendResult(sending.claimed, error=error))

@@ -1,4 +1,4 @@
-"""What is said of the rows of a list that are set aside, so that somebody finds them."""
+"""Describes the rows of a list that are set aside."""
 
 from __future__ import annotations
 
@@ -22,26 +22,22 @@ _REMEDIES = {
 
 
 def describe_set_aside(store: CallStore, list_id: str, reasons: Counter[str], total: int) -> str:
-    """Count the rows by reason, name the first ones, and say where all of them are.
-
-    :param reasons: how many rows are set aside, by reason.
-    :param total: all rows of the list.
-    """
+    """Count the rows by reason, name the first ones, and say where to find all of them."""
     aside = reasons.total()
     counted = ", ".join(f"{count} {reason}" for reason, count in sorted(reasons.items()))
-    said = [f"{aside} of {total} rows of list {list_id} are set aside: {counted}."]
+    parts = [f"{aside} of {total} rows of list {list_id} are set aside: {counted}."]
     if reasons["no_country_code"] * 2 > aside:
-        said.append(_REMEDIES["no_country_code"])
+        parts.append(_REMEDIES["no_country_code"])
     if reasons["invalid_key"]:
-        said.append(_REMEDIES["invalid_key"])
+        parts.append(_REMEDIES["invalid_key"])
     first = islice(store.list_pages.rows(list_id, RowState.SET_ASIDE), _NAMED)
-    said.append(f"{'They are' if aside <= _NAMED else 'The first ones are'} {', '.join(map(_name, first))}.")
-    said.append(
-        f"All of them are on the list's page (Calls, Lists, {list_id}), there as CSV too, and given by "
-        f"`airflow voiceinfra lists rows {list_id} --state set_aside` and "
-        f"by VoiceInfraHook().iter_list_rows({list_id!r}, state='set_aside')."
+    parts.append(f"{'They are' if aside <= _NAMED else 'The first ones are'} {', '.join(map(_name, first))}.")
+    parts.append(
+        f"All of them are on the list's page (Calls, Lists, {list_id}), also as CSV; in the output of "
+        f"`airflow voiceinfra lists rows {list_id} --state set_aside` and in "
+        f"VoiceInfraHook().iter_list_rows({list_id!r}, state='set_aside')."
     )
-    return " ".join(said)
+    return " ".join(parts)
 
 
 def _name(row: ListRow) -> str:

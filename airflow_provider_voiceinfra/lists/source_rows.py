@@ -1,4 +1,4 @@
-"""From a warehouse's row to a row of a call list: only the columns that were named are read."""
+"""Converts a row of a warehouse to a row of a call list. Only the named columns are read."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ from airflow_provider_voiceinfra.store.lists.list_rows import DueRow, NewRow
 from airflow_provider_voiceinfra.store.models import Source
 
 DUE_AGAIN = timedelta(seconds=60)
-"""After which a row of which nothing was sent is due again."""
-# From here on a float stands for more than one whole number.
+"""When a row of which nothing was sent is due again."""
+# From here on, a float may stand for several whole numbers.
 _EXACT = 2**53
-# Longer whole numbers are not keys: they take long to write.
+# Longer whole numbers are not accepted as keys: converting them to strings is slow.
 _DIGITS = 100
 _TOO_LONG = 10**_DIGITS
 _CAST = "cast its column to a string, or to an integer, alike in sql, suppress_sql and eligible_sql."
@@ -38,10 +38,10 @@ _CAST = "cast its column to a string, or to an integer, alike in sql, suppress_s
 
 @dataclass(frozen=True, slots=True)
 class CallDefaults:
-    """What all calls of a list have in common; a row's own fields come before it.
+    """The fields that all calls of a list share; a row's own fields take precedence.
 
-    :param key_prefix: before each row's key, so that lists of different kinds do not meet.
-    :param give_up_at: when nobody is dialled any more.
+    :param key_prefix: precedes each row's key, so that keys of different kinds of lists do not conflict.
+    :param give_up_at: when the remaining rows are given up.
     """
 
     account: Account
@@ -74,7 +74,7 @@ class CallDefaults:
             step = "metadata"
             metadata = plain_object("metadata", columns.metadata(row)) or {}
         except (InvalidCallError, ArithmeticError, TypeError, ValueError) as error:
-            # Types of drivers may fail in their own ways, and the other rows go on.
+            # Types of drivers may raise errors of their own; the other rows continue.
             return NewRow(position, key, "", {}, _metadata(columns, row), wrong=_reason(error, step))
         kept = {
             "agent_id": request.agent_id,
@@ -88,7 +88,7 @@ class CallDefaults:
         return NewRow(position, key, request.to_number, kept, metadata)
 
     def intent(self, list_id: str, row: DueRow, source: Source, **options: Any) -> CallIntent:
-        """Say which call a row asks for."""
+        """Return the call of a row."""
         fields = dict(row.fields)
         not_before, not_after = (_time(fields.pop(name)) for name in ("not_before", "not_after"))
         until = min(filter(None, (not_after, self.give_up_at)), default=None)
@@ -108,10 +108,9 @@ class CallDefaults:
         return CallIntent(key, request, source, row.metadata, constraints=constraints, **links, **options)
 
     def name_of(self, key_column: str | None) -> Callable[[object], str | None]:
-        """Give what makes the name of a row out of a value: of its key, else of its number.
+        """Return a function that converts a value, a key or else a number, to the identifier of a row.
 
-        It gives None for no value, and raises :class:`.InvalidCallError` for what cannot be read: nobody knows whom
-        that names.
+        It returns None for no value, and raises :class:`.InvalidCallError` for an invalid one.
         """
         region = self.default_region or self.account.default_region
 
@@ -120,12 +119,12 @@ class CallDefaults:
             if number is None:
                 return None
             try:
-                # Rows with decimals are set aside; a decimal that is exact names its callee all the same.
+                # Rows with decimals are set aside, but a decimal that is exact identifies its callee.
                 exact = _exact("number", number) if isinstance(number, Number) else number
                 return to_e164(exact, field="number", region=region)
             except InvalidNumberError as error:
                 if error.reason == "premium_rate":
-                    # It is on no list.
+                    # It is never on a list.
                     return None
                 raise
 
@@ -154,7 +153,7 @@ class CallDefaults:
 
 
 def _metadata(columns: ColumnMapping, row: Mapping[str, Any]) -> dict[str, Any]:
-    """Read what can be read of an invalid row's metadata, by which its owner finds it again."""
+    """Return an invalid row's metadata, if possible, by which its owner can find the row."""
     with suppress(InvalidCallError, ArithmeticError, TypeError, ValueError):
         return plain_object("metadata", columns.metadata(row)) or {}
     return {}
@@ -173,10 +172,9 @@ def _key(value: object) -> str:
 
 
 def _key_text(value: object) -> str:
-    """Write a key: the same whole number in the same way, whatever type a driver or a data frame makes of it.
+    """Convert a key to a string: a whole number in the same way, whatever its type; no key to an empty string.
 
-    :return: empty where there is none.
-    :raises InvalidCallError: if it may be written in more than one way.
+    :raises InvalidCallError: if it can be converted in more than one way.
     """
     own = own_type(value)
     plain = _exact("key", own) if isinstance(own, Number) else plain_value(own)
@@ -191,7 +189,7 @@ def _exact(name: str, number: object) -> int:
     whole = _whole(number)
     if whole is None:
         raise InvalidCallError(
-            f"{name} is a {type(number).__name__} that is no whole number, or too large to be exact: {_CAST}"
+            f"{name} is a {type(number).__name__} that is not a whole number, or is too large to be exact: {_CAST}"
         )
     return whole
 
@@ -211,7 +209,7 @@ def _whole(value: object) -> int | None:
 
 
 def _reason(error: Exception, step: str) -> str:
-    """Name what is wrong with a row: why its number is invalid, or the field that is."""
+    """Return why a row is invalid: the reason of its number, or the field."""
     name = str(error).split(" ", 1)[0]
     if isinstance(error, InvalidNumberError) and name == "to_number":
         return error.reason

@@ -9,7 +9,7 @@ from airflow_provider_voiceinfra.store.lists.list_rows import RowState
 from airflow_provider_voiceinfra.store.models import OUTCOMES, CallState
 
 NOT_REACHED = ("failed", CallState.REJECTED.value, CallState.OVERDUE.value, CallState.UNKNOWN.value)
-"""Results of calls that reached nobody, as far as is known."""
+"""Results of calls that reached nobody, as far as known."""
 CALLED = tuple(dict.fromkeys((*OUTCOMES, *NOT_REACHED)))
 """Results of rows whose calls were placed or rejected."""
 NOT_CALLED = (
@@ -28,7 +28,7 @@ NOT_CALLED = (
 def summarize(store: CallStore, list_id: str, always: tuple[str, ...] = (*CALLED, *NOT_CALLED)) -> dict[str, Any]:
     """Count the rows of a list by their result, else by their state.
 
-    :param always: results that are included if no row has them, so that a DAG can read them without a default.
+    :param always: results that are always included, so that a DAG can read them without a default.
     """
     counts = store.lists.counts(list_id)
     results = dict.fromkeys(always, 0)

@@ -139,7 +139,7 @@ def test_what_a_killed_worker_had_in_its_hands_is_looked_at_as_soon_as_it_may_be
 
 
 def test_who_is_still_to_be_called_is_asked_again_while_rows_are_dialled(voiceinfra, monkeypatch):
-    monkeypatch.setattr("airflow_provider_voiceinfra.lists.list_dialer._ASK_INTERVAL", 0.0)
+    monkeypatch.setattr("airflow_provider_voiceinfra.lists.list_dialer._ELIGIBILITY_INTERVAL", 0.0)
     store, asked = voiceinfra.store, []
 
     def end_ineligible():

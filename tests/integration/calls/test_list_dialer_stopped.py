@@ -139,7 +139,7 @@ def test_an_answer_that_the_store_cannot_be_told_is_in_the_log(store, sandbox, m
     monkeypatch.setattr(store.claims, "record_and_permit", away)
     with pytest.raises(StoreError):
         ours.run()
-    said = {record.getMessage() for record in caplog.records if "could not be told" in record.getMessage()}
+    said = {record.getMessage() for record in caplog.records if "could not be recorded" in record.getMessage()}
     refs = {call.ref for call in store.calls.iterate(state="claimed")}
     assert len(said) == len(sandbox.dials) == len(refs) > 0
     for dial in sandbox.dials:
@@ -149,7 +149,7 @@ def test_an_answer_that_the_store_cannot_be_told_is_in_the_log(store, sandbox, m
 
 
 def test_a_list_that_is_stopped_at_any_moment_loses_no_answer_and_begins_nothing_more(voiceinfra, monkeypatch):
-    monkeypatch.setattr("airflow_provider_voiceinfra.lists.list_dialer._ASK_INTERVAL", 0.0)
+    monkeypatch.setattr("airflow_provider_voiceinfra.lists.list_dialer._ELIGIBILITY_INTERVAL", 0.0)
     store = voiceinfra.store
 
     def stop():

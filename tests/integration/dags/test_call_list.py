@@ -376,7 +376,7 @@ def test_where_its_keys_cannot_be_read_nobody_is_called(run_list, voiceinfra, wa
     warehouse([(1, "2125550101", "Ada", None)])
     run = run_list(**OF_WAREHOUSE, **{field: "SELECT id + 0.5 FROM people"})
     assert run.state == "failed"
-    assert "key is a float that is no whole number" in "".join(capfd.readouterr())
+    assert "key is a float that is not a whole number" in "".join(capfd.readouterr())
     assert not voiceinfra.dials
 
 

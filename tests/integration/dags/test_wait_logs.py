@@ -49,7 +49,7 @@ def test_a_list_says_until_when_it_waits_and_for_how_many_calls(
     assert dag.test().state == "success"
     log = "".join(capfd.readouterr())
     assert re.search(
-        r"Waiting until 2\d{3}-.* UTC, or until \d calls in progress have ended, to go on with list vl_", log
+        r"Waiting until 2\d{3}-.* UTC, or until \d calls in progress have ended, to continue list vl_", log
     )
 
 
