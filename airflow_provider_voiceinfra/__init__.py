@@ -1,3 +1,3 @@
-"""Airflow provider for VoiceInfra: AI phone calls, placed at most once, and what was said."""
+"""Airflow provider for VoiceInfra: AI phone calls, placed at most once, and their completions."""
 
 __version__ = "0.1.0"

@@ -34,7 +34,7 @@ class KeyConflictError(VoiceInfraError):
 
     :param ref: the call that uses the key.
     :param fields: the names of the fields that differ.
-    :param reason: the reason, where it is not a different request.
+    :param reason: the reason, if it is not a different request.
     """
 
     def __init__(self, ref: str, fields: list[str], *, reason: str = "") -> None:

@@ -17,10 +17,10 @@ def safe_error_name(error: Exception) -> str:
 
 def safe_error_message(error: Exception) -> str:
     """Return an error's name, and its message if it is about the statement, which holds no row."""
-    said = str(error).strip().partition("\n")[0]
-    of_sqlite = hasattr(error, "sqlite_errorname") and said.startswith(_SQLITE_OF_STATEMENTS)
+    message = str(error).strip().partition("\n")[0]
+    of_sqlite = hasattr(error, "sqlite_errorname") and message.startswith(_SQLITE_OF_STATEMENTS)
     if of_sqlite or _sqlstate(error).startswith(_SQLSTATES_OF_STATEMENTS):
-        return f"{safe_error_name(error)}: {said}"
+        return f"{safe_error_name(error)}: {message}"
     return (
         f"{safe_error_name(error)}. Its message is not shown, because it may contain a row: run the query in the "
         "database to see it"

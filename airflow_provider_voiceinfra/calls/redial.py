@@ -39,7 +39,7 @@ class RedialRule:
 
 @dataclass(frozen=True, slots=True)
 class Redial:
-    """When to redial a callee. Never after a call that is overdue, or of which nobody knows whether it was placed.
+    """When to redial a callee. Never after a call that is overdue, or of which it is unknown whether it was placed.
 
     :param outcomes: after which the callee is redialled; default: ``["voicemail", "failed"]``.
     :param attempts: maximum number of calls, the first one included.

@@ -141,12 +141,12 @@ class DeliveryResult(StrEnum):
 
 
 class NoXCom:
-    """Cannot be an XCom, which Airflow stores and shows: it has a phone number, or what was said."""
+    """Cannot be an XCom, which Airflow stores and shows: it contains phone numbers and content."""
 
     __slots__ = ()
 
     def serialize(self) -> NoReturn:
-        """Say what to return from a task instead. Airflow calls this for what a task returns.
+        """Raise an error that says what to return from a task instead. Airflow calls this for a task's return value.
 
         :raises TypeError: always.
         """

@@ -51,9 +51,9 @@ class Health:
         found = await self.found()
         stuck = bool(max_open_age) and found["oldest_open_call_seconds"] > int(max_open_age)
         if stuck:
-            said = "a call is open for too long: have webhooks stopped?"
+            reason = "a call is open for too long: have webhooks stopped?"
             status = found["status"] if found["status"] == UNAVAILABLE else DEGRADED
-            found = found | {"status": status, "reasons": [*found["reasons"], said]}
+            found = found | {"status": status, "reasons": [*found["reasons"], reason]}
         return JSONResponse(found, status_code=503 if stuck or not found["can_take_webhooks"] else 200)
 
     async def found(self) -> dict[str, Any]:
@@ -89,7 +89,7 @@ class Health:
     def _report(self, store: str, oldest_open: int) -> dict[str, Any]:
         spool, reasons = self._spool, list(self._reasons)
         webhooks = {conn_id: self._secret(conn_id) for conn_id in sorted(self._conn_ids)}
-        reasons += [f"{said}: {conn_id}" for conn_id, said in webhooks.items() if said != "ok"]
+        reasons += [f"{state}: {conn_id}" for conn_id, state in webhooks.items() if state != "ok"]
         # Once both can be written again, an earlier failure means nothing.
         nowhere = self._buffer.has_failed and not store == spool["state"] == "ok"
         can_take = "ok" in {store, spool["state"]} and "ok" in webhooks.values() and not nowhere

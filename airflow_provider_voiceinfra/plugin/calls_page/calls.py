@@ -87,8 +87,9 @@ def _found(visit: Visit, search: Search) -> dict[str, Any]:
 
 def _shown(visit: Visit, call: Call) -> dict[str, Any]:
     """Return the values of a call's page; numbers and content only where the visitor may read them."""
-    dag_id, said = call.source.dag_id, call.completion
+    dag_id = call.source.dag_id
     may_read_content = visit.permissions.may_read_content(dag_id)
+    completion = call.completion if may_read_content else None
     unknown = call.state == CallState.UNKNOWN
     candidates = visit.store.resolutions.candidates(call.ref) if unknown else Candidates()
     history = visit.store.calls.history(call.id)
@@ -100,9 +101,9 @@ def _shown(visit: Visit, call: Call) -> dict[str, Any]:
         "history": history,
         "deliveries": deliveries,
         **candidates._asdict(),
-        "said": said if may_read_content else None,
-        "turns": conversation(said.transcript) if may_read_content and said and said.transcript else [],
-        "recording": playable(said.recording_url) if may_read_content and said else None,
+        "completion": completion,
+        "turns": conversation(completion.transcript) if completion and completion.transcript else [],
+        "recording": playable(completion.recording_url) if completion else None,
         "version": version_of(call, history, deliveries, candidates),
     }
 
