@@ -1,4 +1,4 @@
-"""How a task places a call: waiting, without a worker, wherever that may take long."""
+"""Places a call from a task, which waits in the triggerer, without a worker, whenever that may take long."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _LONGEST_WAIT = timedelta(days=1)
 class PlacingOperator(LinkedOperator, StoppableOperator, CallFieldsOperator, OpenLineageMixin):
     """Places one call, and waits in the triggerer for the guard, or for an unknown call to be settled.
 
-    A subclass says what to do with the call, in :meth:`go_on`.
+    A subclass continues with the call in :meth:`after_placed`.
     """
 
     page_link = CallPageLink()
@@ -46,19 +46,19 @@ class PlacingOperator(LinkedOperator, StoppableOperator, CallFieldsOperator, Ope
     _attempt = 1
 
     def after_placed(self, context: Context, call: Call) -> str:
-        """Go on with a call that VoiceInfra has taken."""
+        """Continue with a call that VoiceInfra has accepted, and return the task's result."""
         raise NotImplementedError
 
     def give_up(self, context: Context, error: Exception) -> str:  # noqa: ARG002 - for subclasses
-        """End the task, because the guard refuses the call for good: what was to happen with it is skipped."""
+        """End the task, because the guard blocks the call: by default, it is skipped."""
         raise AirflowSkipException(str(error)) from error
 
     def execute(self, context: Context) -> str:
-        """Place the call, or find the one that this task has placed, and go on with it."""
+        """Place the call, or find the one that this task has placed, and continue with it."""
         return self.place(context, self._attempt)
 
     def execute_attempt(self, context: Context, attempt: int) -> str:
-        """Execute again after a wait, from the start: a subclass may set fields there, which the wait has lost."""
+        """Execute again after a wait, from the start: a subclass may set fields there, which are lost by a wait."""
         self._attempt = attempt
         return self.execute(context)
 
@@ -78,12 +78,12 @@ class PlacingOperator(LinkedOperator, StoppableOperator, CallFieldsOperator, Ope
         except CallBlockedError as error:
             return self.give_up(context, error)
         if call.attempt < attempt:
-            # Of another map index, which calls the same number and has not redialled it, or will not.
+            # The call of another map index with the same number, which has not redialled it, or will not.
             return self.give_up(context, CallNotSentError(f"{call.ref} is redialled by another map index."))
         return self.after_placed(context, call)
 
     def execute_waited(self, context: Context, event: dict[str, Any]) -> str:
-        """Ask the guard again."""
+        """Continue after the guard has deferred the call."""
         return self.execute_attempt(context, self.get_call(event["ref"]).attempt)
 
     def execute_settled(self, context: Context, event: dict[str, Any]) -> str:
@@ -91,7 +91,7 @@ class PlacingOperator(LinkedOperator, StoppableOperator, CallFieldsOperator, Ope
         from airflow_provider_voiceinfra.config import call_store
         from airflow_provider_voiceinfra.store.models import KEY_FREE_STATES
 
-        # Once more at the deadline: a claim may have grown too old, or a completion come, since the last look.
+        # Once more at the deadline: since the last check, a claim may have expired, or a completion arrived.
         call_store().claims.settled([event["ref"]])
         call = self.get_call(event["ref"])
         if call.state in KEY_FREE_STATES:
@@ -102,9 +102,9 @@ class PlacingOperator(LinkedOperator, StoppableOperator, CallFieldsOperator, Ope
         return self.after_placed(context, call)
 
     def get_call(self, ref: str) -> Call:
-        """Find a call that was claimed, or waited to be.
+        """Find a call in the store.
 
-        :raises StoreError: if it is not in the store.
+        :raises StoreError: if it is not there.
         """
         from airflow_provider_voiceinfra.config import call_store
         from airflow_provider_voiceinfra.store.errors import StoreError
@@ -113,7 +113,7 @@ class PlacingOperator(LinkedOperator, StoppableOperator, CallFieldsOperator, Ope
         if call is None:
             # Rows of calls are never deleted.
             raise StoreError(
-                f"Call {ref} is not in this call store. Let [voiceinfra] call_store name the store that it was placed "
+                f"Call {ref} is not in this call store. Set [voiceinfra] call_store to the store that it was placed "
                 "from, on every worker. Nothing was dialled."
             )
         return call
@@ -177,12 +177,12 @@ class PlacingOperator(LinkedOperator, StoppableOperator, CallFieldsOperator, Ope
 
         call = self.get_call(ref)
         if call.call_id is None:
-            # Somebody who is placing it at this moment is always waited for.
+            # If another task or try is placing it at this moment, its answer is always awaited.
             deadline = max(call.deadline, call.claim_expires_at + timedelta(seconds=_SETTLE_SECONDS))
             if not time_left(deadline):
                 raise unresolved_call_error(call_store(), call)
             self.log.info(
-                "Waiting until %s for the webhook of call %s to tell, in the triggerer, even with deferrable=False.",
+                "Waiting until %s for the webhook of call %s, in the triggerer, even with deferrable=False.",
                 deadline,
                 ref,
             )
@@ -191,7 +191,7 @@ class PlacingOperator(LinkedOperator, StoppableOperator, CallFieldsOperator, Ope
                 method_name="execute_settled",
                 timeout=airflow_timeout(deadline),
             )
-        # Settled in this very moment.
+        # Settled meanwhile.
         context["ti"].xcom_push(key="call_id", value=call.call_id)
         return call
 
@@ -204,11 +204,5 @@ def _failing_for_good() -> Iterator[None]:
 
     try:
         yield
-    except (
-        InvalidCallError,
-        KeyConflictError,
-        CallRejectedError,
-        NumberNotAllowedError,
-        NoTimezoneError,
-    ) as error:
+    except (InvalidCallError, KeyConflictError, CallRejectedError, NumberNotAllowedError, NoTimezoneError) as error:
         raise AirflowFailException(str(error)) from error
