@@ -144,9 +144,9 @@ def test_rate_limited_until_a_date():
         (refuse(401, "unauthorized", f"{KEY} is revoked"), False, "Create a key"),
         (answer(429), False, "429"),
         (answer(500), False, "500"),
-        (answer(404), False, "404, which says nothing"),
-        (answer(302), False, "302, which says nothing"),
-        (queued, False, "200, which says nothing"),
+        (answer(404), False, "404, which does not show"),
+        (answer(302), False, "302, which does not show"),
+        (queued, False, "200, which does not show"),
         (hang_up, False, "connection was lost"),
     ],
 )

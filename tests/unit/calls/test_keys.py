@@ -69,7 +69,7 @@ def test_an_own_key_that_is_empty_is_refused(key):
 
 @pytest.mark.parametrize("key", ["a\0b", "a\ud800b"])
 def test_an_own_key_that_cannot_be_stored_is_refused(key):
-    with pytest.raises(InvalidCallError, match="idempotency_key holds"):
+    with pytest.raises(InvalidCallError, match="idempotency_key contains"):
         own_key(key, to_number=NUMBER)
 
 
