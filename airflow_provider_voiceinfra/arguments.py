@@ -85,16 +85,6 @@ def flags(**given: object) -> None:
             raise TypeError(wrong(argument, "True or False", value))
 
 
-def optional_flags(**given: object) -> None:
-    """Check arguments that are True, False or None.
-
-    :raises TypeError: if one is none of these.
-    """
-    for argument, value in given.items():
-        if value is not None and not isinstance(value, bool):
-            raise TypeError(wrong(argument, "True, False or None", value))
-
-
 def instance(argument: str, given: object, kind: type[T], example: str) -> T | None:
     """Check an argument that is an instance of a class of this package, or None.
 
@@ -204,8 +194,6 @@ def mapping(argument: str, given: object) -> dict[str, str]:
     :raises TypeError: if it is something else.
     """
     wanted = "a dict of strings such as {'to_number': 'phone'}"
-    if not isinstance(given, Mapping):
-        raise TypeError(wrong(argument, wanted, given))
-    if not all(isinstance(each, str) and each for pair in given.items() for each in pair):
-        raise TypeError(wrong(argument, wanted, given))
-    return dict(given)
+    if isinstance(given, Mapping) and all(isinstance(each, str) and each for pair in given.items() for each in pair):
+        return dict(given)
+    raise TypeError(wrong(argument, wanted, given))

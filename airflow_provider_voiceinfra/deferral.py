@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator, conf
 
+from airflow_provider_voiceinfra.arguments import wrong
 from airflow_provider_voiceinfra.compat import has_listeners, has_post_execute, is_dag_test
 from airflow_provider_voiceinfra.completion_wait import CompletionWait
 
@@ -58,7 +59,10 @@ def check_end_from_trigger(task: BaseOperator, given: bool | None, *, deferrable
 
     :return: the value of the attribute. It is never True, because Airflow rejects the DAG file then if a plugin listens
         to task instances.
+    :raises TypeError: if it is not True, False or None.
     """
+    if given is not None and not isinstance(given, bool):
+        raise TypeError(wrong("end_from_trigger", "True, False or None", given))
     if not given:
         return given
     if reason := _worker_reason(task) if deferrable else "deferrable=False":

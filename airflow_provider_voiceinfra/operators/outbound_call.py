@@ -124,7 +124,6 @@ class OutboundCallOperator(PlacingOperator):
             wait_for_completion=wait_for_completion,
             deferrable=deferrable,
         )
-        arguments.optional_flags(end_from_trigger=end_from_trigger)
         check_when(timezone=timezone, not_before=not_before, not_after=not_after)
         self.to_number = to_number
         self.agent_id = agent_id

@@ -67,7 +67,6 @@ class CallCompletionSensor(LinkedOperator, TemplatedOperator, BaseSensorOperator
     ) -> None:
         super().__init__(timeout=arguments.duration("timeout", timeout), **kwargs)
         arguments.flags(deferrable=deferrable)
-        arguments.optional_flags(end_from_trigger=end_from_trigger)
         self.call_id = check_argument(call_id)
         self.fail_on_outcomes = arguments.choices("fail_on_outcomes", fail_on_outcomes, OUTCOMES)
         self.completion_fields = arguments.names("completion_fields", completion_fields)
