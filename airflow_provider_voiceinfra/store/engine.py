@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -51,6 +51,16 @@ class Database:
         """
         with self.errors(), self._connected() as connection:
             yield connection
+
+    def rows(self, query: sa.Executable) -> Sequence[Any]:
+        """Return the rows of a query, in a read transaction of its own."""
+        with self.read() as tx:
+            return tx.execute(query).all()
+
+    def scalar(self, query: sa.Executable) -> Any | None:
+        """Return the first value of a query, in a read transaction of its own; None if it has no row."""
+        with self.read() as tx:
+            return tx.scalar(query)
 
     @contextmanager
     def write(self) -> Iterator[sa.Connection]:

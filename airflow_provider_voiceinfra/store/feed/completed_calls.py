@@ -106,12 +106,11 @@ class CompletedCalls:
         :return: the last position: nothing will be inserted before it.
         """
         seen = 0
-        while new := self._new(seen):
+        while new := self._database.rows(_NEW.where(_columns.id > seen).limit(_AT_ONCE)):
             if decided := self._decided(new):
                 self._assign_positions(decided)
             seen = new[-1].id
-        with self._database.read() as tx:
-            return tx.scalar(_LAST) or 0
+        return self._database.scalar(_LAST) or 0
 
     def position_before(self, time: datetime) -> int:
         """Return the last position before the calls that became completed since a time."""
@@ -125,10 +124,6 @@ class CompletedCalls:
         while page := self._page(after, upto):
             yield page
             after = page[-1].position
-
-    def _new(self, after: int) -> Sequence[Any]:
-        with self._database.read() as tx:
-            return tx.execute(_NEW.where(_columns.id > after).limit(_AT_ONCE)).all()
 
     def _decided(self, new: Sequence[Any]) -> list[int]:
         foreign = [row.completion for row in new if row.completion is not None]
@@ -171,8 +166,7 @@ class CompletedCalls:
             .order_by(_columns.position)
             .limit(_PAGE)
         )
-        with self._database.read() as tx:
-            return [self._read(row) for row in tx.execute(query)]
+        return [self._read(row) for row in self._database.rows(query)]
 
     def _read(self, row: Any) -> CompletedCall:
         if row.ref is not None:

@@ -109,8 +109,7 @@ class Cursors:
     def _position(self, name: str, since: datetime) -> int:
         key = self._key(name)
         query = sa.select(_cursor.position).filter_by(**key)
-        with self._database.read() as tx:
-            position: int | None = tx.scalar(query)
+        position: int | None = self._database.scalar(query)
         if position is None:
             # Stored now, so that after a failed first read the next one begins at the same position.
             row = {**key, "position": self._completed.position_before(since)}

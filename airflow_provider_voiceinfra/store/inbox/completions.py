@@ -44,14 +44,11 @@ class Completions:
 
     def newest_arrival(self) -> datetime | None:
         """Return when the last completion arrived, of any environment."""
-        with self._database.read() as tx:
-            newest: datetime | None = tx.scalar(sa.select(sa.func.max(schema.completion.c.received_at)))
-        return newest
+        return self._database.scalar(sa.select(sa.func.max(schema.completion.c.received_at)))
 
     def newest(self) -> int:
         """Return the id of the last completion that arrived, or 0."""
-        with self._database.read() as tx:
-            return tx.scalar(sa.select(sa.func.max(schema.completion.c.id))) or 0
+        return self._database.scalar(sa.select(sa.func.max(schema.completion.c.id))) or 0
 
     def arrived_since(self, cursor: int) -> list[tuple[int, str]]:
         """List the completions that arrived after another one, in the order of arrival.
@@ -64,8 +61,7 @@ class Completions:
             .where(schema.completion.c.id > cursor)
             .order_by(schema.completion.c.id)
         )
-        with self._database.read() as tx:
-            return [(row.id, row.call_id) for row in tx.execute(query)]
+        return [(row.id, row.call_id) for row in self._database.rows(query)]
 
 
 def _ending(environment: str) -> sa.Select[tuple[int, str, str, bool]]:

@@ -72,8 +72,7 @@ class Forwards:
 
     def waiting(self) -> int:
         """Count the forwards that have not been accepted yet."""
-        with self._database.read() as tx:
-            return tx.scalar(sa.select(sa.func.count()).select_from(schema.forward)) or 0
+        return self._database.scalar(sa.select(sa.func.count()).select_from(schema.forward)) or 0
 
 
 def add_forwards(tx: sa.Connection, deliveries: Iterable[Delivery], urls: Collection[str]) -> None:

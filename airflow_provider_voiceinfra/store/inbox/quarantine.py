@@ -59,18 +59,15 @@ class Quarantine:
             _columns.reason,
         )
         query = query.where(_is_there).order_by(_columns.id.desc())
-        with self._database.read() as tx:
-            return [Quarantined(*row) for row in tx.execute(query)]
+        return [Quarantined(*row) for row in self._database.rows(query)]
 
     def body(self, row_id: int) -> bytes | None:
         """Return the signed body of a webhook; None if it is not in quarantine."""
-        with self._database.read() as tx:
-            return tx.scalar(sa.select(_columns.body).where(_columns.id == row_id, _is_there))
+        return self._database.scalar(sa.select(_columns.body).where(_columns.id == row_id, _is_there))
 
     def count(self) -> int:
         """Count the webhooks in quarantine."""
-        with self._database.read() as tx:
-            return tx.scalar(sa.select(sa.func.count()).select_from(schema.quarantine).where(_is_there)) or 0
+        return self._database.scalar(sa.select(sa.func.count()).select_from(schema.quarantine).where(_is_there)) or 0
 
 
 def add_to_quarantine(tx: sa.Connection, deliveries: Sequence[tuple[Delivery, str]]) -> list[DeliveryResult]:

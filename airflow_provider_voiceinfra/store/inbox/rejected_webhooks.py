@@ -38,8 +38,7 @@ class RejectedWebhooks:
     def since(self, time: datetime) -> int:
         """Count the rejected webhooks of all connections since the hour of a time."""
         query = sa.select(sa.func.sum(_rejected["count"])).where(_rejected.hour >= _hour(time))
-        with self._database.read() as tx:
-            return tx.scalar(query) or 0
+        return self._database.scalar(query) or 0
 
 
 def _hour(time: datetime) -> datetime:

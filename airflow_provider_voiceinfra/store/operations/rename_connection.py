@@ -80,8 +80,7 @@ class Connections:
             .group_by(*of)
             .order_by(*of)
         )
-        with self._database.read() as tx:
-            return [Unserved(*row) for row in tx.execute(query)]
+        return [Unserved(*row) for row in self._database.rows(query)]
 
     def rename(self, old: str, new: str, *, actor: str) -> Moved:
         """Move the calls, completions, pauses and used limits of a connection to its new id.

@@ -137,9 +137,8 @@ class Retention:
         ended_row = sa.or_(_row.state != RowState.OPEN, sa.and_(_row.call_ref.is_not(None), ~in_progress))
         self._delete(schema.call_list_row, sa.and_(which.rows, ended_row))
         deleted = {table.name: self._delete(table, condition) for table, condition in which.webhooks.items()}
-        with self._database.read() as tx:
-            left = tx.scalar(sa.select(sa.func.count()).select_from(schema.call).where(which.calls, ~ended)) or 0
-        return Purged(calls, bodies, deleted.get(schema.quarantine.name, 0), left)
+        left = self._database.scalar(sa.select(sa.func.count()).select_from(schema.call).where(which.calls, ~ended))
+        return Purged(calls, bodies, deleted.get(schema.quarantine.name, 0), left or 0)
 
     def _delete(self, table: sa.Table, which: sa.ColumnElement[bool]) -> int:
         if table is schema.quarantine:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import chain
-from typing import Any
 
 import sqlalchemy as sa
 
@@ -54,7 +53,7 @@ class Attempts:
         known = sa.select(schema.call_list.c.id).where(
             schema.call_list.c.id == list_id, schema.call_list.c.environment == self._environment
         )
-        if not self._rows(known):
+        if not self._database.rows(known):
             raise StoreError(f"There is no call list {list_id} in this call store.")
         return map(self._read, chain(self._placed(list_id), self._found(list_id)))
 
@@ -65,7 +64,7 @@ class Attempts:
     def _placed(self, list_id: str) -> Iterator[list[int]]:
         query = sa.select(_call.id).where(_call.list_id == list_id).order_by(_call.id).limit(_PAGE)
         after = 0
-        while found := self._rows(query.where(_call.id > after)):
+        while found := self._database.rows(query.where(_call.id > after)):
             yield [row.id for row in found]
             after = found[-1].id
 
@@ -79,7 +78,7 @@ class Attempts:
             .limit(_PAGE)
         )
         after = ""
-        while found := self._rows(query.where(_row.key_hash > after)):
+        while found := self._database.rows(query.where(_row.key_hash > after)):
             yield [row.id for row in found]
             after = found[-1].key_hash
 
@@ -97,7 +96,7 @@ class Attempts:
             .limit(_PAGE)
         )
         at, row_id = since, 0
-        while steps := self._rows(query.where(_event.at >= at, sa.or_(_event.at > at, _event.id > row_id))):
+        while steps := self._database.rows(query.where(_event.at >= at, sa.or_(_event.at > at, _event.id > row_id))):
             yield [step.call for step in steps]
             at, row_id = steps[-1].at, steps[-1].id
 
@@ -109,10 +108,6 @@ class Attempts:
             first.base_key_hash == _call.base_key_hash,
         )
         intent = sa.select(first.ref).where(*same).order_by(first.id).limit(1).scalar_subquery()
-        found = self._rows(sa.select(_call.id, intent.label("ref")).where(_call.id.in_(ids)))
+        found = self._database.rows(sa.select(_call.id, intent.label("ref")).where(_call.id.in_(ids)))
         intents = {row.id: row.ref for row in found}
         return [Attempt(call, intents[call.id]) for call in self._calls.read(ids)]
-
-    def _rows(self, query: sa.Select[Any]) -> Sequence[sa.Row[Any]]:
-        with self._database.read() as tx:
-            return tx.execute(query).all()

@@ -151,9 +151,8 @@ class CallPages:
         ours = sa.exists().where(same, _call.environment == self._environment)
         others = sa.exists().where(same, _call.environment != self._environment)
         query = sa.select(columns.received_at, columns.first, columns.redeliveries, columns.last_redelivered_at)
-        with self._database.read() as tx:
-            rows = tx.execute(query.where(columns.call_id == call_id, ours, ~others).order_by(columns.id))
-            return [Delivered(*row) for row in rows]
+        rows = self._database.rows(query.where(columns.call_id == call_id, ours, ~others).order_by(columns.id))
+        return [Delivered(*row) for row in rows]
 
     def ref_of_task(self, dag_id: str, runs: Collection[str], task_id: str, map_index: int) -> str | None:
         """Return the ref of the newest call of a task.
@@ -163,9 +162,7 @@ class CallPages:
         of_task = (_call.dag_id == dag_id, _call.logical_run.in_(runs), _call.task_id == task_id)
         query = sa.select(_call.ref).where(*of_task, _call.map_index == map_index)
         query = query.where(_call.environment == self._environment)
-        with self._database.read() as tx:
-            ref: str | None = tx.scalar(query.order_by(_call.id.desc()).limit(1))
-        return ref
+        return self._database.scalar(query.order_by(_call.id.desc()).limit(1))
 
     def _page(
         self, wanted: CallFilter, dag_ids: Collection[str] | None, cursor: PageCursor | None, *, back: bool

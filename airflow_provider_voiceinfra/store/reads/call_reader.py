@@ -150,8 +150,7 @@ class Calls:
             .where(columns.call == row_id)
             .order_by(columns.id)
         )
-        with self._database.read() as tx:
-            return [Event(*row) for row in tx.execute(query)]
+        return [Event(*row) for row in self._database.rows(query)]
 
     def count_by_state(self) -> dict[CallState, int]:
         """Count the calls in each state."""
@@ -161,9 +160,8 @@ class Calls:
     def count_everywhere(self) -> dict[tuple[str, CallState], int]:
         """Count the calls in each environment and state."""
         kind = (_call.environment, _call.state)
-        with self._database.read() as tx:
-            rows = tx.execute(sa.select(*kind, sa.func.count()).group_by(*kind).order_by(*kind))
-            return {(environment, CallState(state)): count for environment, state, count in rows}
+        rows = self._database.rows(sa.select(*kind, sa.func.count()).group_by(*kind).order_by(*kind))
+        return {(environment, CallState(state)): count for environment, state, count in rows}
 
     def count_of_task(self, source: Source) -> dict[str, int]:
         """Count the calls of a task in one run: ended ones by outcome, the others by state."""
@@ -175,8 +173,7 @@ class Calls:
             .where(_call.map_index == source.map_index)
             .group_by(kind)
         )
-        with self._database.read() as tx:
-            return {str(kind): count for kind, count in tx.execute(query)}
+        return {str(kind): count for kind, count in self._database.rows(query)}
 
     def oldest_open(self) -> datetime | None:
         """Return when the oldest call that waits for its completion was claimed, in any environment.
