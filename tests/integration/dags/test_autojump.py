@@ -234,5 +234,5 @@ def test_the_time_at_which_a_test_begins(run, voiceinfra):
     run(long_waits.one())
     [dial] = voiceinfra.dials
     assert dial.at.isoformat().startswith("2031-12-01T15:0")
-    with pytest.raises(ValueError, match="use it before anything else"):
+    with pytest.raises(ValueError, match="call it before anything else"):
         voiceinfra.set_now("2026-12-01T10:00-05:00")

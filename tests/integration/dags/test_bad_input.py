@@ -55,7 +55,7 @@ def test_a_number_without_a_country_asks_for_its_region(run_dag, voiceinfra, cap
         ({"password": ""}, "has no valid API key: set the key from Settings"),
         ({"password": "revoked-key"}, "Create a key under Settings → API Keys"),
         ({"host": "http://api.example.com/v1"}, "write https:// (plain http is for a sandbox"),
-        ({"host": "https://api.voiceinfra.ai/v1"}, "which the fixture voiceinfra refuses"),
+        ({"host": "https://api.voiceinfra.ai/v1"}, "which the fixture voiceinfra rejects"),
         ({"extra": {"from_number": "+14155550199"}}, "agent_id is missing: pass it, or set it on the connection"),
         ({"extra": {"agent_id": "agent_sandbox"}}, "from_number is missing"),
         ({"extra": "{'allowed_numbers': '+14155550100'}"}, "The extra of connection 'other' is not JSON"),
