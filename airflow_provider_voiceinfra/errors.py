@@ -32,8 +32,6 @@ class InvalidNumberError(InvalidCallError):
 class KeyConflictError(VoiceInfraError):
     """The idempotency key belongs to a call with a different request. Nothing was sent.
 
-    :param ref: the call that uses the key.
-    :param fields: the names of the fields that differ.
     :param reason: the reason, if it is not a different request.
     """
 
@@ -47,12 +45,7 @@ class KeyConflictError(VoiceInfraError):
 
 
 class HostConflictError(KeyConflictError):
-    """The idempotency key belongs to a call at another host. Nothing was sent.
-
-    :param ref: the call that uses the key.
-    :param host: the API host of that call.
-    :param our_host: the API host of this request.
-    """
+    """The idempotency key belongs to a call at another host. Nothing was sent."""
 
     def __init__(self, ref: str, *, host: str, our_host: str) -> None:
         VoiceInfraError.__init__(
@@ -119,7 +112,6 @@ class RateLimitedError(CallNotSentError):
 class CallRejectedError(VoiceInfraError):
     """VoiceInfra rejected the call: no phone rang, and the same request would be rejected again.
 
-    :param status: the HTTP status.
     :param code: VoiceInfra's error code, such as ``invalid_phone``.
     :param message: VoiceInfra's message, without numbers and without the call's content.
     :param remedy: how to fix it.
@@ -161,11 +153,7 @@ class AnswerUnknownError(VoiceInfraError):
 
 
 class CallUnknownError(VoiceInfraError):
-    """It is unknown whether the call was placed, so it is not dialled again.
-
-    :param ref: the call.
-    :param reason: why it is unknown.
-    """
+    """It is unknown whether the call was placed, so it is not dialled again."""
 
     def __init__(self, ref: str, reason: str = "its answer was never received") -> None:
         super().__init__(

@@ -60,7 +60,6 @@ class CallListPageLink(BaseOperatorLink):
 def call_page(call_id: Any, waited_for: Any, dag_id: str, runs: tuple[str, ...], task_id: str, map_index: int) -> str:
     """Return the path of the page of a task's call, or of its run's calls if it waits for many; empty for none.
 
-    :param call_id: the XCom of the task.
     :param waited_for: the rendered ``call_id`` of a sensor.
     :param runs: identifiers of the task's run in the call store, its run id first.
     """

@@ -44,11 +44,7 @@ class OpenLineageMixin:
 
 
 def table_lineage(hook: DbApiHook, conn_id: str, table: str) -> OperatorLineage[Any, Any]:
-    """Return the lineage of a table that results were written to, under the name that other operators use.
-
-    :param hook: of the connection.
-    :param table: with its schema, if it has one.
-    """
+    """Return the lineage of a table that results were written to, under the name that other operators use."""
     from airflow.providers.openlineage.extractors import OperatorLineage
     from airflow.providers.openlineage.sqlparser import get_openlineage_facets_with_sql
     from openlineage.client.event_v2 import Dataset

@@ -46,7 +46,6 @@ class AcceptedCalls:
     """Accepts calls, ends them after their duration, and sends their webhooks.
 
     :param delay: minimum and maximum duration of a call in seconds; None to complete calls by hand
-    :param late: delay of a late webhook in seconds
     """
 
     def __init__(

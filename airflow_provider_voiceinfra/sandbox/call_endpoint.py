@@ -26,7 +26,6 @@ LONGEST_WAIT_FOR_RECEIVER = 10.0
 class CallEndpoint:
     """Answers requests for calls.
 
-    :param now: tells the sandbox's time
     :param stopping: ends all waits when set
     :param answer_delay: delay of the answer to each accepted call, in seconds
     :param slow_answer: additional delay in the slow scenario

@@ -25,9 +25,7 @@ POLL_SECONDS = 0.01
 class HttpServer(ThreadingHTTPServer):
     """Listens as soon as it is created, and leaves no thread when it stops.
 
-    :param host: address to listen on
     :param port: port to listen on; 0 for any free one
-    :param routes: the handlers by path and method
     :param stopping: no request is answered once it is set
     """
 

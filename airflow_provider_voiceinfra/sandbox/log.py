@@ -37,9 +37,7 @@ class Log(Generic[T]):
     def wait_for_count(self, n: int, timeout: float, what: str) -> list[T]:
         """Return all entries as soon as there are ``n`` of them.
 
-        :param timeout: seconds
-        :param what: the name of the entries, for the error
-        :raises TimeoutError: if there are fewer at the timeout
+        :raises TimeoutError: if there are fewer after so many seconds
         """
         if not self._wait(lambda entries: len(entries) >= n, timeout):
             msg = f"{len(self.entries())} {what} instead of {n} after {timeout:g} s"
@@ -49,7 +47,6 @@ class Log(Generic[T]):
     def wait_for_any(self, fits: Callable[[T], bool], timeout: float) -> bool:
         """Wait until one entry fits.
 
-        :param timeout: seconds
         :return: False if the timeout expires or the log is closed before
         """
         return self._wait(lambda entries: any(map(fits, entries)), timeout)

@@ -53,11 +53,7 @@ def error(status: int, code: str, message: str, *headers: tuple[str, str]) -> Re
 
 
 def refusal(status: int, request: OutboundRequest, key: str, *headers: tuple[str, str]) -> Reply:
-    """Make the error reply to a valid request that its scenario defines.
-
-    :param key: the API key that was sent
-    :param headers: additional headers
-    """
+    """Make the error reply to a valid request that its scenario defines."""
     code, message = _REJECTIONS[status]
     message = message.format(request=request, key=key)
     if status == 307:  # noqa: PLR2004

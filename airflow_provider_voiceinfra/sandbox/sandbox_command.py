@@ -20,7 +20,6 @@ def run(args: argparse.Namespace) -> int:
 
     :param args: host, port, webhook_url, secret, api_key, slow_answer, late; agents and from_numbers, None
         for the sandbox's own; and delay as a string: ``3`` or ``2-5``
-    :return: the exit status
     """
     # Blocked before any thread starts, so that the signal waits for sigwait below.
     signal.pthread_sigmask(signal.SIG_BLOCK, _STOP_SIGNALS)

@@ -56,14 +56,12 @@ class Scenario:
     """What happens when a number that ends in ``555 01`` and this code is called.
 
     :param code: the last two digits of the number
-    :param name: a short name
     :param happens: a description, as in the documentation
     :param accepted: whether VoiceInfra accepts the call (with a throttle: at the second POST)
     :param status: HTTP status of the answer; 0 if a call that is not accepted gets none
     :param answer: how the answer reaches the client
     :param throttle: whether, and how, the first POST of a body is refused with 429
     :param notice: how the webhook is sent
-    :param outcome: how the call ends
     """
 
     code: str

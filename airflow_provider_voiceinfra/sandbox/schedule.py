@@ -45,7 +45,6 @@ class Schedule:
     def after(self, seconds: float, action: Callable[[], None]) -> None:
         """Run an action later.
 
-        :param seconds: the delay
         :param action: must be short and not raise
         """
         entry = (self._monotonic() + seconds, next(self._order), action)

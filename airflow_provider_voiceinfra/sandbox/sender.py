@@ -41,9 +41,7 @@ class WebhookSender:
     """Delivers webhooks with a few threads, each with a persistent connection.
 
     :param url: the receiver's URL; None to send nothing
-    :param secret: the secret that signs each body
     :param workers: maximum number of webhooks that are sent at the same time
-    :param schedule: tells the time, and runs retries
     :param on_delivery: called with every attempt
     """
 
@@ -95,10 +93,7 @@ class WebhookSender:
             thread.join(timeout=2.0)
 
     def send(self, webhook: Webhook, attempt: int = 1) -> None:
-        """Deliver a webhook, with retries until it is acknowledged; returns immediately.
-
-        :param attempt: the number of this attempt
-        """
+        """Deliver a webhook, with retries until it is acknowledged; returns immediately."""
         if self.url is not None:
             self._ready.put((webhook, attempt))
 
@@ -107,10 +102,7 @@ class WebhookSender:
         self._ready.join()
 
     def wait_until_acknowledged(self, call_id: str, timeout: float) -> None:
-        """Wait until the call's webhook is acknowledged, the timeout expires, or the sandbox stops.
-
-        :param timeout: seconds
-        """
+        """Wait until the call's webhook is acknowledged, the timeout expires, or the sandbox stops."""
         if self.url is not None:
             self.acknowledged.wait_for_any(lambda delivery: delivery.call_id == call_id, timeout)
 

@@ -26,15 +26,9 @@ class Sandbox:
     """A simulated VoiceInfra on this machine: accepts calls without ringing a phone, and sends webhooks.
 
     :param port: port to listen on; 0 for any free one
-    :param host: address to listen on
-    :param api_key: the account's only key
-    :param agents: the account's agents
-    :param from_numbers: the account's numbers
     :param webhook_url: the receiver's URL; None to send no webhooks
-    :param secret: the secret that signs the webhooks
     :param delay: minimum and maximum duration of a call in seconds; None: until ``complete``
     :param slow_answer: delay of a slow answer in seconds
-    :param late: delay of a late webhook in seconds
     :param answer_delay: delay of the answer to each accepted call in seconds
     :param retry_after: ``Retry-After`` of a 429 in seconds
     :param webhook_workers: maximum number of webhooks that are sent at the same time
@@ -198,15 +192,13 @@ class Sandbox:
     def wait_for_dials(self, n: int, timeout: float = 10.0) -> list[Dial]:
         """Return the accepted calls as soon as there are ``n``.
 
-        :param timeout: seconds
-        :raises TimeoutError: if there are fewer at the timeout
+        :raises TimeoutError: if there are fewer after so many seconds
         """
         return self._dials.wait_for_count(n, timeout, "dials")
 
     def wait_for_deliveries(self, n: int, timeout: float = 10.0) -> list[Delivery]:
         """Return the webhooks that were answered with 200 as soon as there are ``n``.
 
-        :param timeout: seconds
-        :raises TimeoutError: if there are fewer at the timeout
+        :raises TimeoutError: if there are fewer after so many seconds
         """
         return self._sender.acknowledged.wait_for_count(n, timeout, "acknowledged webhooks")

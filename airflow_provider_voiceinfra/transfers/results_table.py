@@ -38,7 +38,6 @@ class ResultsTable:
     """A table with a row per attempt and per list row that was set aside, and a view of the latest ones.
 
     :param hook: the hook of the database.
-    :param name: such as ``results`` or ``analytics.results``.
     :raises ResultsTableError: if the name is invalid.
     """
 

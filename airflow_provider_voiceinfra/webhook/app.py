@@ -82,7 +82,6 @@ class Receiver:
     """Everything that accepts webhooks, in one process.
 
     :param conn_ids: the connections that have a webhook here; no secret of another one is looked up.
-    :param max_bytes: the largest body that is read.
     :param spool: None without a disk that outlives the process.
     """
 

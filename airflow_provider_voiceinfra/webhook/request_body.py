@@ -27,10 +27,7 @@ class BodyError(Exception):
 
 
 class BodyReader:
-    """Reads bodies within a limit of memory, however many and however slow the senders are.
-
-    :param limit: the largest body, in bytes.
-    """
+    """Reads bodies within a limit of memory, however many and however slow the senders are."""
 
     def __init__(self, limit: int) -> None:
         self._limit = limit

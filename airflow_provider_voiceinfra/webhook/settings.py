@@ -74,7 +74,6 @@ def settings() -> Settings:
 def parse_settings(get: Callable[[str], str]) -> Settings:
     """Parse the settings, wherever they come from.
 
-    :param get: returns an option's value as a string.
     :raises SettingError: if one cannot be used.
     """
     conn_ids = frozenset(filter(None, map(str.strip, get("webhook_conn_ids").split(","))))

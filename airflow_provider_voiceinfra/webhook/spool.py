@@ -43,7 +43,6 @@ class Spool:
     that makes no sense is renamed, and kept. Neither holds up the others.
 
     :param folder: on a disk that outlives the process and its container; created if it is missing.
-    :param limit: its largest size in bytes.
     """
 
     def __init__(self, folder: Path, *, limit: int = SPOOL_LIMIT) -> None:

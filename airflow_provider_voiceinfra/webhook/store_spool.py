@@ -17,11 +17,7 @@ log = logging.getLogger(__name__)
 
 
 class StoreSpool:
-    """A spool whose folder is claimed for its store before each use.
-
-    :param spool: the folder's files.
-    :param store: the only store that its deliveries go to.
-    """
+    """A spool whose folder is claimed for its store before each use."""
 
     def __init__(self, spool: Spool, store: CallStore) -> None:
         self.folder = spool.folder
@@ -52,7 +48,6 @@ class StoreSpool:
 
         :param keep: stores them; see :meth:`Spool.drain`.
         :param entirely: fail unless nothing is left and the store can be written.
-        :return: whether it succeeded.
         """
         try:
             if self._owner.store_id is None or self._spool.depth().deliveries:

@@ -28,10 +28,7 @@ class Verdict(StrEnum):
 
 
 class Verification:
-    """Verifies webhooks; logs and counts those that are rejected.
-
-    :param secrets: the secrets of each connection.
-    """
+    """Verifies webhooks; logs and counts those that are rejected."""
 
     def __init__(self, secrets: WebhookSecrets, metrics: Metrics) -> None:
         self.secrets = secrets

@@ -17,10 +17,7 @@ _FORM = "application/x-www-form-urlencoded"
 
 
 class CsrfProtection:
-    """Rejects requests that change something, unless they come from the same origin and carry a form.
-
-    :param app: the application behind it.
-    """
+    """Rejects requests that change something, unless they come from the same origin and carry a form."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app

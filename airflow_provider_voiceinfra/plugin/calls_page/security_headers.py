@@ -29,10 +29,7 @@ _HEADERS = {
 
 
 class SecurityHeaders:
-    """Lets browsers run only the page's own scripts, and store nothing.
-
-    :param app: the application behind it.
-    """
+    """Lets browsers run only the page's own scripts, and store nothing."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app

@@ -37,11 +37,7 @@ class Visit:
         return [dag_id for dag_id in self.store.pages.dag_ids() if self.permissions.may_read(dag_id)]
 
     def render(self, template: str, /, *, status: int = 200, **shown: Any) -> Response:
-        """Render a page, or a part of one.
-
-        :param template: its file name.
-        :param shown: values for the template.
-        """
+        """Render a page, or a part of one."""
         zone = self.zone
         shown |= {
             "base": paths.calls_path(),
