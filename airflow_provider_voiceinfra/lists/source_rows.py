@@ -21,6 +21,7 @@ from airflow_provider_voiceinfra.guard.calling_hours import CallingHours
 from airflow_provider_voiceinfra.guard.constraints import CallConstraints, default_zone, read_timezone
 from airflow_provider_voiceinfra.guard.validity import Place, Validity
 from airflow_provider_voiceinfra.lists.column_mapping import FIELDS, ColumnMapping
+from airflow_provider_voiceinfra.lists.personal_text import columns_of, fill
 from airflow_provider_voiceinfra.phone_numbers.e164 import to_e164
 from airflow_provider_voiceinfra.store.guard.rules import Cap
 from airflow_provider_voiceinfra.store.lists.list_rows import DueRow, NewRow
@@ -40,6 +41,7 @@ _CAST = "cast its column to a string, or to an integer, alike in sql, suppress_s
 class CallDefaults:
     """The fields that all calls of a list share; a row's own fields take precedence.
 
+    :param first_message: filled from the columns that it names, see :mod:`.personal_text`; so is ``context``.
     :param key_prefix: precedes each row's key, so that keys of different kinds of lists do not conflict.
     :param give_up_at: when the remaining rows are given up.
     """
@@ -65,7 +67,8 @@ class CallDefaults:
                 key = _key(row[columns.key_column.casefold()])
             step, fields = "to_number", columns.fields(row)
             limits = {name: fields.pop(name, None) for name in ("timezone", "not_before", "not_after")}
-            request = self._request(fields, columns.variables(row), accept_integers=columns.are_typed)
+            texts = {name: fill(name, text, row) for name, text in self._texts().items() if name not in fields}
+            request = self._request(texts | fields, columns.variables(row), accept_integers=columns.are_typed)
             step = "timezone"
             timezone = read_timezone(limits["timezone"])
             place = Place(timezone, request.to_number, default_zone(self.calling_hours, self.account.limits))
@@ -133,15 +136,20 @@ class CallDefaults:
 
         return of_number if key_column is None else of_key
 
+    def _texts(self) -> dict[str, str | None]:
+        return {"first_message": self.first_message, "context": self.context}
+
+    def text_columns(self) -> tuple[str, ...]:
+        """Return the columns that the texts of all rows are filled from.
+
+        :raises InvalidCallError: if a placeholder is more than the name of a column.
+        """
+        return tuple(column for name, text in self._texts().items() for column in columns_of(name, text))
+
     def _request(
         self, fields: Mapping[str, Any], variables: Mapping[str, Any], *, accept_integers: bool
     ) -> CallRequest:
-        common = {
-            "agent_id": self.agent_id,
-            "from_number": self.from_number,
-            "first_message": self.first_message,
-            "context": self.context,
-        }
+        common = {"agent_id": self.agent_id, "from_number": self.from_number}
         given = {"to_number": None, **common, **fields}
         return CallRequest.build(
             self.account,

@@ -48,8 +48,8 @@ class OutboundCallListOperator(LinkedOperator, StoppableOperator, PrivateFieldsO
     :param key_prefix: before each row's key; default: ``dag_id/task_id``. (templated)
     :param agent_id: where a row names none; default: the connection's. (templated)
     :param from_number: the same. (templated)
-    :param first_message: the same. (templated)
-    :param context: the same. (templated)
+    :param first_message: the same. ``{name}`` is filled from the row's column ``name``. (templated)
+    :param context: as ``first_message``. (templated)
     :param voiceinfra_conn_id: a connection of type ``voiceinfra``. (templated)
     :param default_region: the country, such as ``US``, of numbers without a country code.
     :param max_in_flight: calls of the list that may be going on at a time.

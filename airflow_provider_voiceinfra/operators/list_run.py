@@ -188,7 +188,12 @@ class ListRun:
         options = self._options
         are_typed = options.sql is not None or is_data_frame(options.calls)
         return ColumnMapping(
-            options.column_map, options.variable_columns, options.metadata_columns, options.key_column, are_typed
+            options.column_map,
+            options.variable_columns,
+            options.metadata_columns,
+            options.key_column,
+            self._defaults.text_columns(),
+            are_typed,
         )
 
     def _rows(self) -> Iterator[NewRow]:

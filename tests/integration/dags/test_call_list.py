@@ -181,6 +181,32 @@ def test_a_fixed_source_and_a_clear_call_the_fixed_numbers(run_list, voiceinfra,
     assert numbers(voiceinfra) == ["+12125550102", "+12125550109"]
 
 
+def test_texts_are_filled_from_each_rows_columns(run_list, voiceinfra, warehouse):
+    warehouse([(7, "2125550101", "Ada {secret}", None), (8, "2125550102", "Bob {{ 1 / 0 }}", None)])
+    texts = {"first_message": "Hello {name}, this is about {{ 40 + 2 }}.", "context": 'Order {id}: {"state": "new"}'}
+    assert run_list(**OF_WAREHOUSE, **texts).state == "success"
+    assert sorted((dial.first_message, dial.context) for dial in voiceinfra.dials) == [
+        ("Hello Ada {secret}, this is about 42.", 'Order 7: {"state": "new"}'),
+        ("Hello Bob {{ 1 / 0 }}, this is about 42.", 'Order 8: {"state": "new"}'),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("Hello {nom}.", "The source has no column 'nom'"),
+        ("Hello {name.__class__}.", "only names of columns are filled in"),
+    ],
+)
+def test_a_text_that_cannot_be_filled_fails_before_anybody_is_called(
+    run_list, voiceinfra, warehouse, text, says, capfd
+):
+    warehouse([(7, "2125550101", "Ada", None)])
+    assert run_list(**OF_WAREHOUSE, first_message=text).state == "failed"
+    assert says in "".join(capfd.readouterr())
+    assert not voiceinfra.dials
+
+
 def test_a_column_that_is_missing_is_named(run_list, voiceinfra, warehouse, capfd):
     warehouse([(1, "2125550101", "Ada", None)])
     assert run_list(**OF_WAREHOUSE | {"variable_columns": ["nom"]}).state == "failed"
