@@ -1,0 +1,1 @@
+"""The DAG whose calls meet faults."""
