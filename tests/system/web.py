@@ -74,7 +74,7 @@ def _wait_for(url: str, process: subprocess.Popen[bytes]) -> None:
     end = time.monotonic() + 120
     while True:
         try:
-            if requests.get(f"{url}/api/v2/version", timeout=10).ok:
+            if requests.get(f"{url}/api/v2/version", timeout=60).ok:
                 return
         except requests.RequestException:
             assert process.poll() is None

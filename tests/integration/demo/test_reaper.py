@@ -40,5 +40,5 @@ def test_the_reaper_ends_what_has_left_its_session_and_ignores_signals(end):
             process.stdin.close()
         elif end != "command":
             process.send_signal(end)
-        assert process.wait(timeout=10) == 0
+        assert process.wait(timeout=60) == 0
     assert wait_until_gone(everything, timeout=0) == []

@@ -147,7 +147,7 @@ def test_the_sandbox_is_steered_as_its_page_says(voiceinfra, run_by_bash):
     [asked, _] = run_by_bash(snippet.code)
     _, url, _, body = asked.words
     here = voiceinfra.sandbox.url.removesuffix("/v1")
-    answer = requests.post(url.replace("http://127.0.0.1:8099", here), data=body, timeout=10)
+    answer = requests.post(url.replace("http://127.0.0.1:8099", here), data=body, timeout=60)
     assert answer.status_code == 200, answer.text
 
 

@@ -37,7 +37,7 @@ def kill(airflow, component):
     killed = {*found, *(child for each in found for child in each.children(recursive=True))}
     for process in killed:
         process.kill()
-    psutil.wait_procs(killed, timeout=10)
+    psutil.wait_procs(killed, timeout=60)
 
 
 def title(process):

@@ -106,7 +106,7 @@ def test_stopped_during_the_post_it_is_unknown(store, monkeypatch):
     def stop(talk):
         talk.read()
         signal.pthread_kill(threading.main_thread().ident, signal.SIGUSR1)
-        answered.wait(10)
+        answered.wait(60)
 
     with wire(stop) as server, pytest.raises(KeyboardInterrupt):
         dialer(store, server.url).place(intent())

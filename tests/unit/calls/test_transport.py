@@ -59,7 +59,7 @@ def test_the_gate_is_passed_with_the_connection_made_and_nothing_written(trusted
         queued(talk)
 
     with wire(play) as server:
-        send(tls_server(server), gate=lambda: passed.append((connected.wait(10), list(server.requests))))
+        send(tls_server(server), gate=lambda: passed.append((connected.wait(60), list(server.requests))))
     assert passed == [(True, [])]
 
 

@@ -66,7 +66,7 @@ def test_one_that_was_closed_is_not_written_to(send):
 
     with wire(answer_and_close, queued) as server:
         send(server.url)
-        closed.wait(20)
+        closed.wait(60)
         assert send(server.url).body == b'{"call_id": "call-1", "status": "queued"}'
     assert server.connections == 2
     assert len(server.requests) == 2
@@ -94,7 +94,7 @@ def test_where_it_cannot_be_made_anew_nothing_was_written(send):
 
     with wire(answer_and_close) as server:
         send(server.url)
-        closed.wait(20)
+        closed.wait(60)
     with pytest.raises(NotWrittenError):
         send(server.url)
 
@@ -192,7 +192,7 @@ def test_a_late_second_answer_is_not_taken_for_that_of_the_next_call(send, trust
             talk.start_tls(trusted_tls)
         talk.read()
         talk.send("200 OK", body=FIRST, last=False)
-        came.wait(20)
+        came.wait(60)
         talk.send("200 OK", body=b'{"call_id": "never"}', last=False)
         came.clear()
         talk.sock.recv(1)
@@ -221,7 +221,7 @@ class Turn:
 
     def wait(self) -> None:
         self.waited_for.set()
-        self.come.acquire(timeout=20)
+        self.come.acquire(timeout=60)
 
 
 @pytest.mark.parametrize("late", [WHOLE, b""], ids=["answers", "hangs up"])
@@ -231,7 +231,7 @@ def test_what_a_server_does_while_a_turn_is_waited_for_is_seen_before_the_first_
     def play(talk: Talk) -> None:
         talk.read()
         talk.send("200 OK", body=FIRST, last=False)
-        turn.waited_for.wait(20)
+        turn.waited_for.wait(60)
         talk.sock.sendall(late)
         if not late:
             talk.sock.shutdown(socket.SHUT_WR)

@@ -46,7 +46,7 @@ class Receiver:
                     receiver._received.append(Received(dict(self.headers), body))
                     status = receiver.statuses.pop(0) if receiver.statuses else 200
                     receiver._changed.notify_all()
-                receiver.gate.wait(10)
+                receiver.gate.wait(60)
                 self.send_response(status)
                 self.send_header("Content-Length", "0")
                 self.end_headers()
@@ -57,12 +57,12 @@ class Receiver:
         with self._changed:
             return [received for received in self._received if received.payload["call_id"] == call_id]
 
-    def wait_for(self, call_id, n=1, timeout=5):
+    def wait_for(self, call_id, n=1, timeout=60):
         with self._changed:  # its lock is reentrant
             assert self._changed.wait_for(lambda: len(self.of(call_id)) >= n, timeout), self._received
         return self.of(call_id)
 
-    def wait_for_any(self, n=1, timeout=5):
+    def wait_for_any(self, n=1, timeout=60):
         with self._changed:
             assert self._changed.wait_for(lambda: len(self._received) >= n, timeout)
             return list(self._received)
@@ -100,7 +100,7 @@ def place():
             json={name: value for name, value in body.items() if value is not None},
             headers={"X-API-Key": key} if key else {},
             allow_redirects=False,
-            timeout=10,
+            timeout=60,
         )
 
     return place

@@ -13,7 +13,7 @@ VALID = {"agent_id": "agent_sandbox", "from_number": "+14155550199", "to_number"
 
 def post(sandbox, **options):
     headers = {"X-API-Key": "sandbox-key", "Content-Type": "application/json", **options.pop("headers", {})}
-    return requests.post(f"{sandbox.url}/calls/outbound", headers=headers, timeout=5, **options)
+    return requests.post(f"{sandbox.url}/calls/outbound", headers=headers, timeout=60, **options)
 
 
 def test_an_accepted_call_is_answered_as_documented(sandbox, place):
@@ -103,7 +103,7 @@ def test_a_refused_request_is_noted_and_rings_nobody(sandbox, place):
     ],
 )
 def test_there_is_no_other_endpoint(method, path, status, sandbox):
-    answer = requests.request(method, sandbox.url + path, timeout=5)
+    answer = requests.request(method, sandbox.url + path, timeout=60)
     assert answer.status_code == status
     assert set(answer.json()["error"]) == {"code", "message"}
 

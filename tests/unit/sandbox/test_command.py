@@ -53,7 +53,7 @@ def test_it_introduces_itself_shows_calls_without_numbers_and_ends_well(ending, 
     assert lines[0].split()[1:] == ["call", call_id, "+1415•••0101", "voicemail"]
     assert lines[1].split()[1:] == ["webhook", call_id, "delivered"]
     command.send_signal(ending)
-    assert command.wait(5) == 0
+    assert command.wait(60) == 0
 
 
 def test_a_port_that_is_taken_is_told(capsys):

@@ -23,7 +23,7 @@ def test_a_stopped_sandbox_leaves_no_thread_and_no_port(receiver, place, in_back
     sandbox = Sandbox(webhook_url=receiver.url, delay=(0, 0)).start()
     receiver.gate.clear()
     with socket.create_connection(address(sandbox)), requests.Session() as session:
-        session.get(sandbox.url, timeout=5)
+        session.get(sandbox.url, timeout=60)
         slow = in_background(place, sandbox, "+14155550110")
         early = in_background(place, sandbox, "+14155550160")
         receiver.wait_for_any(2)

@@ -65,7 +65,7 @@ def raw_post(sandbox, number, *, close=False):
     head = f"POST /v1/calls/outbound HTTP/1.1\r\nX-API-Key: sandbox-key\r\nContent-Length: {len(body)}\r\n"
     head += "Connection: close\r\n" * close
     port = int(sandbox.url.rsplit(":", 1)[1].partition("/")[0])
-    with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
+    with socket.create_connection(("127.0.0.1", port), timeout=60) as connection:
         connection.sendall(f"{head}Content-Type: application/json\r\n\r\n{body}".encode())
         return b"".join(iter(lambda: connection.recv(4096), b""))
 

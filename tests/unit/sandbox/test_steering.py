@@ -14,7 +14,7 @@ def by_hand(sandboxes, receiver):
 
 def control(sandbox, path, body=None):
     url = sandbox.url.removesuffix("/v1") + path
-    return requests.post(url, json=body, timeout=5) if body is not None else requests.get(url, timeout=5)
+    return requests.post(url, json=body, timeout=60) if body is not None else requests.get(url, timeout=5)
 
 
 def test_a_number_ends_as_decided_from_now_on(sandbox, receiver, place):

@@ -86,7 +86,7 @@ def test_it_returns_when_what_had_a_permit_is_sent(store, open_store):
     holding.start()
     assert not returned.wait(0.3)
     store.claims.record_queued(claim, "call-1")
-    assert returned.wait(10)
+    assert returned.wait(60)
     holding.join()
 
 
@@ -194,5 +194,5 @@ def test_a_permit_that_is_being_granted_is_seen_by_a_pause_that_comes_at_that_mo
         assert not returned.wait(0.2)
     assert not returned.wait(0.2)
     store.claims.record_queued(claim, "call-1")
-    assert returned.wait(10)
+    assert returned.wait(60)
     holding.join()

@@ -55,7 +55,7 @@ def test_nobody_waits_for_a_slow_look_up_while_a_secret_is_known(clock):
     def slow(_):
         if clock[0]:
             asked.set()
-            answer.wait(10)
+            answer.wait(60)
         return ["one"]
 
     known = WebhookSecrets(slow)
@@ -63,7 +63,7 @@ def test_nobody_waits_for_a_slow_look_up_while_a_secret_is_known(clock):
     clock[0] = 60.0
     thread = threading.Thread(target=known.get, args=("c",))
     thread.start()
-    assert asked.wait(10)
+    assert asked.wait(60)
     assert known.get("c") == ("one",)
     answer.set()
     thread.join()

@@ -118,8 +118,8 @@ def test_a_store_that_hangs_is_waited_for_once_and_does_not_stop_the_event_loop(
     with serving(store, spool=spool) as url:
         sender = threading.Thread(target=post, args=(url, body("call_1")))
         sender.start()
-        assert begun.wait(10)
-        assert requests.get(f"{url}/nothing", timeout=10).status_code == 404
+        assert begun.wait(60)
+        assert requests.get(f"{url}/nothing", timeout=60).status_code == 404
         sender.join()
         assert post(url, body("call_2")).status_code == 200
         assert len(batches) == 1
@@ -235,7 +235,7 @@ def test_stopping_finishes_what_was_accepted(serving, store, monkeypatch):
 
     def slowly(deliveries):
         begun.set()
-        go_on.wait(10)
+        go_on.wait(60)
         return keep(deliveries)
 
     monkeypatch.setattr(store.deliveries, "keep", slowly)
@@ -244,7 +244,7 @@ def test_stopping_finishes_what_was_accepted(serving, store, monkeypatch):
     with serving(store) as url:
         sender = threading.Thread(target=lambda: answers.append(post(url, body()).status_code))
         sender.start()
-        assert begun.wait(10)
+        assert begun.wait(60)
         threading.Timer(0.1, go_on.set).start()
     sender.join()
     assert answers == [200]
@@ -272,7 +272,7 @@ def test_what_comes_at_once_shares_commits(serving, store, monkeypatch):
     def watched(deliveries):
         batches.append(len(deliveries))
         begun.set()
-        go_on.wait(10)
+        go_on.wait(60)
         return keep(deliveries)
 
     monkeypatch.setattr(store.deliveries, "keep", watched)
@@ -280,7 +280,7 @@ def test_what_comes_at_once_shares_commits(serving, store, monkeypatch):
     with serving(store) as url:
         senders = [threading.Thread(target=post, args=(url, body(f"call_{number}"))) for number in range(9)]
         senders[0].start()
-        assert begun.wait(10)
+        assert begun.wait(60)
         for sender in senders[1:]:
             sender.start()
         time.sleep(0.5)
@@ -306,7 +306,7 @@ def test_webhooks_that_were_refused_meanwhile_are_counted_when_the_store_is_back
     monkeypatch.setattr(store.rejected_webhooks, "add", away_once)
     with serving(store) as url:
         assert post(url, body(), secret="guess").status_code == 401
-        assert tried.wait(10)
+        assert tried.wait(60)
         wait_until(lambda: store.rejected_webhooks.since(datetime.now(UTC)) == 1)
 
 
