@@ -114,6 +114,7 @@ class Transport:
         return _Connection()
 
     def _keep(self, connection: _Connection) -> None:
+        connection.forget_gate()
         # A forked child would share it.
         self._thread.kept = (connection, time.monotonic(), os.getpid())
 
@@ -149,6 +150,10 @@ class _Connection:
         content = _read(response)
         self.reusable = content is not None and final is not None and final.reusable
         return Answer(response.status_code, response.headers, content)
+
+    def forget_gate(self) -> None:
+        """Forget the request: an idle thread that kept it would keep its own pool, and so would never end."""
+        self._adapter.begin(open_gate)
 
     def close(self) -> None:
         """Close it."""

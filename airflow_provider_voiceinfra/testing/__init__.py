@@ -131,6 +131,8 @@ def voiceinfra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Loca
                 yield LocalVoiceInfra(sandbox, store, clock)
     finally:
         jump(before - ahead())
+        if config.call_store.cache_info().currsize:
+            config.call_store().close()
         config.call_store.cache_clear()
         store.close()
 

@@ -23,6 +23,9 @@ def unpaused(airflow):
         )
 
     wait_until(lambda: pause(paused=False), 180)
+    # Its triggers begin when its file is read, which Airflow does twice a minute by itself, and here once an hour.
+    token = airflow._api.call("GET", "api/v2/dags/follow_burst")["file_token"]
+    airflow._api.call("PUT", f"api/v2/parseDagFile/{token}")
     yield
     pause(paused=True)
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import gc
+import json
 import socket
+import threading
 
 import pytest
 
@@ -17,7 +20,17 @@ from airflow_provider_voiceinfra.errors import (
 )
 from tests.support.call_samples import dialer, intent, only_call, shows_no_secret
 from tests.support.store_samples import claim_request, events
-from tests.support.wire import answer, hang_up, nonsense, queued, refuse, reset_at_once, until_the_client_goes, wire
+from tests.support.wire import (
+    QUEUED,
+    answer,
+    hang_up,
+    nonsense,
+    queued,
+    refuse,
+    reset_at_once,
+    until_the_client_goes,
+    wire,
+)
 
 pytestmark = pytest.mark.usefixtures("naps")
 THRICE = RetryPolicy(attempts=3)
@@ -32,6 +45,22 @@ def test_a_call_that_is_taken_is_queued(store):
     assert call == only_call(store)
     assert len(server.requests) == 1
     assert events(store, call.id) == ["claimed", "permitted", "queued"]
+
+
+def test_a_dialer_that_is_gone_leaves_no_thread_and_no_connection(store):
+    def keep(talk):
+        while talk.read():
+            talk.send("200 OK", body=json.dumps(QUEUED).encode(), last=False)
+
+    before = set(threading.enumerate())
+    with wire(keep) as server:
+        ours = dialer(store, server.url)
+        ours.place(intent())
+        [thread] = [each for each in set(threading.enumerate()) - before if each.name.startswith("voiceinfra-post")]
+        del ours
+        gc.collect()
+        thread.join(60)
+    assert not thread.is_alive()
 
 
 @pytest.mark.parametrize("key", ["reminder-7", None], ids=["own key", "default key"])
