@@ -13,6 +13,7 @@ import pytest
 import requests
 
 from airflow_provider_voiceinfra.demo import reaper
+from tests.support.processes import wait_until_gone
 from tests.support.store_samples import deliver
 from tests.system.conftest import is_part_of, wait_until
 
@@ -43,7 +44,7 @@ def kill(airflow, component):
     killed = {*found, *(child for each in found for child in each.children(recursive=True))}
     for process in killed:
         process.kill()
-    psutil.wait_procs(killed, timeout=60)
+    assert wait_until_gone(list(killed), timeout=60) == []
 
 
 def title(process):
