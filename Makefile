@@ -21,7 +21,7 @@ test-all: test audit  ## and what would take too long each time; run every night
 
 tests: .venv/ready browser  ## the three tiers at once: the system tests wait most of the time
 	@$(BIN)/pytest tests/system tests/integration tests/unit \
-		--numprocesses 4 --dist loadscope --no-loadscope-reorder $(QUICK)
+		--numprocesses 3 --dist loadscope --no-loadscope-reorder $(QUICK)
 
 unit: .venv/ready  ## in a minute, without Airflow's database
 	@$(BIN)/pytest tests/unit --numprocesses 3 --dist worksteal $(QUICK)
