@@ -94,8 +94,6 @@ def airflow(
                 "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": database,
                 "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN_ASYNC": database,
                 "AIRFLOW__API__WORKERS": "2",
-                # Reading all files twice a minute takes as long as many of the tests.
-                "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "3600",
                 "AIRFLOW__METRICS__STATSD_ON": "True",
                 "AIRFLOW__METRICS__STATSD_PORT": str(metrics.socket.getsockname()[1]),
                 "AIRFLOW__VOICEINFRA__CALL_STORE": store_url,

@@ -134,7 +134,7 @@ def test_a_call_that_ends_opens_a_ticket_for_who_wants_a_person(airflow, call_st
         queued(call_store, call_id, metadata={"appointment": 7})
         deliver(call_store, call_id, extracted_data={"wants_a_person": wants})
     # By its event: nobody starts it.
-    wait_until(lambda: ask(warehouse, "SELECT * FROM tickets WHERE call_id = 'wants'"))
+    wait_until(lambda: ask(warehouse, "SELECT * FROM tickets WHERE call_id = 'wants'"), 600)
     run(airflow, "example_call_events", {})
     pause(airflow, "example_call_events")
     tickets = ask(warehouse, "SELECT * FROM tickets WHERE call_id IN ('wants', 'wants_not')")
