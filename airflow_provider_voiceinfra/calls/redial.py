@@ -43,7 +43,7 @@ class Redial:
 
     :param outcomes: after which the callee is redialled; default: ``["voicemail", "failed"]``.
     :param attempts: maximum number of calls, the first one included.
-    :param wait: from the end of one call to the next, as in :class:`RedialRule`; default: two hours.
+    :param wait: from the end of one call to the next, as in :class:`.RedialRule`; default: two hours.
     :param rules: a rule for each outcome after which the callee is redialled, instead of ``outcomes`` and ``wait``.
     :param at: local times of the callee, such as ``["09:30", "18:00"]``: the next call is placed at the next of them
         after the wait, and at another one than the last call. Ignored where the callee's time zone is not known.
