@@ -32,7 +32,8 @@ class SpoolOwner:
         """
         if self.store_id is None:
             if not self._is_there(self._url):
-                if self._names():
+                # Another thread or process of this store may have marked it meanwhile.
+                if set(self._names()) - {self._url}:
                     raise self._error(
                         "may be another call store's: it is used once this store answers and turns out to be the same"
                     )
@@ -40,7 +41,8 @@ class SpoolOwner:
             return
         mine = _STORE + self.store_id
         if not self._is_there(mine):
-            names = self._names()
+            # As above: names are read later than whether ours is there.
+            names = set(self._names()) - {mine}
             if any(name.startswith(_STORE) for name in names) or (names and self._url not in names):
                 raise self._another()
             self._folder.write(mine, b"")

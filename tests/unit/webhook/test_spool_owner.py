@@ -110,3 +110,16 @@ def test_its_files_need_not_be_read(claim, tmp_path):
 def test_nothing_secret_is_in_their_names(claim, tmp_path):
     claim("a", "postgresql+psycopg://user:***@host/db")
     assert not any("user" in path.name or "host" in path.name for path in (tmp_path / "spool").iterdir())
+
+
+@pytest.mark.parametrize("store_id", [None, "a"], ids=["store is away", "store is there"])
+def test_two_threads_that_claim_a_new_folder_at_once_may_both_use_it(tmp_path, monkeypatch, store_id):
+    first, second = (SpoolOwner(tmp_path / "spool", A) for _ in range(2))
+    first.store_id = second.store_id = store_id
+
+    def is_there_a_moment_later(_):
+        first.claim()
+        return False
+
+    monkeypatch.setattr(second, "_is_there", is_there_a_moment_later)
+    second.claim()
