@@ -77,7 +77,7 @@ servers:  ## Redis and nginx for scale-out, where this machine has none
 	@{ PATH="$$PATH:/usr/sbin" && command -v redis-server && command -v nginx; } >/dev/null || \
 		$(call install,Redis and nginx,redis-server nginx-light,scale-out needs)
 
-bench: .venv/ready load  ## measure everything, in half an hour; docs/benchmarks.md is made of it
+bench: .venv/ready load  ## measure everything, in less than an hour; docs/benchmarks.md is made of it
 	@$(BIN)/python -m tests.benchmarks $(ARGS)
 
 load:  ## wrk for bench, where this machine has none

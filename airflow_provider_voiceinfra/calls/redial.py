@@ -83,11 +83,10 @@ class Redial:
         return earliest if zone is None or not self.at else self._time_of_day(earliest, last.placed_at, zone)
 
     def _time_of_day(self, earliest: datetime, placed_at: datetime, zone: ZoneInfo) -> datetime:
-        times = [_local_time(each) for each in self.at]
         before = placed_at.astimezone(zone).strftime("%H:%M")
         # Before the first one of a day, the last call was one of the evening before.
-        last = max((each for each in times if each <= before), default=times[-1])
-        usable = [each for each in times if each != last] or times
+        last = max((each for each in self.at if each <= before), default=self.at[-1])
+        usable = [each for each in self.at if each != last] or self.at
         today = earliest.astimezone(zone).date()
         # The day after tomorrow, where clocks are set back at midnight.
         moments = (

@@ -50,8 +50,8 @@ class CircuitBreaker:
         from airflow_provider_voiceinfra.store.guard.pauses import Scope
 
         since = store.pauses.last_resumed(Scope.LIST, list_id) or _EVER
-        latest = store.calls.latest_ends(list_id, max(self.consecutive_failed, self.window))
-        ended = [end.result for end in latest if end.at >= since]
+        latest = store.calls.latest_ended(list_id, max(self.consecutive_failed, self.window))
+        ended = [call.outcome for call in latest if call.ended_at >= since]
         return self._reason_of_calls(ended) or self._reason_of_rows(store, list_id, since)
 
     def _reason_of_calls(self, ended: list[str]) -> str | None:

@@ -1,4 +1,4 @@
-"""Texts of a list that are filled from each row's columns, such as ``Hello {name}``."""
+"""Placeholders for columns in the first message and context of a list, such as ``Hello {name}``."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from typing import Any
 from airflow_provider_voiceinfra.calls.values import plain_value
 from airflow_provider_voiceinfra.errors import InvalidCallError
 
-# Other braces, such as those of JSON, are part of the text.
+# Other braces, such as those of JSON, stay as they are.
 _PLACEHOLDER = re.compile(r"\{([^\W\d]\w*)\}")
 _EXPRESSION = re.compile(r"\{[^\W\d]\w*[.\[!][^{}]*\}")
 
 
 def columns_of(field: str, text: str | None) -> tuple[str, ...]:
-    """Return the columns that a text is filled from.
+    """Return the columns that are placeholders in a string.
 
-    :param field: the argument that holds the text, for messages.
+    :param field: the argument that contains the string, for messages.
     :raises InvalidCallError: if a placeholder is more than the name of a column.
     """
     if expression := _EXPRESSION.search(text or ""):
@@ -29,7 +29,7 @@ def columns_of(field: str, text: str | None) -> tuple[str, ...]:
 
 
 def fill(field: str, text: str | None, row: Mapping[str, Any]) -> str | None:
-    """Fill a text from a row. What a column holds is never filled in again.
+    """Replace the placeholders in a string with the values of a row, which are not searched for placeholders.
 
     :param row: by column names in lower case.
     :raises InvalidCallError: if a column has no value.

@@ -236,7 +236,7 @@ class OutboundCallOperator(PlacingOperator):
         from airflow_provider_voiceinfra.guard.validity import Place
         from airflow_provider_voiceinfra.hooks.voiceinfra import VoiceInfraHook
 
-        if self.redial is None or call.completion is None:
+        if self.redial is None or call.completion is None or call.completion.outcome not in self.redial.rules:
             return None
         rendered = self.rendered_fields()
         limits = VoiceInfraHook(rendered["voiceinfra_conn_id"]).account.limits

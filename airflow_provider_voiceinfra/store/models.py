@@ -188,26 +188,17 @@ class Completion(NoXCom):
 
 @dataclass(frozen=True, slots=True)
 class EndedCall:
-    """A completed call, as far as it decides whether to redial.
+    """How a call ended, as far as it decides about other calls.
 
+    :param outcome: its outcome, or its state if it was not completed.
     :param placed_at: when VoiceInfra's answer was recorded, or else when it was claimed.
+    :param ended_at: when it was completed, or else when it was claimed.
     """
 
     attempt: int
     outcome: str
     placed_at: datetime
     ended_at: datetime
-
-
-class CallEnd(NamedTuple):
-    """How a call ended.
-
-    :param result: its outcome, or the state of a call that was not completed.
-    :param at: when it was completed, or else when it was claimed.
-    """
-
-    result: str
-    at: datetime
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """Measure, and make a page of what was found: docs/benchmarks.md, with its pictures.
 
 ``python -m tests.benchmarks [--long] [NAME …]`` runs all of them, or those named; what the others have found before
-stays. All of them take half an hour, and the long form two.
+stays. The long form takes an hour more.
 """
 
 from __future__ import annotations

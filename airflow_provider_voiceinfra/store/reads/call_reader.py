@@ -13,7 +13,7 @@ from airflow_provider_voiceinfra.store import schema
 from airflow_provider_voiceinfra.store.clock import time_of
 from airflow_provider_voiceinfra.store.completion_body import stored_completion
 from airflow_provider_voiceinfra.store.engine import Database
-from airflow_provider_voiceinfra.store.models import Call, CallEnd, CallState, Completion, EndedCall, Event, Source
+from airflow_provider_voiceinfra.store.models import Call, CallState, Completion, EndedCall, Event, Source
 from airflow_provider_voiceinfra.store.reads.call_filter import CallFilter
 from airflow_provider_voiceinfra.store.reads.disputes import is_disputed
 from airflow_provider_voiceinfra.store.reads.matching import undecided
@@ -23,6 +23,12 @@ LOST = timedelta(days=1)
 """The age after which a completion is not expected to arrive any more."""
 _ENDED = (CallState.COMPLETED, CallState.REJECTED, CallState.OVERDUE, CallState.UNKNOWN)
 _call = schema.call.c
+_ENDED_CALL = (
+    _call.attempt,
+    sa.func.coalesce(_call.outcome, _call.state),
+    sa.func.coalesce(_call.queued_at, _call.claimed_at),
+    sa.func.coalesce(_call.completed_at, _call.claimed_at),
+)
 _SOURCE = tuple(field.name for field in fields(Source))
 _AS_STORED = {field.name for field in fields(Call)} & set(_call.keys()) - {"state"}
 
@@ -112,13 +118,7 @@ class Calls:
         latest = schema.call.alias()
         same_intent = [latest.c[name] == _call[name] for name in ("environment", "realm", "base_key_hash")]
         query = (
-            sa.select(
-                latest.c.ref,
-                _call.attempt,
-                _call.outcome,
-                placed_at := sa.func.coalesce(_call.queued_at, _call.claimed_at),
-                sa.func.coalesce(_call.completed_at, placed_at),
-            )
+            sa.select(latest.c.ref, *_ENDED_CALL)
             .join_from(latest, schema.call, sa.and_(*same_intent))
             .where(latest.c.ref.in_(refs), _call.id <= latest.c.id, _call.state == CallState.COMPLETED)
             .order_by(_call.id)
@@ -131,16 +131,15 @@ class Calls:
                 found[ref] = [ended] if ended.attempt == 1 else [*found.get(ref, ()), ended]
         return found
 
-    def latest_ends(self, list_id: str, count: int) -> list[CallEnd]:
-        """Return how the latest calls of a list ended that have ended, the newest first.
+    def latest_ended(self, list_id: str, count: int) -> list[EndedCall]:
+        """Return the latest calls of a list that have ended, the newest first.
 
         :param count: of how many calls.
         """
-        columns = (sa.func.coalesce(_call.outcome, _call.state), sa.func.coalesce(_call.completed_at, _call.claimed_at))
         ended = (_call.list_id == list_id, _call.state.in_(_ENDED))
-        query = sa.select(*columns).where(*ended).order_by(_call.id.desc()).limit(count)
+        query = sa.select(*_ENDED_CALL).where(*ended).order_by(_call.id.desc()).limit(count)
         with self._database.read() as tx:
-            return [CallEnd(*row) for row in tx.execute(query)]
+            return [EndedCall(*row) for row in tx.execute(query)]
 
     def history(self, row_id: int) -> list[Event]:
         """Return the events of a call, in order."""

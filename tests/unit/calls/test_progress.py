@@ -97,7 +97,7 @@ def test_a_resume_that_comes_while_it_is_looked_at_stands(store, list_id, progre
         return looked
 
     monkeypatch.setattr(store.pauses, "in_force", then_release(store.pauses.in_force))
-    monkeypatch.setattr(store.calls, "latest_ends", then_release(store.calls.latest_ends))
+    monkeypatch.setattr(store.calls, "latest_ended", then_release(store.calls.latest_ended))
     progress.look()
     assert not releases
     assert not store.pauses.in_force()
