@@ -189,14 +189,14 @@ class Sandbox:
         """How many calls have ended and webhooks were answered: it grows with everything that happens by itself."""
         return self._schedule.runs + len(self.deliveries)
 
-    def wait_for_dials(self, n: int, timeout: float = 10.0) -> list[Dial]:
+    def wait_for_dials(self, n: int, timeout: float = 60.0) -> list[Dial]:
         """Return the accepted calls as soon as there are ``n``.
 
         :raises TimeoutError: if there are fewer after so many seconds
         """
         return self._dials.wait_for_count(n, timeout, "dials")
 
-    def wait_for_deliveries(self, n: int, timeout: float = 10.0) -> list[Delivery]:
+    def wait_for_deliveries(self, n: int, timeout: float = 60.0) -> list[Delivery]:
         """Return the webhooks that were answered with 200 as soon as there are ``n``.
 
         :raises TimeoutError: if there are fewer after so many seconds

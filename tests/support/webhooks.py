@@ -17,7 +17,7 @@ def sign(content, secret="s3cret"):
 
 
 def wait_until(true):
-    end = time.monotonic() + 60
+    end = time.monotonic() + 120
     while not true():
         assert time.monotonic() < end
         time.sleep(0.01)

@@ -14,7 +14,7 @@ from tests.system.conftest import SECRET, is_part_of, wait_until
 
 def post(airflow, content, secret=SECRET):
     headers = {"X-VoiceInfra-Signature": sign(content, secret)}
-    return requests.post(f"{airflow.url}/voiceinfra/webhook", data=content, headers=headers, timeout=30).status_code
+    return requests.post(f"{airflow.url}/voiceinfra/webhook", data=content, headers=headers, timeout=120).status_code
 
 
 def command(process):
@@ -33,7 +33,7 @@ def test_several_workers_of_the_api_server_keep_each_completion_once(airflow, ca
     assert {post(airflow, body(call_id)) for call_id in call_ids} == {200}
     assert {post(airflow, body(call_id)) for call_id in call_ids} == {200}
     wait_until(lambda: set(call_store.completions.outcomes(call_ids)) == set(call_ids))
-    wait_until(lambda: requests.get(f"{airflow.url}/voiceinfra/health", timeout=30).json()["status"] == "ok")
+    wait_until(lambda: requests.get(f"{airflow.url}/voiceinfra/health", timeout=120).json()["status"] == "ok")
 
 
 def test_its_figures_are_among_airflows_metrics(airflow, metrics):
@@ -46,7 +46,7 @@ def test_its_figures_are_among_airflows_metrics(airflow, metrics):
         "airflow.voiceinfra.calls.oldest_open_seconds",
         "airflow.voiceinfra.calls.completed.answered",
     }
-    end = time.monotonic() + 60
+    end = time.monotonic() + 120
     while missing := wanted - metrics:
         assert time.monotonic() < end, missing
         time.sleep(0.05)

@@ -17,7 +17,7 @@ from tests.system.conftest import SECRET
 from tests.system.web import chromium, keep_screenshot, sign_in, web_of
 
 # A busy machine is no failure.
-expect.set_options(timeout=20_000)
+expect.set_options(timeout=60_000)
 PHONE = {"width": 390, "height": 800}
 TALK = (
     "Agent: Hello Sarah, does your appointment tomorrow at ten still suit you?\n"
@@ -93,7 +93,7 @@ def complete(airflow):
         body = {"event": "call.completed", "call_id": call_id, "call_outcome": "answered", "duration_seconds": 61}
         content = json.dumps(body | {"to_number": number, "from_number": CALLER, "agent_id": "agent"} | said).encode()
         headers = {"X-VoiceInfra-Signature": sign(content, SECRET)}
-        answer = requests.post(f"{airflow.url}/voiceinfra/webhook", data=content, headers=headers, timeout=30)
+        answer = requests.post(f"{airflow.url}/voiceinfra/webhook", data=content, headers=headers, timeout=120)
         assert answer.status_code == 200
 
     return deliver

@@ -50,5 +50,5 @@ def test_a_demo_that_is_killed_leaves_no_process(tmp_path, how):
     assert processes_of(tmp_path)
     demo.send_signal(how)
     demo.wait(60)
-    psutil.wait_procs(processes_of(tmp_path), timeout=30)
+    psutil.wait_procs(processes_of(tmp_path), timeout=120)
     assert processes_of(tmp_path) == []

@@ -44,7 +44,7 @@ def test_what_meets_a_pause_waits_deferred_until_it_ends(
     assert len([dial for dial in sandbox.dials if dial.to_number == number]) == (not cancel)
     [call] = call_store.calls.iterate(number=number)
     assert call.ref == waiting.ref
-    end = time.monotonic() + 30
+    end = time.monotonic() + 120
     while "airflow.voiceinfra.calls.deferred.paused" not in metrics:
         assert time.monotonic() < end, sorted(name for name in metrics if "voiceinfra" in name)
         time.sleep(0.05)

@@ -27,7 +27,8 @@ READ_INTERVAL = 0.05
 """Seconds between two reads of SQLite's commit counter."""
 RECONNECT_INTERVAL = 5.0
 
-_ECHO_TIMEOUT = 3.0
+# The store is polled meanwhile, so a busy server has the time to answer.
+_ECHO_TIMEOUT = 30.0
 
 Noticed = Callable[[Collection[str] | None], None]
 """Called with the ``call_id`` of new completions, or with None if anything may have been committed."""

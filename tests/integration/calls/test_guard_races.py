@@ -167,7 +167,7 @@ def test_a_pause_stops_them_between_two_posts(open_store, sandbox):
         return said
 
     def sandbox_dials():
-        return requests.get(f"{sandbox.url.removesuffix('/v1')}/sandbox/dials", timeout=30).json()
+        return requests.get(f"{sandbox.url.removesuffix('/v1')}/sandbox/dials", timeout=120).json()
 
     said = in_processes(PROCESSES, dial)
     [when_it_returned] = [each for each in said if each != "paused"]

@@ -39,7 +39,7 @@ def wait_for(what, timeout=60.0):
 def test_no_post_begins_later_and_the_next_try_goes_on(store, store_url, work, answer_delay):
     with Sandbox(delay=None, answer_delay=answer_delay) as sandbox:
         process = Stoppable(work, sandbox.url, store_url)
-        sandbox.wait_for_dials(5, 40)
+        sandbox.wait_for_dials(5, 60)
         at = process.stop()
         assert process.said() == "signalled"
         assert process.said() == "CallStoppedError"
@@ -55,7 +55,7 @@ def test_a_list_that_was_stopped_is_called_to_its_end_by_the_next_try(store, sto
     monkeypatch.setattr("tests.integration.calls.test_list_dialer.LINES", ROWS)
     with Sandbox(delay=None, answer_delay=0.2) as sandbox:
         process = Stoppable(call_a_list, sandbox.url, store_url)
-        sandbox.wait_for_dials(5, 40)
+        sandbox.wait_for_dials(5, 60)
         process.stop()
         process.end()
         list_dialer(store, sandbox.url)[0].run()

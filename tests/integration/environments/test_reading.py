@@ -134,7 +134,7 @@ def test_an_event_trigger_of_staging_fires_for_its_own_and_for_nobodys(as_stagin
     deliver(staging_store, "foreign")
 
     async def first(**options):
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(120):
             return (await anext(CallCompletedEventTrigger(**options).run())).payload["call_id"]
 
     assert asyncio.run(first()) == "ours"

@@ -47,7 +47,7 @@ def receiver(tmp_path, store_url):
 def post(receiver, call_id):
     content = body(call_id)
     headers = {"X-VoiceInfra-Signature": sign(content)}
-    return requests.post(f"{receiver.url}/webhook", data=content, headers=headers, timeout=30)
+    return requests.post(f"{receiver.url}/webhook", data=content, headers=headers, timeout=120)
 
 
 def test_it_imports_no_airflow(store_url):
@@ -67,7 +67,7 @@ def test_it_serves_webhooks_and_health_under_the_same_paths_as_airflow(receiver,
     served = receiver()
     assert post(served, "call_1").status_code == 200
     # A store that takes seconds is reported, and its webhooks wait on the spool: a busy machine has both.
-    wait_until(lambda: requests.get(f"{served.url}/health", timeout=30).json()["status"] == "ok")
+    wait_until(lambda: requests.get(f"{served.url}/health", timeout=120).json()["status"] == "ok")
     wait_until(lambda: CallStore(store_url).calls.completion("call_1"))
     assert CallStore(store_url).calls.completion("call_1").outcome == "answered"
 
@@ -99,7 +99,7 @@ def test_when_it_is_stopped_it_ends_by_itself(receiver):
     children = psutil.Process(served.process.pid).children(recursive=True)
     served.process.send_signal(signal.SIGTERM)
     assert served.process.wait(60) in {0, -signal.SIGTERM}
-    assert psutil.wait_procs(children, timeout=30)[1] == []
+    assert psutil.wait_procs(children, timeout=120)[1] == []
 
 
 @pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGINT])

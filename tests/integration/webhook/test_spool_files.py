@@ -32,11 +32,11 @@ def receiver(tmp_path, migrated_sqlite):
 def post(receiver, call_id):
     content = body(call_id)
     headers = {"X-VoiceInfra-Signature": sign(content)}
-    return requests.post(f"{receiver.url}/webhook", data=content, headers=headers, timeout=30).status_code
+    return requests.post(f"{receiver.url}/webhook", data=content, headers=headers, timeout=120).status_code
 
 
 def health(receiver):
-    answer = requests.get(f"{receiver.url}/health", timeout=30)
+    answer = requests.get(f"{receiver.url}/health", timeout=120)
     return answer.status_code, answer.json()
 
 

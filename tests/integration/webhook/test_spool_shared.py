@@ -44,11 +44,11 @@ def make_store(tmp_path):
 def post(receiver, call_id):
     content = body(call_id)
     headers = {"X-VoiceInfra-Signature": sign(content)}
-    return requests.post(f"{receiver.url}/webhook", data=content, headers=headers, timeout=30).status_code
+    return requests.post(f"{receiver.url}/webhook", data=content, headers=headers, timeout=120).status_code
 
 
 def health(receiver):
-    return requests.get(f"{receiver.url}/health", timeout=30).json()
+    return requests.get(f"{receiver.url}/health", timeout=120).json()
 
 
 @contextlib.contextmanager

@@ -71,7 +71,7 @@ def end_and_purge(store: CallStore, sandbox: Sandbox) -> None:
         elif call.state in {"queued", "overdue"}:
             # A webhook that named another number has ended no call.
             sandbox.complete(call.call_id, to_number=call.to_number)
-    end = time.monotonic() + 60
+    end = time.monotonic() + 120
     while left := store.retention.purge(datetime.now(UTC), all_environments=True).open_calls:
         assert time.monotonic() < end, left
         time.sleep(0.1)

@@ -147,7 +147,7 @@ def receiver(store: str, log: Path) -> Iterator[str]:
         url = f"http://{HOST}:{port}"
         while True:
             try:
-                requests.get(f"{url}/voiceinfra/health", timeout=30)
+                requests.get(f"{url}/voiceinfra/health", timeout=120)
                 break
             except requests.ConnectionError:
                 assert process.poll() is None

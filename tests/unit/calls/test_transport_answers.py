@@ -17,6 +17,8 @@ from tests.support.wire import Talk, answer, queued, wire
 
 PATIENT = Timeouts(connect=20, read=20, body=20)
 BRIEF = Timeouts(connect=20, read=20, body=0.1)
+# Pieces, more than are sent in a minute.
+_ENDLESS = 100_000
 
 
 def send(url: str, timeouts: Timeouts = PATIENT):
@@ -65,15 +67,15 @@ def test_a_body_that_trickles_is_not_waited_for():
 
     def trickle(talk: Talk) -> None:
         talk.read()
-        talk.send("200 OK", length=3000)
-        for number in range(3000):
+        talk.send("200 OK", length=_ENDLESS)
+        for number in range(_ENDLESS):
             sent.append(number)
             talk.sock.sendall(b" ")
             time.sleep(0.001)
 
     with wire(trickle) as server:
         assert send(server.url, BRIEF).body is None
-        assert len(sent) < 3000
+        assert len(sent) < _ENDLESS
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
@@ -181,14 +183,14 @@ def test_a_head_that_never_ends_is_waited_for_no_longer_than_the_time_to_answer(
     def endless(talk: Talk) -> None:
         talk.read()
         talk.sock.sendall(b"HTTP/1.1 200 OK\r\n" if piece.startswith(b"X") else piece)
-        for number in range(3000):
+        for number in range(_ENDLESS):
             sent.append(number)
             talk.sock.sendall(piece)
             time.sleep(0.001 if piece.startswith(b"HTTP") else 0.05)
 
     with wire(endless) as server, pytest.raises(NoAnswerError):
         send(server.url, Timeouts(connect=20, read=0.2, body=20))
-    assert len(sent) < 3000
+    assert len(sent) < _ENDLESS
 
 
 def test_switching_protocols_is_an_answer_of_its_own():

@@ -65,7 +65,7 @@ def test_a_webhook_outlives_a_receiver_that_is_away(sandbox, receiver, place):
         nobody.bind(("127.0.0.1", 0))
         sandbox.webhook_url = f"http://127.0.0.1:{nobody.getsockname()[1]}/"
         call_id = place(sandbox).json()["call_id"]
-        assert sandbox._sender.deliveries.wait_for_any(lambda delivery: delivery.attempt == 2, 5)
+        assert sandbox._sender.deliveries.wait_for_any(lambda delivery: delivery.attempt == 2, 60)
     assert sandbox.deliveries[0].status is None
     assert "ConnectionRefused" in sandbox.deliveries[0].error
     sandbox.webhook_url = receiver.url

@@ -35,8 +35,8 @@ def figures():
 @pytest.fixture(autouse=True)
 def patient(monkeypatch):
     """Let a slow machine not look like a store that is away; tests of one shorten this themselves."""
-    monkeypatch.setattr(delivery_buffer, "STORE_TIMEOUT", 30)
-    monkeypatch.setattr(health_module, "TIMEOUT", 30)
+    monkeypatch.setattr(delivery_buffer, "STORE_TIMEOUT", 120)
+    monkeypatch.setattr(health_module, "TIMEOUT", 120)
 
 
 @pytest.fixture
@@ -54,11 +54,11 @@ def serving(figures):
 
 def post(url, content, secret="s3cret", path="/webhook", **headers):
     headers = {"X-VoiceInfra-Signature": sign(content, secret), "X-VoiceInfra-Event": "call.completed"} | headers
-    return requests.post(url + path, data=content, headers=headers, timeout=30)
+    return requests.post(url + path, data=content, headers=headers, timeout=120)
 
 
 def health(url, **query):
-    answer = requests.get(f"{url}/health", params=query, timeout=30)
+    answer = requests.get(f"{url}/health", params=query, timeout=120)
     return answer.status_code, answer.json()
 
 

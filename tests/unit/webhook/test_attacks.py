@@ -26,7 +26,7 @@ def url(store, serving):
 def test_an_old_signature_is_of_no_use_for_another_body(url, store):
     old = sign(body("call_1", summary="old"))
     for other in (body("call_1", summary="new"), body("call_2", summary="old"), body("call_1", summary="old") + b" "):
-        answer = requests.post(f"{url}/webhook", data=other, headers={"X-VoiceInfra-Signature": old}, timeout=30)
+        answer = requests.post(f"{url}/webhook", data=other, headers={"X-VoiceInfra-Signature": old}, timeout=120)
         assert answer.status_code == 401
     assert count(store, schema.completion) == 0
 
@@ -185,7 +185,7 @@ def test_strangers_who_are_many_leave_room_for_voiceinfra(url, store):
 
 def _raw(url: str, content: bytes) -> bytes:
     host = urlsplit(url)
-    with socket.create_connection((host.hostname, host.port), timeout=30) as connection:
+    with socket.create_connection((host.hostname, host.port), timeout=120) as connection:
         connection.sendall(content)
         said = b""
         while chunk := connection.recv(65_536):

@@ -131,19 +131,26 @@ def test_only_an_answer_of_2xx_says_that_it_was_taken(forward):
     assert forward(200, 202, 204, 300, 302, 304, 404) == [None, None, None, 1, 1, 1, 1]
 
 
-def test_it_stops_without_the_answers_that_it_waits_for(open_store, hanging, monkeypatch):
-    monkeypatch.setattr(forwarder, "TIMEOUT", 2)
-    store = open_store(forward_to=[hanging])
-    store.deliveries.keep([delivery(body(f"call_{number}")) for number in range(5)])
+def test_it_stops_without_the_answers_that_it_waits_for(open_store):
+    sent, answered = threading.Event(), threading.Event()
 
-    async def run():
-        running = asyncio.create_task(Forwarder(store.forwards).run())
-        await asyncio.sleep(0.5)
+    def slowly(talk: Talk) -> None:
+        talk.read()
+        sent.set()
+        answered.wait(120)
+
+    async def run(forwards):
+        running = asyncio.create_task(Forwarder(forwards).run())
+        assert await asyncio.to_thread(sent.wait, 60)
         running.cancel()
-        async with asyncio.timeout(1):
+        async with asyncio.timeout(60):
             await asyncio.gather(running, return_exceptions=True)
 
-    asyncio.run(run())
+    with wire(slowly) as server:
+        store = open_store(forward_to=[f"{server.url}/webhook"])
+        store.deliveries.keep([delivery(body(f"call_{number}")) for number in range(5)])
+        asyncio.run(run(store.forwards))
+        answered.set()
     wait_until(lambda: not any(thread.name.startswith("voiceinfra-forwarder") for thread in threading.enumerate()))
     assert sorted(each.attempts for each in rows(store, schema.forward)) == [0, 0, 0, 0, 1]
 
