@@ -101,7 +101,7 @@ class CallingHours:
         return all(self._current_opening(now, zone) for zone in zones)
 
     def opens_at(self, now: datetime, zones: Collection[ZoneInfo]) -> datetime | None:
-        """Give the first time, from now on, at which they are open in all zones; None for never."""
+        """Return the first time, from now on, at which they are open in all zones; None for never."""
         latest = max(day.toordinal() for day in (now.date(), *self.closed)) + _YEAR
         at = now
         while True:
@@ -114,7 +114,7 @@ class CallingHours:
             at = opens
 
     def closes_at(self, now: datetime, zones: Collection[ZoneInfo]) -> datetime | None:
-        """Give the first time, from now on, at which they are not open in all zones; None for never."""
+        """Return the first time, from now on, at which they are not open in all zones; None for never."""
         at, latest = now, now + timedelta(days=_YEAR)
         while zones and at < latest:
             current = [self._current_opening(at, zone) for zone in zones]
@@ -128,7 +128,7 @@ class CallingHours:
         return next((each for each in today if each[0] <= at < each[1]), None)
 
     def _next_opening(self, at: datetime, zone: ZoneInfo, latest: int) -> datetime | None:
-        """Give the first time, from a time on, at which they are open in a zone; none later than some day."""
+        """Return the first time, from a time on, at which they are open in a zone; none later than some day."""
         today = at.astimezone(zone).toordinal()
         for day in map(date.fromordinal, range(today, latest + 1)):
             # A clock that is set back at midnight repeats a part of the day before.
@@ -145,7 +145,7 @@ class CallingHours:
         return openings(windows, day, zone)
 
     def _checked(self) -> dict[str, Any]:
-        """Give the fields as they are kept."""
+        """Return the fields as they are kept."""
         found: dict[str, Any] = {"closed": _closed(self.closed)}
         if self.windows is None:
             found |= _simple(self.start, self.end, self.days)

@@ -74,7 +74,7 @@ class CallConstraints:
 
 
 def default_zone(calling_hours: CallingHours | None, limits: Limits) -> str | None:
-    """Give the time zone of the calling hours, a DAG's before the connection's."""
+    """Return the time zone of the calling hours, a DAG's before the connection's."""
     return next((each.timezone for each in (calling_hours, limits.calling_hours) if each and each.timezone), None)
 
 
@@ -118,7 +118,7 @@ def check_when(*, timezone: object, not_before: object, not_after: object) -> No
 
 
 def rules_for(limits: Limits, constraints: CallConstraints, to_number: str) -> Rules:
-    """Give the rules of one call.
+    """Return the rules of one call.
 
     :param to_number: in E.164.
     """
@@ -200,7 +200,7 @@ class _ByTime:
         return min(filter(None, times), default=None)
 
     def _opens_at(self, now: datetime) -> datetime | None:
-        """Give the first time at which all windows are open; None where that is never."""
+        """Return the first time at which all windows are open; None where that is never."""
         at = now
         for _ in range(100):
             times = [window.hours.opens_at(at, window.zones) for window in self.windows]

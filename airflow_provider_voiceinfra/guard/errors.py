@@ -154,7 +154,7 @@ _ERRORS: dict[Rule, type[GuardError]] = {
 
 
 def error_of(denied: DeniedCall) -> GuardError:
-    """Give the error that describes a denial."""
+    """Return the error that describes a denial."""
     if denied.state == CallState.CANCELLED:
         return CallCancelledError(denied)
     return _ERRORS[denied.denial.rule](denied)

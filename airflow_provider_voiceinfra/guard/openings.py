@@ -17,7 +17,7 @@ _FIRST, _LAST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UT
 
 @functools.lru_cache(50_000)
 def openings(windows: tuple[Window, ...], day: date, zone: ZoneInfo) -> tuple[Opening, ...]:
-    """Give the times at which windows are open on a local day: on the day of a change, those of both offsets."""
+    """Return the times at which windows are open on a local day: on the day of a change, those of both offsets."""
     midnight = datetime.combine(day, time(), UTC)
     return tuple(
         (max(begin, midnight + start - offset), min(end, midnight + stop - offset))
@@ -28,7 +28,7 @@ def openings(windows: tuple[Window, ...], day: date, zone: ZoneInfo) -> tuple[Op
 
 
 def _offsets(day: date, zone: ZoneInfo) -> list[tuple[datetime, datetime, timedelta]]:
-    """Give a zone's offsets around a day, each with the times between which it holds."""
+    """Return a zone's offsets around a day, each with the times between which it holds."""
     # A local day lies between these, wherever it is.
     low = datetime.combine(day, time(), UTC) - timedelta(hours=16)
     high = low + timedelta(hours=56)

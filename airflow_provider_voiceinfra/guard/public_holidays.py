@@ -10,7 +10,7 @@ _INSTALL = "public holidays need a library: pip install 'airflow-provider-voicei
 
 @functools.lru_cache(1_000)
 def public_holidays(region: str, year: int) -> frozenset[date]:
-    """Give the public holidays of a year, the days on which they are observed included.
+    """Return the public holidays of a year, the days on which they are observed included.
 
     :param region: a country, or one of its parts, such as ``US`` or ``US-CA``.
     :raises ValueError: if its holidays are not known, or the library is not installed.

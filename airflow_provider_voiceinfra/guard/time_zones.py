@@ -83,7 +83,7 @@ def _region_like(zone: ZoneInfo) -> str:
 
 @functools.lru_cache(10_000)
 def zones_of_number(e164: str) -> tuple[ZoneInfo, ...]:
-    """Give the zones that a number may be in; none where it tells nothing, as a toll-free number does.
+    """Return the zones that a number may be in; none where it tells nothing, as a toll-free number does.
 
     Those of its whole area code: numbers move within it, and mobiles never say where in it they are.
 
@@ -104,7 +104,7 @@ def zones_of_number(e164: str) -> tuple[ZoneInfo, ...]:
 
 
 def _area(number: PhoneNumber) -> str:
-    """Give the country code and the area code."""
+    """Return the country code and the area code."""
     import phonenumbers
 
     national = phonenumbers.national_significant_number(number)

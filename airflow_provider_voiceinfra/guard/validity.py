@@ -29,7 +29,7 @@ class Place:
     default: str | None
 
     def zones(self) -> Collection[ZoneInfo]:
-        """Give the zones that the callee may be in."""
+        """Return the zones that the callee may be in."""
         if self.timezone:
             return (zone_of(self.timezone),)
         return zones_of_number(self.to_number) or ((zone_of(self.default),) if self.default else ())
@@ -55,7 +55,7 @@ class Validity:
         return cls(_read("not_before", not_before), _read("not_after", not_after))
 
     def at(self, place: Place) -> tuple[datetime | None, datetime | None]:
-        """Give both as times where the callee is: if they may be in several zones, those that hold in all.
+        """Return both as times where the callee is: if they may be in several zones, those that hold in all.
 
         :raises InvalidCallError: if a date's time zone is not known, or the first is not before the second.
         """

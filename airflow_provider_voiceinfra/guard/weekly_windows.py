@@ -44,7 +44,7 @@ def week_of(windows: object) -> Week:
 
 
 def week_of_days(days: Sequence[str], start: time, end: time) -> Week:
-    """Give the same window to some weekdays."""
+    """Return a week with the same window on some weekdays."""
     window = (_since_midnight(start), _since_midnight(end))
     return tuple((window,) if day in days else () for day in WEEKDAYS)
 

@@ -46,7 +46,7 @@ class CircuitBreaker:
         object.__setattr__(self, "window", whole_number("window", self.window, least=1))
 
     def reason(self, store: CallStore, list_id: str) -> str | None:
-        """Say why a list is to stop now, if it is. Calls that ended before the last resume do not count."""
+        """Return why a list is to stop now, if it is. Calls that ended before the last resume do not count."""
         from airflow_provider_voiceinfra.store.guard.pauses import Scope
 
         since = store.pauses.last_resumed(Scope.LIST, list_id) or _EVER

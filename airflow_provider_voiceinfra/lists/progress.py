@@ -100,7 +100,7 @@ class Progress:
         return found
 
     def _step(self, call: RowCall, redial_at: datetime | None) -> RowStep | None:
-        """Say what becomes of a row whose call is over."""
+        """Return what becomes of a row whose call is over."""
         if redial_at is not None:
             return RowStep(call.row_id, call.import_version, redial_at, call.attempt + 1)
         if call.state == CallState.COMPLETED:
@@ -140,7 +140,7 @@ class Progress:
 
 
 def describe(store: CallStore, list_id: str) -> str:
-    """Say how far a list has come: rows left, calls going on, outcomes, the rate and when it may be done."""
+    """Return how far a list has come: rows left, calls going on, outcomes, the rate and when it may be done."""
     counts, now = store.lists.counts(list_id), store.database.clock.now()
     states, results = dict.fromkeys(RowState, 0), {}
     for (state, result), count in sorted(counts.items()):

@@ -121,7 +121,7 @@ class ListRun:
         return resume_at
 
     def finish(self) -> dict[str, Any]:
-        """Give the summary of a list whose rows all have their end state.
+        """Return the summary of a list whose rows all have their end state.
 
         :raises AirflowFailException: if a row is unknown, or too many reached nobody.
         """

@@ -28,7 +28,7 @@ print(middle - start, time.perf_counter() - middle)
 
 
 def measure() -> tuple[float, float]:
-    """Give the milliseconds of airflow.sdk, and of the operators after it."""
+    """Return the milliseconds of airflow.sdk, and of the operators after it."""
     output = subprocess.run([sys.executable, "-c", CODE], check=True, capture_output=True, text=True).stdout
     sdk, ours = output.splitlines()[-1].split()
     return 1_000 * float(sdk), 1_000 * float(ours)

@@ -40,12 +40,12 @@ ASKED = ("transcript", "summary", "extracted", "recording_url")
 
 
 def mark(value: str, way: str) -> str:
-    """Give a word that is in this value only; it is in no file as a whole."""
+    """Return a word that is in this value only; it is in no file as a whole."""
     return f"zq{way}{value.replace(' ', '')}qz"
 
 
 def text(value: str, way: str) -> str:
-    """Give the value: as people write, with what JSON, URLs and logs write otherwise."""
+    """Return the value: as people write, with what JSON, URLs and logs write otherwise."""
     return f'Tell her: "{mark(value, way)}" —\nmore & more, 100 %'
 
 

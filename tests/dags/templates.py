@@ -26,7 +26,7 @@ PERSON = {
 
 @task(show_return_value_in_logs=False)
 def data(value: Any = None) -> Any:
-    """Give a value, as if it were read from a warehouse: Airflow renders the arguments of a task, not its result."""
+    """Return a value, as if it were read from a warehouse: Airflow renders the arguments of a task, not its result."""
     return VALUES[value]
 
 
@@ -178,7 +178,7 @@ def failing() -> None:
 
 @task
 def given(number: Any) -> Any:
-    """Give a number as a template has rendered it: as an integer, where the DAG renders native objects."""
+    """Return a number as a template has rendered it: as an integer, where the DAG renders native objects."""
     return number
 
 

@@ -79,7 +79,7 @@ class Run:
         )
 
     def _task(self) -> dict[str, Any]:
-        """Give the task as Airflow knows it; without a state while Airflow does not say."""
+        """Return the task as Airflow knows it; without a state while Airflow does not say."""
         try:
             [task] = self._cluster.airflow.task_instances(DAG, self._run_id)
         except requests.RequestException:

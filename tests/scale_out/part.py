@@ -20,7 +20,7 @@ NAME = "SCALE_OUT_PART"
 
 
 def hostname() -> str:
-    """Give the name under which Airflow knows this process: all parts are on one host here."""
+    """Return the name under which Airflow knows this process: all parts are on one host here."""
     return os.environ.get(NAME, "scale-out")
 
 
@@ -57,11 +57,11 @@ class Part:
             )
 
     def has_ended(self) -> bool:
-        """Tell whether it was started and has ended by itself."""
+        """Return whether it was started and has ended by itself."""
         return self._process is not None and self._process.poll() is not None
 
     def is_ready(self) -> bool:
-        """Tell whether its log says so, since it was started last."""
+        """Return whether its log says so, since it was started last."""
         with self.log.open("rb") as log:
             log.seek(self._begin)
             return self._ready is None or self._ready.encode() in log.read()
@@ -90,7 +90,7 @@ class Part:
             process.communicate()
 
     def end_of_log(self) -> str:
-        """Give the last lines that it has written."""
+        """Return the last lines that it has written."""
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-20:])
 
 

@@ -49,7 +49,7 @@ class Postgres:
                 connection.execute(f"CREATE DATABASE {name}")
 
     def url(self, database: str) -> str:
-        """Give the URL of one of its databases."""
+        """Return the URL of one of its databases."""
         return self._url.set(database=database).render_as_string(hide_password=False)
 
     @property

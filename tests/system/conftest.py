@@ -129,7 +129,7 @@ def wait_until(ready: Callable[[], object], seconds: float = 120) -> None:
 
 
 def is_part_of(airflow: Standalone, process: psutil.Process) -> bool:
-    """Tell whether a process belongs to that Airflow, also one that a test has started in the place of another."""
+    """Return whether a process belongs to that Airflow, also one that a test has started in the place of another."""
     with suppress(psutil.Error):
         return process.environ().get("AIRFLOW_HOME") == str(airflow.home)
     return False

@@ -145,7 +145,7 @@ class ClaimBatch:
 
 
 def denied_by(denial: Denial) -> dict[str, Any]:
-    """Give what changes in the row of a call that the guard denies."""
+    """Return what changes in the row of a call that the guard denies."""
     return {
         "state": denial.state,
         "key_active": denial.state == CallState.WAITING,
@@ -156,7 +156,7 @@ def denied_by(denial: Denial) -> dict[str, Any]:
 
 
 def _was_told(waiting: PriorCall, request: ClaimRequest, denial: Denial) -> bool:
-    """Tell whether the task that asks was told the same when it asked last: that needs no other event."""
+    """Return whether the task that asks was told the same when it asked last: that needs no other event."""
     last, now = waiting.source, request.source
     return waiting.rule == denial.rule and last.is_same_task(now) and last.generation == now.generation
 

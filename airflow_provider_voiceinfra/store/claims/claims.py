@@ -139,7 +139,7 @@ class Claims:
         self.record_and_permit([(claim, call_id)])
 
     def release(self, claim: Claim, reason: str) -> bool:
-        """Give the key of a call up: nothing was sent.
+        """Release the key of a call: nothing was sent.
 
         :return: False if the claim is no longer ours; then it is left as it is.
         """
@@ -148,7 +148,7 @@ class Claims:
     def release_all(
         self, claims: Sequence[tuple[Claim, DueRow | None]], reason: str, due_at: datetime | None = None
     ) -> set[int]:
-        """Give several keys up in one transaction; see :meth:`release`.
+        """Release several keys in one transaction; see :meth:`release`.
 
         :param claims: each with its row, where it is a list's: the row is due again then.
         :param due_at: when the rows are due again; None for at once.

@@ -133,7 +133,7 @@ def find_denied(tx: sa.Connection, environment: str, request: ClaimRequest) -> P
 
 
 def _is_cleared(tx: sa.Connection, request: ClaimRequest, latest: PriorCall) -> bool:
-    """Tell whether a task asks to call again that has been cleared since its latest call, and does so first."""
+    """Return whether a task asks to call again that has been cleared since its latest call, and does so first."""
     source = request.source
     if not request.clear or not latest.source.is_same_task(source) or latest.source.generation >= source.generation:
         return False
@@ -141,7 +141,7 @@ def _is_cleared(tx: sa.Connection, request: ClaimRequest, latest: PriorCall) -> 
 
 
 def _may_follow(request: ClaimRequest, latest: PriorCall, *, is_cleared: bool) -> bool:
-    """Tell whether the latest call of an intent has ended, and another one is asked for.
+    """Return whether the latest call of an intent has ended, and another one is asked for.
 
     By a redial of it, or by a later clear of the same task.
     """

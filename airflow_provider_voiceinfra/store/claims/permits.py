@@ -84,7 +84,7 @@ def _note_permits(tx: sa.Connection, claims: Sequence[Claim], until: datetime) -
 
 
 def _deny(tx: sa.Connection, claim: Claim, denial: Denial) -> DeniedCall | None:
-    """Give up a claim whose call the guard denies; None where it is not ours any more."""
+    """Release a claim whose call the guard denies; None if it is no longer ours."""
     if not free_own(tx, claim, CallState.CLAIMED, **denied_by(denial)):
         return None
     source, list_row = claim.request.source, claim.request.list_row

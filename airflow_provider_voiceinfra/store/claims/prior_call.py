@@ -35,7 +35,7 @@ class PriorCall:
     source: Source
 
     def is_to(self, number: str, number_hash: str) -> bool:
-        """Tell whether it calls a number, or did before it was purged."""
+        """Return whether it calls a number, or did before it was purged."""
         return self.to_number == number or self.number_hash == number_hash
 
 

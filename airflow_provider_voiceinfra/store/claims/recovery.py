@@ -118,7 +118,7 @@ def _expire(tx: sa.Connection, party: CallParties) -> None:
 
 
 def candidates(tx: sa.Connection, ref: str, environment: str) -> Candidates:
-    """Tell why an unknown call is not settled.
+    """Return why an unknown call is not settled.
 
     :param environment: the call's; calls of others are counted, not named.
     """
@@ -195,7 +195,7 @@ def _completed(row_id: int, completion: Any) -> dict[str, Any]:
 
 
 def _start_hour(completion: Any) -> datetime:
-    """Give the hour in which a conversation began; that of the webhook's arrival where its start is impossible."""
+    """Return the hour in which a conversation began; that of the webhook's arrival where its start is impossible."""
     arrived: datetime = completion.received_at
     start: datetime = completion.start_time or arrived
     plausible = arrived - _LATE < start < arrived + _LATE

@@ -62,7 +62,7 @@ class Resolutions:
             self._resolve(tx, row, actor, state=CallState.NOT_PLACED, key_active=False)
 
     def candidates(self, ref: str) -> Candidates:
-        """Tell why an unknown call is not settled; see ``recovery.candidates``."""
+        """Return why an unknown call is not settled; see ``recovery.candidates``."""
         with self._database.read() as tx:
             return candidates(tx, ref, self._environment)
 

@@ -89,14 +89,14 @@ class DoNotCall:
             after = rows[-1].number_hash
 
     def history(self, number: str) -> list[Any]:
-        """Give who added and removed a number, when and why."""
+        """Return who added and removed a number, when and why."""
         columns = (_event.at, _event.action, _event.actor, _event.reason)
         with self._database.read() as tx:
             query = sa.select(*columns).where(_event.number_hash == hash_number(tx, number)).order_by(_event.id)
             return list(tx.execute(query))
 
     def among(self, tx: sa.Connection, numbers: Collection[str]) -> set[str]:
-        """Give those of some numbers that are on the list."""
+        """Return those of some numbers that are on the list."""
         hashes = {hash_number(tx, number): number for number in numbers}
         return {hashes[each] for each in tx.scalars(_AMONG, {"hashes": list(hashes)})} if hashes else set()
 

@@ -71,7 +71,7 @@ class Pause:
     ends_at: datetime | None = None
 
     def stops(self, request: ClaimRequest) -> bool:
-        """Tell whether a call is in its scope."""
+        """Return whether a call is in its scope."""
         return _names(request).get(self.scope) == self.name
 
 
@@ -145,7 +145,7 @@ class Pauses:
             )
 
     def names_like(self, scope: Scope, name: str) -> list[str]:
-        """Give names that the store knows in a scope, the most similar first."""
+        """Return names that the store knows in a scope, the most similar first."""
         found: set[str] = set()
         with self._database.read() as tx:
             for name_column, environment in _columns(scope):
@@ -153,7 +153,7 @@ class Pauses:
         return difflib.get_close_matches(name, sorted(filter(None, found)), n=_MOST_NAMES, cutoff=0.5)
 
     def last_resumed(self, scope: Scope, name: str) -> datetime | None:
-        """Tell when a pause of a scope ended last."""
+        """Return when a pause of a scope ended last."""
         ended_at = sa.func.coalesce(_pause.resumed_at, _pause.ends_at)
         mine = (_pause.environment == self._environment, _pause.scope == scope, _pause.name == name)
         query = sa.select(sa.func.max(ended_at, type_=schema.UtcDateTime())).where(*mine, ended_at <= _NOW)
@@ -169,7 +169,7 @@ class Pauses:
             return set(tx.scalars(query, {"now": self._database.clock.now()}))
 
     def _permitted(self, tx: sa.Connection) -> dict[int, int]:
-        """Give the claims whose owner may begin to send at any moment, and how many send permits each has had."""
+        """Return the claims whose owner may begin to send at any moment, and how many send permits each has had."""
         query = sa.select(_call.id, _call.permits).where(
             _call.state == CallState.CLAIMED, _call.environment == self._environment, _call.permits > 0
         )
@@ -197,7 +197,7 @@ def _in_force(tx: sa.Connection, environment: str) -> list[Pause]:
 
 
 def _columns(scope: Scope) -> list[tuple[sa.Column[str], sa.Column[str]]]:
-    """Give the columns that name what calls and lists belong to, each with that of their environment."""
+    """Return the columns that name what calls and lists belong to, each with that of their environment."""
     columns = [(_SCOPED[scope], _call.environment)]
     if scope in _LISTS_SCOPED:
         columns.append((_LISTS_SCOPED[scope], schema.call_list.c.environment))

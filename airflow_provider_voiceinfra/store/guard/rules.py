@@ -159,7 +159,7 @@ class Rules:
         return self.max_minutes_per_day is not None or self.list_max_minutes is not None
 
     def without_limits(self) -> Rules:
-        """Give the same rules without those that depend on how the connection's and the list's other calls go."""
+        """Return the same rules without those that depend on how the connection's and the list's other calls go."""
         return replace(
             self, max_calls_per_day=None, max_minutes_per_day=None, max_in_flight=None, list_max_minutes=None
         )

@@ -161,7 +161,7 @@ class GuardSession:
         return _denial_in_time(Denial(Rule.PER_NUMBER, until[met], facts=facts), request.rules)
 
     def _newest_calls(self, request: ClaimRequest, most: int, within: timedelta) -> list[datetime]:
-        """Give when the newest calls to a number were claimed, newest first."""
+        """Return when the newest calls to a number were claimed, newest first."""
         which = {"environment": self._environment, "realm": request.realm, "most": most, "since": self.now - within}
         hashed = hash_number(self._tx, request.to_number)
         return sorted(

@@ -97,13 +97,13 @@ class CallLists:
         return list_id
 
     def begun_at(self, list_id: str) -> datetime:
-        """Tell when a list was made."""
+        """Return when a list was made."""
         with self._database.read() as tx:
             begun: datetime = tx.execute(sa.select(_list.created_at).where(_list.id == list_id)).scalar_one()
         return begun
 
     def resume_at(self, list_id: str) -> datetime | None:
-        """Tell until when VoiceInfra is given time before it is sent calls of a list again; None for no such time."""
+        """Return until when no calls of a list are sent to VoiceInfra; None if they may be sent."""
         with self._database.read() as tx:
             at: datetime | None = tx.scalar(sa.select(_list.resume_at).where(_list.id == list_id))
         return at
@@ -114,13 +114,13 @@ class CallLists:
             tx.execute(sa.update(schema.call_list).where(_list.id == list_id).values(resume_at=resume_at))
 
     def talked(self, list_id: str) -> timedelta:
-        """Tell how long the calls of a list have talked, where its minutes are limited; see :class:`.ListBudget`."""
+        """Return how long the calls of a list have talked, where its minutes are limited; see :class:`.ListBudget`."""
         its = (_budget.environment == self._environment, _budget.realm.in_(list(Realm)), _budget.name == list_id)
         with self._database.read() as tx:
             return timedelta(seconds=tx.scalar(sa.select(_budget.talked_seconds).where(*its)) or 0)
 
     def is_imported(self, list_id: str, clear: int) -> bool:
-        """Tell whether the rows were read to their end, since the task was cleared last."""
+        """Return whether the rows were read to their end, since the task was cleared last."""
         with self._database.read() as tx:
             imported_generation: int | None = tx.scalar(sa.select(_list.imported_generation).where(_list.id == list_id))
         return imported_generation is not None and imported_generation >= clear
@@ -227,13 +227,13 @@ class _Batch:
             self._tx.execute(update, rows)
 
     def _known_by_key(self, keys: Collection[str]) -> dict[str, Any]:
-        """Give the rows that are there, by key; those that are new in this batch are noted as None."""
+        """Return the rows that are there, by key; those that are new in this batch are noted as None."""
         columns = (*schema.call_list_row.c, _UNDIALLED.label("is_undialled"))
         known = sa.select(*columns).where(_row.list_id == self._list_id, _row.key_hash.in_(keys))
         return {row.key_hash: row for row in self._tx.execute(known)}
 
     def _taken(self, numbers: Collection[str]) -> set[str]:
-        """Give the numbers of this import, and of rows that stay; the others give theirs up first.
+        """Return the numbers of this import, and of rows that stay; the others give theirs up first.
 
         They may be gone from the source by now, or have another number. One that comes again is taken again.
         """

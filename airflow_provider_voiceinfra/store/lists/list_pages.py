@@ -73,7 +73,7 @@ class ListPages:
         self._environment = environment
 
     def newest(self, dag_ids: Collection[str] | None = None) -> list[CallList]:
-        """Give the newest lists.
+        """Return the newest lists.
 
         :param dag_ids: only those of these DAGs; None for all.
         """
@@ -90,7 +90,7 @@ class ListPages:
         return None if row is None else CallList(*row)
 
     def rows(self, list_id: str, *states: RowState, result: str | None = None) -> Iterator[ListRow]:
-        """Give the rows that are so far, in the order in which they are or were due, reading them page by page.
+        """Return the rows that are so far, in the order in which they are or were due, reading them page by page.
 
         :param result: only those with this result, or reason; None for all.
         """

@@ -139,7 +139,7 @@ class ListRows:
             after = rows[-1].id
 
     def next_due(self, list_id: str) -> datetime | None:
-        """Tell when the next row is due; None where none is pending."""
+        """Return when the next row is due; None where none is pending."""
         pending = (_row.list_id == list_id, _row.state == RowState.PENDING)
         with self._database.read() as tx:
             due: datetime | None = tx.scalar(sa.select(sa.func.min(_row.due_at)).where(*pending))
@@ -156,7 +156,7 @@ class ListRows:
             return tx.scalar(query) or 0
 
     def over(self, list_id: str) -> list[RowCall]:
-        """Give the calls of open rows that have ended, or that should have by now."""
+        """Return the calls of open rows that have ended, or that should have by now."""
         columns = (
             _row.id,
             _row.import_version,
@@ -176,7 +176,7 @@ class ListRows:
             return [RowCall(*row) for row in tx.execute(self._calls_of(list_id, *columns).where(is_over))]
 
     def next_deadline(self, list_id: str) -> datetime | None:
-        """Tell when the next open call is overdue, or too old for a claim; None where none is going on."""
+        """Return when the next open call is overdue, or too old for a claim; None where none is going on."""
         going_on = _call.state.in_(_OPEN_CALLS)
         over_at = sa.case((_call.state == CallState.CLAIMED, _call.claim_expires_at), else_=_call.deadline)
         with self._database.read() as tx:

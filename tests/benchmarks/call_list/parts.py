@@ -31,7 +31,7 @@ CONTEXT = multiprocessing.get_context("spawn")
 
 
 def number_of(row: int) -> str:
-    """Give each row a number of its own, for which the sandbox has no surprise."""
+    """Return each row a number of its own, for which the sandbox has no surprise."""
     return f"+1212{2_000_000 + row}"
 
 
@@ -49,7 +49,7 @@ class SandboxProcess:
         return int(self._ask("count"))
 
     def dials(self) -> list[tuple[float, str]]:
-        """Give when each call was taken, in seconds, and its number."""
+        """Return when each call was taken, in seconds, and its number."""
         dials: list[tuple[float, str]] = self._ask("dials")
         return dials
 
@@ -133,7 +133,7 @@ def start_worker(*args: Any, to_the_end: bool = False) -> BaseProcess:
 
 
 def most_in(seconds: float, times: list[float]) -> int:
-    """Give the most calls that were taken within any so many seconds."""
+    """Return the most calls that were taken within any so many seconds."""
     most, first = 0, 0
     for index, at in enumerate(times):
         while times[first] <= at - seconds:
@@ -143,5 +143,5 @@ def most_in(seconds: float, times: list[float]) -> int:
 
 
 def rate(times: list[float]) -> float:
-    """Give the calls per second from the first to the last."""
+    """Return the calls per second from the first to the last."""
     return (len(times) - 1) / (times[-1] - times[0])

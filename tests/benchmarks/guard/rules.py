@@ -36,7 +36,7 @@ def callees(count: int) -> Iterator[str]:
 
 
 def constraints() -> CallConstraints:
-    """Give a call of a list all constraints that a DAG may give it."""
+    """Return a call of a list all constraints that a DAG may give it."""
     return CallConstraints(
         **of_a_call(),
         calling_hours=CallingHours.of(HOURS),
@@ -47,6 +47,6 @@ def constraints() -> CallConstraints:
 
 
 def of_a_call() -> dict[str, Any]:
-    """Give when a call may be placed: now."""
+    """Return when a call may be placed: now."""
     now = datetime.now(UTC)
     return {"timezone": "UTC", "not_before": now - timedelta(days=1), "not_after": now + timedelta(days=1)}

@@ -25,7 +25,7 @@ class Agenda(Generic[T]):
         heapq.heappush(self._heap, (time.monotonic() + seconds, next(self._order), thing))
 
     def due(self) -> list[T]:
-        """Give what is due, in order, each once."""
+        """Return what is due, in order, each once."""
         things = []
         while self._heap and self._heap[0][0] <= time.monotonic():
             things.append(heapq.heappop(self._heap)[-1])

@@ -34,7 +34,7 @@ class Plan:
     seed: int = 1
 
     def chance(self, *what: object) -> random.Random:
-        """Give the random numbers that decide one thing, the same in every run and process."""
+        """Return the random numbers that decide one thing, the same in every run and process."""
         return random.Random("/".join(map(str, (self.seed, *what))))
 
     @property
@@ -87,7 +87,7 @@ def asks(plan: Plan, number: int) -> list[Ask]:
 
 
 def repeats(plan: Plan, ask: Ask) -> bool:
-    """Tell whether it is tried again although the call is placed, as Airflow does at times."""
+    """Return whether it is tried again although the call is placed, as Airflow does at times."""
     return ask.tries == 0 and plan.chance("repeat", ask).random() < _REPEATS
 
 
@@ -98,7 +98,7 @@ def returns_after(plan: Plan, ask: Ask) -> float | None:
 
 
 def is_looked_up(plan: Plan, ask: Ask) -> bool:
-    """Tell whether a person looks for the call before that."""
+    """Return whether a person looks for the call before that."""
     return plan.chance("look up", ask).random() < _LOOK_UPS
 
 

@@ -40,7 +40,7 @@ class Waits:
         self.bytes_per_wait: float = self._answer()["bytes_per_wait"]
 
     def ask(self, command: str) -> dict[str, Any]:
-        """Give a command."""
+        """Return a command."""
         self._process.stdin.write(f"{command}\n")
         self._process.stdin.flush()
         return self._answer()

@@ -60,7 +60,7 @@ def read(store, account):
 
 
 def list_dialer(store, sandbox_url, end_ineligible=lambda: None, *, rate=None, **options):
-    """Give a worker's list dialer, and the id of the list.
+    """Return a worker's list dialer, and the id of the list.
 
     :param rate: calls per second.
     :param options: of the dialer.

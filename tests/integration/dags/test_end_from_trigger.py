@@ -89,7 +89,7 @@ def listener():
 
 @pytest.fixture
 def who_ends(voiceinfra, monkeypatch):
-    """Say who ends the wait of a task for a call that got a voicemail: the triggerer or a worker."""
+    """Return who ends the wait of a task for a call that got a voicemail: the triggerer or a worker."""
     monkeypatch.setattr(call_completion, "push_xcoms", lambda ti, xcoms: None)
     deliver(voiceinfra.store, "call-1", call_outcome="voicemail")
 

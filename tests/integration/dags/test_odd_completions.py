@@ -36,7 +36,7 @@ FIELDS = [
 
 
 def is_plain(value):
-    """Say whether a value is JSON to strict parsers, and text to PostgreSQL."""
+    """Return whether a value is JSON to strict parsers, and text to PostgreSQL."""
     written = json.dumps(value, allow_nan=False, ensure_ascii=False)
     written.encode()
     return "\\u0000" not in written

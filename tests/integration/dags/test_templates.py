@@ -18,7 +18,7 @@ DAY = "2026-11-25"
 
 @pytest.fixture(params=[False, True], ids=["", "native"])
 def sent(request, run_templates, voiceinfra):
-    """Give what reached VoiceInfra of each call."""
+    """Return what reached VoiceInfra of each call."""
 
     def sent(way):
         run_templates(way, render_template_as_native_obj=request.param)

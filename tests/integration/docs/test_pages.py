@@ -25,7 +25,7 @@ def test_no_snippet_escapes(snippet):
 
 
 def messages() -> str:
-    """Give every text in the package's code, without what is filled in."""
+    """Return every text in the package's code, without what is filled in."""
     texts = []
     for file in Path(airflow_provider_voiceinfra.__file__).parent.rglob("*.py"):
         tree = ast.parse(file.read_text())

@@ -89,7 +89,7 @@ class Neighbour:
 
 
 def fill(store: CallStore, mark: str, last_digits: str) -> Neighbour:
-    """Give an environment rows of every kind.
+    """Return an environment rows of every kind.
 
     :param mark: a word in every name and every text of it.
     :param last_digits: of all its numbers.

@@ -53,7 +53,7 @@ def reads(hook, production):
 
 
 def everything(found):
-    """Say all that is known of what was read, words and payloads included."""
+    """Return all that is known of what was read, words and payloads included."""
     if isinstance(found, list):
         return "".join(map(everything, found))
     fields = {name: getattr(found, name) for name in getattr(type(found), "__slots__", ())}

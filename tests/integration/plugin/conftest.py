@@ -67,7 +67,7 @@ def get(client: TestClient, path: str = "/", **query: str):
 
 
 def find(client: TestClient, **form: str) -> str:
-    """Give the address to which the form leads."""
+    """Return the address to which the form leads."""
     answer = act(client, "/find", **form)
     assert answer.status_code == 204, answer.text
     return json.loads(answer.headers["HX-Location"])["path"]

@@ -33,7 +33,7 @@ def note_every_row(url: str) -> None:
 
 
 def everything(url: str, key: str | None = None) -> dict[str, str]:
-    """Give all that is, and was, in each table, bytes unpacked.
+    """Return all that is, and was, in each table, bytes unpacked.
 
     :param key: Airflow's, by which it encrypts what triggers are given: that is read too. Connections stay as they are.
     """

@@ -12,7 +12,7 @@ from tests.serving import serving
 
 
 def answers(body: str, key: str) -> dict[str, tuple[str, dict[str, str], str]]:
-    """Give the answers by the last two digits of the number: status line, headers, body."""
+    """Return the answers by the last two digits of the number: status line, headers, body."""
     fields = json.loads(body)
     words = " ".join(str(value) for value in fields.values())
     error = {"code": words, "message": f"{key}: {body}"}

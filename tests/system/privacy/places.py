@@ -29,7 +29,7 @@ def every_page(url: str, name: str | None, store: CallStore) -> str:
 
 
 def looked_for(url: str, name: str, number: str) -> str:
-    """Give what the Calls page finds for a number: a search for one must not put it into a log."""
+    """Return what the Calls page finds for a number: a search for one must not put it into a log."""
     session, ours = _signed_in(url, name), {"HX-Request": "true", "Sec-Fetch-Site": "same-origin"}
     led = session.post(f"{url}/voiceinfra/calls/find", data={"digits": number}, headers=ours, timeout=60)
     return session.get(url + json.loads(led.headers["HX-Location"])["path"], timeout=60).text
@@ -54,7 +54,7 @@ def _paths(store: CallStore) -> Iterable[str]:
 
 
 def of_commands(airflow: Standalone, ref: str) -> str:
-    """Give what the commands about calls write."""
+    """Return what the commands about calls write."""
     asked = (["list"], ["show", ref], ["export", "--format", "jsonl"], ["export", "--format", "csv"])
     command = [sys.executable, "-m", "airflow_provider_voiceinfra", "calls"]
     runs = [subprocess.run([*command, *each], env=airflow.env, capture_output=True, check=True) for each in asked]
@@ -80,7 +80,7 @@ def end_and_purge(store: CallStore, sandbox: Sandbox) -> None:
 
 
 def of_airflow(url: str, key: str) -> dict[str, str]:
-    """Give what Airflow's database holds and held, by where people meet it.
+    """Return what Airflow's database holds and held, by where people meet it.
 
     :param key: by which it encrypts.
     """
@@ -94,7 +94,7 @@ def of_airflow(url: str, key: str) -> dict[str, str]:
 
 
 def of_logs(home: Path, others: Iterable[Path]) -> dict[str, str]:
-    """Give the logs of tasks, and all others."""
+    """Return the logs of tasks, and all others."""
     logs = set((home / "logs").rglob("*.log"))
     tasks = {path for path in logs if any(part.startswith("dag_id=") for part in path.parts)}
     others = {*others, *home.glob("*.log"), *(logs - tasks)}
@@ -102,5 +102,5 @@ def of_logs(home: Path, others: Iterable[Path]) -> dict[str, str]:
 
 
 def of_files(paths: Iterable[Path]) -> str:
-    """Give all that is in some files."""
+    """Return all that is in some files."""
     return "\n".join(path.read_text(encoding="utf-8", errors="replace") for path in sorted(paths))

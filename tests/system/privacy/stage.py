@@ -51,7 +51,7 @@ class Metrics:
 
 
 def settings(home: Path, metrics: Metrics, database: str, store: str) -> dict[str, str]:
-    """Give the settings by which Airflow tells most."""
+    """Return the settings by which Airflow tells most."""
     lineage = {"type": "file", "log_file_path": str(home / "lineage.json"), "append": True}
     return {
         "PYTHONPATH": str(ROOT),

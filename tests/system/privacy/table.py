@@ -9,7 +9,7 @@ PAGE = Path(__file__).parents[3] / "docs" / "privacy.md"
 
 
 def cells(heading: str) -> Iterator[tuple[str, str, str]]:
-    """Give each cell of the first table under a heading: what its row is of, what its column is of, and what it says.
+    """Return each cell of the first table under a heading: what its row is of, what its column is of, and what it says.
 
     A row of several values, with commas between them, is read as a row for each.
     """

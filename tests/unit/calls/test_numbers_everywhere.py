@@ -21,7 +21,7 @@ GOOD_FORMS_REJECTED = {("GA", "06 03 12 34"), ("GA", "06 03 23 37")}
 
 
 def examples(region: str) -> list[PhoneNumber]:
-    """Give a number of each kind, and some whose last digits differ."""
+    """Return a number of each kind, and some whose last digits differ."""
     found = []
     for kind in KINDS:
         example = phonenumbers.example_number_for_type(region, kind)

@@ -46,7 +46,7 @@ def nothing_said_before():
 
 @pytest.fixture
 def hook(monkeypatch):
-    """Give the hook of a connection with this extra."""
+    """Return the hook of a connection with this extra."""
 
     def hook(extra):
         connection = {"conn_type": "voiceinfra", "password": "key", "extra": extra}

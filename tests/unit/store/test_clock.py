@@ -43,7 +43,7 @@ def place(url, key, rules):
 
 
 def place_each(url, rules):
-    """Give the rule that denies each of some calls."""
+    """Return the rule that denies each of some calls."""
     return [place(url, f"key-{number}", each) for number, each in enumerate(rules)]
 
 
@@ -55,7 +55,7 @@ def expire(url, ref):
 
 
 def tell(url):
-    """Give what the clock of a store tells here, without and with a transaction."""
+    """Return what the clock of a store tells here, without and with a transaction."""
     store = CallStore(url)
     guessed = store.database.clock.now()
     with store.database.read() as tx:
