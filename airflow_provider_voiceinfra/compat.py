@@ -1,6 +1,7 @@
 """Everything that depends on Airflow's version or its private API.
 
-The functions that read Airflow's metadata database are for the API server only: workers and triggerers cannot reach it.
+The functions that read Airflow's metadata database are for the API server and the command line only: workers and
+triggerers cannot reach it.
 """
 
 from __future__ import annotations
@@ -8,16 +9,17 @@ from __future__ import annotations
 import inspect
 import json
 from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import jinja2
 from airflow.sdk import BaseOperator
 from airflow.sdk.definitions._internal.templater import Templater
 
 if TYPE_CHECKING:
-    from airflow.sdk import DAG, Context
+    from airflow.sdk import DAG, Connection, Context
     from airflow.sdk.types import TaskInstance, TaskInstanceKey
 
 BASE_ARGUMENTS = frozenset(inspect.signature(BaseOperator.__init__).parameters) | {"_airflow_mapped_validation_only"}
@@ -207,6 +209,38 @@ def read_team_name(dag_id: str) -> str | None:
 
     name: str | None = DagModel.get_team_name(dag_id)
     return name
+
+
+def read_connection(conn_id: str) -> Connection | None:
+    """Read a connection on the command line, which is no task: from a secrets backend or the metadata database.
+
+    :return: None if there is none.
+    """
+    from airflow.models.connection import Connection as ConnectionModel
+    from airflow.sdk.exceptions import AirflowNotFoundException
+
+    try:
+        found = ConnectionModel.get_connection_from_secrets(conn_id)
+    except AirflowNotFoundException:
+        return None
+    # It has the attributes of a task's connection that are read here.
+    return cast("Connection", found)
+
+
+@dataclass(frozen=True, slots=True)
+class Heartbeat:
+    """When a part of Airflow was seen; None if never."""
+
+    at: datetime | None
+    is_alive: bool
+
+
+def read_triggerer_heartbeat() -> Heartbeat:
+    """Read the newest heartbeat of any triggerer from the metadata database."""
+    from airflow.jobs.job import most_recent_job
+
+    job = most_recent_job("TriggererJob")
+    return Heartbeat(job.latest_heartbeat, job.is_alive()) if job else Heartbeat(None, is_alive=False)
 
 
 def _columns(ti: TaskInstanceKey) -> dict[str, Any]:

@@ -86,6 +86,20 @@ COMMANDS = (
         ),
     ),
     Command(
+        "doctor",
+        "Check store, connections, API key, webhooks, receiver and triggerer; exits with 1 if there is a problem",
+        "cli.doctor_command:run",
+        (
+            argument(
+                "--connection",
+                metavar="CONN_ID",
+                action="append",
+                help="a connection to check; may be repeated (default: [voiceinfra] webhook_conn_ids)",
+            ),
+            argument("--receiver-url", metavar="URL", help="the receiver's /health (default: that of the API server)"),
+        ),
+    ),
+    Command(
         "sandbox",
         "Run a simulated VoiceInfra with the documented API and webhooks; no phone rings",
         "sandbox.sandbox_command:run",

@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import subprocess
+import sys
 
 import pytest
 import requests
@@ -113,6 +115,15 @@ def test_a_clear_calls_again_where_asked_to_and_only_when_the_call_has_ended(air
     sandbox.complete(second.call_id)
     assert airflow.wait_for_run("redialling", run_id, timeout=60) == "success"
     assert airflow.xcom("redialling", run_id, "call") == second.call_id
+
+
+def test_the_doctor_finds_an_airflow_in_which_calls_work(airflow):
+    command = [sys.executable, "-m", "airflow", "voiceinfra", "doctor"]
+    found = subprocess.run(command, env=airflow.env, check=False, capture_output=True, text=True, timeout=300)
+    subjects = [line.partition(":")[0] for line in found.stdout.splitlines() if line.startswith("ok")]
+    assert {each.removeprefix("ok").strip() for each in subjects} >= {
+        *("Airflow", "triggerer", "call store", "receiver", "connection voiceinfra_default", "webhooks"),
+    }
 
 
 @pytest.mark.parametrize("path", ["docs", "redoc", "openapi.json"])

@@ -39,6 +39,7 @@ def ways_to_ask(production, staging, quarantined):
             [lost, "--call-id", production.call_id("queued")],
             [lost, "--not-placed"],
         ],
+        "doctor": [[]],
         "lists rows": [[production.list_id], [production.list_id, "--state", "set_aside"]],
         "pause": [
             [*scope, "--reason", "staging says so", *force]
