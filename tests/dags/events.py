@@ -15,7 +15,7 @@ from airflow_provider_voiceinfra.hooks.voiceinfra import VoiceInfraHook
 from airflow_provider_voiceinfra.triggers.call_completed_event import CallCompletedEventTrigger
 
 AGENT = "agent_of_the_burst"
-KILLED_AFTER = 100
+CALLS_PER_KILL = 100
 OVERLAP = 60.0
 HOME = Path(os.environ.get("AIRFLOW_HOME", "/tmp"))
 
@@ -49,10 +49,11 @@ with DAG(
         begun = len(lines("burst_begun"))
         note("burst_begun", "")
         with VoiceInfraHook().completed_calls(cursor="burst", agent_id=AGENT) as calls:
-            for place, call in enumerate(calls):
+            for call in calls:
                 note("burst", call.call_id)
-                # Each run's first try, as far as it has much to do.
-                if place == KILLED_AFTER and get_current_context()["ti"].try_number == 1:
+                # Once in each hundred calls, the first try of the run that has got so far.
+                due = len(lines("burst")) // CALLS_PER_KILL
+                if due > len(lines("burst_killed")) and get_current_context()["ti"].try_number == 1:
                     note("burst_killed", "")
                     os.kill(os.getpid(), signal.SIGKILL)
             # Goes on reading until another one has begun to, so that they overlap.
