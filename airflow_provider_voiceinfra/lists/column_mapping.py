@@ -24,6 +24,7 @@ class ColumnMapping:
     :param metadata_columns: columns that are stored with the call, and not sent.
     :param key_column: the column that identifies a row in all lists with the same prefix; None for its number, in this
         list.
+    :param priority_column: the column that orders the rows; None for the order of the source.
     :param text_columns: columns that fill placeholders of the list's texts.
     :param are_typed: whether the source is a query or a data frame, whose numbers may be integers.
     """
@@ -32,6 +33,7 @@ class ColumnMapping:
     variable_columns: Sequence[str] = ()
     metadata_columns: Sequence[str] = ()
     key_column: str | None = None
+    priority_column: str | None = None
     text_columns: Sequence[str] = ()
     are_typed: bool = False
 
@@ -42,7 +44,8 @@ class ColumnMapping:
         :raises InvalidCallError: if one is missing.
         """
         wanted = {"to_number": self.column_map.get("to_number", "to_number"), **self.column_map}
-        named = [*wanted.values(), *self.variable_columns, *self.metadata_columns, *self.text_columns, self.key_column]
+        columns = [*self.variable_columns, *self.metadata_columns, *self.text_columns]
+        named = [*wanted.values(), *columns, self.key_column, self.priority_column]
         missing = [name for name in named if name is not None and name.casefold() not in present]
         if missing:
             raise InvalidCallError(

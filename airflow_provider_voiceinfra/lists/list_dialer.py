@@ -57,6 +57,7 @@ class ListDialer:
     :param intent: makes the call of a row.
     :param progress: records how the calls end.
     :param end_ineligible: ends the rows that must no longer be called; called before rows are dialled.
+    :param by_priority: dial rows with the highest priority first.
     :param max_in_flight: maximum number of the list's calls in progress.
     :param calls_per_second: the limit of the list and its connection; None for no limit.
     :param shortest_deferral: a shorter wait is spent in the worker.
@@ -73,6 +74,7 @@ class ListDialer:
         progress: Progress,
         end_ineligible: Callable[[], object],
         *,
+        by_priority: bool = False,
         max_in_flight: int,
         calls_per_second: float | None = None,
         shortest_deferral: timedelta = timedelta(0),
@@ -82,6 +84,7 @@ class ListDialer:
         self._list_id = list_id
         self._progress = progress
         self._end_ineligible = end_ineligible
+        self._by_priority = by_priority
         self._max_in_flight = max_in_flight
         self._shortest_deferral = shortest_deferral
         self._check_eligibility_at = 0.0
@@ -141,7 +144,8 @@ class ListDialer:
             return []
         rows, active = self._store.list_rows, pipeline.active_rows
         free = min(pipeline.batch, self._max_in_flight - len(active) - rows.count_open(self._list_id, active))
-        return rows.due(self._list_id, self._store.database.clock.now(), free) if free > 0 else []
+        now = self._store.database.clock.now()
+        return rows.due(self._list_id, now, free, by_priority=self._by_priority) if free > 0 else []
 
     def _resume_at(self, deferral: CallDeferredError | None) -> ResumeAt | None:
         rows, now = self._store.list_rows, self._store.database.clock.now()

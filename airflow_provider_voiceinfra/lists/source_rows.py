@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
+from math import isfinite
 from numbers import Integral, Number
 from typing import Any
 from uuid import UUID
@@ -76,6 +77,10 @@ class CallDefaults:
             not_before, not_after = Validity.read(limits["not_before"], limits["not_after"]).at(place)
             step = "metadata"
             metadata = plain_object("metadata", columns.metadata(row)) or {}
+            step = "priority"
+            priority = None
+            if columns.priority_column is not None:
+                priority = _priority(row[columns.priority_column.casefold()])
         except (InvalidCallError, ArithmeticError, TypeError, ValueError) as error:
             # Types of drivers may raise errors of their own; the other rows continue.
             return NewRow(position, key, "", {}, _metadata(columns, row), wrong=_reason(error, step))
@@ -88,7 +93,7 @@ class CallDefaults:
             **({"is_caller_chosen": True} if request.is_caller_chosen else {}),
             **request.content(),
         }
-        return NewRow(position, key, request.to_number, kept, metadata)
+        return NewRow(position, key, request.to_number, kept, metadata, priority=priority)
 
     def intent(self, list_id: str, row: DueRow, source: Source, **options: Any) -> CallIntent:
         """Return the call of a row."""
@@ -214,6 +219,16 @@ def _whole(value: object) -> int | None:
             return int(value)
         case _:
             return None
+
+
+def _priority(value: object) -> float | None:
+    plain = plain_value(value)
+    if plain is None:
+        return None
+    # A string such as "1,500" or "high" has more than one order.
+    if isinstance(plain, bool) or not isinstance(plain, int | float | Decimal) or not isfinite(plain):
+        raise InvalidCallError("priority is not a finite number")
+    return float(plain)
 
 
 def _reason(error: Exception, step: str) -> str:

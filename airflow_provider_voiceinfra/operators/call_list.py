@@ -45,6 +45,8 @@ class OutboundCallListOperator(LinkedOperator, StoppableOperator, PrivateFieldsO
     :param metadata_columns: columns that stay with the call here; no other column does.
     :param key_column: what names a row: a rerun, a backfill or another list with the same prefix calls nobody again.
         Default: the run and the number.
+    :param order_by_priority: a column of numbers: of the rows that are due, those with the highest number are called
+        first, and rows without a number last. Default: the order of the source.
     :param key_prefix: before each row's key; default: ``dag_id/task_id``. (templated)
     :param agent_id: where a row names none; default: the connection's. (templated)
     :param from_number: the same. (templated)
@@ -101,6 +103,7 @@ class OutboundCallListOperator(LinkedOperator, StoppableOperator, PrivateFieldsO
         metadata_columns: Sequence[str] = (),
         key_column: str | None = None,
         key_prefix: str | None = None,
+        order_by_priority: str | None = None,
         agent_id: str | None = None,
         from_number: str | Sequence[str] | None = None,
         first_message: str | None = None,
@@ -133,6 +136,7 @@ class OutboundCallListOperator(LinkedOperator, StoppableOperator, PrivateFieldsO
             sql_conn_id=sql_conn_id,
             key_column=key_column,
             key_prefix=key_prefix,
+            order_by_priority=order_by_priority,
             agent_id=agent_id,
             first_message=first_message,
             context=context,
@@ -153,6 +157,7 @@ class OutboundCallListOperator(LinkedOperator, StoppableOperator, PrivateFieldsO
         self.metadata_columns = arguments.names("metadata_columns", metadata_columns)
         self.key_column = key_column
         self.key_prefix = key_prefix
+        self.order_by_priority = order_by_priority
         self.agent_id = agent_id
         self.from_number = from_number
         self.first_message = first_message

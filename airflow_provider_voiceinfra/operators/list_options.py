@@ -25,6 +25,7 @@ class ListOptions:
     metadata_columns: Sequence[str]
     key_column: str | None
     key_prefix: str | None
+    order_by_priority: str | None
     agent_id: str | None
     from_number: str | Sequence[str] | None = field(repr=False)
     first_message: str | None = field(repr=False)

@@ -108,6 +108,7 @@ class ListRun:
             self._intent,
             self._progress,
             lambda: self._end_ineligible(self.list_id),
+            by_priority=options.order_by_priority is not None,
             max_in_flight=options.max_in_flight,
             calls_per_second=min(filter(None, (options.calls_per_second, limits.calls_per_second)), default=None),
             shortest_deferral=settle_time(),
@@ -192,6 +193,7 @@ class ListRun:
             options.variable_columns,
             options.metadata_columns,
             options.key_column,
+            options.order_by_priority,
             self._defaults.text_columns(),
             are_typed,
         )

@@ -59,7 +59,7 @@ metadata = sa.MetaData(
 )
 
 
-def _partial_index(name: str, *columns: str, where: str, unique: bool = False) -> sa.Index:
+def _partial_index(name: str, *columns: str | sa.TextClause, where: str, unique: bool = False) -> sa.Index:
     """Return an index of the rows for which a condition is true."""
     return sa.Index(name, *columns, unique=unique, sqlite_where=sa.text(where), postgresql_where=sa.text(where))
 
@@ -393,6 +393,10 @@ call_list_row = sa.Table(
     sa.Column("result", sa.String(64)),
     sa.Column("attempt", sa.Integer, nullable=False),
     sa.Column("due_at", UtcDateTime, nullable=False),
+    # What orders the rows that are due: NULL for none, and in the second column also while the row is not due, so that
+    # the query of due rows passes over none that wait.
+    sa.Column("priority", sa.Float),
+    sa.Column("due_priority", sa.Float),
     # The ref of its latest call.
     sa.Column("call_ref", sa.String(32)),
     sa.Column("ended_at", UtcDateTime),
@@ -404,6 +408,22 @@ call_list_row = sa.Table(
     _partial_index("uq_voiceinfra_call_list_row_number", "list_id", "to_number", unique=True, where=HAS_NUMBER),
     # Also orders rows that are due at once, as when calling hours open.
     sa.Index(None, "list_id", "state", "due_at", "id"),
+    _partial_index(
+        "ix_voiceinfra_call_list_row_due_priority",
+        "list_id",
+        "state",
+        sa.text("due_priority DESC"),
+        "due_at",
+        "id",
+        where="due_priority IS NOT NULL",
+    ),
+    _partial_index(
+        "ix_voiceinfra_call_list_row_waiting_priority",
+        "list_id",
+        "state",
+        "due_at",
+        where="priority IS NOT NULL AND due_priority IS NULL",
+    ),
     sa.Index(None, "list_id", "ended_at"),
 )
 

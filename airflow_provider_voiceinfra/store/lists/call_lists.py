@@ -48,6 +48,8 @@ _UPDATED = (
     "ended_at",
     "call_ref",
     "due_at",
+    "priority",
+    "due_priority",
     "import_version",
 )
 
@@ -265,6 +267,8 @@ class _Batch:
             "call_ref": None,
             "attempt": 1,
             "due_at": time_of(self._tx),
+            "priority": new.priority,
+            "due_priority": new.priority,
             "import_version": self._import_version,
         }
 

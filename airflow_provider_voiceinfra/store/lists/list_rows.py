@@ -45,6 +45,7 @@ class NewRow:
     :param key: the user's own, or None.
     :param fields: of the call, and ``timezone`` and ``not_after``.
     :param wrong: why it is set aside; None where nothing is wrong.
+    :param priority: the highest is called first where lists are ordered by priority; None comes last.
     """
 
     position: int
@@ -53,6 +54,7 @@ class NewRow:
     fields: Mapping[str, Any] = field(repr=False)
     metadata: Mapping[str, Any] = field(repr=False)
     wrong: str | None = None
+    priority: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,11 +120,33 @@ class ListRows:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def due(self, list_id: str, now: datetime, count: int) -> list[DueRow]:
-        """List the rows that are due, in the order of the source."""
-        due = self._pending(list_id).where(_row.due_at <= now).order_by(_row.due_at, _row.id).limit(count)
+    def due(self, list_id: str, now: datetime, count: int, *, by_priority: bool = False) -> list[DueRow]:
+        """List the rows that are due, in the order of the source.
+
+        :param by_priority: the highest priority first, and rows without one last.
+        """
+        if by_priority:
+            self._note_due_priorities(list_id, now)
+        pending, rows = self._pending(list_id), list[DueRow]()
+        due, order = pending.where(_row.due_at <= now), (_row.due_at, _row.id)
         with self._database.read() as tx:
-            return [DueRow(*row) for row in tx.execute(due)]
+            if by_priority:
+                urgent = pending.where(_row.due_priority.is_not(None)).order_by(_row.due_priority.desc(), *order)
+                rows = [DueRow(*row) for row in tx.execute(urgent.limit(count))]
+                due = due.where(_row.priority.is_(None))
+            if len(rows) < count:
+                rows += [DueRow(*row) for row in tx.execute(due.order_by(*order).limit(count - len(rows)))]
+        return rows
+
+    def _note_due_priorities(self, list_id: str, now: datetime) -> None:
+        """Order the rows that have become due among those that were due before."""
+        waiting = (_row.list_id == list_id, _row.state == RowState.PENDING, _row.due_at <= now)
+        due_again = (*waiting, _row.priority.is_not(None), _row.due_priority.is_(None))
+        with self._database.read() as tx:
+            if not tx.scalar(sa.select(sa.exists().where(*due_again))):
+                return
+        with self._database.write() as tx:
+            tx.execute(sa.update(schema.call_list_row).where(*due_again).values(due_priority=_row.priority))
 
     def pending(self, list_id: str, count: int) -> Iterator[list[DueRow]]:
         """List all rows that are still to be called, in batches.
@@ -195,7 +219,7 @@ class ListRows:
 
     def wait(self, row: DueRow, until: datetime) -> None:
         """Let a row be due later."""
-        self._update(row, state=RowState.PENDING, due_at=until)
+        self._update(row, **_due(until))
 
     def done(self, row: DueRow, result: str, ref: str) -> None:
         """Note how a row has ended."""
@@ -204,8 +228,7 @@ class ListRows:
     def record_steps(self, steps: Sequence[RowStep]) -> None:
         """Note what becomes of several rows, in one transaction."""
         ours = (_row.id == sa.bindparam("row"), _row.import_version == sa.bindparam("read"))
-        again: dict[str, Any] = {"state": RowState.PENDING, "due_at": sa.bindparam("until")}
-        again["attempt"] = sa.bindparam("next")
+        again = _due(sa.bindparam("until")) | {"attempt": sa.bindparam("next")}
         ended: dict[str, Any] = {"state": RowState.DONE, "result": sa.bindparam("how"), "ended_at": sa.bindparam("at")}
         waiting, done, now = [], [], self._database.clock.now()
         for step in steps:
@@ -296,6 +319,11 @@ class ListRows:
             tx.execute(sa.update(schema.call_list_row).where(*ours).values(**values))
 
 
+def _due(at: Any) -> dict[str, Any]:
+    """Return what changes in a row that is due at a time."""
+    return {"state": RowState.PENDING, "due_at": at, "due_priority": None}
+
+
 def open_rows(tx: sa.Connection, refs: Mapping[int, str]) -> None:
     """Note that rows are being called, in the transaction that claims their calls.
 
@@ -311,7 +339,7 @@ def make_due(tx: sa.Connection, rows: Sequence[DueRow], due_at: datetime) -> Non
     """Let rows be due again whose calls were not sent, unless the list was read again meanwhile."""
     if rows:
         ours = (_row.id == sa.bindparam("row"), _row.import_version == sa.bindparam("read"))
-        update = sa.update(schema.call_list_row).where(*ours).values(state=RowState.PENDING, due_at=due_at)
+        update = sa.update(schema.call_list_row).where(*ours).values(**_due(due_at))
         tx.execute(
             update, [{"row": row.id, "read": row.import_version} for row in sorted(rows, key=lambda row: row.id)]
         )
@@ -321,7 +349,7 @@ def deny_row(tx: sa.Connection, row_id: int, denied: DeniedCall) -> None:
     """Note that the guard blocks or defers the call of a row."""
     now = time_of(tx)
     if denied.state == CallState.WAITING:
-        values = {"state": RowState.PENDING, "due_at": denied.denial.until or now}
+        values = _due(denied.denial.until or now)
     else:
         values = {"state": RowState.DONE, "result": denied.state, "ended_at": now}
     update = sa.update(schema.call_list_row).where(_row.id == row_id)

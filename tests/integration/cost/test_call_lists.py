@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 import sqlalchemy as sa
 
 from airflow_provider_voiceinfra.store import schema
+from airflow_provider_voiceinfra.store.lists.list_rows import RowStep
 from tests.benchmarks.calls_page.history import analyze
 from tests.support.list_samples import TASK, row
 
@@ -40,4 +42,16 @@ def test_the_next_few_are_read_without_looking_at_all_that_are_due(store):
     analyze(store)
     plan = plan_of(store, lambda: store.list_rows.due(list_id, datetime.now(UTC), 10))
     assert "Index" in plan
+    assert "Sort" not in plan
+
+
+def test_nor_at_those_of_a_higher_priority_that_wait(store):
+    list_id, tomorrow = store.lists.open(TASK), datetime.now(UTC) + timedelta(days=1)
+    rows = [replace(row(number), priority=number % 100) for number in range(1, 4_001)]
+    store.lists.add(list_id, rows, store.lists.begin_import(list_id))
+    waiting = store.list_rows.due(list_id, tomorrow, 2_000, by_priority=True)
+    store.list_rows.record_steps([RowStep(each.id, each.import_version, tomorrow) for each in waiting])
+    analyze(store)
+    plan = plan_of(store, lambda: store.list_rows.due(list_id, datetime.now(UTC), 10, by_priority=True))
+    assert "ix_voiceinfra_call_list_row_due_priority" in plan
     assert "Sort" not in plan

@@ -181,6 +181,13 @@ def test_a_fixed_source_and_a_clear_call_the_fixed_numbers(run_list, voiceinfra,
     assert numbers(voiceinfra) == ["+12125550102", "+12125550109"]
 
 
+def test_rows_are_called_by_their_priority(run_list, voiceinfra):
+    scores = {row["to_number"]: score for row, score in zip(people(4), (2, None, 10, 2.5), strict=True)}
+    rows = [{"to_number": number, "Score": score} for number, score in scores.items()]
+    assert run_list(calls=rows, order_by_priority="score", max_in_flight=1).state == "success"
+    assert [scores[dial.to_number] for dial in voiceinfra.dials] == [10, 2.5, 2, None]
+
+
 def test_texts_are_filled_from_each_rows_columns(run_list, voiceinfra, warehouse):
     warehouse([(7, "2125550101", "Ada {secret}", None), (8, "2125550102", "Bob {{ 1 / 0 }}", None)])
     texts = {"first_message": "Hello {name}, this is about {{ 40 + 2 }}.", "context": 'Order {id}: {"state": "new"}'}

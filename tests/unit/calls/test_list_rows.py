@@ -165,3 +165,19 @@ def test_upper_and_lower_case_are_the_same_and_two_columns_of_one_name_an_error(
     for twice in (["id", "phone", "id"], ["Phone", "phone"]):
         with pytest.raises(InvalidCallError, match="more than one column"):
             folded(twice)
+
+
+def read_priority(value):
+    return TEMPLATE.read(1, {"to_number": NUMBER, "score": value}, ColumnMapping(priority_column="Score"))
+
+
+@pytest.mark.parametrize(
+    ("value", "priority"), [(7, 7), (-0.5, -0.5), (Decimal("3.25"), 3.25), (None, None), (NA(), None)]
+)
+def test_a_priority_is_a_number_or_no_value(value, priority):
+    assert (read_priority(value).priority, read_priority(value).wrong) == (priority, None)
+
+
+@pytest.mark.parametrize("value", ["7", "high", True, float("inf"), Decimal("-Infinity"), 10**400, [7]])
+def test_a_row_whose_priority_is_not_a_number_is_set_aside(value):
+    assert read_priority(value).wrong == "invalid_priority"

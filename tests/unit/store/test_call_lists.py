@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -54,6 +55,39 @@ def test_rows_are_due_in_the_order_of_the_source(store, read):
     assert [each.position for each in due(store, list_id, 3)] == [1, 2, 3]
     assert store.lists.is_imported(list_id, 0)
     assert not store.lists.is_imported(list_id, 1)
+
+
+def priorities(store, list_id, count=100):
+    now = datetime.now(UTC) + timedelta(seconds=1)
+    return [each.position for each in store.list_rows.due(list_id, now, count, by_priority=True)]
+
+
+def with_priorities(*priorities):
+    return [replace(row(position), priority=each) for position, each in enumerate(priorities, 1)]
+
+
+def test_rows_with_a_higher_priority_come_first_and_those_without_one_last(store, read):
+    list_id = read(*with_priorities(None, 1, 2.5, -3, 2.5, None, 10**30))
+    assert priorities(store, list_id) == [7, 3, 5, 2, 4, 1, 6]
+    assert [priorities(store, list_id, count) for count in (2, 6)] == [[7, 3], [7, 3, 5, 2, 4, 1]]
+    assert [each.position for each in due(store, list_id)] == [1, 2, 3, 4, 5, 6, 7]
+
+
+def test_a_row_that_waits_comes_once_it_is_due_by_its_priority(store, read):
+    list_id = read(*with_priorities(1, 3, 2))
+    urgent, now = due(store, list_id)[1], datetime.now(UTC)
+    store.list_rows.wait(urgent, LATER + now)
+    assert priorities(store, list_id) == [3, 1]
+    store.list_rows.record_steps([RowStep(urgent.id, urgent.import_version, now)])
+    assert priorities(store, list_id) == [2, 3, 1]
+    store.list_rows.done(urgent, "already_called", "vc_1")
+    assert priorities(store, list_id) == [3, 1]
+
+
+def test_a_priority_that_was_changed_in_the_source_orders_the_row(store, read):
+    list_id = read(*with_priorities(1, 2, 3))
+    assert read(*with_priorities(9, 2, None), clear=1) == list_id
+    assert priorities(store, list_id) == [1, 2, 3]
 
 
 def test_what_comes_twice_is_set_aside_with_the_reason(store, read):
