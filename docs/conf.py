@@ -10,6 +10,8 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pygments.lexers.special import TextLexer
+
 from airflow_provider_voiceinfra import __version__
 
 if TYPE_CHECKING:
@@ -65,3 +67,5 @@ def _lead_to_pages(_: Sphinx, __: str, source: list[str]) -> None:
 def setup(app: Sphinx) -> None:
     """Connect the handlers to Sphinx."""
     app.connect("source-read", _lead_to_pages)
+    # GitHub draws these diagrams; here they are shown as text.
+    app.add_lexer("mermaid", TextLexer)

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import airflow_provider_voiceinfra
+from airflow_provider_voiceinfra.store.models import CallState
 from tests.integration.docs.snippets import ALL, PAGES, ROOT, inline_code, tokens
 
 # Each has its tests in this folder.
@@ -18,8 +19,8 @@ _NO_MESSAGE = re.compile(r"[\[(`=]|^(airflow|pip|GET|make) |^/")
 
 @pytest.mark.parametrize("snippet", ALL, ids=str)
 def test_no_snippet_escapes(snippet):
-    # A drawing is no code.
-    assert "─▶" in snippet.code or snippet.language in LANGUAGES, (
+    # A diagram is not code.
+    assert snippet.language == "mermaid" or snippet.language in LANGUAGES, (
         "a language that nothing runs: add a runner, or do without"
     )
 
@@ -43,11 +44,30 @@ def test_messages_that_troubleshooting_names_are_in_the_code():
     assert [code for code in said if code not in known] == []
 
 
-def test_tests_that_never_twice_names_are_there():
-    known = "\n".join(file.read_text() for file in (ROOT / "tests").rglob("test_*.py"))
-    named = [code for code in inline_code(ROOT / "docs" / "never_twice.md") if code.startswith("test_")]
-    assert len(named) > 30
-    assert [code for code in named if f"def {code}(" not in known] == []
+PROMISES = ROOT / "docs" / "developers" / "promises.md"
+
+
+def test_the_tests_that_the_promises_name_exist():
+    files = list((ROOT / "tests").rglob("test_*.py"))
+    known = "\n".join(file.read_text() for file in files)
+    code = [word for word in inline_code(PROMISES) if re.search(r"(^|/)test_", word)]
+    named = [word for word in code if not word.endswith(".py")]
+    assert len(named) > 150
+    assert [name for name in named if f"def {name}(" not in known] == []
+    paths = [word for word in code if word.endswith(".py")]
+    assert len(paths) > 30
+    assert [path for path in paths if not any(str(file).endswith(f"/{path}") for file in files)] == []
+
+
+def test_no_page_for_users_names_a_test():
+    pages = [page for page in PAGES if page.parent.name != "developers"]
+    named = [(page.name, code) for page in pages for code in inline_code(page) if re.search(r"(^|/)test_", code)]
+    assert named == []
+
+
+def test_the_diagram_of_states_shows_each_state():
+    [diagram] = [each.code for each in ALL if each.code.startswith("stateDiagram")]
+    assert set(re.findall(r"--> (\w+)", diagram)) == {state.value for state in CallState}
 
 
 def links() -> list[tuple[str, str]]:
