@@ -6,13 +6,16 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import InitVar, dataclass, field
 from datetime import UTC, datetime, time, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from airflow_provider_voiceinfra.arguments import choices, duration, names, whole_number, wrong
+from airflow_provider_voiceinfra.calls.said import is_given, read_goal, read_time
 from airflow_provider_voiceinfra.guard.validity import Place
-from airflow_provider_voiceinfra.store.models import OUTCOMES, EndedCall
+from airflow_provider_voiceinfra.store.models import NO_GOAL, OUTCOMES, EndedCall, Goal, Said
 
-_DEFAULT_OUTCOMES = ("voicemail", "failed")
+_ANSWERED = "answered"
+_UNANSWERED = ("voicemail", "failed")
 _DEFAULT_WAIT = timedelta(hours=2)
 _WANTED = "a dict such as {'voicemail': RedialRule(attempts=2)}"
 _TIME = re.compile(r"([01]\d|2[0-3]):([0-5]\d)", re.ASCII)
@@ -41,12 +44,20 @@ class RedialRule:
 class Redial:
     """When to redial a callee. Never after a call that is overdue, or of which it is unknown whether it was placed.
 
-    :param outcomes: after which the callee is redialled; default: ``["voicemail", "failed"]``.
-    :param attempts: maximum number of calls, the first one included.
+    :param outcomes: after which the callee is redialled; default: ``["voicemail", "failed"]``, and ``no_goal`` if there
+        is a ``goal``.
+    :param attempts: maximum number of calls, the first one and callbacks included; only callbacks may exceed it.
     :param wait: from the end of one call to the next, as in :class:`.RedialRule`; default: two hours.
     :param rules: a rule for each outcome after which the callee is redialled, instead of ``outcomes`` and ``wait``.
     :param at: local times of the callee, such as ``["09:30", "18:00"]``: the next call is placed at the next of them
         after the wait, and at another one than the last call. Ignored where the callee's time zone is not known.
+    :param goal: the extracted field that says whether an answered call has reached its goal, such as ``confirmed``. If
+        it says no, the call's result is ``no_goal``, which has a rule of its own. If it is missing or unreadable, the
+        callee is not redialled.
+    :param callback_field: the extracted field with the time at which the callee asked to be called back: ISO 8601, in
+        the callee's time zone if it has none. They are called back at that time, or not at all.
+    :param callback_within: how long after a call a callback may be; a later one is ignored.
+    :param callbacks: maximum number of callbacks.
     :raises TypeError: if an argument is of another type.
     :raises ValueError: if an outcome is not VoiceInfra's, or there is nothing to redial.
     """
@@ -56,15 +67,61 @@ class Redial:
     wait: InitVar[timedelta | Sequence[timedelta] | None] = None
     rules: Mapping[str, RedialRule] = field(default_factory=dict)
     at: Sequence[str] = ()
+    goal: str | None = None
+    callback_field: str | None = None
+    callback_within: timedelta = timedelta(days=3)
+    callbacks: int = 1
 
     def __post_init__(self, outcomes: Collection[str] | None, wait: timedelta | Sequence[timedelta] | None) -> None:
         if self.rules and (outcomes is not None or wait is not None):
             raise ValueError("give Redial either rules, each with its wait, or outcomes and wait")
-        attempts = whole_number("attempts", self.attempts, least=2)
-        rules = _check_rules(self.rules) if self.rules else _same_rules(outcomes, attempts, wait)
+        for name in ("goal", "callback_field"):
+            _check_field(name, getattr(self, name))
+        attempts = whole_number("attempts", self.attempts, least=2 if self.callback_field is None else 1)
+        known = self._results()
+        rules = _check_rules(self.rules, known) if self.rules else _same_rules(outcomes, known, attempts, wait)
         object.__setattr__(self, "attempts", attempts)
+        object.__setattr__(self, "callback_within", duration("callback_within", self.callback_within))
+        object.__setattr__(self, "callbacks", whole_number("callbacks", self.callbacks, least=1))
         object.__setattr__(self, "rules", rules)
         object.__setattr__(self, "at", tuple(sorted(map(_local_time, names("at", self.at)))))
+
+    def _results(self) -> tuple[str, ...]:
+        """List the results that may have a rule. Where answers are listened to, only a missed goal has one."""
+        return (*(_UNANSWERED if self.listens else OUTCOMES), *(() if self.goal is None else (NO_GOAL,)))
+
+    @property
+    def listens(self) -> bool:
+        """Whether it depends on what was said in answered calls."""
+        return self.goal is not None or self.callback_field is not None
+
+    @property
+    def outcomes_redialled(self) -> tuple[str, ...]:
+        """The outcomes after which there may be another call."""
+        return (*(each for each in self.rules if each != NO_GOAL), *((_ANSWERED,) if self.listens else ()))
+
+    def listens_to(self, call: EndedCall) -> bool:
+        """Return whether what was said in a call decides, and is not recorded yet."""
+        return self.listens and call.outcome == _ANSWERED and call.said is None
+
+    def hear(self, calls: Sequence[EndedCall], extracted: Mapping[str, Any], place: Place) -> Said:
+        """Return what was said in an answered call, as far as it decides.
+
+        :param calls: of this intent so far, each completed, the latest last.
+        :param extracted: the data that the agent extracted in the latest.
+        :param place: where the callee is.
+        """
+        call = calls[-1]
+        goal = None if self.goal is None else read_goal(extracted.get(self.goal))
+        wanted = None if self.callback_field is None else extracted.get(self.callback_field)
+        if not is_given(wanted):
+            return Said(goal)
+        at = read_time(wanted, call.placed_at, place.zones())
+        is_usable = at is not None and call.placed_at < at <= call.ended_at + self.callback_within
+        made = sum(each.said is not None and each.said.callback_at is not None for each in calls[:-1])
+        if goal is Goal.MET or not is_usable or made >= self.callbacks:
+            return Said(goal, is_callback_ignored=True)
+        return Said(goal, at)
 
     def next_at(self, calls: Sequence[EndedCall], place: Place) -> datetime | None:
         """Return when to redial; None to not redial.
@@ -73,8 +130,10 @@ class Redial:
         :param place: where the callee is.
         """
         last = calls[-1]
-        rule = self.rules.get(last.outcome)
-        ended_so = sum(each.outcome == last.outcome for each in calls)
+        if last.said is not None and (last.said.callback_at is not None or last.said.is_callback_ignored):
+            return last.said.callback_at
+        rule = self.rules.get(last.result)
+        ended_so = sum(each.result == last.result for each in calls)
         if rule is None or last.attempt >= self.attempts or ended_so >= rule.attempts:
             return None
         waits = _waits(rule.wait)
@@ -97,19 +156,28 @@ class Redial:
         return next(moment for moment in moments if moment >= earliest)
 
 
+def _check_field(argument: str, name: object) -> None:
+    if name is not None and (not isinstance(name, str) or not name.strip()):
+        raise ValueError(wrong(argument, "the name of an extracted field, such as 'confirmed'", name))
+
+
 def _same_rules(
-    outcomes: Collection[str] | None, attempts: int, wait: timedelta | Sequence[timedelta] | None
+    outcomes: Collection[str] | None,
+    known: Sequence[str],
+    attempts: int,
+    wait: timedelta | Sequence[timedelta] | None,
 ) -> dict[str, RedialRule]:
-    chosen = choices("outcomes", _DEFAULT_OUTCOMES if outcomes is None else outcomes, OUTCOMES)
+    default = [each for each in known if each != _ANSWERED]
+    chosen = choices("outcomes", default if outcomes is None else outcomes, known)
     if not chosen:
-        raise ValueError(f"outcomes must name one of {', '.join(OUTCOMES)}")
+        raise ValueError(f"outcomes must name one of {', '.join(known)}")
     return dict.fromkeys(chosen, RedialRule(attempts, _DEFAULT_WAIT if wait is None else wait))
 
 
-def _check_rules(rules: object) -> dict[str, RedialRule]:
+def _check_rules(rules: object, known: Sequence[str]) -> dict[str, RedialRule]:
     if not isinstance(rules, Mapping):
         raise TypeError(wrong("rules", _WANTED, rules))
-    for outcome in choices("rules", list(rules), OUTCOMES):
+    for outcome in choices("rules", list(rules), known):
         if not isinstance(rules[outcome], RedialRule):
             raise TypeError(wrong("rules", _WANTED, rules))
     return dict(rules)

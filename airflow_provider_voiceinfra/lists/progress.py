@@ -6,6 +6,7 @@ import logging
 import time
 from datetime import datetime, timedelta
 
+from airflow_provider_voiceinfra.calls.next_call import NextCall, next_calls
 from airflow_provider_voiceinfra.calls.redial import Redial
 from airflow_provider_voiceinfra.guard.validity import Place
 from airflow_provider_voiceinfra.lists.circuit_breaker import CircuitBreaker
@@ -80,32 +81,32 @@ class Progress:
             # By a worker that was killed.
             self._store.claims.settled(being_placed)
             over = rows.over(self._list_id)
-        redials = self._redials([each for each in over if each.state == CallState.COMPLETED])
-        steps = [step for each in over if (step := self._step(each, redials.get(each.ref))) is not None]
+        following = self._following([each for each in over if each.state == CallState.COMPLETED])
+        steps = [step for each in over if (step := self._step(each, following.get(each.ref))) is not None]
         if steps:
             rows.record_steps(steps)
 
-    def _redials(self, completed: list[RowCall]) -> dict[str, datetime]:
-        """Return when callees are redialled, by the ref of their latest call."""
+    def _following(self, completed: list[RowCall]) -> dict[str, NextCall]:
+        """Decide what follows completed calls, by ref, where it is not their outcome alone that decides."""
         if self._redial is None:
             return {}
-        found: dict[str, datetime] = {}
-        calls = [each for each in completed if each.outcome in self._redial.rules]
+        found: dict[str, NextCall] = {}
+        calls = [each for each in completed if each.outcome in self._redial.outcomes_redialled]
         for batch in (calls[first : first + _BATCH] for first in range(0, len(calls), _BATCH)):
-            attempts = self._store.calls.attempts([each.ref for each in batch])
-            for each in batch:
-                place = Place(each.fields.get("timezone"), each.to_number, self._default_zone)
-                if at := self._redial.next_at(attempts[each.ref], place):
-                    found[each.ref] = at
+            places = {
+                each.ref: Place(each.fields.get("timezone"), each.to_number, self._default_zone) for each in batch
+            }
+            found |= next_calls(self._store, self._redial, places)
         return found
 
-    def _step(self, call: RowCall, redial_at: datetime | None) -> RowStep | None:
+    def _step(self, call: RowCall, following: NextCall | None) -> RowStep | None:
         """Return what becomes of a row whose call is over."""
-        if redial_at is not None:
-            return RowStep(call.row_id, call.import_version, redial_at, call.attempt + 1)
+        if following is not None and following.redial_at is not None:
+            return RowStep(call.row_id, call.import_version, following.redial_at, call.attempt + 1)
         if call.state == CallState.COMPLETED:
             ended = call.completed_at or self._store.database.clock.now()
-            return RowStep(call.row_id, call.import_version, result=call.outcome, ended_at=ended)
+            result = call.outcome if following is None else following.result
+            return RowStep(call.row_id, call.import_version, result=result, ended_at=ended)
         if call.state in {CallState.RELEASED, CallState.NOT_PLACED, CallState.WAITING}:
             return RowStep(call.row_id, call.import_version, self._store.database.clock.now() + DUE_AGAIN, call.attempt)
         if call.state == CallState.CLAIMED:

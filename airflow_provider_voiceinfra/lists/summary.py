@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from airflow_provider_voiceinfra.calls.redial import Redial
 from airflow_provider_voiceinfra.store.call_store import CallStore
 from airflow_provider_voiceinfra.store.lists.list_rows import RowState
-from airflow_provider_voiceinfra.store.models import OUTCOMES, CallState
+from airflow_provider_voiceinfra.store.models import NO_GOAL, OUTCOMES, CallState
 
 NOT_REACHED = ("failed", CallState.REJECTED.value, CallState.OVERDUE.value, CallState.UNKNOWN.value)
 """Results of calls that reached nobody, as far as known."""
@@ -25,9 +26,12 @@ NOT_CALLED = (
 """Results of rows that the list did not call."""
 
 
-def summarize(store: CallStore, list_id: str, always: tuple[str, ...] = (*CALLED, *NOT_CALLED)) -> dict[str, Any]:
+def summarize(
+    store: CallStore, list_id: str, redial: Redial | None = None, *, always: tuple[str, ...] = (*CALLED, *NOT_CALLED)
+) -> dict[str, Any]:
     """Count the rows of a list by their result, else by their state.
 
+    :param redial: where it listens to answers, those that it could not use are counted too.
     :param always: results that are always included, so that a DAG can read them without a default.
     """
     counts = store.lists.counts(list_id)
@@ -35,4 +39,7 @@ def summarize(store: CallStore, list_id: str, always: tuple[str, ...] = (*CALLED
     for (state, result), count in sorted(counts.items()):
         name = result if state == RowState.DONE else state.value
         results[name] = results.get(name, 0) + count
-    return {"list_id": list_id, "rows": counts.total(), **results}
+    summary = {"list_id": list_id, "rows": counts.total(), **results}
+    if redial is not None and redial.listens:
+        summary |= {NO_GOAL: results.get(NO_GOAL, 0), **store.conversations.count(list_id)}
+    return summary

@@ -78,7 +78,7 @@ class ListRun:
         try:
             self._read_into(list_id)
             self._end_ineligible(list_id)
-            summary = summarize(self._store, list_id, NOT_CALLED)
+            summary = summarize(self._store, list_id, always=NOT_CALLED)
             summary.pop("pending", None)
             found = dry_run(
                 self._store,
@@ -127,7 +127,7 @@ class ListRun:
         :raises AirflowFailException: if a row is unknown, or too many reached nobody.
         """
         list_id = self.list_id
-        summary = summarize(self._store, list_id)
+        summary = summarize(self._store, list_id, self._options.redial)
         unknown = self._store.lists.refs(list_id, ["unknown"])
         if unknown:
             raise AirflowFailException(

@@ -231,23 +231,28 @@ class OutboundCallOperator(PlacingOperator):
 
     def _redial_at(self, call: Call) -> datetime | None:
         """Return when to redial after a call; None if it is the last one."""
+        from airflow_provider_voiceinfra.calls.next_call import next_calls
         from airflow_provider_voiceinfra.config import call_store
         from airflow_provider_voiceinfra.guard.constraints import default_zone, read_timezone
         from airflow_provider_voiceinfra.guard.validity import Place
         from airflow_provider_voiceinfra.hooks.voiceinfra import VoiceInfraHook
 
-        if self.redial is None or call.completion is None or call.completion.outcome not in self.redial.rules:
+        if (
+            self.redial is None
+            or call.completion is None
+            or call.completion.outcome not in self.redial.outcomes_redialled
+        ):
             return None
         rendered = self.rendered_fields()
         limits = VoiceInfraHook(rendered["voiceinfra_conn_id"]).account.limits
         place = Place(read_timezone(rendered["timezone"]), call.to_number, default_zone(self.calling_hours, limits))
-        return self.redial.next_at(call_store().calls.attempts([call.ref])[call.ref], place)
+        return next_calls(call_store(), self.redial, {call.ref: place})[call.ref].redial_at
 
     def _redial(self, context: Context, call: Call, due: datetime) -> str:
         if time_left(due):
             from airflow_provider_voiceinfra.triggers.call_allowed import CallAllowedTrigger
 
-            self.log.info("Call %s was not answered and is redialled at %s.", call.ref, due)
+            self.log.info("Call %s is redialled at %s.", call.ref, due)
             self.defer(
                 trigger=CallAllowedTrigger(call.ref, due.isoformat(), resume_after=resume_after()),
                 method_name="execute_redial",
@@ -261,7 +266,7 @@ class OutboundCallOperator(PlacingOperator):
         context["ti"].xcom_push(key="completion", value=wait.results()[0])
 
     def _ending(self) -> dict[str, Any] | None:
-        worker_needed = (*self.fail_on_outcomes, *(self.redial.rules if self.redial else ()))
+        worker_needed = (*self.fail_on_outcomes, *(self.redial.outcomes_redialled if self.redial else ()))
         return Ending("call", worker_needed, self.completion_fields).serialize(self, self.end_from_trigger)
 
     def _wait(self, call_id: str) -> CompletionWait:

@@ -186,6 +186,33 @@ class Completion(NoXCom):
         return self.extracted if name == "extracted" else self.payload.get(name)
 
 
+class Goal(StrEnum):
+    """Whether an answered call has reached its goal, see :class:`~airflow_provider_voiceinfra.policies.Redial`."""
+
+    MET = "met"
+    MISSED = "missed"
+    UNREADABLE = "unreadable"
+    """The extracted field is missing, or is neither a yes nor a no."""
+
+
+NO_GOAL = "no_goal"
+"""The result of an answered call that has missed its goal."""
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What was said in an answered call, as far as it decides about other calls.
+
+    :param goal: None if it has none.
+    :param callback_at: when the callee is called back, as they asked.
+    :param is_callback_ignored: whether they asked for a time that is not used.
+    """
+
+    goal: Goal | None = None
+    callback_at: datetime | None = None
+    is_callback_ignored: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class EndedCall:
     """How a call ended, as far as it decides about other calls.
@@ -193,12 +220,19 @@ class EndedCall:
     :param outcome: its outcome, or its state if it was not completed.
     :param placed_at: when VoiceInfra's answer was recorded, or else when it was claimed.
     :param ended_at: when it was completed, or else when it was claimed.
+    :param said: what was said in it, once that is recorded.
     """
 
     attempt: int
     outcome: str
     placed_at: datetime
     ended_at: datetime
+    said: Said | None = None
+
+    @property
+    def result(self) -> str:
+        """Its outcome, or that it missed its goal."""
+        return NO_GOAL if self.said is not None and self.said.goal is Goal.MISSED else self.outcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,6 +251,8 @@ class Call(NoXCom):
     :param list_id: the call list that it belongs to, if any.
     :param rule: the rule of the guard that blocks or defers it, if any.
     :param wait_until: when a deferred call may be tried again, if that is known.
+    :param goal: whether it has reached the goal of its ``Redial``, once that is decided.
+    :param callback_at: when the callee is called back, as they asked.
     :param metadata: data of the DAG that is stored with the call and never sent.
     :param purged_at: when its number and content were removed, see ``[voiceinfra] retention_days``.
     :param completion: its completion, once it is completed.
@@ -248,5 +284,7 @@ class Call(NoXCom):
     list_id: str | None
     rule: str | None
     wait_until: datetime | None
+    goal: str | None
+    callback_at: datetime | None
     purged_at: datetime | None
     completion: Completion | None

@@ -16,7 +16,7 @@ from airflow_provider_voiceinfra.store.clock import time_of
 from airflow_provider_voiceinfra.store.engine import Database
 from airflow_provider_voiceinfra.store.guard.rules import DeniedCall
 from airflow_provider_voiceinfra.store.hashing import hash_key
-from airflow_provider_voiceinfra.store.models import CallState
+from airflow_provider_voiceinfra.store.models import NO_GOAL, CallState, Goal
 
 _row, _call = schema.call_list_row.c, schema.call.c
 _OPEN_CALLS = (CallState.CLAIMED, CallState.QUEUED, CallState.UNKNOWN)
@@ -256,7 +256,8 @@ class ListRows:
 
         :return: how many.
         """
-        last = sa.select(_call.outcome).where(_call.ref == _row.call_ref, _row.attempt > 1).scalar_subquery()
+        its_result = sa.case((_call.goal == Goal.MISSED, NO_GOAL), else_=_call.outcome)
+        last = sa.select(its_result).where(_call.ref == _row.call_ref, _row.attempt > 1).scalar_subquery()
         result = sa.func.coalesce(last, "given_up")
         return self._end(_row.list_id == list_id, _row.state == RowState.PENDING, result=result)
 

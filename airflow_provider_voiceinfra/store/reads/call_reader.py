@@ -13,7 +13,7 @@ from airflow_provider_voiceinfra.store import schema
 from airflow_provider_voiceinfra.store.clock import time_of
 from airflow_provider_voiceinfra.store.completion_body import stored_completion
 from airflow_provider_voiceinfra.store.engine import Database
-from airflow_provider_voiceinfra.store.models import Call, CallState, Completion, EndedCall, Event, Source
+from airflow_provider_voiceinfra.store.models import Call, CallState, Completion, EndedCall, Event, Goal, Said, Source
 from airflow_provider_voiceinfra.store.reads.call_filter import CallFilter
 from airflow_provider_voiceinfra.store.reads.disputes import is_disputed
 from airflow_provider_voiceinfra.store.reads.matching import undecided
@@ -28,6 +28,9 @@ _ENDED_CALL = (
     sa.func.coalesce(_call.outcome, _call.state),
     sa.func.coalesce(_call.queued_at, _call.claimed_at),
     sa.func.coalesce(_call.completed_at, _call.claimed_at),
+    _call.goal,
+    _call.callback_at,
+    _call.callback_ignored,
 )
 _SOURCE = tuple(field.name for field in fields(Source))
 _AS_STORED = {field.name for field in fields(Call)} & set(_call.keys()) - {"state"}
@@ -126,7 +129,7 @@ class Calls:
         found: dict[str, list[EndedCall]] = {}
         with self._database.read() as tx:
             for ref, *values in tx.execute(query):
-                ended = EndedCall(*values)
+                ended = _ended_call(*values)
                 # A clear that redials begins a new series of attempts.
                 found[ref] = [ended] if ended.attempt == 1 else [*found.get(ref, ()), ended]
         return found
@@ -139,7 +142,7 @@ class Calls:
         ended = (_call.list_id == list_id, _call.state.in_(_ENDED))
         query = sa.select(*_ENDED_CALL).where(*ended).order_by(_call.id.desc()).limit(count)
         with self._database.read() as tx:
-            return [EndedCall(*row) for row in tx.execute(query)]
+            return [_ended_call(*row) for row in tx.execute(query)]
 
     def history(self, row_id: int) -> list[Event]:
         """Return the events of a call, in order."""
@@ -198,6 +201,21 @@ class Calls:
         if row["body"] is None:
             return None
         return stored_completion(row["body"], row["call_id"], row["outcome"], extracted_field=self._extracted_field)
+
+
+def _ended_call(
+    attempt: int,
+    outcome: str,
+    placed_at: datetime,
+    ended_at: datetime,
+    goal: str | None,
+    callback_at: datetime | None,
+    is_callback_ignored: bool | None,
+) -> EndedCall:
+    said = None
+    if is_callback_ignored is not None:
+        said = Said(None if goal is None else Goal(goal), callback_at, is_callback_ignored)
+    return EndedCall(attempt, outcome, placed_at, ended_at, said)
 
 
 def _with_completion() -> sa.Select[Any]:

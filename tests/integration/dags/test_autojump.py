@@ -99,6 +99,53 @@ def test_a_redial_waits_for_another_time_of_the_callees_day(run, voiceinfra, mak
     )
 
 
+CONFIRM = Redial(goal="confirmed", callback_field="call_back_at", attempts=2, wait=HOUR)
+BOTH = pytest.mark.parametrize("make", [long_waits.one, partial(long_waits.people, [NUMBER])], ids=["operator", "list"])
+
+
+def hours_between(voiceinfra):
+    first, *others = dialled_at(voiceinfra)
+    return [(each - first) / HOUR for each in others]
+
+
+@BOTH
+def test_an_answered_call_that_missed_its_goal_is_redialled(run, voiceinfra, make):
+    voiceinfra.outcome(NUMBER, "answered", extracted={"confirmed": False})
+    assert run(make(redial=CONFIRM))[0] == "success"
+    assert hours_between(voiceinfra) == pytest.approx([1], abs=0.1)
+
+
+@BOTH
+@pytest.mark.parametrize("confirmed", [True, "perhaps", None])
+def test_one_that_met_it_or_does_not_say_is_not(run, voiceinfra, make, confirmed):
+    voiceinfra.outcome(NUMBER, "answered", extracted={"confirmed": confirmed})
+    assert run(make(redial=CONFIRM))[0] == "success"
+    assert len(voiceinfra.dials) == 1
+
+
+@BOTH
+def test_a_callee_is_called_back_once_when_they_asked_for_it(run, voiceinfra, make):
+    voiceinfra.set_now(TUESDAY_9AM)
+    voiceinfra.outcome(NUMBER, "answered", extracted={"confirmed": False})
+    asked = {"confirmed": False, "call_back_at": "2026-12-09T17:00"}
+    voiceinfra.after(HOUR / 2, lambda: voiceinfra.outcome(NUMBER, "answered", extracted=asked))
+    assert run(make(redial=CONFIRM))[0] == "success"
+    # Both attempts are used up by then, and so is the callback after it.
+    assert hours_between(voiceinfra) == pytest.approx([1, 32], abs=0.1)
+
+
+def test_calling_hours_and_an_opt_out_win_over_a_callback(run, voiceinfra):
+    voiceinfra.set_now(TUESDAY_9AM)
+    other = "+12125550103"
+    for number in (NUMBER, other):
+        voiceinfra.outcome(number, "answered", extracted={"call_back_at": "2026-12-08T20:00"})
+    add = partial(voiceinfra.store.do_not_call.add, [other], actor="ada", reason="asked")
+    voiceinfra.after(HOUR, add)
+    assert run(long_waits.people([NUMBER, other], redial=CONFIRM, **CLOSED))[0] == "success"
+    assert [dial.to_number for dial in voiceinfra.dials][2:] == [NUMBER]
+    assert hours_between(voiceinfra)[-1] == pytest.approx(24, abs=0.1)
+
+
 @pytest.mark.parametrize("deferrable", [True, False])
 def test_the_timeout_of_an_operator(run, deferrable):
     state, took = run(long_waits.one(to_number=UNENDING, wait_for_completion=True, deferrable=deferrable))

@@ -229,6 +229,27 @@ def test_who_is_not_reached_is_called_again(run_list, voiceinfra):
     assert len(voiceinfra.dials) == 4
 
 
+def test_what_was_said_is_counted(run_list, voiceinfra):
+    said = [{"confirmed": True}, {"confirmed": False}, {}, {"confirmed": False, "call_back_at": "some time"}]
+    for person, extracted in zip(people(4), said, strict=True):
+        voiceinfra.outcome(person["to_number"], "answered", extracted=extracted)
+    redial = Redial(goal="confirmed", callback_field="call_back_at", attempts=2, wait=timedelta(0))
+    run = run_list(calls=people(4), redial=redial)
+    assert run.summary() | {"list_id": ""} == {
+        "list_id": "", "rows": 4, "answered": 2, "no_goal": 2, "goal_unreadable": 1, "callback_ignored": 1
+    }  # fmt: skip
+    assert len(voiceinfra.dials) == 5
+    goals = [call.goal for call in voiceinfra.store.calls.iterate()]
+    assert Counter(goals) == {"met": 1, "missed": 3, "unreadable": 1}
+
+
+def test_a_summary_says_so_also_where_it_never_happened(run_list, voiceinfra):
+    summary = run_list(calls=people(1), redial=Redial(goal="appointment_confirmed")).xcom("call")
+    assert {name: summary[name] for name in ("no_goal", "goal_unreadable", "callback_ignored")} == {
+        "no_goal": 0, "goal_unreadable": 1, "callback_ignored": 0
+    }  # fmt: skip
+
+
 def test_the_guard_ends_rows_and_lets_others_go_on(run_list, voiceinfra):
     voiceinfra.store.do_not_call.add(["+12125551001"], actor="ada", reason="asked")
     late = {**people(3)[2], "not_after": (datetime.now(UTC) - timedelta(hours=1)).isoformat()}
