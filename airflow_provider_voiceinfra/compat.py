@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import inspect
 import json
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
@@ -134,6 +134,19 @@ def forget_arguments(task: BaseOperator) -> None:
     # A new dict: copies of the task share the old one.
     kept = {name: value for name, value in init_kwargs.items() if name not in task.template_fields}
     object.__setattr__(task, "_BaseOperator__init_kwargs", kept)
+
+
+def print_rows(rows: Sequence[Mapping[str, Any]], output: str) -> None:
+    """Print rows as Airflow's own commands do.
+
+    :param output: ``table``, ``json``, ``yaml`` or ``plain``.
+    """
+    from airflow.cli.simple_table import AirflowConsole
+    from rich.markup import escape
+
+    # A table takes brackets in a value for markup.
+    shown = [{name: escape(str(cell)) for name, cell in row.items()} for row in rows] if output == "table" else rows
+    AirflowConsole().print_as(shown, output)
 
 
 def is_dag_test() -> bool:

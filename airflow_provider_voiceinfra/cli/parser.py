@@ -62,6 +62,15 @@ _REGION = argument("--region", help="country of a number without a country code,
 _NUMBER = (argument("number", help="such as +14155550100"), _REGION)
 _REASON = argument("--reason", default="", help="for the record")
 
+_LIST_ID = argument("list_id", help="vl_…, in its task's log and XCom")
+_OUTPUT = argument(
+    "-o",
+    "--output",
+    choices=["table", "json", "yaml", "plain"],
+    default="table",
+    help="format (default: %(default)s)",
+)
+
 _FILTERS = (
     argument("--dag", help="placed by this DAG"),
     argument("--list", help="of this call list"),
@@ -199,16 +208,34 @@ COMMANDS = (
     ),
     Command(
         "lists",
-        "Inspect call lists",
+        "Inspect call lists, and redial rows that have ended",
         commands=(
+            Command("list", "List the newest call lists and their states", "cli.lists_command:list_lists", (_OUTPUT,)),
+            Command(
+                "show",
+                "Show the state of a call list, and its rows by result",
+                "cli.lists_command:show",
+                (_LIST_ID, _OUTPUT),
+            ),
             Command(
                 "rows",
                 "List the rows of a call list with their keys and masked numbers",
                 "cli.lists_command:show_rows",
                 (
-                    argument("list_id", help="in its task's log and XCom"),
+                    _LIST_ID,
                     argument("--state", choices=[state.value for state in RowState], help="in this state"),
                     argument("--result", help="with this result, or set aside for this reason"),
+                    _OUTPUT,
+                ),
+            ),
+            Command(
+                "redial",
+                "Make rows that have ended due again, as a new attempt",
+                "cli.lists_command:redial",
+                (
+                    _LIST_ID,
+                    argument("refs", metavar="ref", nargs="*", help="vc_…, of a row's latest call; may be overdue"),
+                    argument("--result", help="all rows with this result, such as failed, voicemail or rejected"),
                 ),
             ),
         ),

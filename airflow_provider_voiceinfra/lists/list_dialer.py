@@ -37,11 +37,13 @@ class ResumeAt:
     :param until: at the latest.
     :param ended_calls: resume earlier once this many calls have ended; 0 to ignore them.
     :param pause_id: the pause that stops the list.
+    :param idle_until: before which nobody is called, as far as is known; None while calls are in progress.
     """
 
     until: datetime
     ended_calls: int
     pause_id: int | None = None
+    idle_until: datetime | None = None
 
     def describe(self, list_id: str) -> str:
         """Describe the wait, for the task's log."""
@@ -153,13 +155,16 @@ class ListDialer:
         if due is None and not busy:
             return None
         times = [now + _LONGEST_PAUSE, rows.next_deadline(self._list_id), self._progress.give_up_at]
+        callable_at = None
         if deferral is not None:
-            times.append(deferral.until)
+            callable_at = deferral.until
         elif due is not None and busy < self._max_in_flight:
-            times.append(max(filter(None, (due, self._backoff.resume_at))))
+            callable_at = max(filter(None, (due, self._backoff.resume_at)))
+        times.append(callable_at)
         # Resuming a worker pays off for a quarter of the lines, or all that are left.
         ended_calls = min(busy, max(1, self._max_in_flight // 4)) if due is not None else busy
         if due is not None and self._backoff.left():
             ended_calls = 0
         until = min(time for time in times if time is not None)
-        return ResumeAt(until, ended_calls, None if deferral is None else deferral.pause_id)
+        idle_until = (callable_at or until) if deferral is not None or not busy else None
+        return ResumeAt(until, ended_calls, None if deferral is None else deferral.pause_id, idle_until)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, wraps
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow.sdk.exceptions import AirflowFailException
 
@@ -16,6 +17,7 @@ from airflow_provider_voiceinfra.calls.call_intent import CallIntent
 from airflow_provider_voiceinfra.calls.stop import StopFlag
 from airflow_provider_voiceinfra.context import clear_count, task_source
 from airflow_provider_voiceinfra.deferral import settle_time
+from airflow_provider_voiceinfra.errors import VoiceInfraError
 from airflow_provider_voiceinfra.guard.constraints import default_zone
 from airflow_provider_voiceinfra.hooks.voiceinfra import VoiceInfraHook
 from airflow_provider_voiceinfra.lists.column_mapping import ColumnMapping
@@ -27,8 +29,16 @@ from airflow_provider_voiceinfra.lists.set_aside import describe_set_aside
 from airflow_provider_voiceinfra.lists.source_rows import CallDefaults
 from airflow_provider_voiceinfra.lists.summary import NOT_CALLED, NOT_REACHED, summarize
 from airflow_provider_voiceinfra.operators.list_options import ListOptions
-from airflow_provider_voiceinfra.operators.list_source import first_column, is_data_frame, query_rows, rows_of
+from airflow_provider_voiceinfra.operators.list_source import (
+    ListSourceError,
+    first_column,
+    is_data_frame,
+    query_rows,
+    rows_of,
+)
+from airflow_provider_voiceinfra.store.errors import StoreError
 from airflow_provider_voiceinfra.store.hashing import join_parts
+from airflow_provider_voiceinfra.store.lists.call_lists import SupersededImportError
 from airflow_provider_voiceinfra.store.lists.list_rows import DueRow, NewRow
 from airflow_provider_voiceinfra.store.watch.deadlines import Deadlines
 
@@ -39,6 +49,21 @@ log = logging.getLogger(__name__)
 
 # Rows that are read or planned together.
 _AT_ONCE = 500
+T = TypeVar("T")
+
+
+def _failure_recorded(step: Callable[[ListRun], T]) -> Callable[[ListRun], T]:
+    """Let a list say why a step of its task has failed."""
+
+    @wraps(step)
+    def recording(run: ListRun) -> T:
+        try:
+            return step(run)
+        except BaseException as error:
+            run.record_failure(error)
+            raise
+
+    return recording
 
 
 class ListRun:
@@ -61,6 +86,7 @@ class ListRun:
         self._dialer = self._hook.dialer
         self.list_id = self._store.lists.open(self._source, self._hook.account.realm)
 
+    @_failure_recorded
     def read(self) -> None:
         """Read the rows, if they are not read yet, and see that there are not too many bad ones."""
         # First, because rows that were not called after all count as new: the source decides about them again.
@@ -94,12 +120,14 @@ class ListRun:
         log.info("Nobody was called (dry_run). If the list were called now: %s", planned)
         return planned
 
+    @_failure_recorded
     def dial(self) -> ResumeAt | None:
         """Dial while lines are free and rows are due.
 
         :return: when to come back; None where every row has its end state.
         """
         options, limits = self._options, self._hook.account.limits
+        self._store.list_states.dialling(self.list_id)
         dialer = ListDialer(
             self._store,
             self._dialer,
@@ -118,9 +146,12 @@ class ListRun:
             resume_at = dialer.run()
         except ListStoppedError as error:
             raise AirflowFailException(str(error)) from error
+        if resume_at is not None and resume_at.idle_until is not None:
+            self._store.list_states.deferred(self.list_id, resume_at.idle_until, resume_at.pause_id)
         log.info("%s", describe(self._store, self.list_id))
         return resume_at
 
+    @_failure_recorded
     def finish(self) -> dict[str, Any]:
         """Return the summary of a list whose rows all have their end state.
 
@@ -147,7 +178,17 @@ class ListRun:
                 f"{failed} of {done} rows of list {list_id} reached nobody, more than max_failed_fraction={most:g}: "
                 f"{summary}"
             )
+        self._store.list_states.done(list_id)
         return summary
+
+    def record_failure(self, error: BaseException) -> None:
+        """Record why the task fails, unless another try has taken over."""
+        if isinstance(error, SupersededImportError):
+            return
+        # Messages of other errors may contain rows.
+        is_safe = isinstance(error, AirflowFailException | VoiceInfraError | ListSourceError | StoreError)
+        with suppress(StoreError):
+            self._store.list_states.failed(self.list_id, str(error) if is_safe else type(error).__name__)
 
     def _call_defaults(self) -> CallDefaults:
         options, give_up_at = self._options, None

@@ -25,6 +25,8 @@ from airflow_provider_voiceinfra.store.inbox.rejected_webhooks import RejectedWe
 from airflow_provider_voiceinfra.store.lists.call_lists import CallLists
 from airflow_provider_voiceinfra.store.lists.list_pages import ListPages
 from airflow_provider_voiceinfra.store.lists.list_rows import ListRows
+from airflow_provider_voiceinfra.store.lists.list_states import ListStates
+from airflow_provider_voiceinfra.store.lists.redials import Redials
 from airflow_provider_voiceinfra.store.operations.overview import Overview
 from airflow_provider_voiceinfra.store.operations.rename_connection import Connections
 from airflow_provider_voiceinfra.store.operations.rename_host import Hosts
@@ -65,6 +67,8 @@ class CallStore:
         self.list_pages = ListPages(self.database, environment)
         self.overview = Overview(self.database, environment)
         self.list_rows = ListRows(self.database)
+        self.list_states = ListStates(self.database)
+        self.redials = Redials(self.database, environment)
         self.calls = Calls(self.database, environment, extracted_field)
         self.attempts = Attempts(self.database, environment, self.calls)
         self.deliveries = Deliveries(

@@ -42,7 +42,8 @@ class CallState(StrEnum):
     """Its completion is in the store."""
 
 
-OUTCOMES = ("answered", "voicemail", "failed")
+ANSWERED = "answered"
+OUTCOMES = (ANSWERED, "voicemail", "failed")
 """The outcomes of a call that VoiceInfra documents. Another outcome in a webhook is kept as it is."""
 
 

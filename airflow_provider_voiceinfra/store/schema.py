@@ -141,6 +141,8 @@ call = sa.Table(
     # Where minutes are limited: how long it may talk, as it was claimed, and what was counted since it has ended.
     sa.Column("estimated_seconds", sa.Integer),
     sa.Column("talked_seconds", sa.Integer, nullable=False, server_default="0"),
+    # Who asked for a redial after it, if anybody: only then does one follow a call that is overdue.
+    sa.Column("redial_asked_by", sa.String(255)),
     # When its number and content were removed; a hash of the number stays.
     sa.Column("purged_at", UtcDateTime),
     sa.Column("number_hash", sa.String(64)),
@@ -376,6 +378,13 @@ call_list = sa.Table(
     sa.Column("imported_generation", sa.Integer),
     # Until when none of its calls are sent, because VoiceInfra asked to wait or could not be reached.
     sa.Column("resume_at", UtcDateTime),
+    # How far its task has come: why it failed, until when it waits, and the pause that it waits for.
+    sa.Column("state", sa.String(16), nullable=False),
+    sa.Column("state_reason", sa.Text),
+    sa.Column("deferred_until", UtcDateTime),
+    sa.Column("pause_id", BigId),
+    # Who ended a pause of it with its waiting rows cancelled, since its rows were read.
+    sa.Column("cancelled_by", sa.String(255)),
     sa.Index(None, "environment", "created_at"),
 )
 

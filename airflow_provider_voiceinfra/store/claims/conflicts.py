@@ -15,7 +15,7 @@ from airflow_provider_voiceinfra.store.guard.do_not_call import hash_number
 from airflow_provider_voiceinfra.store.hashing import hash_key
 from airflow_provider_voiceinfra.store.history import record_event
 from airflow_provider_voiceinfra.store.locks import lock_all
-from airflow_provider_voiceinfra.store.models import BLOCKED_STATES, CallState
+from airflow_provider_voiceinfra.store.models import ANSWERED, BLOCKED_STATES, CallState
 
 _call = schema.call.c
 _IN_USE = sa.select(_call.base_key_hash).where(
@@ -146,8 +146,22 @@ def _may_follow(request: ClaimRequest, latest: PriorCall, *, is_cleared: bool) -
     By a redial of it, or by a later clear of the same task.
     """
     source = request.source
-    if latest.state != CallState.COMPLETED:
+    if latest.state != CallState.COMPLETED and not _is_asked_for(request, latest):
+        return False
+    if _is_answered_late(request, latest):
         return False
     if latest.source.is_same_task(source) and latest.source.generation > source.generation:
         return False
     return is_cleared or request.attempt > latest.attempt
+
+
+def _is_asked_for(request: ClaimRequest, latest: PriorCall) -> bool:
+    """Tell whether a person has asked for this redial of a call that is overdue."""
+    is_asked = latest.state == CallState.OVERDUE and latest.redial_asked_by is not None
+    return is_asked and request.attempt == latest.attempt + 1
+
+
+def _is_answered_late(request: ClaimRequest, latest: PriorCall) -> bool:
+    """Tell whether the completion of a call says that it was answered, since a person asked for this redial of it."""
+    is_asked = latest.redial_asked_by is not None and request.attempt == latest.attempt + 1
+    return is_asked and latest.outcome == ANSWERED

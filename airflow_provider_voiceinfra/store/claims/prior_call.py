@@ -12,6 +12,7 @@ from airflow_provider_voiceinfra.store.models import CallState, Source
 _call = schema.call.c
 _COLUMNS = (
     *(_call.id, _call.ref, _call.state, _call.host, _call.attempt, _call.rule, _call.to_number, _call.number_hash),
+    *(_call.outcome, _call.redial_asked_by),
     *(_call.dag_id, _call.run_id, _call.logical_run, _call.task_id, _call.map_index, _call.generation),
 )
 
@@ -22,6 +23,7 @@ class PriorCall:
 
     :param rule: of the guard, that denied it last.
     :param number_hash: of a call that was purged.
+    :param redial_asked_by: the person who asked for a redial after it, if any.
     """
 
     id: int
@@ -32,6 +34,8 @@ class PriorCall:
     rule: str | None
     to_number: str = field(repr=False)
     number_hash: str | None = field(repr=False)
+    outcome: str | None
+    redial_asked_by: str | None
     source: Source
 
     def is_to(self, number: str, number_hash: str) -> bool:
@@ -44,5 +48,6 @@ def latest_call(tx: sa.Connection, *where: sa.ColumnElement[bool]) -> PriorCall 
     row = tx.execute(sa.select(*_COLUMNS).where(*where).order_by(_call.id.desc()).limit(1)).first()
     if row is None:
         return None
-    row_id, ref, state, host, attempt, rule, to_number, number_hash, *task = row
-    return PriorCall(row_id, ref, CallState(state), host, attempt, rule, to_number, number_hash, Source(*task))
+    row_id, ref, state, host, attempt, rule, to_number, number_hash, outcome, asked_by, *task = row
+    which = (row_id, ref, CallState(state), host, attempt, rule)
+    return PriorCall(*which, to_number, number_hash, outcome, asked_by, Source(*task))

@@ -132,7 +132,9 @@ class Pauses:
         """List the pauses in force: the widest first, and of the same scope the oldest."""
         scopes = list(Scope)
         with self._database.read() as tx:
-            return sorted(_in_force(tx, self._environment), key=lambda pause: (scopes.index(pause.scope), pause.id))
+            return sorted(
+                pauses_in_force(tx, self._environment), key=lambda pause: (scopes.index(pause.scope), pause.id)
+            )
 
     def seen(self, scope: Scope, name: str) -> bool:
         """Return whether the store knows a call or a list of a scope: a misspelt name would pause nothing."""
@@ -188,10 +190,11 @@ class Pauses:
 def find_pauses(tx: sa.Connection, environment: str) -> list[Pause]:
     """Find the pauses in force, the oldest first. No other begins before the transaction ends."""
     lock_shared(tx, "pauses", environment)
-    return _in_force(tx, environment)
+    return pauses_in_force(tx, environment)
 
 
-def _in_force(tx: sa.Connection, environment: str) -> list[Pause]:
+def pauses_in_force(tx: sa.Connection, environment: str) -> list[Pause]:
+    """Read the pauses in force, the oldest first; others may begin at any moment."""
     rows = tx.execute(_PAUSES, {"environment": environment, "now": time_of(tx)})
     return [Pause(row.id, Scope(row.scope), *row[2:]) for row in rows]
 
@@ -233,6 +236,9 @@ def _cancel(tx: sa.Connection, environment: str, scope: Scope, name: str, actor:
     in_scope = {Scope.ALL: sa.true(), Scope.DAG: lists.dag_id == name, Scope.LIST: lists.id == name}
     met_it = lists.id.in_({row.list_id for row in cancelled if row.list_id})
     held = sa.select(lists.id).where(lists.environment == environment, sa.or_(in_scope.get(scope, sa.false()), met_it))
-    update = sa.update(schema.call_list_row).where(rows.list_id.in_(held), rows.state == "pending")
+    pending = (rows.list_id.in_(held), rows.state == "pending")
+    its = sa.exists().where(rows.list_id == lists.id, *pending)
+    tx.execute(sa.update(schema.call_list).where(its).values(cancelled_by=actor))
+    update = sa.update(schema.call_list_row).where(*pending)
     ended = {"state": "done", "result": CallState.CANCELLED, "ended_at": time_of(tx)}
     return sum(row.list_id is None for row in cancelled) + int(tx.execute(update.values(**ended)).rowcount)

@@ -16,6 +16,7 @@ from airflow_provider_voiceinfra.store.errors import StoreError
 from airflow_provider_voiceinfra.store.guard.pauses import Scope
 from airflow_provider_voiceinfra.store.hashing import hash_key, join_parts
 from airflow_provider_voiceinfra.store.lists.list_rows import NewRow, RowState
+from airflow_provider_voiceinfra.store.lists.list_states import ListState, told
 from airflow_provider_voiceinfra.store.models import CallState, Realm, Source
 
 _list, _row, _pause, _budget = schema.call_list.c, schema.call_list_row.c, schema.pause.c, schema.budget.c
@@ -92,6 +93,7 @@ class CallLists:
             "task_id": source.task_id or "",
             "map_index": source.map_index,
             "import_version": 0,
+            "state": ListState.READING,
         }
         with self._database.write() as tx:
             row["created_at"] = time_of(tx)
@@ -132,7 +134,8 @@ class CallLists:
 
         :return: the version of this import.
         """
-        update = sa.update(schema.call_list).where(_list.id == list_id).values(import_version=_list.import_version + 1)
+        reading = {**told(ListState.READING), "cancelled_by": None, "import_version": _list.import_version + 1}
+        update = sa.update(schema.call_list).where(_list.id == list_id).values(reading)
         with self._database.write() as tx:
             import_version: int = tx.execute(update.returning(_list.import_version)).scalar_one()
         return import_version
@@ -162,7 +165,8 @@ class CallLists:
             _lock_import(tx, list_id, import_version)
             tx.execute(sa.update(schema.call_list_row).where(*before, _UNDIALLED).values(state=RowState.DROPPED))
             tx.execute(sa.delete(schema.call_list_row).where(*before, _row.state == RowState.SET_ASIDE))
-            tx.execute(sa.update(schema.call_list).where(_list.id == list_id).values(imported_generation=clear))
+            read = {**told(ListState.PLANNED), "imported_generation": clear}
+            tx.execute(sa.update(schema.call_list).where(_list.id == list_id).values(read))
 
     def discard(self, list_id: str) -> None:
         """Forget a list of which nobody was called."""

@@ -354,6 +354,55 @@ def test_whom_voiceinfra_refused_to_call_is_called_by_a_clear(run_list, voiceinf
     assert numbers(voiceinfra) == ["+12125551000", "+12125551001"]
 
 
+def told(voiceinfra):
+    """What the newest list says of itself."""
+    return voiceinfra.store.list_pages.newest()[0].described_state
+
+
+def test_rows_that_a_person_redials_are_dialled_once_their_task_is_cleared(run_list, voiceinfra, clear):
+    voiceinfra.outcome("+12125551001", "failed")
+    run = run_list(when=DAY, calls=people(3))
+    assert told(voiceinfra) == "done"
+    assert voiceinfra.store.redials.by_result(run.xcom("call")["list_id"], "failed", actor="ada") == 1
+    assert told(voiceinfra) == "planned"
+    voiceinfra.outcome("+12125551001", "answered")
+    for _ in range(2):
+        clear()
+        run = run_list(when=DAY, calls=people(3))
+        assert run.summary() | {"list_id": ""} == {"list_id": "", "rows": 3, "answered": 3}
+    assert numbers(voiceinfra) == ["+12125551000", "+12125551001", "+12125551001", "+12125551002"]
+
+
+def test_an_overdue_row_is_redialled_by_its_ref_and_not_where_its_answer_comes_first(run_list, voiceinfra, clear):
+    rows = {"calls": [{"to_number": "+12125550164"}, {"to_number": "+13105550164"}], "completion_timeout": SHORT}
+    run = run_list(when=DAY, **rows)
+    list_id, calls = run.xcom("call")["list_id"], list(voiceinfra.store.calls.iterate(state="overdue"))
+    refs = {call.ref for call in calls}
+    assert voiceinfra.store.redials.by_ref(list_id, refs, actor="ada") == refs
+    deliver(voiceinfra.store, calls[0].call_id, to_number=calls[0].to_number, call_outcome="answered")
+    clear()
+    run = run_list(when=DAY, **rows)
+    assert run.summary() == {"list_id": list_id, "rows": 2, "answered": 1, "overdue": 1}
+    assert sorted(numbers(voiceinfra)) == sorted([*(call.to_number for call in calls), calls[1].to_number])
+
+
+def test_a_list_says_why_it_failed_and_while_it_waits_for_whom(run_list, voiceinfra, warehouse, meanwhile):
+    warehouse([(1, "2125551000", "Ada", None)])
+    run_list(**OF_WAREHOUSE | {"sql": "SELECT * FROM nobody"})
+    assert told(voiceinfra).startswith("failed: The query on 'warehouse' failed")
+    store, said = voiceinfra.store, []
+    store.pauses.pause(Scope.AGENT, "agent_sandbox", reason="wrong date", actor="ada")
+
+    def cancel():
+        said.append(told(voiceinfra))
+        store.pauses.resume(Scope.AGENT, "agent_sandbox", actor="bob", cancel=True)
+
+    meanwhile(lambda: told(voiceinfra).startswith("paused"), cancel)
+    run_list(calls=people(2))
+    assert said == ["paused by ada: wrong date"]
+    assert told(voiceinfra) == "cancelled by bob"
+
+
 def test_too_many_who_are_not_reached_fail_the_task_at_its_end(run_list, voiceinfra, capfd):
     voiceinfra.outcome("+12125551000", "failed")
     assert run_list(calls=people(3), max_failed_fraction=0.5).state == "success"

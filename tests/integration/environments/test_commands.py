@@ -40,6 +40,13 @@ def ways_to_ask(production, staging, quarantined):
             [lost, "--not-placed"],
         ],
         "doctor": [[]],
+        "lists list": [[], ["--output", "json"]],
+        "lists show": [[production.list_id]],
+        "lists redial": [
+            [production.list_id, "--result", "failed"],
+            [production.list_id, production.ref("completed"), production.ref("overdue")],
+            [staging.list_id, production.ref("completed"), production.ref("overdue")],
+        ],
         "lists rows": [[production.list_id], [production.list_id, "--state", "set_aside"]],
         "pause": [
             [*scope, "--reason", "staging says so", *force]

@@ -10,7 +10,6 @@ import pytest
 
 from airflow_provider_voiceinfra import config
 from airflow_provider_voiceinfra.cli.parser import main
-from airflow_provider_voiceinfra.store.lists.list_rows import NewRow
 from airflow_provider_voiceinfra.store.models import Source
 from tests.support.store_samples import NUMBER, SECRET, claim, claim_request, deliver, queued, started, state, unknown
 
@@ -161,17 +160,3 @@ def test_the_store_says_what_it_holds(cli, store):
     _, output, _ = cli("store", "status")
     assert "can be used" in output
     assert [line.split() for line in output.splitlines()[2:]] == [["claimed", "1"], ["unknown", "1"]]
-
-
-def test_rows_of_a_list_are_listed_by_key_with_why_they_are_set_aside(cli, store):
-    list_id = store.lists.open(Source("dag", "run", "run", "call"))
-    new = [NewRow(1, "c1", NUMBER, {}, {}), NewRow(2, "c2", "", {}, {}, wrong="no_country_code")]
-    store.lists.add(list_id, new, store.lists.begin_import(list_id))
-    status, output, _ = cli("lists", "rows", list_id)
-    assert (status, [line.split()[0] for line in output.splitlines()]) == (0, ["position", "1", "2"])
-    for filters in (["--state", "set_aside"], ["--result", "no_country_code"]):
-        _, row = cli("lists", "rows", list_id, *filters)[1].splitlines()
-        assert row.split() == ["2", "set_aside", "no_country_code", "c2"]
-    status, _, errors = cli("lists", "rows", "vl_none")
-    assert status == 1
-    assert "There is no list vl_none" in errors
