@@ -14,10 +14,11 @@ from airflow_provider_voiceinfra import paths
 from airflow_provider_voiceinfra.calls.transcript import conversation
 from airflow_provider_voiceinfra.network import is_loopback
 from airflow_provider_voiceinfra.plugin.calls_page.csrf import is_from_script
+from airflow_provider_voiceinfra.plugin.calls_page.notices import notice_of
 from airflow_provider_voiceinfra.plugin.calls_page.search import FIELDS, Search, SearchDep, query_of
 from airflow_provider_voiceinfra.plugin.calls_page.visit import Visit, VisitDep, version_of
 from airflow_provider_voiceinfra.store.claims.recovery import Candidates
-from airflow_provider_voiceinfra.store.models import OUTCOMES, Call, CallState
+from airflow_provider_voiceinfra.store.models import OUTCOMES, Call, CallState, Completion
 
 _LONGEST_URL = 4_000
 
@@ -28,7 +29,14 @@ router = APIRouter()
 def list_calls(visit: VisitDep, search: SearchDep) -> Response:
     """Show calls, newest first."""
     form = dict.fromkeys(FIELDS, "") | dict(search.given) | {"digits": search.digits_for(visit.permissions)}
-    shown: dict[str, Any] = {"form": form, "states": list(CallState), "outcomes": OUTCOMES, "dag_ids": visit.dag_ids}
+    recent = search.recent(visit.zone)
+    shown: dict[str, Any] = {
+        "form": form,
+        "recent": recent,
+        "states": list(CallState),
+        "outcomes": OUTCOMES,
+        "dag_ids": visit.dag_ids,
+    }
     return visit.render("calls.html", **_found(visit, search), **shown)
 
 
@@ -81,8 +89,20 @@ def find_call(visit: Visit, ref: str) -> Call:
 
 def _found(visit: Visit, search: Search) -> dict[str, Any]:
     page = search.read(visit.store.pages, visit.permissions)
-    # Of all columns: rows that look the same may link to different pages.
-    return {"page": page, "search": search, "version": version_of(page)}
+
+    def read_completions() -> dict[int, Completion | None]:
+        """Read what ended calls have to show: only if the page is rendered, because it may be large."""
+        ended = [row.id for row in page.rows if row.outcome]
+        return {call.id: call.completion for call in visit.store.calls.read(ended)}
+
+    # The version is one of all columns: rows that look the same may link to different pages.
+    return {
+        "page": page,
+        "search": search,
+        "read_completions": read_completions,
+        "may_read_content": visit.permissions.may_read_content,
+        "version": version_of(page),
+    }
 
 
 def _shown(visit: Visit, call: Call) -> dict[str, Any]:
@@ -94,17 +114,20 @@ def _shown(visit: Visit, call: Call) -> dict[str, Any]:
     candidates = visit.store.resolutions.candidates(call.ref) if unknown else Candidates()
     history = visit.store.calls.history(call.id)
     deliveries = visit.store.pages.deliveries(call.call_id) if call.call_id else []
+    attempts = visit.store.pages.of_intent(call.ref)
     return {
         "call": call,
         "may_read_content": may_read_content,
         "may_edit": visit.permissions.may_edit(dag_id),
         "history": history,
         "deliveries": deliveries,
+        "attempts": attempts,
+        "notice": notice_of(call),
         **candidates._asdict(),
         "completion": completion,
         "turns": conversation(completion.transcript) if completion and completion.transcript else [],
         "recording": playable(completion.recording_url) if completion else None,
-        "version": version_of(call, history, deliveries, candidates),
+        "version": version_of(call, history, deliveries, attempts, candidates),
     }
 
 

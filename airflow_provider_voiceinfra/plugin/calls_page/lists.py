@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections import Counter
 from collections.abc import Iterator
 from itertools import islice
@@ -12,7 +10,7 @@ from typing import Any
 from fastapi import APIRouter, HTTPException
 from starlette.responses import Response, StreamingResponse
 
-from airflow_provider_voiceinfra.csv_cells import escape_csv_cell
+from airflow_provider_voiceinfra.csv_cells import csv_line
 from airflow_provider_voiceinfra.plugin.calls_page.visit import Visit, VisitDep, version_of
 from airflow_provider_voiceinfra.store.lists.list_pages import CallList, ListRow
 from airflow_provider_voiceinfra.store.lists.list_rows import RowState
@@ -90,7 +88,7 @@ def _shown(visit: Visit, list_id: str) -> dict[str, Any]:
 
 
 def _csv(rows: Iterator[ListRow], visit: Visit, dag_id: str) -> Iterator[str]:
-    yield _line(_CSV_COLUMNS)
+    yield csv_line(_CSV_COLUMNS)
     may_read_content = visit.permissions.may_read_content(dag_id or None)
     for row in rows:
         cells = (
@@ -105,10 +103,4 @@ def _csv(rows: Iterator[ListRow], visit: Visit, dag_id: str) -> Iterator[str]:
             row.call_ref or "",
             row.ended_at.isoformat() if row.ended_at else "",
         )
-        yield _line(tuple(map(escape_csv_cell, cells)))
-
-
-def _line(cells: tuple[str, ...]) -> str:
-    line = io.StringIO()
-    csv.writer(line).writerow(cells)
-    return line.getvalue()
+        yield csv_line(cells)

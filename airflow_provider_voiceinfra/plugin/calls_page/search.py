@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Annotated
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
@@ -18,9 +18,9 @@ from airflow_provider_voiceinfra.plugin.calls_page.permissions import Permission
 from airflow_provider_voiceinfra.plugin.calls_page.rendering import zone_of
 from airflow_provider_voiceinfra.store.models import CallState
 from airflow_provider_voiceinfra.store.reads.call_filter import END_LENGTH, CallFilter
-from airflow_provider_voiceinfra.store.reads.call_pages import CallPage, CallPages, PageCursor
+from airflow_provider_voiceinfra.store.reads.call_pages import CallPage, CallPages, CallRow, PageCursor
 
-FIELDS = ("state", "outcome", "dag", "run", "list", "digits", "since", "until")
+FIELDS = ("state", "outcome", "dag", "run", "list", "agent", "connection", "digits", "since", "until")
 _POSITIONS = ("before", "after", "last")
 
 
@@ -41,6 +41,13 @@ class Search:
         """Return the query of the URL that shows the search at a position."""
         return urlencode(dict(self.given) | {name: str(value) for name, value in position.items()})
 
+    def recent(self, zone: ZoneInfo) -> dict[str, str]:
+        """Return the queries of the URLs that show what it finds of the latest hours and days, by their labels."""
+        now = datetime.now(zone)
+        midnight = now.replace(hour=0, minute=0)
+        since = {"today": midnight, "24 hours": now - timedelta(days=1), "7 days": now - timedelta(days=7)}
+        return {label: self.query(since=f"{time:%Y-%m-%dT%H:%M}", until="") for label, time in since.items()}
+
     @property
     def here(self) -> str:
         """Return the query of the URL that shows this page."""
@@ -50,6 +57,14 @@ class Search:
         """Return the digits of the search, as many as somebody may see who was only given its URL."""
         digits = self.wanted.digits or ""
         return digits if permissions.may_read_content(None) else digits[-END_LENGTH:]
+
+    def read_all(self, pages: CallPages, permissions: Permissions) -> Iterator[CallRow]:
+        """Read all calls that it finds, newest first, page by page."""
+        page = Search(self.given, self.wanted, {}).read(pages, permissions)
+        yield from page.rows
+        while page.older:
+            page = Search(self.given, self.wanted, {"before": str(page.older)}).read(pages, permissions)
+            yield from page.rows
 
     def read(self, pages: CallPages, permissions: Permissions) -> CallPage:
         """Read the page."""
@@ -86,6 +101,8 @@ def read_search(request: Request) -> Search:
         dag_id=given.get("dag"),
         runs=_runs(given.get("dag"), given.get("run")),
         list_id=given.get("list"),
+        agent_id=given.get("agent"),
+        conn_id=given.get("connection"),
         digits=_digits(given.get("digits")),
         since=_time(given.get("since"), zone),
         until=_time(given.get("until"), zone),

@@ -38,13 +38,15 @@ class CallFilter:
     dag_id: str | None = None
     runs: tuple[str, ...] = ()
     list_id: str | None = None
+    agent_id: str | None = None
+    conn_id: str | None = None
     digits: str | None = field(default=None, repr=False)
     since: datetime | None = None
     until: datetime | None = None
 
     def conditions(self) -> list[Condition]:
         """Return the conditions in SQL, except for the times."""
-        names = ("state", "outcome", "dag_id", "list_id")
+        names = ("state", "outcome", "dag_id", "list_id", "agent_id", "conn_id")
         values = {_call[name]: getattr(self, name) for name in names}
         conditions: list[Condition] = [column == wanted for column, wanted in values.items() if wanted is not None]
         if self.runs:

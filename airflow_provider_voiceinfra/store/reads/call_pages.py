@@ -90,6 +90,16 @@ class Delivered:
 
 
 @dataclass(frozen=True, slots=True)
+class IntentCall:
+    """One of the calls of an intent: its first call, or a redial."""
+
+    ref: str
+    attempt: int
+    state: CallState
+    outcome: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class CallPage:
     """A page of calls, newest first.
 
@@ -153,6 +163,19 @@ class CallPages:
         query = sa.select(columns.received_at, columns.first, columns.redeliveries, columns.last_redelivered_at)
         rows = self._database.rows(query.where(columns.call_id == call_id, ours, ~others).order_by(columns.id))
         return [Delivered(*row) for row in rows]
+
+    def of_intent(self, ref: str) -> list[IntentCall]:
+        """List the calls of the same intent as a call, that call included, in order."""
+        this = schema.call.alias()
+        same_intent = [this.c[name] == _call[name] for name in ("environment", "realm", "base_key_hash")]
+        query = (
+            sa.select(_call.ref, _call.attempt, _call.state, _call.outcome)
+            .join_from(this, schema.call, sa.and_(*same_intent))
+            .where(this.c.ref == ref, _call.environment == self._environment)
+            .order_by(_call.id)
+        )
+        rows = self._database.rows(query)
+        return [IntentCall(ref, attempt, CallState(state), outcome) for ref, attempt, state, outcome in rows]
 
     def ref_of_task(self, dag_id: str, runs: Collection[str], task_id: str, map_index: int) -> str | None:
         """Return the ref of the newest call of a task.
