@@ -180,7 +180,7 @@ def test_a_call_is_told_from_its_claim_to_its_last_webhook(visit, place, complet
     expect(page.locator("#timeline")).to_contain_text("delivered 2 times")
     expect(page.locator("#timeline")).to_contain_text(re.compile("claimed.*queued.*completed", re.DOTALL))
     expect(page.locator("#transcript li")).to_have_count(3)
-    expect(page.locator("#transcript li.caller")).to_have_text(re.compile("Caller.*Half past eleven would be better"))
+    expect(page.locator("#transcript li.callee")).to_have_text(re.compile("Callee.*Half past eleven would be better"))
     expect(page.locator("#summary")).to_have_text("It is moved to half past eleven.")
     expect(page.locator("#extracted")).to_contain_text("11:30")
     expect(page.locator("#recording")).to_have_attribute("src", "https://recordings.voiceinfra.example/one.mp3")
