@@ -62,7 +62,8 @@ def test_the_cloud_function_keeps_a_signed_webhook_and_no_other(voiceinfra):
 def test_tests_pass_as_a_reader_would_run_them(airflow_database, dags_folder, tmp_path):
     dags = tmp_path / "dags"
     dags.mkdir()
-    shutil.copy(dags_folder / "remind_sarah.py", dags)
+    for name in ("remind_sarah.py", "first_list.py"):
+        shutil.copy(dags_folder / name, dags)
     (tmp_path / "conftest.py").write_text(CONFTEST.code)
     (tmp_path / "pytest.ini").write_text("[pytest]\npythonpath = dags\n")
     for number, snippet in enumerate(TESTS):
@@ -78,4 +79,4 @@ def test_tests_pass_as_a_reader_would_run_them(airflow_database, dags_folder, tm
         check=False,
     )
     assert run.returncode == 0, run.stdout
-    assert len(TESTS) >= 2
+    assert len(TESTS) >= 3
