@@ -91,7 +91,7 @@ def _fill_list(store: CallStore) -> None:
         row = {"id": LIST_ID, "environment": "default", "dag_id": "dag_1", "run_id": "run_1", "task_id": "call"}
         tx.execute(
             schema.call_list.insert(),
-            row | {"map_index": -1, "created_at": now, "import_version": 1, "imported_generation": 0},
+            row | {"map_index": -1, "created_at": now, "import_version": 1, "state": "done", "imported_generation": 0},
         )
         tx.execute(schema.call_list_row.insert(), [_list_row(number, now) for number in range(LIST_ROWS)])
 
