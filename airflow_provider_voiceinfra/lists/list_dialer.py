@@ -15,6 +15,7 @@ from airflow_provider_voiceinfra.guard.errors import CallDeferredError
 from airflow_provider_voiceinfra.lists.backoff import ListBackoff
 from airflow_provider_voiceinfra.lists.dial_pipeline import POSTS, DialPipeline
 from airflow_provider_voiceinfra.lists.progress import Progress
+from airflow_provider_voiceinfra.lists.row_queue import RowQueue
 from airflow_provider_voiceinfra.store.call_store import CallStore
 from airflow_provider_voiceinfra.store.lists.list_rows import DueRow
 from airflow_provider_voiceinfra.store.models import Source
@@ -59,7 +60,7 @@ class ListDialer:
     :param intent: makes the call of a row.
     :param progress: records how the calls end.
     :param end_ineligible: ends the rows that must no longer be called; called before rows are dialled.
-    :param by_priority: dial rows with the highest priority first.
+    :param queue: the list's rows that may be dialled; default: all that are due.
     :param max_in_flight: maximum number of the list's calls in progress.
     :param calls_per_second: the limit of the list and its connection; None for no limit.
     :param shortest_deferral: a shorter wait is spent in the worker.
@@ -76,7 +77,7 @@ class ListDialer:
         progress: Progress,
         end_ineligible: Callable[[], object],
         *,
-        by_priority: bool = False,
+        queue: RowQueue | None = None,
         max_in_flight: int,
         calls_per_second: float | None = None,
         shortest_deferral: timedelta = timedelta(0),
@@ -86,7 +87,7 @@ class ListDialer:
         self._list_id = list_id
         self._progress = progress
         self._end_ineligible = end_ineligible
-        self._by_priority = by_priority
+        self._queue = queue or RowQueue(store, list_id)
         self._max_in_flight = max_in_flight
         self._shortest_deferral = shortest_deferral
         self._check_eligibility_at = 0.0
@@ -146,12 +147,11 @@ class ListDialer:
             return []
         rows, active = self._store.list_rows, pipeline.active_rows
         free = min(pipeline.batch, self._max_in_flight - len(active) - rows.count_open(self._list_id, active))
-        now = self._store.database.clock.now()
-        return rows.due(self._list_id, now, free, by_priority=self._by_priority) if free > 0 else []
+        return self._queue.due(free) if free > 0 else []
 
     def _resume_at(self, deferral: CallDeferredError | None) -> ResumeAt | None:
         rows, now = self._store.list_rows, self._store.database.clock.now()
-        due, busy = rows.next_due(self._list_id), rows.count_open(self._list_id)
+        due, busy = self._queue.next_due(), rows.count_open(self._list_id)
         if due is None and not busy:
             return None
         times = [now + _LONGEST_PAUSE, rows.next_deadline(self._list_id), self._progress.give_up_at]

@@ -10,6 +10,7 @@ from airflow_provider_voiceinfra.calls.next_call import NextCall, next_calls
 from airflow_provider_voiceinfra.calls.redial import Redial
 from airflow_provider_voiceinfra.guard.validity import Place
 from airflow_provider_voiceinfra.lists.circuit_breaker import CircuitBreaker
+from airflow_provider_voiceinfra.lists.row_queue import RowQueue
 from airflow_provider_voiceinfra.lists.source_rows import DUE_AGAIN
 from airflow_provider_voiceinfra.store.call_store import CallStore
 from airflow_provider_voiceinfra.store.guard.pauses import Scope
@@ -31,6 +32,7 @@ class Progress:
     :param redial: when callees are redialled.
     :param default_zone: the time zone of callees whose number does not tell theirs.
     :param circuit_breaker: when the list pauses itself.
+    :param queue: the list's rows, which know its pilot.
     :param max_minutes: after which nobody is dialled any more.
     :param give_up_at: when nobody is dialled any more.
     """
@@ -43,6 +45,7 @@ class Progress:
         redial: Redial | None = None,
         default_zone: str | None = None,
         circuit_breaker: CircuitBreaker | None = None,
+        queue: RowQueue | None = None,
         max_minutes: int | None = None,
         give_up_at: datetime | None = None,
     ) -> None:
@@ -51,6 +54,7 @@ class Progress:
         self._redial = redial
         self._default_zone = default_zone
         self._stop_when = circuit_breaker or CircuitBreaker()
+        self._queue = queue or RowQueue(store, list_id)
         self._max_minutes = max_minutes
         self.give_up_at = give_up_at
         self._tell_at = time.monotonic() + TELL_INTERVAL
@@ -68,6 +72,7 @@ class Progress:
         limit = self._max_minutes
         if limit is not None and self._store.lists.talked(self._list_id) >= timedelta(minutes=limit):
             self._give_up(f"its calls have talked {limit} minutes (max_minutes)")
+        self._queue.end_pilot()
         self._stop_if_broken()
         if time.monotonic() >= self._tell_at:
             self._tell_at += TELL_INTERVAL

@@ -38,7 +38,7 @@ class RowResults:
         if call.source.is_same_task(self._source):
             self._store.list_rows.called(row, call.ref)
         else:
-            self._store.list_rows.done(row, "already_called", call.ref)
+            self._store.list_rows.already_called(row, call.ref)
 
     def failed(self, row: DueRow, error: BaseException) -> None:
         """Record why a row's call was not accepted; the store has recorded the guard's denials already."""
@@ -54,7 +54,7 @@ class RowResults:
                 rows.wait(row, now)
                 self.error = ListStoppedError(f"{error} The list stops here; its other rows were not dialled.")
             case errors.KeyConflictError():
-                rows.done(row, "already_called", str(error.ref))
+                rows.already_called(row, str(error.ref))
             case errors.CallRejectedError():
                 rows.done(row, CallState.REJECTED, str(error.ref))
             case _:

@@ -73,6 +73,7 @@ class OutboundCallListOperator(LinkedOperator, StoppableOperator, PrivateFieldsO
         any more: by ``key_column``, else by number. An error there calls nobody. (templated)
     :param eligible_sql: the same, of rows that are still to be called; all others are not any more. (templated)
     :param circuit_breaker: when the list pauses itself; default: ``CircuitBreaker()``.
+    :param pilot: after the calls of this many rows have ended, the list pauses itself, once, until a user resumes it.
     :param dry_run: call nobody, and return what would become of the rows, and when.
     """
 
@@ -123,6 +124,7 @@ class OutboundCallListOperator(LinkedOperator, StoppableOperator, PrivateFieldsO
         suppress_sql: str | None = None,
         eligible_sql: str | None = None,
         circuit_breaker: CircuitBreaker | None = None,
+        pilot: int | None = None,
         dry_run: bool = False,
         **kwargs: Any,
     ) -> None:
@@ -180,6 +182,7 @@ class OutboundCallListOperator(LinkedOperator, StoppableOperator, PrivateFieldsO
         self.circuit_breaker = arguments.instance(
             "circuit_breaker", circuit_breaker, CircuitBreaker, "CircuitBreaker(consecutive_failed=20)"
         )
+        self.pilot = None if pilot is None else arguments.whole_number("pilot", pilot, least=1)
         self.is_dry_run = dry_run
 
     def execute(self, context: Context) -> dict[str, Any]:

@@ -45,3 +45,4 @@ class ListOptions:
     suppress_sql: str | None
     eligible_sql: str | None
     circuit_breaker: CircuitBreaker | None
+    pilot: int | None

@@ -24,6 +24,7 @@ from airflow_provider_voiceinfra.lists.column_mapping import ColumnMapping
 from airflow_provider_voiceinfra.lists.dry_run import dry_run
 from airflow_provider_voiceinfra.lists.list_dialer import ListDialer, ResumeAt
 from airflow_provider_voiceinfra.lists.progress import Progress, describe
+from airflow_provider_voiceinfra.lists.row_queue import RowQueue
 from airflow_provider_voiceinfra.lists.row_results import ListStoppedError
 from airflow_provider_voiceinfra.lists.set_aside import describe_set_aside
 from airflow_provider_voiceinfra.lists.source_rows import CallDefaults
@@ -136,7 +137,7 @@ class ListRun:
             self._intent,
             self._progress,
             lambda: self._end_ineligible(self.list_id),
-            by_priority=options.order_by_priority is not None,
+            queue=self._queue,
             max_in_flight=options.max_in_flight,
             calls_per_second=min(filter(None, (options.calls_per_second, limits.calls_per_second)), default=None),
             shortest_deferral=settle_time(),
@@ -213,6 +214,12 @@ class ListRun:
         return self._defaults.intent(self.list_id, row, self._source, settle_timeout=self._options.completion_timeout)
 
     @cached_property
+    def _queue(self) -> RowQueue:
+        options = self._options
+        by_priority = options.order_by_priority is not None
+        return RowQueue(self._store, self.list_id, by_priority=by_priority, pilot=options.pilot)
+
+    @cached_property
     def _progress(self) -> Progress:
         options = self._options
         return Progress(
@@ -221,6 +228,7 @@ class ListRun:
             redial=options.redial,
             default_zone=default_zone(options.calling_hours, self._hook.account.limits),
             circuit_breaker=options.circuit_breaker,
+            queue=self._queue,
             max_minutes=options.max_minutes,
             give_up_at=self._defaults.give_up_at,
         )

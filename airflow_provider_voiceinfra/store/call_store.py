@@ -26,6 +26,7 @@ from airflow_provider_voiceinfra.store.lists.call_lists import CallLists
 from airflow_provider_voiceinfra.store.lists.list_pages import ListPages
 from airflow_provider_voiceinfra.store.lists.list_rows import ListRows
 from airflow_provider_voiceinfra.store.lists.list_states import ListStates
+from airflow_provider_voiceinfra.store.lists.pilots import Pilots
 from airflow_provider_voiceinfra.store.lists.redials import Redials
 from airflow_provider_voiceinfra.store.operations.overview import Overview
 from airflow_provider_voiceinfra.store.operations.rename_connection import Connections
@@ -69,6 +70,7 @@ class CallStore:
         self.list_rows = ListRows(self.database)
         self.list_states = ListStates(self.database)
         self.redials = Redials(self.database, environment)
+        self.pilots = Pilots(self.database, environment, self.list_rows)
         self.calls = Calls(self.database, environment, extracted_field)
         self.attempts = Attempts(self.database, environment, self.calls)
         self.deliveries = Deliveries(

@@ -385,6 +385,8 @@ call_list = sa.Table(
     sa.Column("pause_id", BigId),
     # Who ended a pause of it with its waiting rows cancelled, since its rows were read.
     sa.Column("cancelled_by", sa.String(255)),
+    # When it was paused after its pilot: it has no second one.
+    sa.Column("pilot_ended_at", UtcDateTime),
     sa.Index(None, "environment", "created_at"),
 )
 
@@ -411,6 +413,8 @@ call_list_row = sa.Table(
     # the query of due rows passes over none that wait.
     sa.Column("priority", sa.Float),
     sa.Column("due_priority", sa.Float),
+    # True if it is one of the rows that are called first; else NULL.
+    sa.Column("in_pilot", sa.Boolean),
     # The ref of its latest call.
     sa.Column("call_ref", sa.String(32)),
     sa.Column("ended_at", UtcDateTime),
@@ -438,6 +442,7 @@ call_list_row = sa.Table(
         "due_at",
         where="priority IS NOT NULL AND due_priority IS NULL",
     ),
+    _partial_index("ix_voiceinfra_call_list_row_pilot", "list_id", where="in_pilot IS NOT NULL"),
     sa.Index(None, "list_id", "ended_at"),
 )
 

@@ -93,18 +93,8 @@ class Pauses:
         :param ends_at: when it ends by itself.
         :return: the pause's id.
         """
-        row = {
-            "environment": self._environment,
-            "scope": scope,
-            "name": name,
-            "reason": reason,
-            "paused_by": actor,
-            "ends_at": ends_at,
-        }
         with self._database.write() as tx:
-            lock(tx, "pauses", self._environment)
-            insert = schema.pause.insert().values(**row, paused_at=time_of(tx)).returning(_pause.id)
-            pause_id: int = tx.execute(insert).scalar_one()
+            pause_id = add_pause(tx, self._environment, scope, name, reason=reason, actor=actor, ends_at=ends_at)
             permitted = self._permitted(tx)
         self._wait_for(permitted)
         return pause_id
@@ -185,6 +175,26 @@ class Pauses:
             with self._database.read() as tx:
                 now = self._permitted(tx)
             permitted = {row_id: count for row_id, count in permitted.items() if now.get(row_id) == count}
+
+
+def add_pause(
+    tx: sa.Connection,
+    environment: str,
+    scope: Scope,
+    name: str,
+    *,
+    reason: str,
+    actor: str,
+    ends_at: datetime | None = None,
+) -> int:
+    """Begin a pause: once the transaction has ended, no claim gets a send permit.
+
+    :return: the pause's id.
+    """
+    lock(tx, "pauses", environment)
+    row = {"environment": environment, "scope": scope, "name": name, "reason": reason}
+    values = {**row, "paused_by": actor, "paused_at": time_of(tx), "ends_at": ends_at}
+    return int(tx.execute(schema.pause.insert().values(values).returning(_pause.id)).scalar_one())
 
 
 def find_pauses(tx: sa.Connection, environment: str) -> list[Pause]:

@@ -51,6 +51,7 @@ _UPDATED = (
     "due_at",
     "priority",
     "due_priority",
+    "in_pilot",
     "import_version",
 )
 
@@ -273,6 +274,7 @@ class _Batch:
             "due_at": time_of(self._tx),
             "priority": new.priority,
             "due_priority": new.priority,
+            "in_pilot": None,
             "import_version": self._import_version,
         }
 

@@ -127,7 +127,7 @@ class ListRows:
         """
         if by_priority:
             self._note_due_priorities(list_id, now)
-        pending, rows = self._pending(list_id), list[DueRow]()
+        pending, rows = select_pending(list_id), list[DueRow]()
         due, order = pending.where(_row.due_at <= now), (_row.due_at, _row.id)
         with self._database.read() as tx:
             if by_priority:
@@ -153,7 +153,7 @@ class ListRows:
 
         :param count: of rows in a batch.
         """
-        query, after = self._pending(list_id).order_by(_row.id).limit(count), 0
+        query, after = select_pending(list_id).order_by(_row.id).limit(count), 0
         while True:
             with self._database.read() as tx:
                 rows = [DueRow(*row) for row in tx.execute(query.where(_row.id > after))]
@@ -224,6 +224,11 @@ class ListRows:
     def done(self, row: DueRow, result: str, ref: str) -> None:
         """Note how a row has ended."""
         self._update(row, state=RowState.DONE, result=result, ended_at=self._database.clock.now(), call_ref=ref)
+
+    def already_called(self, row: DueRow, ref: str) -> None:
+        """Note that a row's key was called elsewhere: another row may take its place in the pilot."""
+        result = {"state": RowState.DONE, "result": "already_called", "ended_at": self._database.clock.now()}
+        self._update(row, **result, call_ref=ref, in_pilot=None)
 
     def record_steps(self, steps: Sequence[RowStep]) -> None:
         """Note what becomes of several rows, in one transaction."""
@@ -302,12 +307,6 @@ class ListRows:
             return int(tx.execute(sa.update(schema.call_list_row).where(*where).values(**ended)).rowcount)
 
     @staticmethod
-    def _pending(list_id: str) -> sa.Select[Any]:
-        columns = (_row.position, _row.key, _row.to_number, _row.fields, _row.metadata, _row.attempt, _row.call_ref)
-        mine = (_row.list_id == list_id, _row.state == RowState.PENDING)
-        return sa.select(_row.id, _row.import_version, *columns).where(*mine)
-
-    @staticmethod
     def _calls_of(list_id: str, *columns: Any) -> sa.Select[Any]:
         """Select from the calls of the rows that are open."""
         query = sa.select(*columns).join_from(schema.call_list_row, schema.call, _call.ref == _row.call_ref)
@@ -318,6 +317,13 @@ class ListRows:
         ours = (_row.id == row.id, _row.import_version == row.import_version)
         with self._database.write() as tx:
             tx.execute(sa.update(schema.call_list_row).where(*ours).values(**values))
+
+
+def select_pending(list_id: str) -> sa.Select[Any]:
+    """Select the rows of a list that are still to be called; see :class:`DueRow`."""
+    columns = (_row.position, _row.key, _row.to_number, _row.fields, _row.metadata, _row.attempt, _row.call_ref)
+    mine = (_row.list_id == list_id, _row.state == RowState.PENDING)
+    return sa.select(_row.id, _row.import_version, *columns).where(*mine)
 
 
 def _due(at: Any) -> dict[str, Any]:
@@ -354,4 +360,5 @@ def deny_row(tx: sa.Connection, row_id: int, denied: DeniedCall) -> None:
     else:
         values = {"state": RowState.DONE, "result": denied.state, "ended_at": now}
     update = sa.update(schema.call_list_row).where(_row.id == row_id)
-    tx.execute(update.values(**values, call_ref=denied.ref))
+    # Another row may take its place in the pilot.
+    tx.execute(update.values(**values, call_ref=denied.ref, in_pilot=None))

@@ -22,6 +22,7 @@ from airflow_provider_voiceinfra.lists.circuit_breaker import CircuitBreaker
 from airflow_provider_voiceinfra.lists.column_mapping import ColumnMapping
 from airflow_provider_voiceinfra.lists.list_dialer import ListDialer
 from airflow_provider_voiceinfra.lists.progress import Progress
+from airflow_provider_voiceinfra.lists.row_queue import RowQueue
 from airflow_provider_voiceinfra.lists.source_rows import CallDefaults
 from airflow_provider_voiceinfra.phone_numbers.e164 import to_e164
 from airflow_provider_voiceinfra.sandbox import Sandbox
@@ -59,10 +60,11 @@ def read(store, account):
     return list_id
 
 
-def list_dialer(store, sandbox_url, end_ineligible=lambda: None, *, rate=None, **options):
+def list_dialer(store, sandbox_url, end_ineligible=lambda: None, *, rate=None, pilot=None, **options):
     """Return a worker's list dialer, and the id of the list.
 
     :param rate: calls per second.
+    :param pilot: rows in the pilot.
     :param options: of the dialer.
     """
     account = Account(
@@ -74,14 +76,16 @@ def list_dialer(store, sandbox_url, end_ineligible=lambda: None, *, rate=None, *
         from_number="+14155550199",
     )
     template, list_id = CallDefaults(account, "test", calls_per_second=rate), read(store, account)
+    queue = RowQueue(store, list_id, pilot=pilot)
     ours = ListDialer(
         store,
         Dialer(store, account, **options),
         list_id,
         TASK,
         lambda row: template.intent(list_id, row, TASK, settle_timeout=SETTLE_TIMEOUT),
-        Progress(store, list_id, circuit_breaker=CircuitBreaker(unknown=0)),
+        Progress(store, list_id, circuit_breaker=CircuitBreaker(unknown=0), queue=queue),
         end_ineligible,
+        queue=queue,
         max_in_flight=LINES,
         calls_per_second=rate,
     )
@@ -136,6 +140,24 @@ def test_what_a_killed_worker_had_in_its_hands_is_looked_at_as_soon_as_it_may_be
     assert len(claimed) == 2
     resume_at = ours.run()
     assert resume_at.until <= min(call.claim_expires_at for call in claimed)
+
+
+def test_rows_in_the_hands_of_a_killed_worker_keep_their_places_in_the_pilot(voiceinfra, monkeypatch):
+    monkeypatch.setattr(progress, "DUE_AGAIN", timedelta(0))
+    store = voiceinfra.store
+    ours, list_id = list_dialer(store, voiceinfra.sandbox.url, pilot=5)
+    # As a worker leaves it that was killed right after its claims.
+    ours._pipeline().advance(RowQueue(store, list_id, pilot=5).due(2), wait=0)
+    assert ours.run() is not None
+    assert len(voiceinfra.dials) == 3
+    assert not store.pauses.in_force()
+    with store.database.write() as tx:
+        claimed = sa.update(schema.call).where(schema.call.c.state == "claimed")
+        tx.execute(claimed.values(claim_expires_at=datetime.now(UTC) - timedelta(seconds=1)))
+    while not store.pauses.in_force():
+        ours.run()
+    assert len(voiceinfra.dials) == 5
+    assert [pause.reason for pause in store.pauses.in_force()] == ["its pilot of 5 rows has ended: 5 answered"]
 
 
 def test_who_is_still_to_be_called_is_asked_again_while_rows_are_dialled(voiceinfra, monkeypatch):

@@ -517,6 +517,33 @@ def test_a_list_whose_calls_all_fail_pauses_itself_until_a_user_resumes_it(run_l
     assert "is paused, because the last 5 calls failed" in caplog.text
 
 
+def test_a_list_pauses_itself_after_its_pilot_once_and_a_user_resumes_it(run_list, voiceinfra, meanwhile, clear):
+    store, rows = voiceinfra.store, people(12)
+    store.do_not_call.add([rows[0]["to_number"]], actor="ada", reason="asked")
+    voiceinfra.outcome(rows[1]["to_number"], "voicemail")
+    pauses = []
+
+    def look_and_resume():
+        [pause] = store.pauses.in_force()
+        pauses.append((pause.scope, pause.paused_by, pause.reason, numbers(voiceinfra)))
+        store.pauses.resume(pause.scope, pause.name, actor="bob")
+
+    meanwhile(store.pauses.in_force, look_and_resume)
+    run = run_list(when=DAY, calls=rows, pilot=5, max_in_flight=10, redial=Redial(attempts=2))
+    assert run.xcom("call") | {"list_id": ""} == {"list_id": "", "rows": 12} | ZEROS | {
+        "answered": 10, "voicemail": 1, "do_not_call": 1
+    }  # fmt: skip
+    reason = "its pilot of 5 rows has ended: 4 answered, 1 voicemail"
+    assert pauses == [("list", "pilot", reason, [each["to_number"] for each in rows[1:6]])]
+    clear()
+    assert run_list(when=DAY, calls=people(20), pilot=5).xcom("call")["answered"] == 18
+    assert not store.pauses.in_force()
+
+
+def test_a_list_that_is_smaller_than_its_pilot_is_called_to_its_end(run_list, voiceinfra):
+    assert run_list(calls=people(3), pilot=3).xcom("call")["answered"] == 3
+
+
 @pytest.mark.parametrize(("ending", "result"), [("11", "unknown"), ("64", "overdue")])
 def test_so_does_one_of_which_nobody_knows_what_becomes_of_its_calls(run_list, voiceinfra, meanwhile, ending, result):
     rows = [{"to_number": f"+1{area}55501{ending}"} for area in (212, 310, 415, 503, 602, 713)]
