@@ -22,7 +22,8 @@ class CircuitBreaker:
     """After which calls a list is paused, until a user resumes it. Redials count as the calls that they are.
 
     :param consecutive_failed: so many calls that ended one after the other as ``failed`` or ``rejected``; 0 for never.
-    :param unknown: so many rows of which nobody knows whether they were called; 0 for never.
+    :param unknown: so many rows of which nobody knows whether they were called; 0 for never. Rows that one lost worker
+        leaves at once count as one.
     :param overdue: so many rows whose completion did not come in time; 0 for never.
     :param min_answer_rate: a smaller share of answered calls among the last ``window`` ones; 0 for never.
     :param max_failed_rate: a larger share of failed or rejected calls among the last ``window`` ones; 1 for never.
@@ -70,9 +71,10 @@ class CircuitBreaker:
         return None
 
     def _reason_of_rows(self, store: CallStore, list_id: str, since: datetime) -> str | None:
-        for result, limit in (("unknown", self.unknown), ("overdue", self.overdue)):
-            if limit and store.list_rows.count_results(list_id, result, since) >= limit:
-                return f"{limit} calls are {result}"
+        if self.overdue and store.list_rows.count_results(list_id, "overdue", since) >= self.overdue:
+            return f"{self.overdue} calls are overdue"
+        if self.unknown and store.list_rows.count_unknown(list_id, since) >= self.unknown:
+            return f"calls are unknown after {self.unknown} separate errors or lost workers"
         return None
 
     def stop(self, store: CallStore, list_id: str, reason: str) -> None:

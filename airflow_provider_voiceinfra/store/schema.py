@@ -111,6 +111,8 @@ call = sa.Table(
     sa.Column("metadata", Json, nullable=False),
     sa.Column("state", sa.String(16), nullable=False),
     sa.Column("owner", sa.String(32), nullable=False),
+    # The process that claimed it; NULL once that process itself has given it up as unknown.
+    sa.Column("worker", sa.String(16)),
     sa.Column("claimed_at", UtcDateTime, nullable=False),
     sa.Column("claim_expires_at", UtcDateTime, nullable=False),
     # How many send permits its owner was granted: 0 means that nothing was sent.

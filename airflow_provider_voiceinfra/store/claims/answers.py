@@ -45,7 +45,7 @@ _ANSWERED = (
     .where(_call.id == sa.bindparam("row"))
     .values(**UNSETTLED, state=CallState.QUEUED, call_id=sa.bindparam("said"), queued_at=sa.bindparam("now"))
 )
-_UNKNOWN: dict[str, Any] = {**UNSETTLED, "state": CallState.UNKNOWN, "call_id": None, "queued_at": None}
+_UNKNOWN: dict[str, Any] = {**UNSETTLED, "state": CallState.UNKNOWN, "call_id": None, "queued_at": None, "worker": None}
 
 _Name = tuple[str, str]
 """An account's webhook connection, and a ``call_id`` there."""

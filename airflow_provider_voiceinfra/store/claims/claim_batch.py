@@ -30,11 +30,13 @@ class ClaimBatch:
     """Writes calls that are claimed or denied together, and gives the result of each.
 
     :param environment: of the calls.
+    :param worker: identifies this process.
     """
 
-    def __init__(self, tx: sa.Connection, environment: str) -> None:
+    def __init__(self, tx: sa.Connection, environment: str, worker: str) -> None:
         self._tx = tx
         self._environment = environment
+        self._worker = worker
         # Proves that the claims are ours.
         self._owner = secrets.token_hex(16)
         self._results: list[ClaimResult] = []
@@ -132,6 +134,7 @@ class ClaimBatch:
             "attempt": request.attempt,
             "list_id": request.list_id,
             "owner": self._owner,
+            "worker": self._worker,
             "claimed_at": now,
             "claim_expires_at": now + lifetimes.CLAIM_LIFETIME,
             "permits": 0,

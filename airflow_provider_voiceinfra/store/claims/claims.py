@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -50,6 +51,7 @@ class Claims:
         self._environment = environment
         self._is_mine = _call.environment == environment
         self._guard = guard
+        self._worker = secrets.token_hex(8)
 
     def take(self, request: ClaimRequest) -> ClaimResult:
         """Claim a call. Without a claim, nothing may be sent."""
@@ -61,7 +63,7 @@ class Claims:
         :param requests: no two of one key, one task without keys of its own, or one number.
         """
         with self._database.write() as tx:
-            session, batch = self._open_session(tx, requests), ClaimBatch(tx, self._environment)
+            session, batch = self._open_session(tx, requests), ClaimBatch(tx, self._environment, self._worker)
             for request, earlier in find_earlier(tx, self._environment, requests):
                 if earlier.conflict is not None:
                     batch.leave(earlier.conflict)
@@ -180,7 +182,7 @@ class Claims:
         with self._database.write() as tx:
             lock_party(tx, claim.party)
             # Its owner has given up: nothing is sent under this claim any more.
-            over: dict[str, Any] = {"state": CallState.UNKNOWN, "claim_expires_at": time_of(tx)}
+            over: dict[str, Any] = {"state": CallState.UNKNOWN, "claim_expires_at": time_of(tx), "worker": None}
             if update_own(tx, claim, CallState.CLAIMED, **over):
                 record_event(tx, claim.id, "unknown", reason=reason)
                 recover(tx, claim.party)

@@ -279,6 +279,16 @@ class ListRows:
         with self._database.read() as tx:
             return tx.scalar(query) or 0
 
+    def count_unknown(self, list_id: str, since: datetime) -> int:
+        """Count the rows that ended as unknown at a time or later; those that one lost worker has left count as one."""
+        ended = (_row.list_id == list_id, _row.ended_at >= since, _row.result == CallState.UNKNOWN)
+        event = sa.func.coalesce(_call.worker, _call.ref)
+        query = sa.select(sa.func.count(event.distinct())).join_from(
+            schema.call_list_row, schema.call, _call.ref == _row.call_ref
+        )
+        with self._database.read() as tx:
+            return tx.scalar(query.where(*ended)) or 0
+
     def end_named(self, list_id: str, keys: Collection[str], result: str) -> int:
         """End the pending rows that have one of these keys; or numbers, where rows have none.
 

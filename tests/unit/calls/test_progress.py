@@ -12,7 +12,7 @@ from airflow_provider_voiceinfra.lists.progress import Progress
 from airflow_provider_voiceinfra.store.guard.pauses import Scope
 from airflow_provider_voiceinfra.store.lists.list_rows import NewRow
 from airflow_provider_voiceinfra.store.models import Source
-from tests.support.store_samples import deliver, queued
+from tests.support.store_samples import claim, deliver, make_old, queued, unknown
 
 ROWS, LIMIT = 9, 3
 
@@ -127,6 +127,36 @@ def test_it_is_paused_where_too_few_are_answered_or_too_many_fail(store, list_id
     release(store, list_id) if reason else None
     progress.look()
     assert not store.pauses.in_force()
+
+
+def lose(store, list_id, count):
+    """Lose a worker that is sending so many calls."""
+    for row in store.list_rows.due(list_id, datetime.now(UTC) + timedelta(minutes=1), count):
+        its = {"to_number": row.to_number, "list_id": list_id, "list_row": row.id}
+        ours = claim(store, f"key-{row.id}", settle_timeout=timedelta(0), **its)
+        assert store.claims.request_permit(ours).permit
+        make_old(store, ours)
+
+
+def test_calls_that_one_lost_worker_leaves_unknown_count_as_one(store, open_store, list_id):
+    progress = Progress(store, list_id, circuit_breaker=CircuitBreaker(unknown=3))
+    for _ in range(2):
+        lose(open_store(), list_id, 2)
+        progress.look()
+        assert not store.pauses.in_force()
+    assert store.lists.counts(list_id)["done", "unknown"] == 4
+    lose(open_store(), list_id, 1)
+    progress.look()
+    assert paused_because(store) == ["calls are unknown after 3 separate errors or lost workers"]
+
+
+def test_calls_that_are_unknown_for_their_own_errors_count_each(store, list_id):
+    progress = Progress(store, list_id, circuit_breaker=CircuitBreaker(unknown=2))
+    for row in store.list_rows.due(list_id, datetime.now(UTC) + timedelta(minutes=1), 2):
+        its = {"to_number": row.to_number, "list_id": list_id, "list_row": row.id}
+        unknown(store, f"key-{row.id}", settle_timeout=timedelta(0), **its)
+    progress.look()
+    assert paused_because(store) == ["calls are unknown after 2 separate errors or lost workers"]
 
 
 def test_a_list_that_redials_is_paused_by_the_calls_that_failed_and_not_only_by_rows(store, list_id):
