@@ -53,7 +53,12 @@ def get_provider_info() -> dict[str, Any]:
                 "source-integration-name": _INTEGRATION,
                 "target-integration-name": "Common SQL",
                 "python-module": "airflow_provider_voiceinfra.transfers.calls_to_sql",
-            }
+            },
+            {
+                "source-integration-name": _INTEGRATION,
+                "target-integration-name": "Object Storage",
+                "python-module": "airflow_provider_voiceinfra.transfers.recordings_to_object_storage",
+            },
         ],
         "connection-types": [_CONNECTION_TYPE],
         "cli": ["airflow_provider_voiceinfra.cli.parser.get_voiceinfra_cli_commands"],

@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from itertools import islice
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.sdk import BaseHook
-from airflow.sdk.exceptions import AirflowFailException
 
 from airflow_provider_voiceinfra import arguments
 from airflow_provider_voiceinfra.templates import TemplatedOperator
 from airflow_provider_voiceinfra.transfers.results_columns import columns_for
+from airflow_provider_voiceinfra.transfers.which_calls import check_which, read_attempts
 
 if TYPE_CHECKING:
     from airflow.providers.openlineage.extractors import OperatorLineage
     from airflow.sdk import Context
 
     from airflow_provider_voiceinfra.store.lists.list_pages import ListRow
-    from airflow_provider_voiceinfra.store.reads.attempts import Attempt
 
 # Rows per statement: databases limit its parameters.
 _BATCH_SIZE = 500
@@ -59,11 +58,8 @@ class CallsToSqlOperator(TemplatedOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        if (list_id is None) == (since is None):
-            raise ValueError("give either list_id or since")
-        arguments.strings(list_id=list_id, sql_conn_id=sql_conn_id, table=table)
-        if not isinstance(since, datetime):
-            arguments.strings(since=since)
+        check_which(list_id, since)
+        arguments.strings(sql_conn_id=sql_conn_id, table=table)
         self.list_id = list_id
         self.since = since
         self.sql_conn_id = sql_conn_id
@@ -76,7 +72,7 @@ class CallsToSqlOperator(TemplatedOperator):
         """Write the rows, a few hundred at a time."""
         from airflow_provider_voiceinfra.transfers.results_table import ResultsTable
 
-        attempts, set_aside = self._attempts(), self._set_aside()
+        attempts, set_aside = read_attempts(self.list_id, self.since), self._set_aside()
         columns = columns_for(self.metadata_columns, self.completion_fields)
         table = ResultsTable(BaseHook.get_hook(self.sql_conn_id), self.table, columns)
         if table.create_if_missing():
@@ -108,25 +104,3 @@ class CallsToSqlOperator(TemplatedOperator):
         from airflow_provider_voiceinfra.store.lists.list_rows import RowState
 
         return iter(()) if self.list_id is None else call_store().list_pages.rows(self.list_id, RowState.SET_ASIDE)
-
-    def _attempts(self) -> Iterator[list[Attempt]]:
-        from airflow_provider_voiceinfra.config import call_store
-
-        if self.since is not None:
-            return call_store().attempts.changed_since(_time(self.since))
-        if not isinstance(self.list_id, str) or not self.list_id:
-            raise AirflowFailException(
-                "list_id is missing: the upstream task may not have started its list. Pass its XCom list_id, such as "
-                'call_list.output["list_id"].'
-            )
-        return call_store().attempts.of_list(self.list_id)
-
-
-def _time(given: datetime | str) -> datetime:
-    try:
-        time = datetime.fromisoformat(given.strip()) if isinstance(given, str) else given
-    except ValueError:
-        raise AirflowFailException(
-            f"since is {given!r}, which is not a valid time: write it like 2026-11-23T15:00Z."
-        ) from None
-    return time if time.tzinfo else time.replace(tzinfo=UTC)
