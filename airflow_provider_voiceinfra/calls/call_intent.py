@@ -27,6 +27,7 @@ class CallIntent:
     :param constraints: when it may be placed.
     :param list_id: the call list that it belongs to, if any.
     :param list_row: the row's id in that list.
+    :param other_numbers: of the same callee, in E.164.
     """
 
     key: IdempotencyKey
@@ -37,6 +38,7 @@ class CallIntent:
     constraints: CallConstraints = field(default_factory=CallConstraints)
     list_id: str | None = None
     list_row: int | None = None
+    other_numbers: tuple[str, ...] = field(default=(), repr=False)
 
     def claim_request(self, account: Account) -> ClaimRequest:
         """Return what the call store checks and stores of it."""
@@ -62,5 +64,6 @@ class CallIntent:
             metadata=self.metadata,
             list_id=self.list_id,
             list_row=self.list_row,
+            other_numbers=self.other_numbers,
             rules=rules_for(account.limits, self.constraints, request.to_number),
         )

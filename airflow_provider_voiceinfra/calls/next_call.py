@@ -16,10 +16,12 @@ class NextCall:
     """What follows a completed call.
 
     :param result: of the call: its outcome, or ``no_goal``.
+    :param was_answered: whether the callee was reached, at this number.
     :param redial_at: when to redial; None if it was the last call.
     """
 
     result: str
+    was_answered: bool
     redial_at: datetime | None = None
 
 
@@ -38,5 +40,6 @@ def next_calls(store: CallStore, redial: Redial, places: Mapping[str, Place]) ->
     found = {}
     for ref, (*before, last) in attempts.items():
         heard = replace(last, said=said[ref]) if ref in said else last
-        found[ref] = NextCall(heard.result, redial.next_at([*before, heard], places[ref]))
+        redial_at = redial.next_at([*before, heard], places[ref])
+        found[ref] = NextCall(heard.result, heard.outcome == "answered", redial_at)
     return found

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from airflow_provider_voiceinfra.arguments import choices, duration, names, whole_number, wrong
+from airflow_provider_voiceinfra.arguments import choices, duration, flags, names, whole_number, wrong
 from airflow_provider_voiceinfra.calls.said import is_given, read_goal, read_time
 from airflow_provider_voiceinfra.guard.validity import Place
 from airflow_provider_voiceinfra.store.models import NO_GOAL, OUTCOMES, EndedCall, Goal, Said
@@ -58,6 +58,8 @@ class Redial:
         the callee's time zone if it has none. They are called back at that time, or not at all.
     :param callback_within: how long after a call a callback may be; a later one is ignored.
     :param callbacks: maximum number of callbacks.
+    :param next_number: call the next of a row's numbers at each attempt, and the first one again after the last; by
+        default, another number is called only if the one before it is on the do-not-call list.
     :raises TypeError: if an argument is of another type.
     :raises ValueError: if an outcome is not VoiceInfra's, or there is nothing to redial.
     """
@@ -71,10 +73,12 @@ class Redial:
     callback_field: str | None = None
     callback_within: timedelta = timedelta(days=3)
     callbacks: int = 1
+    next_number: bool = False
 
     def __post_init__(self, outcomes: Collection[str] | None, wait: timedelta | Sequence[timedelta] | None) -> None:
         if self.rules and (outcomes is not None or wait is not None):
             raise ValueError("give Redial either rules, each with its wait, or outcomes and wait")
+        flags(next_number=self.next_number)
         for name in ("goal", "callback_field"):
             _check_field(name, getattr(self, name))
         attempts = whole_number("attempts", self.attempts, least=2 if self.callback_field is None else 1)

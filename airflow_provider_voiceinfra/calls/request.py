@@ -57,9 +57,7 @@ class CallRequest:
         :raises InvalidCallError: for the first invalid field.
         """
         region = default_region or account.default_region
-        if not accept_integers:
-            _check_is_text("to_number", to_number)
-        callee = to_e164(to_number, field="to_number", region=region)
+        callee = read_callee(to_number, region, accept_integers=accept_integers)
         given = _required("from_number", from_number, account.from_number, account)
         callers = _caller_ids(given, region, accept_integers=accept_integers)
         return cls(
@@ -95,6 +93,16 @@ class CallRequest:
             name: hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:16]
             for name, value in asked.items()
         }
+
+
+def read_callee(number: object, region: str | None, *, accept_integers: bool) -> str:
+    """Read a callee's number.
+
+    :raises InvalidNumberError: if it is not valid, or can be read in two ways.
+    """
+    if not accept_integers:
+        _check_is_text("to_number", number)
+    return to_e164(number, field="to_number", region=region)
 
 
 def plain_object(name: str, value: object) -> dict[str, Any] | None:

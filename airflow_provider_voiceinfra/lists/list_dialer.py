@@ -147,7 +147,11 @@ class ListDialer:
             return []
         rows, active = self._store.list_rows, pipeline.active_rows
         free = min(pipeline.batch, self._max_in_flight - len(active) - rows.count_open(self._list_id, active))
-        return self._queue.due(free) if free > 0 else []
+        while free > 0 and (due := self._queue.due(free)):
+            # None is left where each of them is on the do-not-call list.
+            if chosen := self._store.row_numbers.choose(self._list_id, due):
+                return chosen
+        return []
 
     def _resume_at(self, deferral: CallDeferredError | None) -> ResumeAt | None:
         rows, now = self._store.list_rows, self._store.database.clock.now()

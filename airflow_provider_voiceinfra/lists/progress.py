@@ -107,19 +107,30 @@ class Progress:
     def _step(self, call: RowCall, following: NextCall | None) -> RowStep | None:
         """Return what becomes of a row whose call is over."""
         if following is not None and following.redial_at is not None:
-            return RowStep(call.row_id, call.import_version, following.redial_at, call.attempt + 1)
+            number = self._next_number(call, following)
+            attempt = call.attempt + 1
+            return RowStep(call.row_id, call.import_version, following.redial_at, attempt, next_number=number)
         if call.state == CallState.COMPLETED:
             ended = call.completed_at or self._store.database.clock.now()
             result = call.outcome if following is None else following.result
             return RowStep(call.row_id, call.import_version, result=result, ended_at=ended)
         if call.state in {CallState.RELEASED, CallState.NOT_PLACED, CallState.WAITING}:
-            return RowStep(call.row_id, call.import_version, self._store.database.clock.now() + DUE_AGAIN, call.attempt)
+            again = self._store.database.clock.now() + DUE_AGAIN
+            return RowStep(call.row_id, call.import_version, again, call.attempt, next_number=call.next_number)
         if call.state == CallState.CLAIMED:
             return None
         if call.state == CallState.QUEUED and call.call_id is not None:
             self._store.claims.record_overdue(call.call_id)
             return RowStep(call.row_id, call.import_version, result=CallState.OVERDUE)
         return RowStep(call.row_id, call.import_version, result=call.state)
+
+    def _next_number(self, call: RowCall, following: NextCall) -> int | None:
+        """Return the index of the number to call next: none other once the callee has answered."""
+        if following.was_answered or call.next_number is None:
+            return None
+        here = call.numbers.index(call.to_number) if call.numbers else 0
+        moves_on = self._redial is not None and self._redial.next_number and call.numbers
+        return (here + 1) % len(call.numbers) if moves_on else here
 
     def _give_up(self, reason: str) -> None:
         given_up = self._store.list_rows.give_up(self._list_id)

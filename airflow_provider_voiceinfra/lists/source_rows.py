@@ -15,7 +15,7 @@ from uuid import UUID
 from airflow_provider_voiceinfra.calls.account import Account
 from airflow_provider_voiceinfra.calls.call_intent import CallIntent
 from airflow_provider_voiceinfra.calls.keys import nameless_row_key, row_key
-from airflow_provider_voiceinfra.calls.request import CallRequest, check_storable, plain_object
+from airflow_provider_voiceinfra.calls.request import CallRequest, check_storable, plain_object, read_callee
 from airflow_provider_voiceinfra.calls.values import own_type, plain_value
 from airflow_provider_voiceinfra.errors import InvalidCallError, InvalidNumberError
 from airflow_provider_voiceinfra.guard.calling_hours import CallingHours
@@ -67,9 +67,10 @@ class CallDefaults:
             if columns.key_column is not None:
                 key = _key(row[columns.key_column.casefold()])
             step, fields = "to_number", columns.fields(row)
+            numbers = self._numbers(columns.numbers(row), accept_integers=columns.are_typed)
             limits = {name: fields.pop(name, None) for name in ("timezone", "not_before", "not_after")}
             texts = {name: fill(name, text, row) for name, text in self._texts().items() if name not in fields}
-            request = self._request(texts | fields, columns.variables(row), accept_integers=columns.are_typed)
+            request = self._request(numbers, texts | fields, columns.variables(row), accept_integers=columns.are_typed)
             step = "timezone"
             timezone = read_timezone(limits["timezone"])
             place = Place(timezone, request.to_number, default_zone(self.calling_hours, self.account.limits))
@@ -93,7 +94,8 @@ class CallDefaults:
             **({"is_caller_chosen": True} if request.is_caller_chosen else {}),
             **request.content(),
         }
-        return NewRow(position, key, request.to_number, kept, metadata, priority=priority)
+        several = tuple(map(str, numbers)) if len(numbers) > 1 else ()
+        return NewRow(position, key, request.to_number, kept, metadata, priority=priority, numbers=several)
 
     def intent(self, list_id: str, row: DueRow, source: Source, **options: Any) -> CallIntent:
         """Return the call of a row."""
@@ -110,9 +112,10 @@ class CallDefaults:
             self.max_minutes,
         )
         request = CallRequest(to_number=row.to_number, **fields)
-        which: dict[str, Any] = {"to_number": row.to_number, "attempt": row.attempt}
+        which: dict[str, Any] = {"to_number": row.first_number, "attempt": row.attempt}
+        others = tuple(number for number in row.numbers if number != row.to_number)
         key = nameless_row_key(list_id, **which) if row.key is None else row_key(self.key_prefix, row.key, **which)
-        links: dict[str, Any] = {"list_id": list_id, "list_row": row.id}
+        links: dict[str, Any] = {"list_id": list_id, "list_row": row.id, "other_numbers": others}
         return CallIntent(key, request, source, row.metadata, constraints=constraints, **links, **options)
 
     def name_of(self, key_column: str | None) -> Callable[[object], str | None]:
@@ -151,11 +154,27 @@ class CallDefaults:
         """
         return tuple(column for name, text in self._texts().items() for column in columns_of(name, text))
 
+    def _numbers(self, given: Sequence[object], *, accept_integers: bool) -> list[object]:
+        """Return a row's numbers; of several, those that are valid, each once. Without a valid one, the first."""
+        if len(given) < 2:  # noqa: PLR2004
+            return list(given)
+        region, valid = self.default_region or self.account.default_region, dict[object, None]()
+        for number in given:
+            # Types of drivers may raise errors of their own.
+            with suppress(InvalidCallError, ArithmeticError, TypeError, ValueError):
+                valid[read_callee(number, region, accept_integers=accept_integers)] = None
+        return list(valid) or list(given[:1])
+
     def _request(
-        self, fields: Mapping[str, Any], variables: Mapping[str, Any], *, accept_integers: bool
+        self,
+        numbers: Sequence[object],
+        fields: Mapping[str, Any],
+        variables: Mapping[str, Any],
+        *,
+        accept_integers: bool,
     ) -> CallRequest:
         common = {"agent_id": self.agent_id, "from_number": self.from_number}
-        given = {"to_number": None, **common, **fields}
+        given = {"to_number": next(iter(numbers), None), **common, **fields}
         return CallRequest.build(
             self.account,
             **given,

@@ -17,7 +17,7 @@ from airflow_provider_voiceinfra.guard.calling_hours import CallingHours
 from airflow_provider_voiceinfra.guard.limits import caps_of
 from airflow_provider_voiceinfra.links import CallListPageLink, LinkedOperator
 from airflow_provider_voiceinfra.lists.circuit_breaker import CircuitBreaker
-from airflow_provider_voiceinfra.lists.column_mapping import check_fields
+from airflow_provider_voiceinfra.lists.column_mapping import read_column_map
 from airflow_provider_voiceinfra.openlineage import OpenLineageMixin
 from airflow_provider_voiceinfra.operators.private_fields import PrivateFieldsOperator, hidden
 from airflow_provider_voiceinfra.operators.stopping import StoppableOperator
@@ -40,7 +40,8 @@ class OutboundCallListOperator(LinkedOperator, StoppableOperator, PrivateFieldsO
     :param calls: instead of a query, a small list of objects, such as the output of a task. (templated)
     :param column_map: their column by our field, such as ``{"to_number": "phone", "timezone": "tz"}``; the fields are
         ``to_number``, ``agent_id``, ``from_number``, ``first_message``, ``context``, ``timezone``, ``not_before``,
-        ``not_after``.
+        ``not_after``. ``to_number`` may have several columns, such as ``["mobile", "home"]``, which are called in this
+        order: see ``next_number`` of :class:`~airflow_provider_voiceinfra.policies.Redial`.
     :param variable_columns: columns that are sent to the agent as ``variables``; no other column is.
     :param metadata_columns: columns that stay with the call here; no other column does.
     :param key_column: what names a row: a rerun, a backfill or another list with the same prefix calls nobody again.
@@ -99,7 +100,7 @@ class OutboundCallListOperator(LinkedOperator, StoppableOperator, PrivateFieldsO
         sql: str | None = None,
         sql_conn_id: str | None = None,
         calls: Sequence[Mapping[str, Any]] | None = None,
-        column_map: Mapping[str, str] | None = None,
+        column_map: Mapping[str, str | Sequence[str]] | None = None,
         variable_columns: Sequence[str] = (),
         metadata_columns: Sequence[str] = (),
         key_column: str | None = None,
@@ -153,8 +154,10 @@ class OutboundCallListOperator(LinkedOperator, StoppableOperator, PrivateFieldsO
         self.sql = sql
         self.sql_conn_id = sql_conn_id
         self.calls = calls
-        self.column_map = {} if column_map is None else arguments.mapping("column_map", column_map)
-        check_fields(self.column_map)
+        self.column_map = {} if column_map is None else read_column_map(column_map)
+        has_several_numbers = not isinstance(self.column_map.get("to_number", ""), str)
+        if (suppress_sql or eligible_sql) and key_column is None and has_several_numbers:
+            raise ValueError("suppress_sql and eligible_sql need a key_column, because rows have several numbers")
         self.variable_columns = arguments.names("variable_columns", variable_columns)
         self.metadata_columns = arguments.names("metadata_columns", metadata_columns)
         self.key_column = key_column

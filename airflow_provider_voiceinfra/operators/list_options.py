@@ -20,7 +20,7 @@ class ListOptions:
     sql: str | None
     sql_conn_id: str | None
     calls: Any = field(repr=False)
-    column_map: Mapping[str, str]
+    column_map: Mapping[str, str | Sequence[str]]
     variable_columns: Sequence[str]
     metadata_columns: Sequence[str]
     key_column: str | None

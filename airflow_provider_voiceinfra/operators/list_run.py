@@ -105,6 +105,8 @@ class ListRun:
         try:
             self._read_into(list_id)
             self._end_ineligible(list_id)
+            for rows in self._store.list_rows.pending(list_id, _AT_ONCE):
+                self._store.row_numbers.choose(list_id, rows)
             summary = summarize(self._store, list_id, always=NOT_CALLED)
             summary.pop("pending", None)
             found = dry_run(

@@ -28,6 +28,7 @@ from airflow_provider_voiceinfra.store.lists.list_rows import ListRows
 from airflow_provider_voiceinfra.store.lists.list_states import ListStates
 from airflow_provider_voiceinfra.store.lists.pilots import Pilots
 from airflow_provider_voiceinfra.store.lists.redials import Redials
+from airflow_provider_voiceinfra.store.lists.row_numbers import RowNumbers
 from airflow_provider_voiceinfra.store.operations.overview import Overview
 from airflow_provider_voiceinfra.store.operations.rename_connection import Connections
 from airflow_provider_voiceinfra.store.operations.rename_host import Hosts
@@ -71,6 +72,7 @@ class CallStore:
         self.list_states = ListStates(self.database)
         self.redials = Redials(self.database, environment)
         self.pilots = Pilots(self.database, environment, self.list_rows)
+        self.row_numbers = RowNumbers(self.database, self.do_not_call)
         self.calls = Calls(self.database, environment, extracted_field)
         self.attempts = Attempts(self.database, environment, self.calls)
         self.deliveries = Deliveries(

@@ -402,7 +402,12 @@ call_list_row = sa.Table(
     sa.Column("key_hash", sa.String(64), nullable=False),
     # The user's own key, if any.
     sa.Column("key", sa.Text),
+    # At which it is called, or was called last.
     sa.Column("to_number", sa.String(16), nullable=False),
+    # All its numbers, where it has several, and the index of the one to call next; NULL to stay with to_number, because
+    # the callee has answered there.
+    sa.Column("numbers", Json, nullable=False),
+    sa.Column("next_number", sa.Integer),
     # The other fields of the call, and its constraints.
     sa.Column("fields", Json, nullable=False),
     sa.Column("metadata", Json, nullable=False),

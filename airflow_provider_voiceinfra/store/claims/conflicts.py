@@ -68,7 +68,8 @@ def _conflict_by_key(
         return None
     if latest.host != request.host:
         return Conflict(latest.ref, ConflictReason.HOST)
-    if not latest.is_to(request.to_number, hash_number(tx, request.to_number)):
+    its_numbers = (request.to_number, *request.other_numbers)
+    if not any(latest.is_to(number, hash_number(tx, number)) for number in its_numbers):
         # A template gave another number since: that is another person.
         return Conflict(latest.ref, ConflictReason.NUMBER)
     is_cleared = _is_cleared(tx, request, latest)

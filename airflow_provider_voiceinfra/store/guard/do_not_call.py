@@ -17,11 +17,13 @@ from airflow_provider_voiceinfra.store.engine import Database
 from airflow_provider_voiceinfra.store.locks import lock
 
 HASH = "hash"
+_PERSON = "the person"
 _AT_ONCE = 500
 # It never changes, and is kept with each connection.
 _STORE_ID = "voiceinfra_store_id"
 _listed, _event = schema.do_not_call.c, schema.do_not_call_event.c
 _AMONG = sa.select(_listed.number_hash).where(_listed.number_hash.in_(sa.bindparam("hashes", expanding=True)))
+_OPTED_OUT = _AMONG.where(_listed.added_by == _PERSON)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +99,11 @@ class DoNotCall:
 
     def among(self, tx: sa.Connection, numbers: Collection[str]) -> set[str]:
         """Return those of some numbers that are on the list."""
-        hashes = {hash_number(tx, number): number for number in numbers}
-        return {hashes[each] for each in tx.scalars(_AMONG, {"hashes": list(hashes)})} if hashes else set()
+        return _find(tx, _AMONG, numbers)
+
+    def opted_out(self, tx: sa.Connection, numbers: Collection[str]) -> set[str]:
+        """Return those of some numbers whose callees have opted out themselves, in a call."""
+        return _find(tx, _OPTED_OUT, numbers)
 
     def forget(self, number: str) -> None:
         """Keep nothing but the hash of a number that may be on the list."""
@@ -108,13 +113,22 @@ class DoNotCall:
             )
 
 
+def _find(tx: sa.Connection, query: sa.Select[Any], numbers: Collection[str]) -> set[str]:
+    hashes = {hash_number(tx, number): number for number in numbers}
+    return {hashes[each] for each in tx.scalars(query, {"hashes": list(hashes)})} if hashes else set()
+
+
 def add_person(tx: sa.Connection, number: str, kept_as: str, call_id: str) -> None:
     """Put a person on the list who said so in a call.
 
     :param number: hers, in E.164.
     :param kept_as: ``number``, or ``hash`` where only that is to be kept.
     """
-    _add(tx, [number], hashed=kept_as == HASH, actor="the person", reason=f"said so in {call_id}")
+    reason = f"said so in {call_id}"
+    _add(tx, [number], hashed=kept_as == HASH, actor=_PERSON, reason=reason)
+    # Listed meanwhile by somebody else, who does not speak for the person's other numbers.
+    mine = (_listed.number_hash == hash_number(tx, number), _listed.added_by != _PERSON)
+    tx.execute(sa.update(schema.do_not_call).where(*mine).values(added_by=_PERSON, reason=reason))
 
 
 def _add(tx: sa.Connection, numbers: Collection[str], *, hashed: bool, actor: str, reason: str) -> int:

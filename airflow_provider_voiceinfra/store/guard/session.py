@@ -66,6 +66,8 @@ class GuardSession:
         self._requests = requests
         self._pauses = find_pauses(tx, environment) if requests else []
         self._listed = do_not_call.among(tx, {request.to_number for request in requests})
+        others = {number for request in requests for number in request.other_numbers}
+        self._opted_out = do_not_call.opted_out(tx, others)
         self._budgets = SharedBudgets(tx, environment)
 
     @property
@@ -91,7 +93,7 @@ class GuardSession:
         now, rules = self.now, request.rules
         if rules.not_after is not None and now >= rules.not_after:
             return Denial(Rule.NOT_AFTER)
-        if request.to_number in self._listed:
+        if request.to_number in self._listed or not self._opted_out.isdisjoint(request.other_numbers):
             return Denial(Rule.DO_NOT_CALL)
         by_time = rules.by_time(now)
         if by_time is not None and by_time.until is None:

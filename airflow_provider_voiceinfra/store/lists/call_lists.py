@@ -42,6 +42,8 @@ _UNDIALLED = sa.and_(
 _UPDATED = (
     "position",
     "to_number",
+    "numbers",
+    "next_number",
     "fields",
     "metadata",
     "state",
@@ -202,11 +204,13 @@ class _Batch:
         self._new: list[dict[str, Any]] = []
         self._updates: dict[int, dict[str, Any]] = {}
         self._known = self._known_by_key({_name(row) for row in rows})
-        self._numbers = self._taken({row.to_number for row in rows})
+        self._numbers = self._taken({number for row in rows for number in row.numbers or (row.to_number,)})
 
     def add(self, new: NewRow) -> None:
         """Take a row, or set it aside."""
         values, key_hash = self._values(new), _name(new)
+        numbers = new.numbers or (new.to_number,)
+        index = next((index for index, number in enumerate(numbers) if number not in self._numbers), None)
         known = self._known.get(key_hash)
         if new.wrong is not None:
             self._set_aside(values, new.wrong)
@@ -215,10 +219,10 @@ class _Batch:
         elif known is not None and not known.is_undialled and known.state != RowState.DROPPED:
             self._updates[known.id] = {"import_version": self._import_version}
             self._known[key_hash] = None
-        elif new.to_number in self._numbers:
+        elif index is None:
             self._set_aside(values, "duplicate_number")
         else:
-            self._take(known, values)
+            self._take(known, values | {"to_number": numbers[index], "next_number": index})
 
     def write(self) -> None:
         """Write what was taken."""
@@ -264,6 +268,8 @@ class _Batch:
             "key_hash": _name(new),
             "key": new.key,
             "to_number": new.to_number,
+            "numbers": list(new.numbers),
+            "next_number": 0,
             "fields": dict(new.fields),
             "metadata": dict(new.metadata),
             "state": RowState.PENDING,

@@ -46,6 +46,7 @@ class NewRow:
     :param fields: of the call, and ``timezone`` and ``not_after``.
     :param wrong: why it is set aside; None where nothing is wrong.
     :param priority: the highest is called first where lists are ordered by priority; None comes last.
+    :param numbers: all its numbers in order, where it has several; ``to_number`` is the first.
     """
 
     position: int
@@ -55,6 +56,7 @@ class NewRow:
     metadata: Mapping[str, Any] = field(repr=False)
     wrong: str | None = None
     priority: float | None = None
+    numbers: Sequence[str] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +66,8 @@ class DueRow:
     :param import_version: of the import that it was read by last; a later import takes it over.
     :param attempt: that is due next, or is going on.
     :param call_ref: of its latest call.
+    :param numbers: all its numbers in order, where it has several.
+    :param next_number: the index of the one to call next; None to stay with ``to_number``.
     """
 
     id: int
@@ -75,6 +79,13 @@ class DueRow:
     metadata: Mapping[str, Any] = field(repr=False)
     attempt: int
     call_ref: str | None
+    numbers: Sequence[str] = field(default=(), repr=False)
+    next_number: int | None = 0
+
+    @property
+    def first_number(self) -> str:
+        """The number that names it if it has no key, at whichever number it is called."""
+        return self.numbers[0] if self.numbers else self.to_number
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +102,8 @@ class RowCall:
     completed_at: datetime | None
     to_number: str = field(repr=False)
     fields: Mapping[str, Any] = field(repr=False)
+    numbers: Sequence[str] = field(repr=False)
+    next_number: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +114,7 @@ class RowStep:
     :param attempt: that is due then.
     :param result: how it has ended.
     :param ended_at: None for now.
+    :param next_number: the index of the number to call then, if it has several; None to stay with the last one.
     """
 
     row_id: int
@@ -109,6 +123,7 @@ class RowStep:
     attempt: int = 1
     result: str | None = None
     ended_at: datetime | None = None
+    next_number: int | None = 0
 
 
 class ListRows:
@@ -192,6 +207,8 @@ class ListRows:
             _call.completed_at,
             _row.to_number,
             _row.fields,
+            _row.numbers,
+            _row.next_number,
         )
         with self._database.read() as tx:
             now = time_of(tx)
@@ -233,13 +250,15 @@ class ListRows:
     def record_steps(self, steps: Sequence[RowStep]) -> None:
         """Note what becomes of several rows, in one transaction."""
         ours = (_row.id == sa.bindparam("row"), _row.import_version == sa.bindparam("read"))
-        again = _due(sa.bindparam("until")) | {"attempt": sa.bindparam("next")}
+        again = _due(sa.bindparam("until")) | {"attempt": sa.bindparam("next"), "next_number": sa.bindparam("number")}
         ended: dict[str, Any] = {"state": RowState.DONE, "result": sa.bindparam("how"), "ended_at": sa.bindparam("at")}
-        waiting, done, now = [], [], self._database.clock.now()
+        waiting: list[dict[str, Any]] = []
+        done: list[dict[str, Any]] = []
+        now = self._database.clock.now()
         for step in steps:
             row = {"row": step.row_id, "read": step.import_version}
             if step.until is not None:
-                waiting.append(row | {"until": step.until, "next": step.attempt})
+                waiting.append(row | {"until": step.until, "next": step.attempt, "number": step.next_number})
             else:
                 done.append(row | {"how": step.result, "at": step.ended_at or now})
         with self._database.write() as tx:
@@ -332,8 +351,9 @@ class ListRows:
 def select_pending(list_id: str) -> sa.Select[Any]:
     """Select the rows of a list that are still to be called; see :class:`DueRow`."""
     columns = (_row.position, _row.key, _row.to_number, _row.fields, _row.metadata, _row.attempt, _row.call_ref)
+    of_numbers = (_row.numbers, _row.next_number)
     mine = (_row.list_id == list_id, _row.state == RowState.PENDING)
-    return sa.select(_row.id, _row.import_version, *columns).where(*mine)
+    return sa.select(_row.id, _row.import_version, *columns, *of_numbers).where(*mine)
 
 
 def _due(at: Any) -> dict[str, Any]:

@@ -113,7 +113,7 @@ class Retention:
                 _completion.id.in_(sa.select(_call.completion_id).where(_call.to_number == number)),
                 sa.and_(self._contains(_completion.body, digits), ~is_own),
             ),
-            _row.to_number == number,
+            sa.or_(_row.to_number == number, sa.cast(_row.numbers, sa.Text).contains(f'"{number}"', autoescape=True)),
             {
                 schema.quarantine: self._contains(schema.quarantine.c.body, digits),
                 schema.forward: self._contains(schema.forward.c.body, digits),

@@ -250,6 +250,91 @@ def test_a_summary_says_so_also_where_it_never_happened(run_list, voiceinfra):
     }  # fmt: skip
 
 
+MOBILE, HOME, WORK = "+12125551001", "+12125551002", "+12125551003"
+ONE_ROW = [{"id": 7, "mobile": MOBILE, "home": HOME, "work": WORK}]
+SEVERAL = {"column_map": {"to_number": ["mobile", "home", "work"]}, "key_column": "id"}
+
+
+def dialled(voiceinfra):
+    return [dial.to_number for dial in voiceinfra.dials]
+
+
+@pytest.mark.parametrize(
+    ("next_number", "numbers"),
+    [(True, [MOBILE, HOME, WORK, MOBILE]), (False, [MOBILE] * 4)],
+)
+def test_each_attempt_calls_the_next_number_of_a_row_in_turn(run_list, voiceinfra, next_number, numbers):
+    for number in (MOBILE, HOME, WORK):
+        voiceinfra.outcome(number, "voicemail")
+    redial = Redial(attempts=4, wait=timedelta(hours=1), next_number=next_number)
+    run = run_list(calls=ONE_ROW, redial=redial, **SEVERAL)
+    assert run.summary() | {"list_id": ""} == {"list_id": "", "rows": 1, "voicemail": 1}
+    assert dialled(voiceinfra) == numbers
+
+
+def test_after_an_answer_no_other_number_of_the_row_is_called(run_list, voiceinfra):
+    voiceinfra.outcome(MOBILE, "failed")
+    voiceinfra.outcome(HOME, "answered", extracted={"confirmed": False})
+    voiceinfra.after(timedelta(minutes=90), lambda: voiceinfra.outcome(HOME, "failed"))
+    redial = Redial(goal="confirmed", attempts=4, wait=timedelta(hours=1), next_number=True)
+    run_list(calls=ONE_ROW, redial=redial, **SEVERAL)
+    assert dialled(voiceinfra) == [MOBILE, HOME, HOME, HOME]
+
+
+def test_an_unknown_call_stops_a_row_with_several_numbers(run_list, voiceinfra):
+    lost = [{**ONE_ROW[0], "mobile": "+12125550111"}]
+    run = run_list(calls=lost, redial=Redial(next_number=True), completion_timeout=SHORT, **SEVERAL)
+    assert run.state == "failed"
+    assert not voiceinfra.dials
+
+
+def test_invalid_and_listed_numbers_of_a_row_are_passed_over(run_list, voiceinfra):
+    rows = [
+        {"id": 1, "mobile": "no idea", "home": "+12125551011", "work": None},
+        {"id": 2, "mobile": "+12125551021", "home": "+12125551022", "work": "+1 212 555 1021"},
+        {"id": 3, "mobile": "12", "home": "", "work": "0"},
+        {"id": 4, "mobile": None, "home": None, "work": None},
+        {"id": 5, "mobile": "+12125551051", "home": "+12125551021", "work": None},
+    ]
+    voiceinfra.store.do_not_call.add(["+12125551021", "+12125551051"], actor="ada", reason="moved")
+    asked = {"calls": rows, "max_invalid_fraction": 0.5, **SEVERAL}
+    planned = run_list(dry_run=True, **asked).summary()
+    assert {name: planned[name] for name in ("rows", "set_aside", "do_not_call", "to_call")} == {
+        "rows": 5, "set_aside": 2, "do_not_call": 1, "to_call": 2
+    }  # fmt: skip
+    run = run_list(**asked)
+    assert run.summary() | {"list_id": ""} == {
+        "list_id": "", "rows": 5, "answered": 2, "do_not_call": 1, "set_aside": 2
+    }  # fmt: skip
+    assert numbers(voiceinfra) == ["+12125551011", "+12125551022"]
+
+
+def test_a_row_with_several_numbers_is_one_row_for_every_list(run_list, voiceinfra, warehouse):
+    voiceinfra.outcome(MOBILE, "voicemail")
+    run_list(calls=ONE_ROW, **SEVERAL)
+    again = [{**ONE_ROW[0], "mobile": HOME, "home": MOBILE}]
+    assert run_list(calls=again, redial=Redial(next_number=True), **SEVERAL).summary()["already_called"] == 1
+    assert dialled(voiceinfra) == [MOBILE]
+
+
+def test_without_a_key_too_a_row_is_one_row(run_list, voiceinfra):
+    voiceinfra.outcome(MOBILE, "failed")
+    columns = {"column_map": SEVERAL["column_map"]}
+    run = run_list(calls=ONE_ROW, redial=Redial(next_number=True, wait=timedelta(hours=1)), **columns)
+    assert run.summary()["answered"] == 1
+    assert [call.attempt for call in voiceinfra.store.calls.iterate()] == [2, 1]
+    assert dialled(voiceinfra) == [MOBILE, HOME]
+
+
+def test_columns_of_numbers_are_checked_when_the_dag_is_parsed():
+    for wrong in ([], ["mobile", 1], {"mobile", "home"}, [""]):
+        with pytest.raises((TypeError, ValueError), match="column_map"):
+            call_lists.make_dag(call_lists.of_rows, calls=[], column_map={"to_number": wrong})
+    queries = {"sql": "SELECT 1", "sql_conn_id": "warehouse", "suppress_sql": "SELECT 1"}
+    with pytest.raises(ValueError, match="suppress_sql and eligible_sql need a key_column"):
+        call_lists.make_dag(call_lists.of_rows, column_map=SEVERAL["column_map"], **queries)
+
+
 def test_the_guard_ends_rows_and_lets_others_go_on(run_list, voiceinfra):
     voiceinfra.store.do_not_call.add(["+12125551001"], actor="ada", reason="asked")
     late = {**people(3)[2], "not_after": (datetime.now(UTC) - timedelta(hours=1)).isoformat()}

@@ -25,7 +25,7 @@ def answered(store, call_id="call-1", attempt=1, **extracted):
 def test_it_is_decided_once_though_the_conversation_is_purged(store):
     at = datetime.now(UTC).replace(microsecond=0) + timedelta(hours=5)
     ref = answered(store, confirmed=False, call_back_at=at.isoformat())
-    wanted = {ref: NextCall("no_goal", at)}
+    wanted = {ref: NextCall("no_goal", was_answered=True, redial_at=at)}
     assert next_calls(store, REDIAL, {ref: PLACE}) == wanted
     store.retention.purge(datetime.now(UTC) + timedelta(hours=1))
     assert next_calls(store, REDIAL, {ref: PLACE}) == wanted
@@ -33,12 +33,12 @@ def test_it_is_decided_once_though_the_conversation_is_purged(store):
     assert (call.goal, call.callback_at) == ("missed", at)
     # The callback is used up.
     again = answered(store, "call-2", attempt=2, confirmed=False, call_back_at=at.isoformat())
-    assert next_calls(store, REDIAL, {again: PLACE}) == {again: NextCall("no_goal")}
+    assert next_calls(store, REDIAL, {again: PLACE}) == {again: NextCall("no_goal", was_answered=True)}
 
 
 def test_of_a_conversation_that_was_purged_before_nothing_follows(store):
     ref = answered(store, confirmed=False, call_back_at="17:00")
     with store.database.write() as tx:
         tx.execute(sa.update(schema.completion).values(body=b""))
-    assert next_calls(store, REDIAL, {ref: PLACE}) == {ref: NextCall("answered")}
+    assert next_calls(store, REDIAL, {ref: PLACE}) == {ref: NextCall("answered", was_answered=True)}
     assert store.calls.get(ref).goal == "unreadable"
