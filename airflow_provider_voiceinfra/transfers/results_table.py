@@ -27,7 +27,7 @@ _TYPES: dict[Kind, sa.types.TypeEngine[Any]] = {
 Row = tuple[Any, ...]
 """The values of the columns, in order; the first is the ref."""
 _MAX_PARTS = 3
-_DOCS = "docs/results.md shows the statements"
+_DOCS = "docs/reference/results.md shows the statements"
 
 
 class ResultsTableError(Exception):
