@@ -28,6 +28,8 @@ def show(arguments: argparse.Namespace) -> None:
     """Show how far a list has come: its state, and its rows by result."""
     facts = _facts(_find(arguments.list_id)) | summarize(call_store(), arguments.list_id)
     del facts["list_id"]
+    done_at, not_called = call_store().forecasts.get(arguments.list_id)
+    facts |= {"done at (UTC)": done_at and shown_time(done_at), "will not be called": not_called}
     if arguments.output in {"json", "yaml"}:
         print_rows([facts], arguments.output)
     else:

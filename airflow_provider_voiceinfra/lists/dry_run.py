@@ -10,6 +10,7 @@ from typing import Any
 
 from airflow_provider_voiceinfra.calls.call_intent import CallIntent
 from airflow_provider_voiceinfra.calls.dialing import Dialer
+from airflow_provider_voiceinfra.lists.row_groups import RowGroups
 from airflow_provider_voiceinfra.store.call_store import CallStore
 from airflow_provider_voiceinfra.store.claims.results import ConflictReason, Forecast
 from airflow_provider_voiceinfra.store.guard.claim_request import ClaimRequest
@@ -23,8 +24,10 @@ class DryRun:
 
     :param results: rows that would end at once, by result.
     :param when: rows that would be called, by hour (ISO 8601, UTC), ``now``, or ``after resume`` of a pause.
+    :param groups: the same rows, by the times at which they may be called. Where a pause has no end, from now on.
     """
 
+    groups: RowGroups
     results: Counter[str] = field(default_factory=Counter)
     when: Counter[str] = field(default_factory=Counter)
 
@@ -39,21 +42,20 @@ class DryRun:
 def dry_run(
     store: CallStore, dialer: Dialer, batches: Iterable[Sequence[DueRow]], intent: Callable[[DueRow], CallIntent]
 ) -> DryRun:
-    """Forecast the result of each row.
-
-    The connection's limits, minutes included, are ignored, because nobody knows how long the calls will last.
+    """Forecast the result of each row, and when it may be called, whatever limits other calls have used up by then.
 
     :param intent: makes the call of a row.
     """
-    found = DryRun()
+    found = DryRun(RowGroups(store.database.clock.now()))
     for rows in batches:
         requests = [_without_limits(dialer.claim_request(intent(row))) for row in rows]
-        for forecast in store.claims.dry_run(requests):
+        for request, forecast in zip(requests, store.claims.dry_run(requests), strict=True):
             if forecast.conflict is not None:
                 is_elsewhere = forecast.conflict.reason == ConflictReason.HOST
                 found.results["conflict" if is_elsewhere else "already_called"] += 1
             elif forecast.state in {CallState.CLAIMED, CallState.WAITING}:
                 found.when[_when(forecast)] += 1
+                found.groups.add(request.rules, forecast.until)
             else:
                 found.results[forecast.state] += 1
     return found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from airflow_provider_voiceinfra.calls.next_call import NextCall, next_calls
@@ -35,6 +36,7 @@ class Progress:
     :param queue: the list's rows, which know its pilot.
     :param max_minutes: after which nobody is dialled any more.
     :param give_up_at: when nobody is dialled any more.
+    :param forecast: records when the list will be done.
     """
 
     def __init__(
@@ -48,6 +50,7 @@ class Progress:
         queue: RowQueue | None = None,
         max_minutes: int | None = None,
         give_up_at: datetime | None = None,
+        forecast: Callable[[], object] = lambda: None,
     ) -> None:
         self._store = store
         self._list_id = list_id
@@ -57,6 +60,7 @@ class Progress:
         self._queue = queue or RowQueue(store, list_id)
         self._max_minutes = max_minutes
         self.give_up_at = give_up_at
+        self._forecast = forecast
         self._tell_at = time.monotonic() + TELL_INTERVAL
 
     def begin(self) -> None:
@@ -76,6 +80,7 @@ class Progress:
         self._stop_if_broken()
         if time.monotonic() >= self._tell_at:
             self._tell_at += TELL_INTERVAL
+            self._forecast()
             log.info("%s", describe(self._store, self._list_id))
 
     def _settle(self) -> None:
@@ -157,7 +162,7 @@ class Progress:
 
 
 def describe(store: CallStore, list_id: str) -> str:
-    """Return how far a list has come: rows left, calls going on, outcomes, the rate and when it may be done."""
+    """Return how far a list has come: rows left, calls going on, outcomes, the rate and when it will be done."""
     counts, now = store.lists.counts(list_id), store.database.clock.now()
     states, results = dict.fromkeys(RowState, 0), {}
     for (state, result), count in sorted(counts.items()):
@@ -171,7 +176,9 @@ def describe(store: CallStore, list_id: str) -> str:
     ended, minutes = store.list_rows.count_ended(list_id, since), (now - since).total_seconds() / 60
     if ended and minutes:
         said.append(f"{ended / minutes:.1f} rows a minute")
-    if left and ended and minutes:
-        done_at = now + timedelta(minutes=left * minutes / ended)
-        said[-1] += f", at which it is done at {done_at:%Y-%m-%d %H:%M} UTC"
+    done_at, not_called = store.forecasts.get(list_id)
+    if left and done_at is not None:
+        said.append(f"done at {max(done_at, now):%Y-%m-%d %H:%M} UTC")
+    if left and not_called:
+        said.append(f"{not_called} of them will not be called in time")
     return f"List {list_id}: {', '.join(said)}."

@@ -22,13 +22,16 @@ from airflow_provider_voiceinfra.guard.constraints import default_zone
 from airflow_provider_voiceinfra.hooks.voiceinfra import VoiceInfraHook
 from airflow_provider_voiceinfra.lists.column_mapping import ColumnMapping
 from airflow_provider_voiceinfra.lists.dry_run import dry_run
+from airflow_provider_voiceinfra.lists.forecast import Capacity, forecast_list
 from airflow_provider_voiceinfra.lists.list_dialer import ListDialer, ResumeAt
 from airflow_provider_voiceinfra.lists.progress import Progress, describe
+from airflow_provider_voiceinfra.lists.row_groups import RowGroups
 from airflow_provider_voiceinfra.lists.row_queue import RowQueue
 from airflow_provider_voiceinfra.lists.row_results import ListStoppedError
 from airflow_provider_voiceinfra.lists.set_aside import describe_set_aside
 from airflow_provider_voiceinfra.lists.source_rows import CallDefaults
 from airflow_provider_voiceinfra.lists.summary import NOT_CALLED, NOT_REACHED, summarize
+from airflow_provider_voiceinfra.operators.list_capacity import capacity_of
 from airflow_provider_voiceinfra.operators.list_options import ListOptions
 from airflow_provider_voiceinfra.operators.list_source import (
     ListSourceError,
@@ -40,7 +43,7 @@ from airflow_provider_voiceinfra.operators.list_source import (
 from airflow_provider_voiceinfra.store.errors import StoreError
 from airflow_provider_voiceinfra.store.hashing import join_parts
 from airflow_provider_voiceinfra.store.lists.call_lists import SupersededImportError
-from airflow_provider_voiceinfra.store.lists.list_rows import DueRow, NewRow
+from airflow_provider_voiceinfra.store.lists.list_rows import DueRow, NewRow, RowState
 from airflow_provider_voiceinfra.store.watch.deadlines import Deadlines
 
 if TYPE_CHECKING:
@@ -115,11 +118,14 @@ class ListRun:
                 self._store.list_rows.pending(list_id, _AT_ONCE),
                 self._intent,
             )
+            forecast = forecast_list(found.groups.scaled_to(), self._capacity(), self._store.database.clock.now())
         finally:
             lists.discard(list_id)
             if not lists.counts(self.list_id):
                 lists.discard(self.list_id)
-        planned = summary | {"list_id": self.list_id} | found.summary()
+        done_at = forecast.done_at and forecast.done_at.replace(microsecond=0).isoformat()
+        will = {"done_at": done_at, "will_not_be_called": forecast.not_called}
+        planned = summary | {"list_id": self.list_id} | found.summary() | will
         log.info("Nobody was called (dry_run). If the list were called now: %s", planned)
         return planned
 
@@ -151,6 +157,7 @@ class ListRun:
             raise AirflowFailException(str(error)) from error
         if resume_at is not None and resume_at.idle_until is not None:
             self._store.list_states.deferred(self.list_id, resume_at.idle_until, resume_at.pause_id)
+        self._forecast()
         log.info("%s", describe(self._store, self.list_id))
         return resume_at
 
@@ -212,6 +219,21 @@ class ListRun:
             give_up_at=give_up_at,
         )
 
+    def _forecast(self) -> None:
+        """Record when the list will be done, as far as a sample of its rows says."""
+        store, now = self._store, self._store.database.clock.now()
+        groups = RowGroups(now)
+        for row, due_at in store.forecasts.sample(self.list_id):
+            groups.add(self._dialer.claim_request(self._intent(row)).rules, due_at)
+        counts = store.lists.counts(self.list_id)
+        pending = sum(count for (state, _), count in counts.items() if state == RowState.PENDING)
+        forecast = forecast_list(groups.scaled_to(pending), self._capacity(), now)
+        store.forecasts.record(self.list_id, forecast.done_at, forecast.not_called)
+
+    def _capacity(self) -> Capacity:
+        talked = self._store.lists.talked(self.list_id)
+        return capacity_of(self._store, self._hook.account, self._options, talked)
+
     def _intent(self, row: DueRow) -> CallIntent:
         return self._defaults.intent(self.list_id, row, self._source, settle_timeout=self._options.completion_timeout)
 
@@ -233,6 +255,7 @@ class ListRun:
             queue=self._queue,
             max_minutes=options.max_minutes,
             give_up_at=self._defaults.give_up_at,
+            forecast=self._forecast,
         )
 
     @cached_property

@@ -15,6 +15,7 @@ from airflow_provider_voiceinfra.store.feed.cursors import Cursors
 from airflow_provider_voiceinfra.store.guard.do_not_call import DoNotCall
 from airflow_provider_voiceinfra.store.guard.pauses import Pauses
 from airflow_provider_voiceinfra.store.guard.session import Guard
+from airflow_provider_voiceinfra.store.guard.usage import Usage
 from airflow_provider_voiceinfra.store.inbox.completions import Completions
 from airflow_provider_voiceinfra.store.inbox.conversations import Conversations
 from airflow_provider_voiceinfra.store.inbox.deliveries import Deliveries
@@ -23,6 +24,7 @@ from airflow_provider_voiceinfra.store.inbox.opt_out import OptOut
 from airflow_provider_voiceinfra.store.inbox.quarantine import Quarantine
 from airflow_provider_voiceinfra.store.inbox.rejected_webhooks import RejectedWebhooks
 from airflow_provider_voiceinfra.store.lists.call_lists import CallLists
+from airflow_provider_voiceinfra.store.lists.forecasts import Forecasts
 from airflow_provider_voiceinfra.store.lists.list_pages import ListPages
 from airflow_provider_voiceinfra.store.lists.list_rows import ListRows
 from airflow_provider_voiceinfra.store.lists.list_states import ListStates
@@ -70,6 +72,8 @@ class CallStore:
         self.overview = Overview(self.database, environment)
         self.list_rows = ListRows(self.database)
         self.list_states = ListStates(self.database)
+        self.forecasts = Forecasts(self.database)
+        self.usage = Usage(self.database, environment)
         self.redials = Redials(self.database, environment)
         self.pilots = Pilots(self.database, environment, self.list_rows)
         self.row_numbers = RowNumbers(self.database, self.do_not_call)

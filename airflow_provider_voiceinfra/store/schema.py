@@ -385,6 +385,9 @@ call_list = sa.Table(
     sa.Column("state_reason", sa.Text),
     sa.Column("deferred_until", UtcDateTime),
     sa.Column("pause_id", BigId),
+    # When its task expects it to be done, and how many rows will not be called until then.
+    sa.Column("forecast_done_at", UtcDateTime),
+    sa.Column("forecast_not_called", sa.Integer),
     # Who ended a pause of it with its waiting rows cancelled, since its rows were read.
     sa.Column("cancelled_by", sa.String(255)),
     # When it was paused after its pilot: it has no second one.

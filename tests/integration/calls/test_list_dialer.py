@@ -189,7 +189,7 @@ def test_how_far_it_has_come_is_told_at_a_steady_pace(voiceinfra, monkeypatch, c
     assert not any("+1212" in each for each in told)
 
 
-def test_the_rate_and_the_end_are_told_once_rows_have_ended(voiceinfra):
+def test_the_rate_is_told_once_rows_have_ended_and_the_end_once_it_is_forecast(voiceinfra):
     store = voiceinfra.store
     ours, list_id = list_dialer(store, voiceinfra.sandbox.url)
     to_the_end(ours)
@@ -197,8 +197,10 @@ def test_the_rate_and_the_end_are_told_once_rows_have_ended(voiceinfra):
     with store.database.read() as tx:
         row = tx.execute(sa.select(schema.call_list_row).limit(1)).one()
     store.list_rows.record_steps([RowStep(row.id, row.import_version, datetime.now(UTC))])
+    assert re.search(r"1 of 60 rows left, .*59 answered, \d+\.\d rows a minute\.", progress.describe(store, list_id))
+    store.forecasts.record(list_id, datetime(2099, 12, 1, 9, tzinfo=UTC), 1)
     told = progress.describe(store, list_id)
-    assert re.search(r"1 of 60 rows left, .*59 answered, \d+\.\d rows a minute, at which it is done at 20", told)
+    assert told.endswith("rows a minute, done at 2099-12-01 09:00 UTC, 1 of them will not be called in time.")
 
 
 def test_what_is_unexpected_ends_the_list_with_what_it_was(voiceinfra, monkeypatch):

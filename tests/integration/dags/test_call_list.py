@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import os
+import re
 import sqlite3
 from collections import Counter
 from contextlib import closing
@@ -113,9 +114,10 @@ def test_a_summary_has_every_result_also_where_no_row_has_it(run_list, voiceinfr
     empty = run_list(calls=[])
     assert empty.xcom("call") == {"list_id": empty.xcom("call", "list_id"), "rows": 0} | ZEROS
     plan = run_list(calls=people(2), dry_run=True).xcom("call")
-    assert plan | {"list_id": "", "when": {}} == {
+    assert plan | {"list_id": "", "when": {}, "done_at": ""} == {
         "list_id": "", "rows": 2, "already_called": 0, "do_not_call": 0, "expired": 0,
         "cancelled": 0, "suppressed": 0, "not_eligible": 0, "given_up": 0, "set_aside": 0, "to_call": 2, "when": {},
+        "done_at": "", "will_not_be_called": 0,
     }  # fmt: skip
 
 
@@ -721,6 +723,7 @@ def test_a_plan_calls_nobody_and_says_what_would_happen_and_when(run_list, voice
         dry_run=True,
         max_invalid_fraction=0.5,
     ).summary()
+    assert planned.pop("done_at") > datetime.now(UTC).isoformat()
     assert planned | {"list_id": "", "when": 0} == {
         "list_id": "", "rows": 7, "set_aside": 1, "suppressed": 1, "already_called": 1, "do_not_call": 1,
         "to_call": 3, "when": 0,
@@ -733,6 +736,31 @@ def test_a_plan_calls_nobody_and_says_what_would_happen_and_when(run_list, voice
     assert planned["list_id"] not in {known.id for known in voiceinfra.store.list_pages.newest()}
     again = run_list(**OF_WAREHOUSE, dry_run=True, max_invalid_fraction=0.5).xcom("call")
     assert again["when"] == {"now": 4}
+
+
+def test_it_says_when_the_list_will_be_done_and_how_many_rows_will_not_be_called(run_list, voiceinfra, limits):
+    # A Friday, 11:00 in New York.
+    voiceinfra.set_now("2026-11-27T16:00+00:00")
+    limits(max_calls_per_day="30", calling_hours="mon-fri 09:00-12:00 America/New_York")
+    # A call takes two minutes where none was answered yet: a line is enough for 30 an hour.
+    fields = {"calls": people(100), "max_in_flight": 1, "dry_run": True}
+    planned = run_list(**fields).xcom("call")
+    # 30 on Friday, and from Monday on; the last 10 on Wednesday from 14:00 UTC on.
+    assert planned["done_at"].startswith("2026-12-02T14:2")
+    assert planned["will_not_be_called"] == 0
+    assert planned["when"] == {"now": 100}
+    planned = run_list(**fields, give_up_after=timedelta(days=3)).xcom("call")
+    assert planned["will_not_be_called"] == 40
+    assert not voiceinfra.dials
+
+
+def test_so_does_the_progress_of_a_list_that_runs(run_list, voiceinfra, caplog):
+    voiceinfra.set_now("2026-11-27T22:00+00:00")
+    run_list(calls=people(30), max_in_flight=1, calling_hours="mon-fri 09:00-17:00 America/New_York")
+    [told, *_] = [each for each in caplog.messages if " rows left" in each]
+    assert "30 of 30 rows left" in told
+    # On Monday at nine, at two minutes a call.
+    assert re.search(r"done at 2026-11-30 15:0[0-4] UTC\.", told)
 
 
 def test_and_what_a_pause_would_stop(run_list, voiceinfra):
