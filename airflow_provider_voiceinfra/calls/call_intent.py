@@ -27,6 +27,7 @@ class CallIntent:
     :param constraints: when it may be placed.
     :param list_id: the call list that it belongs to, if any.
     :param list_row: the row's id in that list.
+    :param variant: its variant in that list, if there are some.
     :param other_numbers: of the same callee, in E.164.
     """
 
@@ -38,6 +39,7 @@ class CallIntent:
     constraints: CallConstraints = field(default_factory=CallConstraints)
     list_id: str | None = None
     list_row: int | None = None
+    variant: str | None = None
     other_numbers: tuple[str, ...] = field(default=(), repr=False)
 
     def claim_request(self, account: Account) -> ClaimRequest:
@@ -64,6 +66,7 @@ class CallIntent:
             metadata=self.metadata,
             list_id=self.list_id,
             list_row=self.list_row,
+            variant=self.variant,
             other_numbers=self.other_numbers,
             rules=rules_for(account.limits, self.constraints, request.to_number),
         )

@@ -23,6 +23,7 @@ from airflow_provider_voiceinfra.guard.constraints import CallConstraints, defau
 from airflow_provider_voiceinfra.guard.validity import Place, Validity
 from airflow_provider_voiceinfra.lists.column_mapping import FIELDS, ColumnMapping
 from airflow_provider_voiceinfra.lists.personal_text import columns_of, fill
+from airflow_provider_voiceinfra.lists.variants import Variant, choose_variant, texts_of
 from airflow_provider_voiceinfra.phone_numbers.e164 import to_e164
 from airflow_provider_voiceinfra.store.guard.rules import Cap
 from airflow_provider_voiceinfra.store.lists.list_rows import DueRow, NewRow
@@ -58,6 +59,7 @@ class CallDefaults:
     max_calls_per_number: tuple[Cap, ...] = ()
     calls_per_second: float | None = None
     max_minutes: int | None = None
+    variants: Mapping[str, Variant] = field(default_factory=dict)
     give_up_at: datetime | None = None
 
     def read(self, position: int, row: Mapping[str, Any], columns: ColumnMapping) -> NewRow:
@@ -69,8 +71,10 @@ class CallDefaults:
             step, fields = "to_number", columns.fields(row)
             numbers = self._numbers(columns.numbers(row), accept_integers=columns.are_typed)
             limits = {name: fields.pop(name, None) for name in ("timezone", "not_before", "not_after")}
-            texts = {name: fill(name, text, row) for name, text in self._texts().items() if name not in fields}
-            request = self._request(numbers, texts | fields, columns.variables(row), accept_integers=columns.are_typed)
+            variant = self._variant(key, numbers)
+            common = self._texts() | (self.variants[variant].fields() if variant else {})
+            fields = {name: fill(name, text, row) for name, text in common.items() if name not in fields} | fields
+            request = self._request(numbers, fields, columns.variables(row), accept_integers=columns.are_typed)
             step = "timezone"
             timezone = read_timezone(limits["timezone"])
             place = Place(timezone, request.to_number, default_zone(self.calling_hours, self.account.limits))
@@ -92,6 +96,7 @@ class CallDefaults:
             "not_before": not_before and not_before.isoformat(),
             "not_after": not_after and not_after.isoformat(),
             **({"is_caller_chosen": True} if request.is_caller_chosen else {}),
+            **({"variant": variant} if variant else {}),
             **request.content(),
         }
         several = tuple(map(str, numbers)) if len(numbers) > 1 else ()
@@ -100,6 +105,7 @@ class CallDefaults:
     def intent(self, list_id: str, row: DueRow, source: Source, **options: Any) -> CallIntent:
         """Return the call of a row."""
         fields = dict(row.fields)
+        variant = fields.pop("variant", None)
         not_before, not_after = (_time(fields.pop(name)) for name in ("not_before", "not_after"))
         until = min(filter(None, (not_after, self.give_up_at)), default=None)
         constraints = CallConstraints(
@@ -115,7 +121,7 @@ class CallDefaults:
         which: dict[str, Any] = {"to_number": row.first_number, "attempt": row.attempt}
         others = tuple(number for number in row.numbers if number != row.to_number)
         key = nameless_row_key(list_id, **which) if row.key is None else row_key(self.key_prefix, row.key, **which)
-        links: dict[str, Any] = {"list_id": list_id, "list_row": row.id, "other_numbers": others}
+        links: dict[str, Any] = {"list_id": list_id, "list_row": row.id, "other_numbers": others, "variant": variant}
         return CallIntent(key, request, source, row.metadata, constraints=constraints, **links, **options)
 
     def name_of(self, key_column: str | None) -> Callable[[object], str | None]:
@@ -152,7 +158,15 @@ class CallDefaults:
 
         :raises InvalidCallError: if a placeholder is more than the name of a column.
         """
-        return tuple(column for name, text in self._texts().items() for column in columns_of(name, text))
+        texts = [*self._texts().items(), *texts_of(self.variants)]
+        return tuple(dict.fromkeys(column for name, text in texts for column in columns_of(name, text)))
+
+    def _variant(self, key: str | None, numbers: Sequence[object]) -> str | None:
+        """Choose the variant of a row by its key, or else by its first number."""
+        if not self.variants:
+            return None
+        region, first = self.default_region or self.account.default_region, next(iter(numbers), None)
+        return choose_variant(self.variants, key or to_e164(first, field="to_number", region=region))
 
     def _numbers(self, given: Sequence[object], *, accept_integers: bool) -> list[object]:
         """Return a row's numbers; of several, those that are valid, each once. Without a valid one, the first."""

@@ -42,4 +42,6 @@ def summarize(
     summary = {"list_id": list_id, "rows": counts.total(), **results}
     if redial is not None and redial.listens:
         summary |= {NO_GOAL: results.get(NO_GOAL, 0), **store.conversations.count(list_id)}
+    if variants := store.variant_results.of(list_id):
+        summary["variants"] = {each.name: each.summary() for each in variants}
     return summary

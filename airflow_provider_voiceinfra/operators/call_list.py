@@ -18,6 +18,7 @@ from airflow_provider_voiceinfra.guard.limits import caps_of
 from airflow_provider_voiceinfra.links import CallListPageLink, LinkedOperator
 from airflow_provider_voiceinfra.lists.circuit_breaker import CircuitBreaker
 from airflow_provider_voiceinfra.lists.column_mapping import read_column_map
+from airflow_provider_voiceinfra.lists.variants import Variant, check_variants
 from airflow_provider_voiceinfra.openlineage import OpenLineageMixin
 from airflow_provider_voiceinfra.operators.private_fields import PrivateFieldsOperator, hidden
 from airflow_provider_voiceinfra.operators.stopping import StoppableOperator
@@ -74,6 +75,8 @@ class OutboundCallListOperator(LinkedOperator, StoppableOperator, PrivateFieldsO
         any more: by ``key_column``, else by number. An error there calls nobody. (templated)
     :param eligible_sql: the same, of rows that are still to be called; all others are not any more. (templated)
     :param circuit_breaker: when the list pauses itself; default: ``CircuitBreaker()``.
+    :param variants: by name, such as ``{"short": Variant(first_message="Hi."), "long": Variant(weight=2)}``: each row
+        gets one by its key, always the same, and the summary compares their results.
     :param pilot: after the calls of this many rows have ended, the list pauses itself, once, until a user resumes it.
     :param dry_run: call nobody, and return what would become of the rows, and when.
     """
@@ -126,6 +129,7 @@ class OutboundCallListOperator(LinkedOperator, StoppableOperator, PrivateFieldsO
         eligible_sql: str | None = None,
         circuit_breaker: CircuitBreaker | None = None,
         pilot: int | None = None,
+        variants: Mapping[str, Variant] | None = None,
         dry_run: bool = False,
         **kwargs: Any,
     ) -> None:
@@ -185,6 +189,7 @@ class OutboundCallListOperator(LinkedOperator, StoppableOperator, PrivateFieldsO
         self.circuit_breaker = arguments.instance(
             "circuit_breaker", circuit_breaker, CircuitBreaker, "CircuitBreaker(consecutive_failed=20)"
         )
+        self.variants = {} if variants is None else check_variants(variants)
         self.pilot = None if pilot is None else arguments.whole_number("pilot", pilot, least=1)
         self.is_dry_run = dry_run
 

@@ -10,6 +10,7 @@ from typing import Any
 from airflow_provider_voiceinfra.calls.redial import Redial
 from airflow_provider_voiceinfra.guard.calling_hours import CallingHours
 from airflow_provider_voiceinfra.lists.circuit_breaker import CircuitBreaker
+from airflow_provider_voiceinfra.lists.variants import Variant
 from airflow_provider_voiceinfra.store.guard.rules import Cap
 
 
@@ -46,3 +47,4 @@ class ListOptions:
     eligible_sql: str | None
     circuit_breaker: CircuitBreaker | None
     pilot: int | None
+    variants: Mapping[str, Variant]

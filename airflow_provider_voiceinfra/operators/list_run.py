@@ -216,6 +216,7 @@ class ListRun:
             max_calls_per_number=options.max_calls_per_number,
             calls_per_second=options.calls_per_second,
             max_minutes=options.max_minutes,
+            variants=options.variants,
             give_up_at=give_up_at,
         )
 

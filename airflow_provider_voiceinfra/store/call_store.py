@@ -31,6 +31,7 @@ from airflow_provider_voiceinfra.store.lists.list_states import ListStates
 from airflow_provider_voiceinfra.store.lists.pilots import Pilots
 from airflow_provider_voiceinfra.store.lists.redials import Redials
 from airflow_provider_voiceinfra.store.lists.row_numbers import RowNumbers
+from airflow_provider_voiceinfra.store.lists.variant_results import VariantResults
 from airflow_provider_voiceinfra.store.operations.overview import Overview
 from airflow_provider_voiceinfra.store.operations.rename_connection import Connections
 from airflow_provider_voiceinfra.store.operations.rename_host import Hosts
@@ -75,6 +76,7 @@ class CallStore:
         self.forecasts = Forecasts(self.database)
         self.usage = Usage(self.database, environment)
         self.redials = Redials(self.database, environment)
+        self.variant_results = VariantResults(self.database, environment)
         self.pilots = Pilots(self.database, environment, self.list_rows)
         self.row_numbers = RowNumbers(self.database, self.do_not_call)
         self.calls = Calls(self.database, environment, extracted_field)

@@ -250,6 +250,7 @@ class Call(NoXCom):
     :param error_code: VoiceInfra's error code, if it was rejected.
     :param attempt: 1, or more for a redial.
     :param list_id: the call list that it belongs to, if any.
+    :param variant: its variant in that list, if any.
     :param rule: the rule of the guard that blocks or defers it, if any.
     :param wait_until: when a deferred call may be tried again, if that is known.
     :param goal: whether it has reached the goal of its ``Redial``, once that is decided.
@@ -283,6 +284,7 @@ class Call(NoXCom):
     error_message: str | None
     attempt: int
     list_id: str | None
+    variant: str | None
     rule: str | None
     wait_until: datetime | None
     goal: str | None

@@ -103,6 +103,8 @@ call = sa.Table(
     # 1, or more for a redial; all attempts have the same base key.
     sa.Column("attempt", sa.Integer, nullable=False, server_default="1"),
     sa.Column("list_id", sa.String(32)),
+    # Of its list.
+    sa.Column("variant", sa.String(64)),
     sa.Column("agent_id", sa.String(255), nullable=False),
     sa.Column("from_number", sa.String(16), nullable=False),
     sa.Column("to_number", sa.String(16), nullable=False),
@@ -189,6 +191,8 @@ call = sa.Table(
         "id",
         where="list_id IS NOT NULL",
     ),
+    # Tells whether a list has variants.
+    _partial_index("ix_voiceinfra_call_variant", "list_id", where="variant IS NOT NULL"),
     # Covers everything that the overview reads, in the order in which it is summed up.
     _partial_index(
         "ix_voiceinfra_call_overview",

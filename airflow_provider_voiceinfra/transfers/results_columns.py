@@ -117,6 +117,7 @@ _COLUMNS = (
     _of_call("error_code", Kind.NAME),
     _of_call("call_id", Kind.NAME),
     _of_call("list_id", Kind.NAME, of_row=attrgetter("list_id")),
+    _of_call("variant", Kind.NAME),
     Column("row_position", Kind.NUMBER, of_row=attrgetter("position")),
     Column("row_key", Kind.TEXT, of_row=lambda row: _sql_value(row.key)),
     _of_call("dag_id", Kind.NAME, "source.dag_id"),

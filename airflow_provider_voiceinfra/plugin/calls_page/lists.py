@@ -73,17 +73,19 @@ def _shown(visit: Visit, list_id: str) -> dict[str, Any]:
             results[result] += count
         if state is RowState.SET_ASIDE:
             reasons[result] += count
+    variants = visit.store.variant_results.of(list_id)
     aside = list(islice(visit.store.list_pages.rows(list_id, RowState.SET_ASIDE), SET_ASIDE_SHOWN))
     return {
         "known": known,
         "states": states,
         "results": results,
         "reasons": reasons,
+        "variants": variants,
         # Rows set aside or dropped are no longer part of the list.
         "rows": states[RowState.PENDING] + states[RowState.OPEN] + states[RowState.DONE],
         "aside": aside,
         "may_edit": visit.permissions.may_edit(known.dag_id or None),
-        "version": version_of(known, sorted(counts.items()), aside),
+        "version": version_of(known, sorted(counts.items()), aside, variants),
     }
 
 

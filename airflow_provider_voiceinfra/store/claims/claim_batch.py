@@ -133,6 +133,7 @@ class ClaimBatch:
             "metadata": dict(request.metadata),
             "attempt": request.attempt,
             "list_id": request.list_id,
+            "variant": request.variant,
             "owner": self._owner,
             "worker": self._worker,
             "claimed_at": now,

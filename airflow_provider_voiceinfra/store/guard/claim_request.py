@@ -24,6 +24,7 @@ class ClaimRequest:
     :param attempt: the first call of an intent is 1, a redial of it 2, and so on; the base key is the same.
     :param list_id: of the call list that it belongs to.
     :param list_row: its row there.
+    :param variant: its variant there, if the list has some.
     :param other_numbers: of the same callee. If they have opted out at one of them, they are not called.
     :param settle_timeout: for how long from now a completion may settle it, if VoiceInfra's answer is lost.
     :param request: first message, context and variables, as they will be sent.
@@ -51,5 +52,6 @@ class ClaimRequest:
     attempt: int = 1
     list_id: str | None = None
     list_row: int | None = None
+    variant: str | None = None
     other_numbers: tuple[str, ...] = field(default=(), repr=False)
     rules: Rules = field(default=Rules(), repr=False)

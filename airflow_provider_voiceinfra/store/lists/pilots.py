@@ -58,13 +58,16 @@ class Pilots:
         return rows + self._take_places(list_id, size, [row for row in due if row.id not in known][:free])
 
     def next_due(self, list_id: str, size: int) -> datetime | None:
-        """Return when the next row is due that may be called; None if no row may."""
+        """Return when the next row is due that may be called; None while calls of the pilot are going on."""
+        due_at, is_open = sa.func.min(_row.due_at), _row.state == RowState.OPEN
         with self._database.read() as tx:
-            if _taken(tx, list_id) < size:
-                return self._rows.next_due(list_id)
-            pilot = (_row.list_id == list_id, _row.in_pilot.is_not(None), _row.state == RowState.PENDING)
-            due: datetime | None = tx.scalar(sa.select(sa.func.min(_row.due_at)).where(*pilot))
-        return due
+            if _taken(tx, list_id) >= size:
+                pilot, pending = _of_pilot(list_id), _row.state == RowState.PENDING
+                due: datetime | None = tx.scalar(sa.select(due_at).where(*pilot, pending))
+                if due is not None or tx.scalar(sa.select(sa.exists().where(*pilot, is_open))):
+                    return due
+        # Its calls have ended since it was looked at last, or it has free places.
+        return self._rows.next_due(list_id)
 
     def outcomes(self, list_id: str, size: int) -> Counter[str] | None:
         """Count the rows of the pilot by how their last call ended; None if places are free or calls are going on."""

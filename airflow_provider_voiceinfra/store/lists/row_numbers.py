@@ -72,6 +72,7 @@ def _write(tx: sa.Connection, row: DueRow, number: str | None) -> None:
     if number == row.to_number:
         return
     ours = (_row.id == row.id, _row.import_version == row.import_version, _row.state == RowState.PENDING)
-    ended = {"state": RowState.DONE, "result": CallState.DO_NOT_CALL, "ended_at": time_of(tx)}
+    # Another row may take its place in the pilot.
+    ended = {"state": RowState.DONE, "result": CallState.DO_NOT_CALL, "ended_at": time_of(tx), "in_pilot": None}
     values = ended if number is None else {"to_number": number}
     tx.execute(sa.update(schema.call_list_row).where(*ours).values(values))

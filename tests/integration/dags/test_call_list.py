@@ -21,6 +21,7 @@ from airflow_provider_voiceinfra.guard.calling_hours import WEEKDAYS, CallingHou
 from airflow_provider_voiceinfra.hooks import voiceinfra as hook
 from airflow_provider_voiceinfra.lists import progress
 from airflow_provider_voiceinfra.lists.circuit_breaker import CircuitBreaker
+from airflow_provider_voiceinfra.lists.variants import Variant, choose_variant
 from airflow_provider_voiceinfra.operators import list_run
 from airflow_provider_voiceinfra.sandbox import call_endpoint
 from airflow_provider_voiceinfra.sandbox.scenarios import ANSWERED
@@ -188,6 +189,35 @@ def test_rows_are_called_by_their_priority(run_list, voiceinfra):
     rows = [{"to_number": number, "Score": score} for number, score in scores.items()]
     assert run_list(calls=rows, order_by_priority="score", max_in_flight=1).state == "success"
     assert [scores[dial.to_number] for dial in voiceinfra.dials] == [10, 2.5, 2, None]
+
+
+VARIANTS = {"short": Variant(first_message="Hi {name}."), "long": Variant(agent_id="agent_sandbox")}
+
+
+def test_each_row_is_called_by_its_variant_in_redials_too_and_variants_are_compared(run_list, voiceinfra):
+    rows = [row | {"id": f"customer-{at}"} for at, row in enumerate(people(20))]
+    for row in rows:
+        voiceinfra.outcome(row["to_number"], "voicemail" if row["id"] in {"customer-0", "customer-1"} else "answered")
+    fields = {"key_column": "id", "first_message": "Hello.", "variants": VARIANTS}
+    run = run_list(when=DAY, calls=rows, redial=AT_ONCE, **fields)
+    wanted = {row["to_number"]: choose_variant(VARIANTS, row["id"]) for row in rows}
+    calls = list(voiceinfra.store.calls.iterate(list_id=run.xcom("call", "list_id")))
+    assert {call.to_number: call.variant for call in calls} == wanted
+    assert len(calls) == 22
+    said = {dial.to_number: dial.first_message for dial in voiceinfra.dials}
+    assert said == {
+        row["to_number"]: f"Hi {row['name']}." if wanted[row["to_number"]] == "short" else "Hello." for row in rows
+    }
+    counts = Counter(wanted.values())
+    missed = Counter(wanted[row["to_number"]] for row in rows[:2])
+    assert run.xcom("call")["variants"] == {
+        name: {
+            "called": counts[name],
+            "answered": counts[name] - missed[name],
+            "answer_rate": round((counts[name] - missed[name]) / counts[name], 4),
+        }
+        for name in VARIANTS
+    }
 
 
 def test_texts_are_filled_from_each_rows_columns(run_list, voiceinfra, warehouse):

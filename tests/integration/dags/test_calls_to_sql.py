@@ -73,7 +73,7 @@ def write(table="results", since=LONG_AGO, **fields):
 
 
 def test_a_row_for_each_attempt_with_what_became_of_it(store, warehouse):
-    ours = queued(store, "call-1", list_id="vl_1")
+    ours = queued(store, "call-1", list_id="vl_1", variant="short")
     times = {"start_time": "2026-11-23T10:00:00Z", "end_time": "2026-11-23T11:01:30+01:00", "duration_seconds": 80}
     deliver(store, "call-1", **times)
     refused = claim(store, "other")
@@ -92,6 +92,7 @@ def test_a_row_for_each_attempt_with_what_became_of_it(store, warehouse):
         "error_code": None,
         "call_id": "call-1",
         "list_id": "vl_1",
+        "variant": "short",
         "row_position": None,
         "row_key": None,
         "dag_id": "dag",
@@ -175,7 +176,7 @@ def test_metadata_of_every_kind(store, warehouse):
 def test_a_table_of_your_own_is_used_as_it_is(store, warehouse):
     write("made")
     columns = "ref, intent, attempt, seq, state, reason, outcome, error_code"
-    of_list = "call_id, list_id, row_position, row_key"
+    of_list = "call_id, list_id, variant, row_position, row_key"
     others = f"{of_list}, dag_id, run_id, task_id, map_index, agent_id, claimed_at, queued_at, completed_at"
     warehouse.execute(
         f"CREATE TABLE results AS SELECT {columns}, {others}, start_time, end_time, duration_seconds, "

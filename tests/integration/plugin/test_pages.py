@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from airflow_provider_voiceinfra.plugin.calls_page.calls import playable
 from airflow_provider_voiceinfra.plugin.calls_page.rendering import duration
 from airflow_provider_voiceinfra.store import schema
-from airflow_provider_voiceinfra.store.lists.list_rows import NewRow
+from airflow_provider_voiceinfra.store.lists.list_rows import NewRow, RowStep
 from airflow_provider_voiceinfra.store.models import Source
 from airflow_provider_voiceinfra.store.reads import call_pages
 from tests.integration.plugin.conftest import BASE, NUMBER, claim, deliver, get, queued
@@ -213,6 +213,18 @@ def test_a_list_tells_how_far_it_is_and_what_was_set_aside(visit, called_list):
     assert re.search(r"1 invalid number .*1 invalid timezone", shown)
     assert called_list in get(visit(), "/lists").text
     assert called_list not in get(visit("ada", rights(read="two")), "/lists").text
+
+
+def test_a_list_compares_its_variants(visit, store, called_list):
+    assert "Variants" not in text(get(visit(), f"/lists/{called_list}"))
+    due = store.list_rows.due(called_list, datetime.now(UTC), 10)
+    for row, variant, outcome in zip(due, ["short", "long"], ["answered", "voicemail"], strict=True):
+        its = {"to_number": row.to_number, "list_id": called_list, "list_row": row.id}
+        queued(store, f"call-{row.id}", **its, variant=variant)
+        deliver(store, f"call-{row.id}", to_number=row.to_number, call_outcome=outcome)
+        store.list_rows.record_steps([RowStep(row.id, row.import_version, result=outcome)])
+    shown = text(get(visit(), f"/lists/{called_list}"))
+    assert re.search(r"Variants Variant Called Answered long 1 0\.0% short 1 100\.0%", shown)
 
 
 def test_a_list_is_sent_anew_only_where_it_has_changed(visit, store, called_list):

@@ -75,6 +75,22 @@ def test_a_row_that_may_not_be_called_gives_its_place_to_another(store, list_id)
     assert positions(due(store, list_id)) == [3, 4, 5, 6]
 
 
+def test_so_does_a_row_whose_numbers_are_all_on_the_do_not_call_list(store):
+    list_id = store.lists.open(TASK)
+    rows = [replace(row(number), numbers=(row(number).to_number, f"+1212555{number:04}")) for number in range(1, 7)]
+    store.lists.add(list_id, rows, store.lists.begin_import(list_id))
+    listed = due(store, list_id)[0]
+    store.do_not_call.add(listed.numbers, actor="ada", reason="asked")
+    assert positions(store.row_numbers.choose(list_id, due(store, list_id))) == [2, 3, 4]
+    assert positions(due(store, list_id)) == [2, 3, 4, 5]
+
+
+def test_a_list_whose_pilot_has_just_ended_is_not_done(store, list_id):
+    rows = due(store, list_id)
+    end(store, list_id, rows, *["answered"] * SIZE)
+    assert store.pilots.next_due(list_id, SIZE) == store.list_rows.next_due(list_id) is not None
+
+
 def test_a_row_that_was_not_sent_keeps_its_place(store, list_id):
     first, now = due(store, list_id, 1)[0], datetime.now(UTC)
     ours = claim(store, **of_row(list_id, first))
