@@ -56,12 +56,12 @@ html_show_copyright = False
 html_show_sphinx = False
 html_theme_options = {"top_of_page_buttons": []}
 
-_ROOT = re.compile(r"\]\(\.\./(README|CHANGELOG|CONTRIBUTING|SECURITY)\.md")
+_ROOT = re.compile(r"\]\(((?:\.\./)*)\.\./(README|CHANGELOG|CONTRIBUTING|SECURITY)\.md")
 
 
 def _lead_to_pages(_: Sphinx, __: str, source: list[str]) -> None:
     """Point links to files outside `docs` at the pages that are built from these files."""
-    source[0] = _ROOT.sub(lambda link: f"]({link[1].replace('README', 'index')}.md", source[0])
+    source[0] = _ROOT.sub(lambda link: f"]({link[1]}{link[2].replace('README', 'index')}.md", source[0])
 
 
 def setup(app: Sphinx) -> None:
