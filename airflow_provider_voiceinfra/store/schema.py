@@ -340,6 +340,7 @@ do_not_call = sa.Table(
     sa.Column("added_at", UtcDateTime, nullable=False),
     sa.Column("added_by", sa.String(255), nullable=False),
     sa.Column("reason", sa.Text, nullable=False),
+    sa.Index(None, "added_at"),
 )
 
 do_not_call_event = sa.Table(

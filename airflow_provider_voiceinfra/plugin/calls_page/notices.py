@@ -46,7 +46,7 @@ _NOTICES: dict[CallState, Notice] = {
     CallState.WAITING: Notice("Waiting", _WAITS),
     CallState.DO_NOT_CALL: Notice(
         "Blocked: the number is on the do-not-call list",
-        f"Nobody was called. If the callee wants to be called again, run `airflow voiceinfra dnc remove`. {_CLEAR}",
+        f"Nobody was called. If the callee wants to be called again, remove the number under Do not call. {_CLEAR}",
     ),
     CallState.NOT_ALLOWED: Notice(
         "Blocked: the connection may not call this number",

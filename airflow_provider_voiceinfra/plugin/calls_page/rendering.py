@@ -17,6 +17,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from airflow_provider_voiceinfra import __version__, paths
+from airflow_provider_voiceinfra.phone_numbers.e164 import mask
 from airflow_provider_voiceinfra.store.models import OUTCOMES
 
 STATIC = Path(__file__).parent / "static"
@@ -50,7 +51,7 @@ def templates() -> jinja2.Environment:
     vendor = {path.name.split("-")[0]: f"vendor/{path.name}" for path in (STATIC / "vendor").glob("*.js")}
     made.globals |= {"vendor": vendor, "version": __version__, "OUTCOMES": OUTCOMES}
     made.globals |= {"task_path": paths.task_path, "run_path": paths.run_path}
-    made.filters |= {"duration": duration, "label": label, "plain": plain}
+    made.filters |= {"duration": duration, "label": label, "masked": mask, "plain": plain}
     return made
 
 

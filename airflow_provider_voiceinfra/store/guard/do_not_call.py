@@ -19,6 +19,7 @@ from airflow_provider_voiceinfra.store.locks import lock
 HASH = "hash"
 _PERSON = "the person"
 _AT_ONCE = 500
+_NEWEST = 50
 # It never changes, and is kept with each connection.
 _STORE_ID = "voiceinfra_store_id"
 _listed, _event = schema.do_not_call.c, schema.do_not_call_event.c
@@ -77,6 +78,11 @@ class DoNotCall:
             ).all()
             _record(tx, gone, "removed", actor, reason)
         return bool(gone)
+
+    def newest(self) -> list[Listed]:
+        """List the numbers that were added last, the newest first."""
+        query = sa.select(schema.do_not_call).order_by(_listed.added_at.desc(), _listed.number_hash).limit(_NEWEST)
+        return [Listed(*row) for row in self._database.rows(query)]
 
     def iterate(self) -> Iterator[Listed]:
         """List the numbers, in no order that tells anything, reading them page by page."""
