@@ -212,6 +212,39 @@ def test_markup_and_script_in_what_was_said_do_nothing(visit, place, complete, u
         expect(page.locator(part)).to_contain_text(EVIL)
 
 
+def test_an_admin_pauses_what_the_form_offers(visit, place, call_store):
+    place("+13105550651")
+    page = visit(path="/pauses")
+    page.get_by_role("button", name="Pause calls…").click()
+    page.get_by_label("What").select_option("dag")
+    name = page.get_by_label("Which one")
+    expect(name).to_be_visible()
+    expect(page.locator(f'#names option[value="{place.dag_id}"]')).to_be_attached()
+    name.fill(place.dag_id)
+    page.get_by_label("Reason, shown with each call that waits").fill("the wrong list")
+    page.get_by_role("button", name="Pause calls", exact=True).click()
+    expect(page.locator("#pauses")).to_contain_text(place.dag_id)
+    call_store.pauses.resume(Scope.DAG, place.dag_id, actor="ada")
+
+
+def test_an_admin_puts_a_number_on_the_do_not_call_list_and_takes_it_off(visit, call_store):
+    number = "+13105550661"
+    page = visit(path="/do-not-call")
+    page.get_by_label("Number, with its country code").fill(number)
+    page.get_by_role("button", name="Find").click()
+    expect(page.locator("#found")).to_contain_text("is not on the do-not-call list")
+    page.get_by_label("Reason").fill("asked by e-mail")
+    page.get_by_role("button", name="Do not call").click()
+    expect(page.locator("#listed")).to_contain_text("asked by e-mail")
+    page.get_by_role("button", name="Find").click()
+    expect(page.locator("#found")).to_contain_text("added by eve")
+    keep_screenshot(page, "do_not_call")
+    page.get_by_label("Reason").fill("a mistake")
+    page.get_by_role("button", name="Remove from the list").click()
+    expect(page.locator("#toast")).to_contain_text("may be called again")
+    assert [event.actor for event in call_store.do_not_call.history(number)] == ["eve", "eve"]
+
+
 def test_an_admin_pauses_and_resumes_a_dag_by_keyboard_and_is_recorded(visit, place, call_store):
     ref, _ = place("+13105550601")
     page = visit(path=f"/{ref}")

@@ -35,9 +35,11 @@ def show_pauses_now(visit: VisitDep) -> Response:
 
 
 @router.get("/pause")
-def confirm_pause(visit: VisitDep, scope: Scope | None = None, name: str = "") -> Response:
-    """Ask what to pause, and why."""
-    return _pause_form(visit, scope, name)
+def confirm_pause(
+    visit: VisitDep, scope: Scope | None = None, name: str = "", reason: str = "", until: str = ""
+) -> Response:
+    """Ask what to pause, and why; again once a scope is chosen, whose names are offered then."""
+    return _pause_form(visit, scope, name, reason=reason, until=until)
 
 
 @router.post("/pause")
@@ -63,8 +65,10 @@ def pause(
     ends_at = _read_until(until)
     if ends_at is not None and ends_at <= datetime.now(UTC):
         return ask_again(error="The end must be in the future.")
+    if not force and scope is Scope.ALL:
+        return ask_again(error="This stops every call of this environment until it is resumed.", confirm=True)
     if not (force or visit.store.pauses.seen(scope, name)):
-        return ask_again(error=f"{named(scope, name)} has no calls yet. Is it spelt correctly?", unseen=True)
+        return ask_again(error=f"{named(scope, name)} has no calls yet. Is it spelt correctly?", confirm=True)
     visit.store.pauses.pause(scope, name, reason=reason.strip(), actor=visit.permissions.user_name, ends_at=ends_at)
     return toast(f"{named(scope, name)} is paused: no new calls start.")
 
@@ -149,7 +153,7 @@ def _pause_form(
     reason: str = "",
     until: str = "",
     error: str = "",
-    unseen: bool = False,
+    confirm: bool = False,
 ) -> Response:
     if scope is not None and (name or scope is Scope.ALL):
         _require_pause(visit, scope, name)
@@ -159,11 +163,15 @@ def _pause_form(
         "named": named(scope, name) if scope else "",
         "reason": reason,
         "until": until,
-        "unseen": unseen,
+        "confirm": confirm,
         "scopes": [each for each in Scope if visit.permissions.may_edit_all or each in {Scope.DAG, Scope.LIST}],
-        "dag_ids": visit.dag_ids,
+        "names": [each for each in _recent_names(visit, scope) if scope and may_pause(visit, scope, each)],
     }
     return visit.render_form("pause.html", error=error, **shown)
+
+
+def _recent_names(visit: Visit, scope: Scope | None) -> list[str]:
+    return visit.store.pauses.recent_names(scope) if scope and scope is not Scope.ALL else []
 
 
 def _resume_form(visit: Visit, scope: Scope, name: str, *, error: str = "") -> Response:

@@ -33,6 +33,7 @@ _PAUSES = (
     .order_by(_pause.id)
 )
 _MOST_NAMES = 5
+_RECENT = 1_000
 
 
 class Scope(StrEnum):
@@ -143,6 +144,16 @@ class Pauses:
             for name_column, environment in _columns(scope):
                 found.update(tx.scalars(sa.select(name_column).where(environment == self._environment).distinct()))
         return difflib.get_close_matches(name, sorted(filter(None, found)), n=_MOST_NAMES, cutoff=0.5)
+
+    def recent_names(self, scope: Scope) -> list[str]:
+        """Return the names of a scope that the latest calls and lists have, in alphabetical order."""
+        found: set[str] = set()
+        with self._database.read() as tx:
+            for name_column, environment in _columns(scope):
+                row_id = name_column.table.c.id if name_column.table is schema.call else schema.call_list.c.created_at
+                latest = sa.select(name_column).where(environment == self._environment).order_by(row_id.desc())
+                found.update(tx.scalars(sa.select(latest.limit(_RECENT).subquery().c[0]).distinct()))
+        return sorted(filter(None, found))
 
     def last_resumed(self, scope: Scope, name: str) -> datetime | None:
         """Return when a pause of a scope ended last."""

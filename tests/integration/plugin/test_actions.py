@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 
 import pytest
@@ -78,10 +79,34 @@ def test_everything_takes_no_name_and_no_scope_is_preselected(visit, store):
 def test_a_pause_ends_by_itself_and_the_widest_is_named_first(visit, store):
     claim(store, "seen", source=SOURCE)
     assert "is paused" in toast(act(visit(), "/pauses/pause", scope="dag", name="one", reason="x"))
-    assert "is paused" in toast(act(visit(), "/pauses/pause", scope="all", reason="x", until="2126-12-01T09:00"))
+    assert "is paused" in toast(
+        act(visit(), "/pauses/pause", scope="all", reason="x", until="2126-12-01T09:00", force="true")
+    )
     assert store.pauses.in_force()[0].ends_at == datetime(2126, 12, 1, 9, tzinfo=UTC)
     assert ">Everything is paused, and 1 more</a>" in get(visit(), "/pauses/now").text
     assert "2126-12-01" in get(visit(), "/pauses").text
+
+
+def test_everything_is_asked_for_twice(visit, store):
+    answer = act(visit(), "/pauses/pause", scope="all", reason="x")
+    assert answer.status_code == 422
+    assert "This stops every call of this environment" in answer.text
+    assert "Pause it all the same" in answer.text
+    assert store.pauses.in_force() == []
+
+
+def test_names_of_the_chosen_scope_are_offered_as_far_as_they_may_be_paused(visit, editor, store):
+    claim(store, "one", source=SOURCE, agent_id="agent_a")
+    claim(store, "two", source=Source("two", "run", "run", "task"), agent_id="agent_b")
+
+    def offered(client, scope):
+        return re.findall('<option value="([^"]*)"></option>', get(client, "/pauses/pause", scope=scope).text)
+
+    assert offered(visit(), "agent") == ["agent_a", "agent_b"]
+    assert offered(visit(), "connection") == ["voiceinfra_default"]
+    assert offered(visit(), "dag") == ["one", "two"]
+    assert offered(editor, "dag") == ["one"]
+    assert 'name="name"' not in get(visit(), "/pauses/pause", scope="all").text
 
 
 def test_an_editor_is_offered_what_they_may_pause(visit, editor):
