@@ -13,15 +13,15 @@ def dials(sandbox):
 
 def test_everybody_is_called_once_also_after_a_clear(airflow, sandbox, call_store):
     run_id = airflow.trigger_dag("list_of_rows")
-    airflow.wait_for_task("list_of_rows", run_id, "call", states={"deferred"}, timeout=60)
-    assert airflow.wait_for_run("list_of_rows", run_id, timeout=120) == "success"
+    airflow.wait_for_task("list_of_rows", run_id, "call", states={"deferred"}, timeout=300)
+    assert airflow.wait_for_run("list_of_rows", run_id, timeout=300) == "success"
     assert dials(sandbox) == {each["to_number"]: 1 for each in PEOPLE}
     summary = airflow.xcom("list_of_rows", run_id, "call")
     assert (summary["rows"], summary["answered"]) == (len(PEOPLE), len(PEOPLE))
     calls = list(call_store.calls.iterate(list_id=airflow.xcom("list_of_rows", run_id, "call", key="list_id")))
     assert {call.metadata["appointment"] for call in calls} == set(range(len(PEOPLE)))
     airflow.clear("list_of_rows", run_id, ["call"])
-    assert airflow.wait_for_run("list_of_rows", run_id, timeout=120) == "success"
+    assert airflow.wait_for_run("list_of_rows", run_id, timeout=300) == "success"
     assert dials(sandbox) == {each["to_number"]: 1 for each in PEOPLE}
     log = airflow.task_log("list_of_rows", run_id, "call")
     assert "40 rows are read into list vl_" in log

@@ -352,7 +352,7 @@ def test_the_overview_shows_charts_and_the_same_as_tables(visit, place, complete
 def test_task_instances_lead_to_their_calls(airflow, sandbox, visit, call_store):
     number = "+13105551201"
     run_id = airflow.trigger_dag("fault_deferring", conf={"to_number": number})
-    airflow.wait_for_run("fault_deferring", run_id, timeout=60)
+    airflow.wait_for_run("fault_deferring", run_id, timeout=300)
     [call] = call_store.calls.iterate(number=number)
     path = f"api/v2/dags/fault_deferring/dagRuns/{run_id}/taskInstances/call/links"
     links = airflow._api.call("GET", path)["extra_links"]

@@ -33,7 +33,7 @@ RUN_HERE = {
 
 def run(airflow, dag_id, conf):
     run_id = airflow.trigger_dag(dag_id, conf=conf)
-    assert airflow.wait_for_run(dag_id, run_id, timeout=120) == "success"
+    assert airflow.wait_for_run(dag_id, run_id, timeout=300) == "success"
     return run_id
 
 
@@ -153,7 +153,7 @@ def test_a_function_says_whom_to_call(airflow, sandbox):
 def test_the_person_on_call_is_phoned_once_for_a_run_that_fails(airflow, sandbox):
     for fails, state in ((False, "success"), (True, "failed")):
         run_id = airflow.trigger_dag("example_on_call", conf={"fails": fails})
-        assert airflow.wait_for_run("example_on_call", run_id, timeout=120) == state
+        assert airflow.wait_for_run("example_on_call", run_id, timeout=300) == state
     [dial] = [dial for dial in sandbox.dials if dial.to_number == ON_CALL]
     assert dial.first_message.startswith("example_on_call has failed at load")
 

@@ -31,13 +31,13 @@ def test_what_meets_a_pause_waits_deferred_until_it_ends(
 ):
     number = f"+1{area}5550100"
     run_id = airflow.trigger_dag("fault_plain", conf={"to_number": number})
-    airflow.wait_for_task("fault_plain", run_id, "call", states={"deferred"}, timeout=60)
+    airflow.wait_for_task("fault_plain", run_id, "call", states={"deferred"}, timeout=300)
     assert "is paused (ada: it says the wrong date)" in airflow.task_log("fault_plain", run_id, "call")
     assert not [dial for dial in sandbox.dials if dial.to_number == number]
     [waiting] = call_store.calls.iterate(number=number)
     assert waiting.state == "waiting"
     pause(cancel=cancel)
-    assert airflow.wait_for_run("fault_plain", run_id, timeout=60) == "success"
+    assert airflow.wait_for_run("fault_plain", run_id, timeout=300) == "success"
     assert [task["state"] for task in airflow.task_instances("fault_plain", run_id) if task["task_id"] == "call"] == [
         ends
     ]

@@ -31,6 +31,6 @@ def test_a_deadline_phones_from_the_triggerer_and_from_the_executor(airflow, san
 
 def test_a_failed_dag_phones_from_the_dag_processor(airflow, sandbox):
     run_id = airflow.trigger_dag("failing_dag")
-    assert airflow.wait_for_run("failing_dag", run_id, timeout=90) == "failed"
+    assert airflow.wait_for_run("failing_dag", run_id, timeout=300) == "failed"
     [dial] = wait_for_dials(sandbox, "+12075550101")
     assert dial.first_message == "failing_dag failed"

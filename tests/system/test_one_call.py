@@ -16,7 +16,7 @@ from tests.system.conftest import SECRET, wait_until
 
 def run(airflow, dag_id, number, **options):
     run_id = airflow.trigger_dag(dag_id, conf={"to_number": number})
-    return run_id, airflow.wait_for_run(dag_id, run_id, timeout=120)
+    return run_id, airflow.wait_for_run(dag_id, run_id, timeout=300)
 
 
 def dials(sandbox, number):
@@ -35,7 +35,7 @@ def runs(airflow):
 @pytest.mark.parametrize("way", WAYS)
 def test_a_call_is_placed_once_and_its_id_is_in_xcom(airflow, sandbox, call_store, runs, way):
     run_id = runs[way]
-    assert airflow.wait_for_run(f"fault_{way}", run_id, timeout=120) == "success"
+    assert airflow.wait_for_run(f"fault_{way}", run_id, timeout=300) == "success"
     [dial] = dials(sandbox, WAYS[way])
     for key in ("call_id", "return_value"):
         assert airflow.xcom(f"fault_{way}", run_id, "call", key=key) == dial.call_id
@@ -47,10 +47,10 @@ def test_a_call_is_placed_once_and_its_id_is_in_xcom(airflow, sandbox, call_stor
 def test_waiting_really_happens_in_the_triggerer(airflow, sandbox):
     number = "+12055550164"  # its webhook never comes by itself
     run_id = airflow.trigger_dag("fault_deferring", conf={"to_number": number})
-    airflow.wait_for_task("fault_deferring", run_id, "call", states={"deferred"}, timeout=60)
+    airflow.wait_for_task("fault_deferring", run_id, "call", states={"deferred"}, timeout=300)
     [dial] = dials(sandbox, number)
     sandbox.complete(dial.call_id, "answered", summary="my secret summary")
-    assert airflow.wait_for_run("fault_deferring", run_id, timeout=60) == "success"
+    assert airflow.wait_for_run("fault_deferring", run_id, timeout=300) == "success"
     log = airflow.task_log("fault_deferring", run_id, "call")
     for secret in ("my secret", number, "2055550164", "sandbox-key", SECRET):
         assert secret not in log
@@ -62,7 +62,7 @@ def test_clearing_a_task_does_not_call_again(airflow, sandbox):
     run_id, state = run(airflow, "fault_deferring", number)
     assert state == "success"
     airflow.clear("fault_deferring", run_id, ["call"])
-    assert airflow.wait_for_run("fault_deferring", run_id, timeout=60) == "success"
+    assert airflow.wait_for_run("fault_deferring", run_id, timeout=300) == "success"
     [task] = airflow.task_instances("fault_deferring", run_id)
     assert task["try_number"] == 2
     [dial] = dials(sandbox, number)
@@ -73,15 +73,15 @@ def test_clearing_a_task_does_not_call_again(airflow, sandbox):
 def test_a_wait_that_a_person_has_marked_is_found_with_its_completion_by_a_clear(airflow, sandbox, call_store, mark):
     number = {"failed": "+12085550164", "success": "+12395550164"}[mark]  # its webhook never comes by itself
     run_id = airflow.trigger_dag("fault_deferring", conf={"to_number": number})
-    airflow.wait_for_task("fault_deferring", run_id, "call", states={"deferred"}, timeout=60)
+    airflow.wait_for_task("fault_deferring", run_id, "call", states={"deferred"}, timeout=300)
     [dial] = dials(sandbox, number)
     task = f"api/v2/dags/fault_deferring/dagRuns/{run_id}/taskInstances/call"
     airflow._api.call("PATCH", task, json={"new_state": mark})
-    assert airflow.wait_for_run("fault_deferring", run_id, timeout=60) == mark
+    assert airflow.wait_for_run("fault_deferring", run_id, timeout=300) == mark
     sandbox.complete(dial.call_id, "answered")
     wait_until(lambda: call_store.calls.get(dial.call_id).state == "completed")
     airflow.clear("fault_deferring", run_id, ["call"])
-    assert airflow.wait_for_run("fault_deferring", run_id, timeout=60) == "success"
+    assert airflow.wait_for_run("fault_deferring", run_id, timeout=300) == "success"
     assert airflow.xcom("fault_deferring", run_id, "call") == dial.call_id
     assert len(dials(sandbox, number)) == 1
 
@@ -100,7 +100,7 @@ def test_a_clear_calls_again_where_asked_to_and_only_when_the_call_has_ended(air
     run_id = airflow.trigger_dag("redialling", conf={"to_number": number})
 
     def open_calls(count):
-        airflow.wait_for_task("redialling", run_id, "call", states={"deferred"}, timeout=60)
+        airflow.wait_for_task("redialling", run_id, "call", states={"deferred"}, timeout=300)
         calls = dials(sandbox, number)
         assert len(calls) == count
         return calls
@@ -109,11 +109,11 @@ def test_a_clear_calls_again_where_asked_to_and_only_when_the_call_has_ended(air
     airflow.clear("redialling", run_id, ["call"])
     [first] = open_calls(1)
     sandbox.complete(first.call_id)
-    assert airflow.wait_for_run("redialling", run_id, timeout=60) == "success"
+    assert airflow.wait_for_run("redialling", run_id, timeout=300) == "success"
     airflow.clear("redialling", run_id, ["call"])
     _, second = open_calls(2)
     sandbox.complete(second.call_id)
-    assert airflow.wait_for_run("redialling", run_id, timeout=60) == "success"
+    assert airflow.wait_for_run("redialling", run_id, timeout=300) == "success"
     assert airflow.xcom("redialling", run_id, "call") == second.call_id
 
 

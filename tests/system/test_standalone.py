@@ -60,7 +60,7 @@ def test_airflow_runs_a_dag_through_the_triggerer_and_ends_whole(tmp_path, dags,
     with Standalone(tmp_path / "home", dags_folder=dags) as airflow:
         reaper_process = next(iter(set(psutil.Process().children()) - before))
         run_id = airflow.trigger_dag("trivial", conf={"who": "Ada"})
-        assert airflow.wait_for_run("trivial", run_id, timeout=60) == "success"
+        assert airflow.wait_for_run("trivial", run_id, timeout=300) == "success"
 
         assert airflow.xcom("trivial", run_id, "greet") == {"who": "Ada", "numbers": [1, 2]}
         assert airflow.xcom("trivial", run_id, "double", map_index=1) == 4
@@ -74,7 +74,7 @@ def test_airflow_runs_a_dag_through_the_triggerer_and_ends_whole(tmp_path, dags,
         }
 
         airflow.clear("trivial", run_id, ["greet"])
-        again = airflow.wait_for_task("trivial", run_id, "greet", states={"success"}, timeout=60)
+        again = airflow.wait_for_task("trivial", run_id, "greet", states={"success"}, timeout=300)
         assert again["try_number"] == 2
 
         everything = [reaper_process, *reaper_process.children(recursive=True)]

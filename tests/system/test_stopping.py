@@ -65,7 +65,7 @@ class Stopped:
             self.begin()
         elif how != "cleared":
             # A clear while the scheduler ends the run is lost: the task is cleared, and the run stays failed.
-            self.airflow.wait_for_run(self.dag_id, self.run_id, timeout=60)
+            self.airflow.wait_for_run(self.dag_id, self.run_id, timeout=300)
             self.cleared(None)
 
     def state(self):

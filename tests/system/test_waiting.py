@@ -18,7 +18,7 @@ WORDS = "she will bring her grandmother"
 def deferred(airflow, dag_id, **params):
     """Trigger a DAG, and wait until its wait is in the triggerer."""
     run_id = airflow.trigger_dag(dag_id, conf=params)
-    airflow.wait_for_task(dag_id, run_id, "wait", states={"deferred"}, timeout=60)
+    airflow.wait_for_task(dag_id, run_id, "wait", states={"deferred"}, timeout=300)
     return run_id
 
 
@@ -35,7 +35,7 @@ def test_it_ends_without_a_worker_and_what_comes_after_has_its_result(airflow, c
     call_id = new_id()
     run_id = deferred(airflow, "wait_for_one", call_id=call_id)
     deliver(call_store, call_id, call_outcome="voicemail", summary=WORDS)
-    assert airflow.wait_for_run("wait_for_one", run_id, timeout=60) == "success"
+    assert airflow.wait_for_run("wait_for_one", run_id, timeout=300) == "success"
     result = airflow.xcom("wait_for_one", run_id, "wait")
     assert airflow.xcom("wait_for_one", run_id, "after") == "voicemail"
     assert (result["call_id"], result["call_outcome"], result["summary"]) == (call_id, "voicemail", WORDS)
@@ -46,7 +46,7 @@ def test_no_log_has_the_words_of_what_it_ends_with(airflow, call_store):
     call_id = new_id()
     run_id = deferred(airflow, "wait_for_one", call_id=call_id)
     deliver(call_store, call_id, summary=WORDS)
-    airflow.wait_for_run("wait_for_one", run_id, timeout=60)
+    airflow.wait_for_run("wait_for_one", run_id, timeout=300)
     logs = [path for path in airflow.home.rglob("*.log") if path.is_file()]
     assert logs
     assert [path for path in logs if "grandmother" in path.read_text(errors="replace")] == []
@@ -55,10 +55,10 @@ def test_no_log_has_the_words_of_what_it_ends_with(airflow, call_store):
 def test_an_operator_ends_without_a_worker_too(airflow, sandbox):
     number = "+19285550164"  # nobody else calls it
     run_id = airflow.trigger_dag("wait_in_operator", conf={"to_number": number})
-    airflow.wait_for_task("wait_in_operator", run_id, "call", states={"deferred"}, timeout=60)
+    airflow.wait_for_task("wait_in_operator", run_id, "call", states={"deferred"}, timeout=300)
     [dial] = [dial for dial in sandbox.dials if dial.to_number == number]
     sandbox.complete(dial.call_id, "answered", summary=WORDS)
-    assert airflow.wait_for_run("wait_in_operator", run_id, timeout=60) == "success"
+    assert airflow.wait_for_run("wait_in_operator", run_id, timeout=300) == "success"
     for key in ("call_id", "return_value"):
         assert airflow.xcom("wait_in_operator", run_id, "call", key=key) == dial.call_id
     assert airflow.xcom("wait_in_operator", run_id, "call", key="completion")["summary"] == WORDS
@@ -74,7 +74,7 @@ def test_where_a_worker_is_needed_one_ends_it(airflow, call_store, reason):
     call_id, dag_id = new_id(), f"wait_with_{reason}"
     run_id = deferred(airflow, dag_id, call_id=call_id)
     deliver(call_store, call_id)
-    assert airflow.wait_for_run(dag_id, run_id, timeout=60) == ("failed" if reason == "outcome" else "success")
+    assert airflow.wait_for_run(dag_id, run_id, timeout=300) == ("failed" if reason == "outcome" else "success")
     assert workers(airflow, dag_id, run_id) == 2
 
 
@@ -83,7 +83,7 @@ def test_a_sequence_is_one_trigger_and_wakes_once(airflow, call_store):
     run_id = deferred(airflow, "wait_for_many", call_ids=ids)
     for call_id in ids:
         deliver(call_store, call_id)
-    assert airflow.wait_for_run("wait_for_many", run_id, timeout=60) == "success"
+    assert airflow.wait_for_run("wait_for_many", run_id, timeout=300) == "success"
     assert [each["call_id"] for each in airflow.xcom("wait_for_many", run_id, "wait")] == ids
     log = airflow.task_log("wait_for_many", run_id, "wait")
     assert len(re.findall("Trigger fired event", log)) == 1

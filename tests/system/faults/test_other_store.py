@@ -26,7 +26,7 @@ def runs(airflow, migrated_sqlite, tmp_path_factory):
 
 @pytest.mark.parametrize("kind", NUMBERS)
 def test_a_retry_with_another_store_dials_nobody(airflow, sandbox, runs, kind):
-    assert airflow.wait_for_run("crashing", runs[kind], timeout=120) == "failed"
+    assert airflow.wait_for_run("crashing", runs[kind], timeout=300) == "failed"
     assert not [dial for dial in sandbox.dials if dial.to_number == NUMBERS[kind]]
     log = airflow.task_log("crashing", runs[kind], "call", try_number=3)
     assert "[voiceinfra] call_store" in log
