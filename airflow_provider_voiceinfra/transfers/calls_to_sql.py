@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
 from itertools import islice
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from airflow.sdk import BaseHook
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 # Rows per statement: databases limit its parameters.
 _BATCH_SIZE = 500
+_CALLED_NUMBER = ("masked", "full")
 
 
 class CallsToSqlOperator(TemplatedOperator):
@@ -41,6 +42,8 @@ class CallsToSqlOperator(TemplatedOperator):
     :param completion_fields: additional fields of the completions, by VoiceInfra's name, such as ``transcript``,
         ``summary``, ``recording_url`` or ``to_number``; ``extracted`` is the data that the agent extracted, as JSON. By
         default, no number and no content of calls leaves the call store.
+    :param called_number: ``"masked"`` or ``"full"`` adds a column ``called_number``: the number that was called, such
+        as ``+1415•••0100``. Default: no column.
     """
 
     template_fields: Sequence[str] = ("list_id", "since", "sql_conn_id", "table")
@@ -55,6 +58,7 @@ class CallsToSqlOperator(TemplatedOperator):
         table: str,
         metadata_columns: Collection[str] = (),
         completion_fields: Collection[str] = (),
+        called_number: Literal["masked", "full"] | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -66,14 +70,17 @@ class CallsToSqlOperator(TemplatedOperator):
         self.table = table
         self.metadata_columns = arguments.names("metadata_columns", metadata_columns)
         self.completion_fields = arguments.names("completion_fields", completion_fields)
-        columns_for(self.metadata_columns, self.completion_fields)
+        if called_number not in {None, *_CALLED_NUMBER}:
+            raise ValueError(arguments.wrong("called_number", " or ".join(map(repr, _CALLED_NUMBER)), called_number))
+        self.called_number = called_number
+        columns_for(self.metadata_columns, self.completion_fields, called_number)
 
     def execute(self, context: Context) -> int:  # noqa: ARG002 - Airflow's signature
         """Write the rows, a few hundred at a time."""
         from airflow_provider_voiceinfra.transfers.results_table import ResultsTable
 
         attempts, set_aside = read_attempts(self.list_id, self.since), self._set_aside()
-        columns = columns_for(self.metadata_columns, self.completion_fields)
+        columns = columns_for(self.metadata_columns, self.completion_fields, self.called_number)
         table = ResultsTable(BaseHook.get_hook(self.sql_conn_id), self.table, columns)
         if table.create_if_missing():
             self.log.info("Created table %s and view %s_latest.", self.table, self.table)

@@ -10,6 +10,8 @@ from enum import Enum
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_voiceinfra.phone_numbers.e164 import mask
+
 if TYPE_CHECKING:
     from airflow_provider_voiceinfra.store.lists.list_pages import ListRow
     from airflow_provider_voiceinfra.store.reads.attempts import Attempt
@@ -45,13 +47,17 @@ def is_name(text: object) -> bool:
     return isinstance(text, str) and _NAME.fullmatch(text) is not None
 
 
-def columns_for(metadata_columns: Collection[str], completion_fields: Collection[str]) -> tuple[Column, ...]:
+def columns_for(
+    metadata_columns: Collection[str], completion_fields: Collection[str], called_number: str | None = None
+) -> tuple[Column, ...]:
     """Return the columns: the standard ones, then the requested ones.
 
+    :param called_number: ``masked`` or ``full``; None for no number.
     :raises ValueError: if a name is invalid or used twice.
     """
     columns = (
         *_COLUMNS,
+        *([] if called_number is None else [_number_column(mask if called_number == "masked" else str)]),
         *(_metadata_column(name) for name in metadata_columns),
         *(Column(name, Kind.TEXT, _completion_field(name)) for name in completion_fields),
     )
@@ -65,6 +71,16 @@ def columns_for(metadata_columns: Collection[str], completion_fields: Collection
             )
         seen.add(column.name.lower())
     return columns
+
+
+def _number_column(shown: Callable[[str], str]) -> Column:
+    # A row that was set aside may have no valid number.
+    return Column(
+        "called_number",
+        Kind.NAME,
+        lambda attempt: shown(attempt.call.to_number),
+        lambda row: shown(row.to_number) if row.to_number else None,
+    )
 
 
 def _metadata_column(name: str) -> Column:
@@ -114,6 +130,8 @@ _COLUMNS = (
     _of_call("state", Kind.NAME, "state.value", of_row=attrgetter("state.value")),
     Column("reason", Kind.NAME, of_row=attrgetter("result")),
     _of_completion("outcome", Kind.NAME),
+    _of_call("goal", Kind.NAME),
+    _of_call("callback_at", Kind.TIME),
     _of_call("error_code", Kind.NAME),
     _of_call("call_id", Kind.NAME),
     _of_call("list_id", Kind.NAME, of_row=attrgetter("list_id")),

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import mysql
 from sqlalchemy.sql.elements import quoted_name
 
 from airflow_provider_voiceinfra.sql_errors import safe_error_name
@@ -22,7 +23,8 @@ _TYPES: dict[Kind, sa.types.TypeEngine[Any]] = {
     Kind.NAME: sa.String(255),
     Kind.TEXT: sa.Text(),
     Kind.NUMBER: sa.BigInteger(),
-    Kind.TIME: sa.DateTime(timezone=True),
+    # MySQL rounds to seconds otherwise.
+    Kind.TIME: sa.DateTime(timezone=True).with_variant(mysql.DATETIME(fsp=6), "mysql", "mariadb"),
 }
 Row = tuple[Any, ...]
 """The values of the columns, in order; the first is the ref."""
@@ -128,25 +130,25 @@ class ResultsTable:
 
     def _create(self) -> bool:
         schema, _, name = self._name.rpartition(".")
-        table = sa.Table(
-            _unquoted(name),
-            sa.MetaData(),
-            *(
-                sa.Column(_unquoted(column.name), _TYPES[column.kind], primary_key=column.name == "ref")
-                for column in self._columns
-            ),
-            schema=_unquoted(schema) if schema else None,
-        )
         engine = self._hook.get_sqlalchemy_engine()
         try:
             with engine.begin() as connection:
                 if sa.inspect(connection).has_table(name, schema=schema or None):
                     return False
-                table.create(connection)
+                self.definition().create(connection)
                 connection.execute(sa.text(self._view()))
         finally:
             engine.dispose()
         return True
+
+    def definition(self) -> sa.Table:
+        """Return the table, for any dialect of SQLAlchemy."""
+        schema, _, name = self._name.rpartition(".")
+        columns = (
+            sa.Column(_unquoted(column.name), _TYPES[column.kind], primary_key=column.name == "ref")
+            for column in self._columns
+        )
+        return sa.Table(_unquoted(name), sa.MetaData(), *columns, schema=_unquoted(schema) if schema else None)
 
     def _view(self) -> str:
         listed = ", ".join(f"a.{column.name}" for column in self._columns)

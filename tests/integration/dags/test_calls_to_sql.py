@@ -15,7 +15,7 @@ from airflow.sdk.exceptions import AirflowFailException
 
 from airflow_provider_voiceinfra import config
 from airflow_provider_voiceinfra.store.lists.list_rows import NewRow
-from airflow_provider_voiceinfra.store.models import Source
+from airflow_provider_voiceinfra.store.models import Goal, Said, Source
 from airflow_provider_voiceinfra.store.reads import attempts
 from airflow_provider_voiceinfra.transfers.calls_to_sql import CallsToSqlOperator
 from airflow_provider_voiceinfra.transfers.results_table import ResultsTableError
@@ -88,6 +88,7 @@ def test_a_row_for_each_attempt_with_what_became_of_it(store, warehouse):
         "seq": call.id,
         "state": "completed",
         "outcome": "answered",
+        "goal": None,
         "reason": None,
         "error_code": None,
         "call_id": "call-1",
@@ -103,7 +104,7 @@ def test_a_row_for_each_attempt_with_what_became_of_it(store, warehouse):
         "duration_seconds": 80,
         "appointment": "7",
     }
-    at = {name: as_utc(done[name]) for name in done if name.endswith(("_at", "_time"))}
+    at = {name: as_utc(done[name]) for name in done if name.endswith(("_at", "_time")) and done[name] is not None}
     assert at == {
         "claimed_at": call.claimed_at,
         "queued_at": call.queued_at,
@@ -161,6 +162,34 @@ def test_no_number_and_no_word_leaves_the_store_unless_it_is_asked_for(store, wa
     assert json.loads(row["extracted"]) == {"confirmed": True, "name": "Ada"}
 
 
+def test_what_was_said_in_a_call_is_written_once_it_is_decided(store, warehouse):
+    said, silent = queued(store, "call-1"), queued(store, "call-2")
+    for call_id in ("call-1", "call-2"):
+        deliver(store, call_id)
+    back_at = datetime(2026, 11, 24, 17, tzinfo=UTC)
+    store.conversations.record({said.ref: Said(Goal.MISSED, back_at), silent.ref: Said(Goal.MET)})
+    write()
+    missed, met = warehouse.rows()
+    assert (missed["goal"], as_utc(missed["callback_at"])) == ("missed", back_at)
+    assert (met["goal"], met["callback_at"]) == ("met", None)
+
+
+@pytest.mark.parametrize(("shown", "number"), [("masked", "+1415•••0100"), ("full", NUMBER)])
+def test_the_number_that_was_called_is_written_masked_or_in_full_where_that_is_asked_for(
+    store, warehouse, shown, number
+):
+    list_id = store.lists.open(Source("dag", "run", "run", "call"))
+    rows = [NewRow(1, "a", NUMBER, {}, {}), NewRow(2, "b", NUMBER, {}, {}), NewRow(3, "c", "", {}, {}, "extension")]
+    store.lists.add(list_id, rows, store.lists.begin_import(list_id))
+    queued(store, "call-1", list_id=list_id)
+    write(list_id=list_id, called_number=shown)
+    assert {row["reason"]: row["called_number"] for row in warehouse.rows()} == {
+        None: number,
+        "duplicate_number": number,
+        "extension": None,
+    }
+
+
 def test_metadata_of_every_kind(store, warehouse):
     kept = {"number": 7, "text": "a 'b' % ? %s", "truth": True, "parts": {"a": [1, "ü"]}, "part": 1.5, "nul": "a\0b"}
     claim(store, "with", metadata=kept)
@@ -175,7 +204,7 @@ def test_metadata_of_every_kind(store, warehouse):
 
 def test_a_table_of_your_own_is_used_as_it_is(store, warehouse):
     write("made")
-    columns = "ref, intent, attempt, seq, state, reason, outcome, error_code"
+    columns = "ref, intent, attempt, seq, state, reason, outcome, goal, callback_at, error_code"
     of_list = "call_id, list_id, variant, row_position, row_key"
     others = f"{of_list}, dag_id, run_id, task_id, map_index, agent_id, claimed_at, queued_at, completed_at"
     warehouse.execute(
