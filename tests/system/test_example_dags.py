@@ -21,6 +21,8 @@ RUN_HERE = {
     "example_first_call",
     "example_appointment_reminders",
     "example_call_list",
+    "example_clinic",
+    "example_sales",
     "example_follow_up",
     "example_maintenance",
     "example_call_events",
@@ -109,6 +111,22 @@ def test_a_list_is_written_back_and_followed_up_until_people_take_over(airflow, 
     assert called() == ["Ada", "Hedy", "Hedy", "Mary", "Mary"]
     left = "SELECT name FROM front_desk JOIN appointments ON id = appointment ORDER BY name"
     assert ask(warehouse, left) == [("Mary",), ("Zoe",)]
+
+
+def test_a_clinic_and_a_sales_team_call_their_lists(airflow, sandbox):
+    warehouse, day = airflow.home / "warehouse.db", datetime.now(UTC).date() + timedelta(days=2)
+    ask(warehouse, "CREATE TABLE patients (id INTEGER, mobile, home, name, day, starts)")
+    ask(warehouse, f"INSERT INTO patients VALUES (1, '503 555 0111', '503 555 0112', 'Ada', '{day}', 'at ten')")
+    sandbox.outcome("+15035550111", "answered", extracted_data={"confirmed": True})
+    ask(warehouse, "CREATE TABLE leads (id INTEGER, phone, name, score, status)")
+    ask(warehouse, "CREATE TABLE customers (lead)")
+    ask(warehouse, "INSERT INTO leads VALUES (1, '503 555 0113', 'Zoe', 7, 'new')")
+    run(airflow, "example_clinic", {})
+    run(airflow, "example_sales", {})
+    assert ask(warehouse, "SELECT appointment, outcome FROM reminders") == [(1, "answered")]
+    assert ask(warehouse, "SELECT lead, outcome FROM sales_calls") == [(1, "answered")]
+    [dial] = [dial for dial in sandbox.dials if dial.to_number == "+15035550113"]
+    assert dial.first_message.startswith("Hello Zoe, ")
 
 
 def test_maintenance_purges_what_is_old(airflow, store_url):
