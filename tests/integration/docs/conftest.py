@@ -34,8 +34,10 @@ WAREHOUSE = f"""
 {_RESULTS}
 CREATE TABLE appointments (id INTEGER PRIMARY KEY, phone TEXT, name TEXT, day TEXT, tz TEXT);
 CREATE TABLE tickets (call_id TEXT, appointment INTEGER);
+CREATE TABLE customers (id INTEGER PRIMARY KEY, mobile TEXT, home TEXT, work TEXT);
 INSERT INTO appointments VALUES (1, '+12125550100', 'Ada', date('now'), 'America/New_York');
 INSERT INTO appointments VALUES (2, '+13105550100', 'Mary', date('now'), 'America/Los_Angeles');
+INSERT INTO customers VALUES (1, '+12125550101', NULL, '+12125550102');
 INSERT INTO voice_calls (ref, intent, seq, appointment, dag_id, outcome)
     VALUES ('vc_1', 'vc_1', 1, 1, 'remind_everybody', 'voicemail');
 """
