@@ -7,11 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 
+from airflow_provider_voiceinfra.guard.openings import Opening
 from airflow_provider_voiceinfra.store.guard.rules import Rules
 
 _HORIZON = timedelta(days=60)
 _SHORTEST_STEP = timedelta(seconds=1)
 _NOTHING = 1e-6
+_FOREVER = datetime.max.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +55,15 @@ class RowGroup:
     due_at: datetime
     rules: Rules
 
-    def opens_at(self, at: datetime) -> datetime | None:
+    def next_opening(self, at: datetime) -> Opening | None:
         """Return when they may be called, at a time or later; None for never."""
         begin = max(at, self.due_at)
         denial = self.rules.by_time(begin)
-        return begin if denial is None else denial.until
+        opens = begin if denial is None else denial.until
+        if opens is None:
+            return None
+        closes = min(filter(None, (self.rules.closes_at(opens), self.rules.not_after)), default=_FOREVER)
+        return (opens, closes) if opens < closes else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +89,8 @@ class _Simulation:
     def __init__(self, groups: Sequence[RowGroup], capacity: Capacity, now: datetime) -> None:
         self._groups = sorted(groups, key=lambda group: group.due_at)
         self._left = {index: group.count for index, group in enumerate(self._groups)}
+        # When each group may be called next, or may be called now: computed once for each opening.
+        self._openings: dict[int, Opening] = {}
         self._capacity = capacity
         self._at, self._end = now, now + _HORIZON
         self._left_today = math.inf if capacity.left_today is None else capacity.left_today
@@ -94,9 +102,8 @@ class _Simulation:
     def run(self) -> ListForecast:
         while self._left and self._at < self._end and self._left_in_all > _NOTHING:
             self._begin_day()
-            opens = self._drop_what_never_opens()
-            is_open = [index for index, at in opens.items() if at <= self._at]
-            self._place(is_open, self._next_change(opens, is_open))
+            self._find_openings()
+            self._place([index for index in self._left if self._openings[index][0] <= self._at], self._next_change())
         done_at = self._placed_at and self._placed_at + timedelta(seconds=self._capacity.call_seconds)
         return ListForecast(done_at, round(self._not_called + sum(self._left.values())))
 
@@ -118,26 +125,26 @@ class _Simulation:
             if self._left[index] <= _NOTHING:
                 del self._left[index]
 
-    def _drop_what_never_opens(self) -> dict[int, datetime]:
-        """Return when the groups that are left may be called."""
-        opens = {}
+    def _find_openings(self) -> None:
+        """Find when the groups that are left may be called; those that never may are not called."""
         for index in list(self._left):
-            group = self._groups[index]
-            at = group.opens_at(self._at)
-            if at is None or (group.rules.not_after is not None and group.rules.not_after <= at):
+            known = self._openings.get(index)
+            if known is not None and self._at < known[1]:
+                continue
+            opening = self._groups[index].next_opening(self._at)
+            if opening is None:
                 self._not_called += self._left.pop(index)
             else:
-                opens[index] = at
-        return opens
+                self._openings[index] = opening
 
-    def _next_change(self, opens: dict[int, datetime], is_open: list[int]) -> datetime:
-        times = [at for at in opens.values() if at > self._at]
-        for index in is_open:
-            rules = self._groups[index].rules
-            times += filter(None, (rules.closes_at(self._at), rules.not_after))
+    def _next_change(self) -> datetime:
+        """Return when other groups may be called than now, or another day begins."""
+        openings = [self._openings[index] for index in self._left]
+        change = min((closes if opens <= self._at else opens for opens, closes in openings), default=self._end)
         if self._capacity.calls_per_day is not None:
-            times.append(datetime.combine(self._day + timedelta(days=1), time(), self._capacity.days_of))
-        return max(min(times, default=self._end).astimezone(UTC), self._at + _SHORTEST_STEP)
+            midnight = datetime.combine(self._day + timedelta(days=1), time(), self._capacity.days_of)
+            change = min(change, midnight.astimezone(UTC))
+        return max(min(change, self._end), self._at + _SHORTEST_STEP)
 
     def _begin_day(self) -> None:
         if self._capacity.calls_per_day is not None and self._local_day() != self._day:

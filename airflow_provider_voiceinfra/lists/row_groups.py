@@ -26,7 +26,8 @@ class RowGroups:
         begin = self._now if due_at is None or due_at <= self._now else due_at.replace(second=0, microsecond=0)
         denial = rules.by_time(begin)
         opens = (denial.until if denial else None) or begin
-        expires = rules.not_after and rules.not_after.replace(second=0, microsecond=0)
+        # To the hour, so that there are few groups where each row has its own.
+        expires = rules.not_after and rules.not_after.replace(minute=0, second=0, microsecond=0)
         when = (opens, rules.closes_at(opens), expires)
         count, of_first = self._groups.get(when, (0, rules))
         self._groups[when] = (count + 1, of_first)

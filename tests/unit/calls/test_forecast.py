@@ -101,3 +101,14 @@ def test_many_rows_are_a_few_groups_and_a_sample_stands_for_all():
         groups.add(rules[number % 2])
     assert sorted(group.count for group in groups.scaled_to(1_000)) == [500, 500]
     assert sum(group.count for group in groups.scaled_to()) == 100
+
+
+def test_thousands_of_rows_that_each_expire_at_another_minute_open_once_a_day_and_not_at_each_step(monkeypatch):
+    groups, looks, opening = RowGroups(NOON), [], RowGroup.next_opening
+    for number in range(5_000):
+        groups.add(hours("mon-sun 09:00-18:00", not_after=NOON + HOUR + number * MINUTE))
+    monkeypatch.setattr(RowGroup, "next_opening", lambda *given: looks.append(given) or opening(*given))
+    found = forecast_list(groups.scaled_to(), Capacity(**CAPACITY), NOON)
+    assert found.not_called < 5_000
+    # 84 hours, of four days.
+    assert len(looks) <= 85 * 5
