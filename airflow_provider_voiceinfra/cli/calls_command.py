@@ -9,27 +9,41 @@ import json
 import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Any
 
-from airflow_provider_voiceinfra.cli.output import echo, echo_table, handle_errors, shown_time
+from airflow_provider_voiceinfra.cli.output import echo, handle_errors, shown_time
+from airflow_provider_voiceinfra.compat import print_rows
 from airflow_provider_voiceinfra.config import call_store
 from airflow_provider_voiceinfra.csv_cells import escape_csv_cell
 from airflow_provider_voiceinfra.phone_numbers.e164 import mask
 from airflow_provider_voiceinfra.store.claims.resolutions import ResolutionError
 from airflow_provider_voiceinfra.store.errors import StoreError
 from airflow_provider_voiceinfra.store.models import Call, CallState
-
-_COLUMNS = {"ref": 16, "state": 10, "outcome": 10, "claimed (UTC)": 20, "number": 16, "task": 0}
+from airflow_provider_voiceinfra.store.reads.call_filter import CallFilter
 
 
 @handle_errors
 def list_calls(arguments: argparse.Namespace) -> None:
     """List calls, newest first, without their content and with masked numbers."""
-    rows = (
-        (call.ref, call.state, _outcome(call), shown_time(call.claimed_at), mask(call.to_number), _task(call))
-        for call in _matching_calls(arguments)
-    )
-    echo_table(_COLUMNS, rows)
+    wanted = _filter(arguments)
+    rows = [
+        {
+            "ref": call.ref,
+            "state": call.state.value,
+            "outcome": _outcome(call),
+            "claimed (UTC)": shown_time(call.claimed_at),
+            "number": mask(call.to_number),
+            "task": _task(call),
+        }
+        for call in islice(_matching_calls(wanted), arguments.limit)
+    ]
+    if not rows and arguments.output == "table":
+        echo("No calls.")
+        return
+    print_rows(rows, arguments.output)
+    if (more := call_store().calls.count(wanted) - len(rows)) > 0:
+        sys.stderr.write(f"{more} more calls match: --limit shows more of them.\n")
 
 
 @handle_errors
@@ -85,7 +99,7 @@ def resolve(arguments: argparse.Namespace) -> None:
 @handle_errors
 def export(arguments: argparse.Namespace) -> None:
     """Write every step of every call, blocks and deferrals with their rule included, for audits."""
-    calls = _matching_calls(arguments, all_environments=arguments.all_environments)
+    calls = _matching_calls(_filter(arguments), all_environments=arguments.all_environments)
     rows = (row for call in calls for row in _history_rows(call))
     if arguments.format == "jsonl":
         for row in rows:
@@ -115,16 +129,20 @@ def _resolve_not_placed(refs: list[str]) -> None:
         raise StoreError("\n".join(failures))
 
 
-def _matching_calls(arguments: argparse.Namespace, *, all_environments: bool = False) -> Iterator[Call]:
-    return call_store().calls.iterate(
+def _filter(arguments: argparse.Namespace) -> CallFilter:
+    return CallFilter(
         list_id=arguments.list,
         dag_id=arguments.dag,
         state=arguments.state,
-        number=arguments.number,
+        outcome=arguments.outcome,
+        digits=arguments.number,
         since=_time(arguments.since),
         until=_time(arguments.until),
-        all_environments=all_environments,
     )
+
+
+def _matching_calls(wanted: CallFilter, *, all_environments: bool = False) -> Iterator[Call]:
+    return call_store().calls.iterate(wanted, all_environments=all_environments)
 
 
 def _time(text: str | None) -> datetime | None:

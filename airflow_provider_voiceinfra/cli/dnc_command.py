@@ -8,7 +8,8 @@ import getpass
 import sys
 
 from airflow_provider_voiceinfra.cli.number_file import read_lines
-from airflow_provider_voiceinfra.cli.output import echo, echo_table, handle_errors, shown_time
+from airflow_provider_voiceinfra.cli.output import echo, handle_errors, shown_time
+from airflow_provider_voiceinfra.compat import print_rows
 from airflow_provider_voiceinfra.config import call_store
 from airflow_provider_voiceinfra.csv_cells import escape_csv_cell
 from airflow_provider_voiceinfra.phone_numbers.e164 import mask, to_e164
@@ -42,22 +43,26 @@ def remove(arguments: argparse.Namespace) -> None:
 def list_numbers(arguments: argparse.Namespace) -> None:
     """List the numbers, masked, or the history of one."""
     do_not_call = call_store().do_not_call
-    echo(_APPLIES)
+    if arguments.output == "table":
+        echo(_APPLIES)
     if arguments.number:
         history = do_not_call.history(_number(arguments))
-        rows = ((event.action, shown_time(event.at), event.actor, event.reason) for event in history)
-        echo_table({"action": 16, "when (UTC)": 20, "by": 16, "reason": 0}, rows)
+        events = [
+            {"action": each.action, "when (UTC)": shown_time(each.at), "by": each.actor, "reason": each.reason}
+            for each in history
+        ]
+        print_rows(events, arguments.output)
         return
-    rows = (
-        (
-            mask(each.number) if each.number else "stored as a hash",
-            shown_time(each.added_at),
-            each.added_by,
-            each.reason,
-        )
+    listed = [
+        {
+            "number": mask(each.number) if each.number else "stored as a hash",
+            "since (UTC)": shown_time(each.added_at),
+            "by": each.added_by,
+            "reason": each.reason,
+        }
         for each in do_not_call.iterate()
-    )
-    echo_table({"number": 16, "since (UTC)": 20, "by": 16, "reason": 0}, rows)
+    ]
+    print_rows(listed, arguments.output)
 
 
 @handle_errors

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable
 from datetime import datetime
 from functools import wraps
-from itertools import chain
 
 from airflow_provider_voiceinfra.errors import InvalidCallError
 from airflow_provider_voiceinfra.store.errors import StoreError
@@ -15,15 +14,6 @@ from airflow_provider_voiceinfra.store.errors import StoreError
 def echo(text: str) -> None:
     """Print a line to standard output."""
     sys.stdout.write(f"{text}\n")
-
-
-def echo_table(widths: Mapping[str, int], rows: Iterable[Iterable[object]]) -> None:
-    """Print rows under their headers, as they come.
-
-    :param widths: the minimum width of each column, by its header.
-    """
-    for row in chain([widths], rows):
-        echo(" ".join(f"{cell!s:<{width}}" for cell, width in zip(row, widths.values(), strict=True)).rstrip())
 
 
 def shown_time(time: datetime) -> str:

@@ -75,6 +75,7 @@ _FILTERS = (
     argument("--dag", help="placed by this DAG"),
     argument("--list", help="of this call list"),
     argument("--state", choices=[state.value for state in CallState], help="in this state"),
+    argument("--outcome", help="completed with this outcome, such as answered, voicemail or failed"),
     argument("--number", help="to this number, in E.164, or to those that end with these digits"),
     argument("--since", help="claimed at this time or later, such as 2026-11-23 or 2026-11-23T15:00+01:00"),
     argument("--until", help="claimed before this time"),
@@ -155,7 +156,12 @@ COMMANDS = (
         "calls",
         "Inspect and resolve calls",
         commands=(
-            Command("list", "List calls, newest first", "cli.calls_command:list_calls", _FILTERS),
+            Command(
+                "list",
+                "List calls, newest first",
+                "cli.calls_command:list_calls",
+                (*_FILTERS, argument("--limit", type=int, default=50, help="(default: %(default)s)"), _OUTPUT),
+            ),
             Command(
                 "show",
                 "Show one call and its history",
@@ -204,7 +210,7 @@ COMMANDS = (
     Command(
         "pauses",
         "Inspect pauses",
-        commands=(Command("list", "List the pauses in force", "cli.pause_command:list_pauses"),),
+        commands=(Command("list", "List the pauses in force", "cli.pause_command:list_pauses", (_OUTPUT,)),),
     ),
     Command(
         "lists",
@@ -250,7 +256,7 @@ COMMANDS = (
                 "list",
                 "List the numbers, masked, or the history of one",
                 "cli.dnc_command:list_numbers",
-                (argument("number", nargs="?", help="show who added and removed this number"), _REGION),
+                (argument("number", nargs="?", help="show who added and removed this number"), _REGION, _OUTPUT),
             ),
             Command(
                 "import",
@@ -288,6 +294,7 @@ COMMANDS = (
                     argument("id", nargs="?", type=int, help="the webhook to reprocess"),
                     argument("--call-id", help="the call that the webhook completes"),
                     argument("--body", metavar="ID", type=int, help="write the signed body of this webhook"),
+                    _OUTPUT,
                     argument(
                         "--all-environments",
                         action="store_true",

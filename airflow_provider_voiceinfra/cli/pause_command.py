@@ -6,12 +6,11 @@ import argparse
 import getpass
 from datetime import UTC, datetime
 
-from airflow_provider_voiceinfra.cli.output import echo, echo_table, handle_errors, shown_time
+from airflow_provider_voiceinfra.cli.output import echo, handle_errors, shown_time
+from airflow_provider_voiceinfra.compat import print_rows
 from airflow_provider_voiceinfra.config import call_store
 from airflow_provider_voiceinfra.store.errors import StoreError
 from airflow_provider_voiceinfra.store.guard.pauses import Pause, Scope
-
-_COLUMNS = {"scope": 12, "name": 24, "since (UTC)": 20, "until (UTC)": 20, "by": 12, "reason": 0}
 
 
 @handle_errors
@@ -40,13 +39,13 @@ def resume(arguments: argparse.Namespace) -> None:
     remaining = call_store().pauses.in_force()
     if remaining:
         echo("Still paused:")
-        _list(remaining)
+        _list(remaining, "table")
 
 
 @handle_errors
-def list_pauses(arguments: argparse.Namespace) -> None:  # noqa: ARG001 - every command takes its arguments
+def list_pauses(arguments: argparse.Namespace) -> None:
     """List the pauses in force."""
-    _list(call_store().pauses.in_force())
+    _list(call_store().pauses.in_force(), arguments.output)
 
 
 def _scope(arguments: argparse.Namespace) -> tuple[Scope, str]:
@@ -74,19 +73,19 @@ def _describe(scope: Scope, name: str) -> str:
     return "everything" if scope is Scope.ALL else f"{scope} {name}"
 
 
-def _list(pauses: list[Pause]) -> None:
-    if not pauses:
+def _list(pauses: list[Pause], output: str) -> None:
+    if not pauses and output == "table":
         echo("Nothing is paused.")
         return
-    rows = (
-        (
-            each.scope,
-            each.name,
-            shown_time(each.paused_at),
-            shown_time(each.ends_at) if each.ends_at else "resumed",
-            each.paused_by,
-            each.reason,
-        )
+    rows = [
+        {
+            "scope": each.scope.value,
+            "name": each.name,
+            "since (UTC)": shown_time(each.paused_at),
+            "until (UTC)": shown_time(each.ends_at) if each.ends_at else "resumed",
+            "by": each.paused_by,
+            "reason": each.reason,
+        }
         for each in pauses
-    )
-    echo_table(_COLUMNS, rows)
+    ]
+    print_rows(rows, output)

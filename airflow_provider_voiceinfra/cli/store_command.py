@@ -9,7 +9,8 @@ import sys
 from datetime import timedelta
 
 from airflow_provider_voiceinfra.calls.hosts import read_host, realm_of
-from airflow_provider_voiceinfra.cli.output import echo, echo_table, handle_errors, shown_time
+from airflow_provider_voiceinfra.cli.output import echo, handle_errors, shown_time
+from airflow_provider_voiceinfra.compat import print_rows
 from airflow_provider_voiceinfra.config import call_store, receiver_settings, retention_days
 from airflow_provider_voiceinfra.phone_numbers.e164 import mask, to_e164
 from airflow_provider_voiceinfra.store.call_store import CallStore
@@ -20,7 +21,6 @@ from airflow_provider_voiceinfra.webhook.settings import SettingError
 from airflow_provider_voiceinfra.webhook.spool import SpoolDepth
 
 _DAYS = re.compile(r"(\d{1,5})d")
-_COLUMNS = {"id": 8, "received (UTC)": 20, "connection": 24, "bytes": 9, "reason": 0}
 
 
 @handle_errors
@@ -70,11 +70,17 @@ def quarantine(arguments: argparse.Namespace) -> None:
             raise StoreError(f"There is no webhook {arguments.body} in quarantine.")
         sys.stdout.buffer.write(body)
         return
-    rows = (
-        (each.id, shown_time(each.received_at), each.webhook_conn_id, each.size, each.reason)
+    rows = [
+        {
+            "id": each.id,
+            "received (UTC)": shown_time(each.received_at),
+            "connection": each.webhook_conn_id,
+            "bytes": each.size,
+            "reason": each.reason,
+        }
         for each in store.quarantine.newest()
-    )
-    echo_table(_COLUMNS, rows)
+    ]
+    print_rows(rows, arguments.output)
 
 
 def _reprocess(store: CallStore, row_id: int | None, call_id: str | None) -> None:

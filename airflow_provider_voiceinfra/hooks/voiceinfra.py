@@ -33,6 +33,7 @@ from airflow_provider_voiceinfra.store.feed.cursors import NEW_CURSOR
 from airflow_provider_voiceinfra.store.lists.list_pages import ListRow
 from airflow_provider_voiceinfra.store.lists.list_rows import RowState
 from airflow_provider_voiceinfra.store.models import OUTCOMES, Call, CallState, Completion, Source
+from airflow_provider_voiceinfra.store.reads.call_filter import CallFilter
 
 
 class VoiceInfraHook(BaseHook):
@@ -170,7 +171,8 @@ class VoiceInfraHook(BaseHook):
         :param outcome: ``answered``, ``voicemail`` or ``failed``.
         :param since: claimed at this time or later.
         """
-        return self.store.calls.iterate(list_id=list_id, dag_id=dag_id, state=state, outcome=outcome, since=since)
+        wanted = CallFilter(list_id=list_id, dag_id=dag_id, state=state, outcome=outcome, since=since)
+        return self.store.calls.iterate(wanted)
 
     def iter_list_rows(
         self, list_id: str, *, state: RowState | str | None = None, result: str | None = None

@@ -9,6 +9,7 @@ from airflow_provider_voiceinfra.sandbox import Sandbox
 from airflow_provider_voiceinfra.store.call_store import CallStore
 from airflow_provider_voiceinfra.store.errors import StoreError
 from airflow_provider_voiceinfra.store.models import CallState
+from airflow_provider_voiceinfra.store.reads.call_filter import CallFilter
 
 _INTERVAL = 5.0
 
@@ -32,7 +33,7 @@ class Person:
         self._look_at = time.monotonic() + _INTERVAL
         with suppress(StoreError):
             # Its worker is dead, and its claim too old: it is not sent any more.
-            unknown = list(self._store.calls.iterate(state=CallState.UNKNOWN))
+            unknown = list(self._store.calls.iterate(CallFilter(state=CallState.UNKNOWN)))
             log = {dial.to_number for dial in self._sandbox.dials}
             for call in unknown:
                 if call.to_number not in log:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
+from airflow_provider_voiceinfra.store.reads.call_filter import CallFilter
 from tests.dags.call_lists import PEOPLE
 
 
@@ -18,7 +19,9 @@ def test_everybody_is_called_once_also_after_a_clear(airflow, sandbox, call_stor
     assert dials(sandbox) == {each["to_number"]: 1 for each in PEOPLE}
     summary = airflow.xcom("list_of_rows", run_id, "call")
     assert (summary["rows"], summary["answered"]) == (len(PEOPLE), len(PEOPLE))
-    calls = list(call_store.calls.iterate(list_id=airflow.xcom("list_of_rows", run_id, "call", key="list_id")))
+    calls = list(
+        call_store.calls.iterate(CallFilter(list_id=airflow.xcom("list_of_rows", run_id, "call", key="list_id")))
+    )
     assert {call.metadata["appointment"] for call in calls} == set(range(len(PEOPLE)))
     airflow.clear("list_of_rows", run_id, ["call"])
     assert airflow.wait_for_run("list_of_rows", run_id, timeout=300) == "success"

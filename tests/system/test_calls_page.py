@@ -11,6 +11,7 @@ from playwright.sync_api import expect
 
 from airflow_provider_voiceinfra.store.guard.pauses import Scope
 from airflow_provider_voiceinfra.store.models import Source
+from airflow_provider_voiceinfra.store.reads.call_filter import CallFilter
 from tests.benchmarks.receiver.webhooks import sign
 from tests.support.store_samples import CALLER, claim, queued
 from tests.system.conftest import SECRET
@@ -353,7 +354,7 @@ def test_task_instances_lead_to_their_calls(airflow, sandbox, visit, call_store)
     number = "+13105551201"
     run_id = airflow.trigger_dag("fault_deferring", conf={"to_number": number})
     airflow.wait_for_run("fault_deferring", run_id, timeout=300)
-    [call] = call_store.calls.iterate(number=number)
+    [call] = call_store.calls.iterate(CallFilter(digits=number))
     path = f"api/v2/dags/fault_deferring/dagRuns/{run_id}/taskInstances/call/links"
     links = airflow._api.call("GET", path)["extra_links"]
     assert links == {"Call": f"/voiceinfra/calls/{call.ref}"}

@@ -7,6 +7,7 @@ import time
 import pytest
 
 from airflow_provider_voiceinfra.store.guard.pauses import Scope
+from airflow_provider_voiceinfra.store.reads.call_filter import CallFilter
 
 
 @pytest.fixture
@@ -34,7 +35,7 @@ def test_what_meets_a_pause_waits_deferred_until_it_ends(
     airflow.wait_for_task("fault_plain", run_id, "call", states={"deferred"}, timeout=300)
     assert "is paused (ada: it says the wrong date)" in airflow.task_log("fault_plain", run_id, "call")
     assert not [dial for dial in sandbox.dials if dial.to_number == number]
-    [waiting] = call_store.calls.iterate(number=number)
+    [waiting] = call_store.calls.iterate(CallFilter(digits=number))
     assert waiting.state == "waiting"
     pause(cancel=cancel)
     assert airflow.wait_for_run("fault_plain", run_id, timeout=300) == "success"
@@ -42,7 +43,7 @@ def test_what_meets_a_pause_waits_deferred_until_it_ends(
         ends
     ]
     assert len([dial for dial in sandbox.dials if dial.to_number == number]) == (not cancel)
-    [call] = call_store.calls.iterate(number=number)
+    [call] = call_store.calls.iterate(CallFilter(digits=number))
     assert call.ref == waiting.ref
     end = time.monotonic() + 120
     while "airflow.voiceinfra.calls.deferred.paused" not in metrics:

@@ -11,6 +11,7 @@ import pytest
 from airflow_provider_voiceinfra.demo.airflow_process import Standalone
 from airflow_provider_voiceinfra.sandbox import Sandbox
 from airflow_provider_voiceinfra.store.call_store import CallStore
+from airflow_provider_voiceinfra.store.reads.call_filter import CallFilter
 from tests.conftest import new_database
 from tests.dags import canary
 from tests.system.privacy import databases, places, stage, table
@@ -67,8 +68,8 @@ def said(postgres_url, tmp_path_factory):
         databases.note_every_row(database)
         stage.connections(airflow, sandbox, stack.enter_context(echoing()), warehouse)
         run(airflow)
-        [one] = store.calls.iterate(number=canary.number(1))
-        [deferred] = store.calls.iterate(number=canary.number(1, "64"))
+        [one] = store.calls.iterate(CallFilter(digits=canary.number(1)))
+        [deferred] = store.calls.iterate(CallFilter(digits=canary.number(1, "64")))
         found["one"] = {"ref": one.ref, "call_id": one.call_id, "deferred": deferred.call_id}
         with web_of(SimpleNamespace(env=airflow.env | {"AIRFLOW__CORE__AUTH_MANAGER": RIGHTS}), beside) as web:
             stage.deliver_what_is_wrong(airflow.url)
@@ -78,7 +79,7 @@ def said(postgres_url, tmp_path_factory):
             found["the Calls page, without XComs"] = "\n".join(strangers)
             found["the Calls page"] = places.every_page(web, "eve", store)
             assert one.ref in places.looked_for(web, "eve", one.to_number)
-        [found["hidden"]] = [call.ref for call in store.calls.iterate(dag_id="canary_hidden")]
+        [found["hidden"]] = [call.ref for call in store.calls.iterate(CallFilter(dag_id="canary_hidden"))]
         found["`calls list`, `show`, `export`"] = places.of_commands(airflow, one.ref)
         found["the call store"] = "\n".join(databases.everything(store_url).values())
         written = databases.everything(warehouse)

@@ -13,6 +13,7 @@ from urllib.parse import quote
 import psutil
 import requests
 
+from airflow_provider_voiceinfra.store.reads.call_filter import CallFilter
 from tests.dags.stopping import ROWS, STOPS, number
 from tests.system.conftest import wait_until
 
@@ -128,14 +129,14 @@ def test_stops_of_every_kind_leave_nothing_behind(airflow, sandbox, call_store):
 
 
 def calls(call_store, dag_id, state):
-    return list(call_store.calls.iterate(dag_id=dag_id, state=state))
+    return list(call_store.calls.iterate(CallFilter(dag_id=dag_id, state=state)))
 
 
 def test_a_call_that_waits_to_be_sent_again_is_released(airflow, sandbox, call_store):
     run = Stopped(airflow, sandbox, "stopped_call")
     wait_until(lambda: any(each.to_number == "+13465550133" for each in sandbox.refused))
     assert run.stop("marked_failed") <= LATEST
-    assert [call.state for call in call_store.calls.iterate(dag_id="stopped_call")] == ["released"]
+    assert [call.state for call in call_store.calls.iterate(CallFilter(dag_id="stopped_call"))] == ["released"]
 
 
 def test_a_loop_in_a_task_of_the_users_own_stops(airflow, sandbox, call_store):
@@ -149,7 +150,7 @@ def test_a_loop_in_a_task_of_the_users_own_stops(airflow, sandbox, call_store):
     run.signalled(process)
     wait_until(lambda: run.state() == "failed", 60)
     assert max(dial.at.timestamp() for dial in dialled()) <= at + LATEST
-    assert {call.state for call in call_store.calls.iterate(dag_id="stopped_task")} <= {
+    assert {call.state for call in call_store.calls.iterate(CallFilter(dag_id="stopped_task"))} <= {
         "queued",
         "completed",
         "released",

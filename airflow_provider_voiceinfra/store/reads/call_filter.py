@@ -61,6 +61,9 @@ class CallFilter:
         return since if self.until is None else [*since, _call.claimed_at < self.until]
 
 
+EVERY_CALL = CallFilter()
+
+
 @dataclass(frozen=True, slots=True)
 class AccessPath:
     """How calls are read for a page.

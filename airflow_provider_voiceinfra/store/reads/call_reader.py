@@ -14,7 +14,7 @@ from airflow_provider_voiceinfra.store.clock import time_of
 from airflow_provider_voiceinfra.store.completion_body import stored_completion
 from airflow_provider_voiceinfra.store.engine import Database
 from airflow_provider_voiceinfra.store.models import Call, CallState, Completion, EndedCall, Event, Goal, Said, Source
-from airflow_provider_voiceinfra.store.reads.call_filter import CallFilter
+from airflow_provider_voiceinfra.store.reads.call_filter import EVERY_CALL, CallFilter
 from airflow_provider_voiceinfra.store.reads.disputes import is_disputed
 from airflow_provider_voiceinfra.store.reads.matching import undecided
 
@@ -72,29 +72,11 @@ class Calls:
                 return None
         return self._completion(row)
 
-    def iterate(
-        self,
-        *,
-        list_id: str | None = None,
-        dag_id: str | None = None,
-        state: CallState | str | None = None,
-        outcome: str | None = None,
-        number: str | None = None,
-        since: datetime | None = None,
-        until: datetime | None = None,
-        all_environments: bool = False,
-    ) -> Iterator[Call]:
+    def iterate(self, wanted: CallFilter = EVERY_CALL, *, all_environments: bool = False) -> Iterator[Call]:
         """Iterate over calls, newest first, reading them page by page.
 
-        :param list_id: only calls of this call list.
-        :param number: the callee's number in E.164, or its last digits.
-        :param since: claimed at this time or later.
-        :param until: claimed before this time.
         :param all_environments: include calls of other environments.
         """
-        wanted = CallFilter(
-            list_id=list_id, dag_id=dag_id, state=state, outcome=outcome, digits=number, since=since, until=until
-        )
         mine = sa.true() if all_environments else _call.environment == self._environment
         query = _with_completion().where(mine, *wanted.conditions(), *wanted.times())
         page = query = query.order_by(_call.id.desc()).limit(_PAGE)
@@ -105,6 +87,11 @@ class Calls:
             if len(rows) < _PAGE:
                 return
             page = query.where(_call.id < rows[-1]["id"])
+
+    def count(self, wanted: CallFilter) -> int:
+        """Count the calls that a filter finds."""
+        mine = (_call.environment == self._environment, *wanted.conditions(), *wanted.times())
+        return self._database.scalar(sa.select(sa.func.count()).select_from(schema.call).where(*mine)) or 0
 
     def read(self, row_ids: Collection[int]) -> list[Call]:
         """Read calls by their ``id``; calls of other environments are omitted."""

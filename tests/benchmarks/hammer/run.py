@@ -13,6 +13,7 @@ from airflow_provider_voiceinfra.calls.account import Account
 from airflow_provider_voiceinfra.sandbox.server import FROM_NUMBERS
 from airflow_provider_voiceinfra.store.call_store import CallStore
 from airflow_provider_voiceinfra.store.models import CallState
+from airflow_provider_voiceinfra.store.reads.call_filter import CallFilter
 from tests.benchmarks.hammer.accidents import Accidents
 from tests.benchmarks.hammer.asks import Plan
 from tests.benchmarks.hammer.crew import Crew, Hand
@@ -86,7 +87,7 @@ def hammer(store_url: str, plan: Plan) -> Result:
         time.sleep(1.1 * LIFETIME.total_seconds())
         dials = sandbox.delivered()
         # What waiting tasks do: it finds the claims that are too old.
-        store.claims.settled([call.ref for call in store.calls.iterate(state=CallState.CLAIMED)])
+        store.claims.settled([call.ref for call in store.calls.iterate(CallFilter(state=CallState.CLAIMED))])
         judgement = judge(plan.calls, store, dials, crew.told)
     return Result(plan, judgement, seconds, len(crew.told), crew.strikes, accidents.receiver_kills, accidents.cuts)
 

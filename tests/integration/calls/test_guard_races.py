@@ -22,6 +22,7 @@ from airflow_provider_voiceinfra.sandbox import Sandbox
 from airflow_provider_voiceinfra.store.guard.pauses import Scope
 from airflow_provider_voiceinfra.store.guard.rules import Cap
 from airflow_provider_voiceinfra.store.models import Source
+from airflow_provider_voiceinfra.store.reads.call_filter import CallFilter
 from tests.support.call_samples import account
 from tests.support.race import PATIENCE, in_processes
 from tests.support.store_samples import deliver
@@ -96,7 +97,7 @@ def test_calls_in_progress_are_never_estimated_to_talk_longer_than_connection_an
     assert said.count("") == 7
     assert set(said) <= {"", "max_minutes_per_day", "max_minutes"}
     assert len(sandbox.dials) == 7
-    assert len(list(open_store().calls.iterate(list_id="vl_1", state="queued"))) <= 3
+    assert len(list(open_store().calls.iterate(CallFilter(list_id="vl_1", state="queued")))) <= 3
 
 
 def test_no_more_minutes_a_day_are_talked_than_the_connection_may_but_for_calls_in_progress(open_store, sandbox):
@@ -108,7 +109,7 @@ def test_no_more_minutes_a_day_are_talked_than_the_connection_may_but_for_calls_
         ours, placed = dialer(store, sandbox, Limits(max_minutes_per_day=minutes)), 0
         while not place(ours, f"{process}/{placed}", callee := f"+1201555{process:02}{placed:02}"):
             placed += 1
-            [call] = [each for each in store.calls.iterate(state="queued") if each.to_number == callee]
+            [call] = [each for each in store.calls.iterate(CallFilter(state="queued")) if each.to_number == callee]
             deliver(store, call.call_id, to_number=callee, duration_seconds=talks)
         return placed * talks
 

@@ -31,6 +31,7 @@ from airflow_provider_voiceinfra.store.call_store import CallStore
 from airflow_provider_voiceinfra.store.guard import lifetimes
 from airflow_provider_voiceinfra.store.lists.list_rows import RowStep
 from airflow_provider_voiceinfra.store.models import Source
+from airflow_provider_voiceinfra.store.reads.call_filter import CallFilter
 
 ROWS, KILLS, LINES = 60, 3, 10
 SETTLE_TIMEOUT = timedelta(seconds=8)
@@ -136,7 +137,7 @@ def test_what_a_killed_worker_had_in_its_hands_is_looked_at_as_soon_as_it_may_be
     ours, list_id = list_dialer(store, voiceinfra.sandbox.url)
     # As a worker leaves it that was killed right after its claims.
     ours._pipeline().advance(store.list_rows.due(list_id, datetime.now(UTC), 2), wait=0)
-    claimed = list(store.calls.iterate(list_id=list_id, state="claimed"))
+    claimed = list(store.calls.iterate(CallFilter(list_id=list_id, state="claimed")))
     assert len(claimed) == 2
     resume_at = ours.run()
     assert resume_at.until <= min(call.claim_expires_at for call in claimed)

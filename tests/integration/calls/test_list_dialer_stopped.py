@@ -9,6 +9,7 @@ import pytest
 from airflow_provider_voiceinfra.lists.sender_pool import SenderPool
 from airflow_provider_voiceinfra.sandbox import Sandbox
 from airflow_provider_voiceinfra.store.errors import StoreError, StoreUnavailableError
+from airflow_provider_voiceinfra.store.reads.call_filter import CallFilter
 from tests.integration.calls import test_list_dialer
 from tests.integration.calls.test_list_dialer import ROWS, list_dialer, to_the_end
 
@@ -140,7 +141,7 @@ def test_an_answer_that_the_store_cannot_be_told_is_in_the_log(store, sandbox, m
     with pytest.raises(StoreError):
         ours.run()
     said = {record.getMessage() for record in caplog.records if "could not be recorded" in record.getMessage()}
-    refs = {call.ref for call in store.calls.iterate(state="claimed")}
+    refs = {call.ref for call in store.calls.iterate(CallFilter(state="claimed"))}
     assert len(said) == len(sandbox.dials) == len(refs) > 0
     for dial in sandbox.dials:
         assert any(dial.call_id in line for line in said)
@@ -159,7 +160,7 @@ def test_a_list_that_is_stopped_at_any_moment_loses_no_answer_and_begins_nothing
     ours, list_id = list_dialer(store, voiceinfra.sandbox.url, stop)
     with pytest.raises(StoppedError):
         ours.run()
-    calls = Counter(call.state for call in store.calls.iterate(list_id=list_id))
+    calls = Counter(call.state for call in store.calls.iterate(CallFilter(list_id=list_id)))
     assert calls["queued"] + calls["completed"] == len(voiceinfra.dials) > 0
     assert set(calls) <= {"queued", "completed", "released"}
     to_the_end(list_dialer(store, voiceinfra.sandbox.url)[0])

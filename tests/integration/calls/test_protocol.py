@@ -18,6 +18,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from airflow_provider_voiceinfra.store.reads.call_filter import CallFilter
 from tests.integration.calls.protocol import FATES, Clock, new_world
 
 KEYS = ("one", "one", "two")
@@ -69,7 +70,7 @@ class Protocol(RuleBasedStateMachine):
     @precondition(lambda self: self.world.writer is None)
     @rule(data=st.data())
     def a_person_looks_up_an_unknown_call(self, data):
-        unknown = list(self.world.store.calls.iterate(state="unknown"))
+        unknown = list(self.world.store.calls.iterate(CallFilter(state="unknown")))
         if unknown:
             self.world.look_up(data.draw(st.sampled_from(unknown), label="call"))
 
@@ -113,7 +114,7 @@ def test_an_owner_that_slept_through_its_claim_sends_nothing_any_more(migrated_s
             sleeper.step()
         Clock.at += timedelta(seconds=61)
         made.look()
-        for unknown in list(made.store.calls.iterate(state="unknown")):
+        for unknown in list(made.store.calls.iterate(CallFilter(state="unknown"))):
             made.look_up(unknown)
         other = made.start("one")
         while other.can_go_on:

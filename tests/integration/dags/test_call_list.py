@@ -27,6 +27,7 @@ from airflow_provider_voiceinfra.sandbox import call_endpoint
 from airflow_provider_voiceinfra.sandbox.scenarios import ANSWERED
 from airflow_provider_voiceinfra.store.guard.pauses import Scope
 from airflow_provider_voiceinfra.store.models import Realm
+from airflow_provider_voiceinfra.store.reads.call_filter import CallFilter
 from tests.dags import call_lists
 from tests.integration.dags.conftest import Run
 from tests.support.store_samples import deliver
@@ -97,7 +98,7 @@ def test_everybody_is_called_once_and_a_summary_is_returned(run_list, voiceinfra
     assert numbers(voiceinfra) == [each["to_number"] for each in people(25)]
     summary = run.summary()
     assert summary == {"list_id": run.xcom("call", "list_id"), "rows": 25, "answered": 25}
-    assert len(list(voiceinfra.store.calls.iterate(list_id=summary["list_id"]))) == 25
+    assert len(list(voiceinfra.store.calls.iterate(CallFilter(list_id=summary["list_id"])))) == 25
 
 
 ZEROS = dict.fromkeys(
@@ -201,7 +202,7 @@ def test_each_row_is_called_by_its_variant_in_redials_too_and_variants_are_compa
     fields = {"key_column": "id", "first_message": "Hello.", "variants": VARIANTS}
     run = run_list(when=DAY, calls=rows, redial=AT_ONCE, **fields)
     wanted = {row["to_number"]: choose_variant(VARIANTS, row["id"]) for row in rows}
-    calls = list(voiceinfra.store.calls.iterate(list_id=run.xcom("call", "list_id")))
+    calls = list(voiceinfra.store.calls.iterate(CallFilter(list_id=run.xcom("call", "list_id"))))
     assert {call.to_number: call.variant for call in calls} == wanted
     assert len(calls) == 22
     said = {dial.to_number: dial.first_message for dial in voiceinfra.dials}
@@ -382,7 +383,7 @@ def test_a_key_that_is_refused_stops_the_list_and_leaves_its_rows(run_list, voic
     output = "".join(capfd.readouterr())
     assert "The list stops here; its other rows were not dialled." in output
     assert not voiceinfra.dials
-    rejected = list(voiceinfra.store.calls.iterate(state="rejected"))
+    rejected = list(voiceinfra.store.calls.iterate(CallFilter(state="rejected")))
     assert 1 <= len(rejected) <= 2
 
 
@@ -401,7 +402,7 @@ def unknown(run_list, voiceinfra, warehouse):
     """A call of Eve, of which nobody knows whether it was placed; Ada was called. The task has failed."""
     warehouse([(1, "2125551000", "Ada", None), (2, "2125550111", "Eve", None)])
     assert run_list(when=DAY, completion_timeout=SHORT, **OF_WAREHOUSE).state == "failed"
-    [call] = voiceinfra.store.calls.iterate(state="unknown")
+    [call] = voiceinfra.store.calls.iterate(CallFilter(state="unknown"))
     return call
 
 
@@ -493,7 +494,7 @@ def test_rows_that_a_person_redials_are_dialled_once_their_task_is_cleared(run_l
 def test_an_overdue_row_is_redialled_by_its_ref_and_not_where_its_answer_comes_first(run_list, voiceinfra, clear):
     rows = {"calls": [{"to_number": "+12125550164"}, {"to_number": "+13105550164"}], "completion_timeout": SHORT}
     run = run_list(when=DAY, **rows)
-    list_id, calls = run.xcom("call")["list_id"], list(voiceinfra.store.calls.iterate(state="overdue"))
+    list_id, calls = run.xcom("call")["list_id"], list(voiceinfra.store.calls.iterate(CallFilter(state="overdue")))
     refs = {call.ref for call in calls}
     assert voiceinfra.store.redials.by_ref(list_id, refs, actor="ada") == refs
     deliver(voiceinfra.store, calls[0].call_id, to_number=calls[0].to_number, call_outcome="answered")
@@ -532,7 +533,8 @@ def test_a_held_list_waits_and_goes_on(run_list, voiceinfra, meanwhile):
     store = voiceinfra.store
     store.pauses.pause(Scope.ALL, "", reason="wrong date", actor="ada")
     meanwhile(
-        lambda: list(store.calls.iterate(state="waiting")), lambda: store.pauses.resume(Scope.ALL, "", actor="bob")
+        lambda: list(store.calls.iterate(CallFilter(state="waiting"))),
+        lambda: store.pauses.resume(Scope.ALL, "", actor="bob"),
     )
     run = run_list(calls=people(3))
     assert run.xcom("call")["answered"] == 3
@@ -543,7 +545,7 @@ def test_or_is_cancelled_as_a_whole(run_list, voiceinfra, meanwhile):
     store = voiceinfra.store
     store.pauses.pause(Scope.ALL, "", reason="wrong list", actor="ada")
     meanwhile(
-        lambda: list(store.calls.iterate(state="waiting")),
+        lambda: list(store.calls.iterate(CallFilter(state="waiting"))),
         lambda: store.pauses.resume(Scope.ALL, "", actor="bob", cancel=True),
     )
     run = run_list(calls=people(9), max_in_flight=2)

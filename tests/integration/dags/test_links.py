@@ -9,6 +9,7 @@ import pytest
 from airflow.models.taskinstancekey import TaskInstanceKey
 
 from airflow_provider_voiceinfra.plugin.links import CallLink, CallListLink
+from airflow_provider_voiceinfra.store.reads.call_filter import CallFilter
 from tests.dags import call_lists, linked, one_call
 from tests.integration.dags.conftest import Run
 
@@ -45,7 +46,7 @@ def test_each_mapped_task_leads_to_its_own(run_dag, voiceinfra):
 def test_a_call_that_was_not_placed_is_led_to_by_its_task(run_dag, voiceinfra):
     voiceinfra.store.do_not_call.add([one_call.NUMBER], actor="ada", reason="asked by mail")
     run = run_dag(one_call.plain)
-    [call] = voiceinfra.store.calls.iterate(dag_id=run.dag_id)
+    [call] = voiceinfra.store.calls.iterate(CallFilter(dag_id=run.dag_id))
     assert (call.state, call.call_id) == ("do_not_call", None)
     assert link(run, "call") == f"{CALLS}/{call.ref}"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from airflow_provider_voiceinfra.store.reads.call_filter import CallFilter
 from tests.system.faults.conftest import STEPS, number_of
 
 # Killed when a byte might have been sent: nobody can tell, so it is reported, and not dialled.
@@ -19,7 +20,7 @@ def test_a_killed_worker_calls_nobody_twice_and_loses_no_call(airflow, sandbox, 
     assert task["try_number"] == 2
     if step in REPORTED:
         assert state == "failed"
-        [call] = call_store.calls.iterate(number=number_of(step))
+        [call] = call_store.calls.iterate(CallFilter(digits=number_of(step)))
         assert call.state == "unknown"
         log = airflow.task_log("crashing", crashes[step], "call", try_number=2)
         assert f"airflow voiceinfra calls resolve {call.ref} --not-placed" in log

@@ -37,17 +37,26 @@ def test_calls_are_listed_newest_first_and_filtered(cli, store):
     store.claims.record_queued(placed, "call-2")
     _, output, _ = cli("calls", "list")
     assert output.index(placed.ref) < output.index(lost.ref)
+    deliver(store, "call-2", to_number="+14155550177")
     for arguments, found in (
         (("--state", "unknown"), lost),
+        (("--outcome", "answered"), placed),
         (("--number", "0177"), placed),
         (("--number", "+14155550177"), placed),
     ):
-        _, output, _ = cli("calls", "list", *arguments)
-        assert found.ref in output
-        assert len(output.splitlines()) == 2
-    assert len(cli("calls", "list", "--since", "2999-01-01")[1].splitlines()) == 1
-    assert len(cli("calls", "list", "--until", "2000-01-01")[1].splitlines()) == 1
-    assert len(cli("calls", "list", "--dag", "another")[1].splitlines()) == 1
+        [row] = json.loads(cli("calls", "list", "--output", "json", *arguments)[1])
+        assert row["ref"] == found.ref
+    for arguments in (("--since", "2999-01-01"), ("--until", "2000-01-01"), ("--dag", "another")):
+        assert cli("calls", "list", *arguments)[1] == "No calls.\n"
+        assert json.loads(cli("calls", "list", "--output", "json", *arguments)[1]) == []
+
+
+def test_a_list_of_calls_is_short_and_says_how_many_more_there_are(cli, store):
+    newest = [claim(store, f"key-{number}").ref for number in range(5)][:2:-1]
+    _, output, errors = cli("calls", "list", "--limit", "2", "--output", "json")
+    assert [row["ref"] for row in json.loads(output)] == newest
+    assert errors == "3 more calls match: --limit shows more of them.\n"
+    assert cli("calls", "list", "--limit", "5")[2] == ""
 
 
 def test_a_call_of_a_callback_of_a_dag_is_listed_without_a_task(cli, store):

@@ -38,9 +38,9 @@ def test_a_pause_until_a_time_is_listed_with_it_after_the_wider_ones(cli, store)
         in cli("pause", "--dag", "dag", "--reason", "x", "--until", "2126-12-01 09:00")[1]
     )
     cli("pause", "--all", "--reason", "y", "--until", "2126-12-01T09:00Z")
-    listed = cli("pauses", "list")[1].splitlines()
-    assert [line.split()[0] for line in listed] == ["scope", "all", "dag"]
-    assert "2126-12-01 09:00:00" in listed[1]
+    listed = json.loads(cli("pauses", "list", "--output", "json")[1])
+    assert [(each["scope"], each["reason"]) for each in listed] == [("all", "y"), ("dag", "x")]
+    assert listed[0]["until (UTC)"] == "2126-12-01 09:00:00"
 
 
 @pytest.mark.parametrize(("until", "says"), [("tomorrow", "is not a time"), ("2026-01-01 09:00", "is over")])
@@ -75,8 +75,8 @@ def test_what_waits_is_found_by_its_list_and_says_for_what(cli, store):  # noqa:
     cli("pause", "--list", "vl_1", "--reason", "wrong words", "--force")
     waiting = store.claims.take(claim_request(list_id="vl_1")).denied
     store.claims.take(claim_request("other", to_number="+14155550177", list_id="vl_2"))
-    _, output, _ = cli("calls", "list", "--list", "vl_1")
-    assert [line.split()[:2] for line in output.splitlines()[1:]] == [[waiting.ref, "waiting"]]
+    [row] = json.loads(cli("calls", "list", "--list", "vl_1", "--output", "json")[1])
+    assert (row["ref"], row["state"]) == (waiting.ref, "waiting")
     _, output, _ = cli("calls", "show", waiting.ref)
     assert "rule     paused" in output
     assert "list     vl_1" in output

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 from airflow_provider_voiceinfra.webhook.spool import Spool
 from tests.support.store_samples import NUMBER, body, deliver, delivery, queued
 from tests.unit.provider.test_commands import cli  # noqa: F401
@@ -9,12 +11,11 @@ from tests.unit.provider.test_commands import cli  # noqa: F401
 
 def test_the_quarantine_is_listed_and_a_body_written(cli, store):  # noqa: F811
     store.deliveries.keep([delivery(b'{"event": "call.started"}')])
-    _, output, _ = cli("store", "quarantine")
-    (row,) = output.splitlines()[1:]
-    assert "its event is not call.completed" in row
-    assert "voiceinfra_default" in row
+    [row] = json.loads(cli("store", "quarantine", "--output", "json")[1])
+    assert row["reason"] == "its event is not call.completed"
+    assert row["connection"] == "voiceinfra_default"
     body = ("store", "quarantine", "--all-environments", "--body")
-    assert cli(*body, row.split()[0])[1] == '{"event": "call.started"}'
+    assert cli(*body, str(row["id"]))[1] == '{"event": "call.started"}'
     assert cli(*body, "999999")[0] == 1
     assert "1 webhooks are in quarantine" in cli("store", "status")[1]
 
