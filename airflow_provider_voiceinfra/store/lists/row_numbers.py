@@ -14,7 +14,13 @@ from airflow_provider_voiceinfra.store.guard.do_not_call import DoNotCall
 from airflow_provider_voiceinfra.store.lists.list_rows import DueRow, RowState
 from airflow_provider_voiceinfra.store.models import CallState
 
-_row = schema.call_list_row.c
+_row, _call, _last = schema.call_list_row.c, schema.call.c, schema.call.alias().c
+# The numbers that were rejected in the attempt of a call: all calls of an attempt have one key.
+_REJECTED = sa.select(_call.to_number).where(
+    *(_call[name] == _last[name] for name in ("environment", "realm", "base_key_hash", "key_hash")),
+    _last.ref == sa.bindparam("ref"),
+    _call.state == CallState.REJECTED,
+)
 
 
 class RowNumbers:
@@ -52,6 +58,26 @@ class RowNumbers:
                 _write(tx, row, number)
         found = [chosen.get(row.id, row) for row in rows]
         return [row for row in found if row is not None]
+
+    def pass_over(self, row: DueRow, ref: str) -> bool:
+        """Let a row be due again at its next number, because its last one was rejected.
+
+        :param ref: of the rejected call.
+        :return: False if the row has no number that was not rejected in this attempt.
+        """
+        if not row.numbers or row.next_number is None:
+            return False
+        with self._database.write() as tx:
+            rejected = set(tx.scalars(_REJECTED, {"ref": ref}))
+            here = row.numbers.index(row.to_number)
+            in_turn = [(here + step) % len(row.numbers) for step in range(1, len(row.numbers))]
+            number = next((index for index in in_turn if row.numbers[index] not in rejected), None)
+            if number is None:
+                return False
+            ours = (_row.id == row.id, _row.import_version == row.import_version)
+            due = {"state": RowState.PENDING, "due_at": time_of(tx), "due_priority": None, "next_number": number}
+            tx.execute(sa.update(schema.call_list_row).where(*ours).values(due))
+        return True
 
 
 def _owners(tx: sa.Connection, list_id: str, numbers: Collection[str]) -> dict[str, int]:

@@ -342,6 +342,18 @@ def test_invalid_and_listed_numbers_of_a_row_are_passed_over(run_list, voiceinfr
     assert numbers(voiceinfra) == ["+12125551011", "+12125551022"]
 
 
+def test_a_number_that_voiceinfra_rejects_is_passed_over_once(run_list, voiceinfra):
+    invalid = ["+12125550142", "+13125550142", "+14155550142"]
+    rows = [
+        {"id": 1, "mobile": invalid[0], "home": HOME, "work": WORK},
+        {"id": 2, "mobile": invalid[1], "home": invalid[2], "work": None},
+    ]
+    run = run_list(calls=rows, **SEVERAL)
+    assert run.summary() | {"list_id": ""} == {"list_id": "", "rows": 2, "answered": 1, "rejected": 1}
+    assert dialled(voiceinfra) == [HOME]
+    assert sorted(call.to_number for call in voiceinfra.store.calls.iterate(state="rejected")) == sorted(invalid)
+
+
 def test_a_row_with_several_numbers_is_one_row_for_every_list(run_list, voiceinfra, warehouse):
     voiceinfra.outcome(MOBILE, "voicemail")
     run_list(calls=ONE_ROW, **SEVERAL)
