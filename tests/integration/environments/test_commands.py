@@ -80,6 +80,8 @@ def ways_to_ask(production, staging, quarantined):
     }
 
 
+# `doctor` asks Airflow about its triggerer.
+@pytest.mark.usefixtures("airflow_database")
 def test_no_command_shows_or_changes_what_is_another_environments(command, production, staging, production_store):
     kept = production.snapshot(production_store)
     assert [name for name, rows in kept.items() if not rows] == [], "production has every kind of row"
