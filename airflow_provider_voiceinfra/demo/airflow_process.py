@@ -22,6 +22,8 @@ from airflow_provider_voiceinfra.demo.rest import AirflowRest
 _COMPONENTS = ("scheduler", "triggerer", "dag_processor")
 _LOG_LINES = 40
 _POLL = 0.2
+_UNREAPED = 5.0
+"""Seconds for which a component has ended before Airflow is stopped."""
 
 
 class Standalone(AirflowRest):
@@ -102,8 +104,11 @@ class Standalone(AirflowRest):
 
     def _wait_until_ready(self, process: subprocess.Popen[bytes], started: datetime, timeout: float) -> None:
         deadline = time.monotonic() + timeout
+        ended_at: dict[int, float] = {}
         while missing := self._missing(started):
-            if process.poll() is not None or _has_lost_component(process.pid):
+            ended_at = {pid: ended_at.get(pid, time.monotonic()) for pid in _ended_children(process.pid)}
+            has_lost_component = any(time.monotonic() - at > _UNREAPED for at in ended_at.values())
+            if process.poll() is not None or has_lost_component:
                 raise AirflowError(f"Airflow exited during its start. {self._log_end()}")
             if time.monotonic() > deadline:
                 raise AirflowError(f"Not ready after {timeout:g} s: {', '.join(missing)}. {self._log_end()}")
@@ -129,9 +134,12 @@ class Standalone(AirflowRest):
         return "\n".join([f"The end of {self.log_file}:", *lines])
 
 
-def _has_lost_component(reaper_pid: int) -> bool:
-    """Return whether a component has exited, which ``airflow standalone`` does not report."""
+def _ended_children(reaper_pid: int) -> list[int]:
+    """Return the processes of ``airflow standalone`` that have ended and that it has not waited for.
+
+    It never waits for its components, and soon for what else it starts.
+    """
     with contextlib.suppress(psutil.NoSuchProcess):
         for airflow in psutil.Process(reaper_pid).children():
-            return any(component.status() == psutil.STATUS_ZOMBIE for component in airflow.children())
-    return False
+            return [each.pid for each in airflow.children() if each.status() == psutil.STATUS_ZOMBIE]
+    return []
