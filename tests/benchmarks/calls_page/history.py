@@ -106,6 +106,7 @@ def _list_row(number: int, now: Any) -> dict[str, Any]:
         "key_hash": str(number),
         "to_number": f"+1415{number:07}",
         "fields": {},
+        "numbers": [],
         "metadata": {},
         "state": state,
         "result": result,

@@ -33,8 +33,6 @@ def {name}():
 WAREHOUSE = f"""
 {_RESULTS}
 CREATE TABLE appointments (id INTEGER PRIMARY KEY, phone TEXT, name TEXT, day TEXT, tz TEXT);
-CREATE TABLE customers (id INTEGER PRIMARY KEY, mobile TEXT, home TEXT, work TEXT);
-INSERT INTO customers VALUES (1, '+12125550101', '+12125550102', NULL);
 CREATE TABLE tickets (call_id TEXT, appointment INTEGER);
 CREATE TABLE customers (id INTEGER PRIMARY KEY, mobile TEXT, home TEXT, work TEXT);
 INSERT INTO appointments VALUES (1, '+12125550100', 'Ada', date('now'), 'America/New_York');
