@@ -12,9 +12,6 @@ from airflow_provider_voiceinfra.store.models import Call, CallState, Source
 # Rules that defer every other row of the list, too.
 _WHOLE_LIST = frozenset({Rule.PAUSED, Rule.PER_DAY, Rule.MINUTES_PER_DAY, Rule.LIST_MINUTES, Rule.IN_FLIGHT, Rule.PACE})
 
-# VoiceInfra's code.
-_INVALID_NUMBER = "invalid_phone"
-
 
 class ListStoppedError(errors.VoiceInfraError):
     """The list cannot continue, because every call would be rejected. Its rows are not changed."""
@@ -43,10 +40,6 @@ class RowResults:
         else:
             self._store.list_rows.already_called(row, call.ref)
 
-    def _passes_over(self, row: DueRow, error: errors.CallRejectedError) -> bool:
-        """Return whether VoiceInfra's rejection was about the number, and the row goes on with another one."""
-        return error.code == _INVALID_NUMBER and self._store.row_numbers.pass_over(row, str(error.ref))
-
     def failed(self, row: DueRow, error: BaseException) -> None:
         """Record why a row's call was not accepted; the store has recorded the guard's denials already."""
         rows, now = self._store.list_rows, self._store.database.clock.now()
@@ -62,7 +55,7 @@ class RowResults:
                 self.error = ListStoppedError(f"{error} The list stops here; its other rows were not dialled.")
             case errors.KeyConflictError():
                 rows.already_called(row, str(error.ref))
-            case errors.CallRejectedError() if self._passes_over(row, error):
+            case errors.CallRejectedError() if self._store.row_numbers.pass_over(row.id, str(error.ref)):
                 pass
             case errors.CallRejectedError():
                 rows.done(row, CallState.REJECTED, str(error.ref))

@@ -348,12 +348,15 @@ class ListRows:
             tx.execute(sa.update(schema.call_list_row).where(*ours).values(**values))
 
 
-def select_pending(list_id: str) -> sa.Select[Any]:
-    """Select the rows of a list that are still to be called; see :class:`DueRow`."""
+def select_rows() -> sa.Select[Any]:
+    """Select rows; see :class:`DueRow`."""
     columns = (_row.position, _row.key, _row.to_number, _row.fields, _row.metadata, _row.attempt, _row.call_ref)
-    of_numbers = (_row.numbers, _row.next_number)
-    mine = (_row.list_id == list_id, _row.state == RowState.PENDING)
-    return sa.select(_row.id, _row.import_version, *columns, *of_numbers).where(*mine)
+    return sa.select(_row.id, _row.import_version, *columns, _row.numbers, _row.next_number)
+
+
+def select_pending(list_id: str) -> sa.Select[Any]:
+    """Select the rows of a list that are still to be called."""
+    return select_rows().where(_row.list_id == list_id, _row.state == RowState.PENDING)
 
 
 def _due(at: Any) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
 import sqlalchemy as sa
 
@@ -11,14 +11,19 @@ from airflow_provider_voiceinfra.store import schema
 from airflow_provider_voiceinfra.store.clock import time_of
 from airflow_provider_voiceinfra.store.engine import Database
 from airflow_provider_voiceinfra.store.guard.do_not_call import DoNotCall
-from airflow_provider_voiceinfra.store.lists.list_rows import DueRow, RowState
+from airflow_provider_voiceinfra.store.lists.list_rows import DueRow, RowState, select_rows
 from airflow_provider_voiceinfra.store.models import CallState
 
+# VoiceInfra's code.
+_INVALID_NUMBER = "invalid_phone"
+
 _row, _call, _last = schema.call_list_row.c, schema.call.c, schema.call.alias().c
-# The numbers that were rejected in the attempt of a call: all calls of an attempt have one key.
+# The numbers that were rejected in the attempt of a call whose number was invalid: all its calls have one key.
 _REJECTED = sa.select(_call.to_number).where(
     *(_call[name] == _last[name] for name in ("environment", "realm", "base_key_hash", "key_hash")),
     _last.ref == sa.bindparam("ref"),
+    _last.state == CallState.REJECTED,
+    _last.error_code == _INVALID_NUMBER,
     _call.state == CallState.REJECTED,
 )
 
@@ -44,53 +49,80 @@ class RowNumbers:
         several = [row for row in rows if row.numbers]
         if not several:
             return list(rows)
-        numbers = {number for row in several for number in row.numbers}
+        chosen: dict[int, DueRow | None] = {}
         with self._database.write() as tx:
-            listed, opted_out = self._do_not_call.among(tx, numbers), self._do_not_call.opted_out(tx, numbers)
-            owners = _owners(tx, list_id, numbers)
-            chosen: dict[int, DueRow | None] = {}
+            rules = self._rules(tx, list_id, several)
             for row in several:
-                taken = {number for number, owner in owners.items() if owner != row.id}
-                number = None if opted_out.intersection(row.numbers) else _first(row, listed | taken)
-                if number is not None:
-                    owners = {**{its: owner for its, owner in owners.items() if owner != row.id}, number: row.id}
+                number = rules.first(row)
+                rules.take(row, number)
                 chosen[row.id] = None if number is None else replace(row, to_number=number)
                 _write(tx, row, number)
         found = [chosen.get(row.id, row) for row in rows]
         return [row for row in found if row is not None]
 
-    def pass_over(self, row: DueRow, ref: str) -> bool:
-        """Let a row be due again at its next number, because its last one was rejected.
+    def pass_over(self, row_id: int, ref: str) -> bool:
+        """Let a row be due again at another number, if VoiceInfra has rejected its call as one to an invalid number.
 
         :param ref: of the rejected call.
-        :return: False if the row has no number that was not rejected in this attempt.
+        :return: False if the row ends: the rejection had another reason, or it may be called at no other number.
         """
-        if not row.numbers or row.next_number is None:
-            return False
+        open_row = (_row.id == row_id, _row.call_ref == ref, _row.state == RowState.OPEN)
         with self._database.write() as tx:
-            rejected = set(tx.scalars(_REJECTED, {"ref": ref}))
-            here = row.numbers.index(row.to_number)
-            in_turn = [(here + step) % len(row.numbers) for step in range(1, len(row.numbers))]
-            number = next((index for index in in_turn if row.numbers[index] not in rejected), None)
+            found = tx.execute(select_rows().add_columns(_row.list_id).where(*open_row)).one_or_none()
+            if found is None:
+                # It was passed over before, or was read again.
+                return True
+            *values, list_id = found
+            row, rejected = DueRow(*values), set(tx.scalars(_REJECTED, {"ref": ref}))
+            number = self._rules(tx, list_id, [row]).first(row, rejected) if rejected and row.numbers else None
             if number is None:
                 return False
-            ours = (_row.id == row.id, _row.import_version == row.import_version)
-            due = {"state": RowState.PENDING, "due_at": time_of(tx), "due_priority": None, "next_number": number}
-            tx.execute(sa.update(schema.call_list_row).where(*ours).values(due))
+            due = {"state": RowState.PENDING, "due_at": time_of(tx), "due_priority": None}
+            due |= {"next_number": row.numbers.index(number)}
+            tx.execute(sa.update(schema.call_list_row).where(*open_row).values(due))
         return True
+
+    def _rules(self, tx: sa.Connection, list_id: str, rows: Sequence[DueRow]) -> _NumberRules:
+        numbers = {number for row in rows for number in row.numbers}
+        listed, opted_out = self._do_not_call.among(tx, numbers), self._do_not_call.opted_out(tx, numbers)
+        return _NumberRules(listed, opted_out, _owners(tx, list_id, numbers))
+
+
+@dataclass(frozen=True, slots=True)
+class _NumberRules:
+    """Which numbers of some rows may be called.
+
+    :param owners: the rows that have a number now.
+    """
+
+    listed: Collection[str] = field(repr=False)
+    opted_out: Collection[str] = field(repr=False)
+    owners: dict[str, int] = field(repr=False)
+
+    def first(self, row: DueRow, rejected: Collection[str] = ()) -> str | None:
+        """Return the first number from the next one on, in turn, at which a row may be called.
+
+        Once the callee has answered, that is only the last one.
+        """
+        if not set(row.numbers).isdisjoint(self.opted_out):
+            return None
+        start = row.next_number
+        candidates = [row.to_number] if start is None else [*row.numbers[start:], *row.numbers[:start]]
+        ours = [number for number in candidates if self.owners.get(number, row.id) == row.id]
+        return next((number for number in ours if number not in self.listed and number not in rejected), None)
+
+    def take(self, row: DueRow, number: str | None) -> None:
+        """Note the number that a row gets; its last one is free then."""
+        if number is not None:
+            if self.owners.get(row.to_number) == row.id:
+                del self.owners[row.to_number]
+            self.owners[number] = row.id
 
 
 def _owners(tx: sa.Connection, list_id: str, numbers: Collection[str]) -> dict[str, int]:
     """Return the rows of a list that have some numbers now, by number."""
     theirs = (_row.list_id == list_id, _row.to_number.in_(numbers), sa.text(schema.HAS_NUMBER))
     return {row.to_number: row.id for row in tx.execute(sa.select(_row.to_number, _row.id).where(*theirs))}
-
-
-def _first(row: DueRow, besides: Collection[str]) -> str | None:
-    """Return the first number from the next one on, in turn; only the last one once the callee has answered there."""
-    start = row.next_number
-    candidates = [row.to_number] if start is None else [*row.numbers[start:], *row.numbers[:start]]
-    return next((number for number in candidates if number not in besides), None)
 
 
 def _write(tx: sa.Connection, row: DueRow, number: str | None) -> None:

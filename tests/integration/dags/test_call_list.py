@@ -355,6 +355,20 @@ def test_a_number_that_voiceinfra_rejects_is_passed_over_once(run_list, voiceinf
     assert sorted(call.to_number for call in rejected) == sorted(invalid)
 
 
+def test_a_rejected_number_is_not_called_again_because_the_other_may_not_be_called(run_list, voiceinfra):
+    listed, invalid = "+12125551021", ["+12125550142", "+13125550142"]
+    rows = [
+        {"id": 1, "mobile": invalid[0], "home": listed},
+        {"id": 2, "mobile": HOME, "home": None},
+        {"id": 3, "mobile": invalid[1], "home": HOME},
+    ]
+    voiceinfra.store.do_not_call.add([listed], actor="ada", reason="moved")
+    run = run_list(calls=rows, column_map={"to_number": ["mobile", "home"]}, key_column="id")
+    assert run.summary() | {"list_id": ""} == {"list_id": "", "rows": 3, "answered": 1, "rejected": 2}
+    rejected = voiceinfra.store.calls.iterate(CallFilter(state="rejected"))
+    assert sorted(call.to_number for call in rejected) == invalid
+
+
 def test_a_row_with_several_numbers_is_one_row_for_every_list(run_list, voiceinfra, warehouse):
     voiceinfra.outcome(MOBILE, "voicemail")
     run_list(calls=ONE_ROW, **SEVERAL)

@@ -147,6 +147,52 @@ def test_all_numbers_of_a_row_have_one_call_at_a_time(store):
     assert store.claims.take(other).conflict.reason == ConflictReason.NUMBER
 
 
+def call_and_reject(store, list_id, code="invalid_phone"):
+    """Call the row that is due, which VoiceInfra rejects, and return whether it is due again at another number."""
+    [row] = store.row_numbers.choose(list_id, due(store, list_id))
+    ours = claim(store, "row", to_number=row.to_number, list_id=list_id, list_row=row.id)
+    store.claims.record_rejected(ours, code, "no")
+    return store.row_numbers.pass_over(row.id, ours.ref)
+
+
+def test_numbers_that_voiceinfra_rejects_as_invalid_are_passed_over_in_turn(store, read):
+    list_id = read(with_numbers(1, *ALL))
+    assert [call_and_reject(store, list_id) for _ in ALL] == [True, True, False]
+    assert due(store, list_id) == []
+
+
+def test_a_number_is_not_called_again_because_the_others_are_listed(store, read):
+    list_id = read(with_numbers(1, *ALL))
+    for each in (HOME, WORK):
+        listed(store, each)
+    assert not call_and_reject(store, list_id)
+    assert due(store, list_id) == []
+
+
+def test_a_number_is_not_called_again_because_the_other_is_another_rows(store, read):
+    list_id = read(with_numbers(2, HOME), with_numbers(1, MOBILE, HOME))
+    [other] = store.list_rows.due(list_id, datetime.now(UTC), 1)
+    store.list_rows.done(other, "answered", "vc_1")
+    assert not call_and_reject(store, list_id)
+    assert due(store, list_id) == []
+
+
+def test_a_callee_who_opts_out_meanwhile_is_called_at_no_number_instead_of_a_rejected_one(open_store):
+    store = open_store(opt_out_field="opted_out")
+    list_id = store.lists.open(TASK)
+    store.lists.add(list_id, [with_numbers(1, *ALL)], store.lists.begin_import(list_id))
+    queued(store, "call-1", to_number=WORK)
+    [row] = store.row_numbers.choose(list_id, due(store, list_id))
+    ours = claim(store, "row", to_number=row.to_number, list_id=list_id, list_row=row.id)
+    deliver(store, "call-1", to_number=WORK, extracted_data={"opted_out": True})
+    store.claims.record_rejected(ours, "invalid_phone", "no")
+    assert not store.row_numbers.pass_over(row.id, ours.ref)
+
+
+def test_a_rejection_for_another_reason_passes_over_no_number(store, read):
+    assert not call_and_reject(store, read(with_numbers(1, *ALL)), code="invalid_agent")
+
+
 def test_a_row_takes_over_its_numbers_when_it_is_read_again(store, read):
     list_id = read(with_numbers(1, MOBILE, HOME))
     read(with_numbers(1, WORK, OTHER))
