@@ -111,7 +111,7 @@ class Progress:
 
     def _step(self, call: RowCall, following: NextCall | None) -> RowStep | None:
         """Return what becomes of a row whose call is over."""
-        if following is not None and following.redial_at is not None:
+        if following is not None and following.redial_at is not None and not call.is_cancelled:
             number = self._next_number(call, following)
             attempt = call.attempt + 1
             return RowStep(call.row_id, call.import_version, following.redial_at, attempt, next_number=number)

@@ -430,6 +430,8 @@ call_list_row = sa.Table(
     sa.Column("due_priority", sa.Float),
     # True if it is one of the rows that are called first; else NULL.
     sa.Column("in_pilot", sa.Boolean),
+    # True if a pause of its list was ended with --cancel before the row had ended for good; else NULL.
+    sa.Column("cancelled", sa.Boolean),
     # The ref of its latest call.
     sa.Column("call_ref", sa.String(32)),
     sa.Column("ended_at", UtcDateTime),

@@ -241,7 +241,10 @@ def _names(request: ClaimRequest) -> dict[Scope, str]:
 
 
 def _cancel(tx: sa.Connection, environment: str, scope: Scope, name: str, actor: str) -> int:
-    """Cancel the calls of a scope that wait for any pause, and the rows of lists that were not dialled yet."""
+    """Cancel the calls of a scope that wait for any pause, and the rows of lists that were not dialled yet.
+
+    Rows whose calls are in progress end as these do, and are not redialled.
+    """
     waiting = [_call.environment == environment, _call.state == CallState.WAITING, _call.rule == Rule.PAUSED]
     if scope is not Scope.ALL:
         waiting.append(_SCOPED[scope] == name)
@@ -257,9 +260,13 @@ def _cancel(tx: sa.Connection, environment: str, scope: Scope, name: str, actor:
     in_scope = {Scope.ALL: sa.true(), Scope.DAG: lists.dag_id == name, Scope.LIST: lists.id == name}
     met_it = lists.id.in_({row.list_id for row in cancelled if row.list_id})
     held = sa.select(lists.id).where(lists.environment == environment, sa.or_(in_scope.get(scope, sa.false()), met_it))
-    pending = (rows.list_id.in_(held), rows.state == "pending")
-    its = sa.exists().where(rows.list_id == lists.id, *pending)
-    tx.execute(sa.update(schema.call_list).where(its).values(cancelled_by=actor))
-    update = sa.update(schema.call_list_row).where(*pending)
+    its, goes_on = rows.list_id.in_(held), rows.state.in_(["pending", "open"])
+    is_ended = sa.exists().where(rows.list_id == lists.id, its, goes_on)
+    tx.execute(sa.update(schema.call_list).where(is_ended).values(cancelled_by=actor))
+    update = sa.update(schema.call_list_row).where(its)
+    # Rows of unsettled calls go on once it is known how these ended.
+    may_go_on = sa.or_(goes_on, rows.result.in_([CallState.UNKNOWN, CallState.OVERDUE]))
+    tx.execute(update.where(may_go_on).values(cancelled=True))
     ended = {"state": "done", "result": CallState.CANCELLED, "ended_at": time_of(tx)}
-    return sum(row.list_id is None for row in cancelled) + int(tx.execute(update.values(**ended)).rowcount)
+    count = int(tx.execute(update.where(rows.state == "pending").values(**ended)).rowcount)
+    return sum(row.list_id is None for row in cancelled) + count

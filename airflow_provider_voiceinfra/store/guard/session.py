@@ -16,7 +16,7 @@ from airflow_provider_voiceinfra.store.guard.pauses import Scope, find_pauses
 from airflow_provider_voiceinfra.store.guard.rules import Denial, Rule, Rules, SendSlot, Verdict
 from airflow_provider_voiceinfra.store.guard.shared_budgets import SharedBudgets
 from airflow_provider_voiceinfra.store.locks import lock_all
-from airflow_provider_voiceinfra.store.models import MAY_HAVE_RUNG, CallState
+from airflow_provider_voiceinfra.store.models import MAY_HAVE_RUNG
 
 _call = schema.call.c
 
@@ -77,7 +77,7 @@ class GuardSession:
 
     def check(self, request: ClaimRequest) -> Verdict:
         """Check a call that is to be claimed, and count it against the limits of its connection and its list."""
-        denial = self.check_again(request) or self._check_cancelled(request) or self._check_caps(request)
+        denial = self.check_again(request) or self._check_caps(request)
         if denial is not None:
             return Verdict(denial)
         if not self._budgets.lock_for_claim(request):
@@ -95,6 +95,8 @@ class GuardSession:
             return Denial(Rule.NOT_AFTER)
         if request.to_number in self._listed or not self._opted_out.isdisjoint(request.other_numbers):
             return Denial(Rule.DO_NOT_CALL)
+        if request.list_row in self._cancelled:
+            return Denial(Rule.CANCELLED)
         by_time = rules.by_time(now)
         if by_time is not None and by_time.until is None:
             return by_time
@@ -131,14 +133,11 @@ class GuardSession:
 
     @cached_property
     def _cancelled(self) -> set[int | None]:
-        """Rows of lists that were cancelled while a worker was about to claim them; no pause ends meanwhile."""
+        """Rows that must not be dialled, because their lists were cancelled; no pause ends meanwhile."""
         rows, ids = schema.call_list_row.c, [each.list_row for each in self._requests if each.list_row]
         if not ids:
             return set()
-        return set(self._tx.scalars(sa.select(rows.id).where(rows.id.in_(ids), rows.result == CallState.CANCELLED)))
-
-    def _check_cancelled(self, request: ClaimRequest) -> Denial | None:
-        return Denial(Rule.CANCELLED) if request.list_row in self._cancelled else None
+        return set(self._tx.scalars(sa.select(rows.id).where(rows.id.in_(ids), rows.cancelled.is_(True))))
 
     def _check_pauses(self, request: ClaimRequest) -> Denial | None:
         pause = next((each for each in self._pauses if each.stops(request)), None)

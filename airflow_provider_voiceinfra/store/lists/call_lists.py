@@ -34,7 +34,7 @@ _IS_CANCELLED = sa.exists().where(
 _UNDIALLED = sa.and_(
     _row.attempt == 1,
     sa.or_(
-        sa.and_(_row.state == RowState.PENDING, _row.result.is_distinct_from(CallState.CANCELLED)),
+        sa.and_(_row.state == RowState.PENDING, _row.cancelled.is_(None)),
         sa.and_(_row.state == RowState.DONE, _row.result == CallState.REJECTED, ~_IS_CANCELLED),
     ),
 )

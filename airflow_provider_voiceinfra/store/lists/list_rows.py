@@ -90,7 +90,10 @@ class DueRow:
 
 @dataclass(frozen=True, slots=True)
 class RowCall:
-    """The call of a row that is open, as the store knows it now."""
+    """The call of a row that is open, as the store knows it now.
+
+    :param is_cancelled: whether its list was cancelled meanwhile; None for no.
+    """
 
     row_id: int
     import_version: int
@@ -104,6 +107,7 @@ class RowCall:
     fields: Mapping[str, Any] = field(repr=False)
     numbers: Sequence[str] = field(repr=False)
     next_number: int | None
+    is_cancelled: bool | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,6 +213,7 @@ class ListRows:
             _row.fields,
             _row.numbers,
             _row.next_number,
+            _row.cancelled,
         )
         with self._database.read() as tx:
             now = time_of(tx)

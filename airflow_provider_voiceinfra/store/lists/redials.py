@@ -91,6 +91,8 @@ class Redials:
                 for row in sorted(rows, key=lambda row: row.id)
             ]
             again = {"state": RowState.PENDING, "result": None, "ended_at": None, "due_at": time_of(tx)}
+            # The person who asks outranks the one who cancelled the list before.
+            again["cancelled"] = None
             update = sa.update(schema.call_list_row).where(_row.id == sa.bindparam("row"))
             tx.execute(update.values(**again, attempt=sa.bindparam("next")), due)
             calls = [row.call for row in rows]
