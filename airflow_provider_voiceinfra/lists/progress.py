@@ -122,12 +122,16 @@ class Progress:
         if call.state in {CallState.RELEASED, CallState.NOT_PLACED, CallState.WAITING}:
             again = self._store.database.clock.now() + DUE_AGAIN
             return RowStep(call.row_id, call.import_version, again, call.attempt, next_number=call.next_number)
-        if call.state == CallState.CLAIMED:
+        if call.state == CallState.CLAIMED or self._is_passed_over(call):
             return None
         if call.state == CallState.QUEUED and call.call_id is not None:
             self._store.claims.record_overdue(call.call_id)
             return RowStep(call.row_id, call.import_version, result=CallState.OVERDUE)
         return RowStep(call.row_id, call.import_version, result=call.state)
+
+    def _is_passed_over(self, call: RowCall) -> bool:
+        """Let the row go on at its next number, where a worker was killed before it could do so."""
+        return call.state == CallState.REJECTED and self._store.row_numbers.pass_over(call.row_id, call.ref)
 
     def _next_number(self, call: RowCall, following: NextCall) -> int | None:
         """Return the index of the number to call next: none other once the callee has answered."""

@@ -167,3 +167,26 @@ def test_a_list_that_redials_is_paused_by_the_calls_that_failed_and_not_only_by_
     assert store.list_rows.next_due(list_id) is not None
     assert not store.list_rows.count_ended(list_id, datetime(2026, 1, 1, tzinfo=UTC))
     assert paused_because(store) == [f"the last {LIMIT} calls failed"]
+
+
+def test_a_row_whose_number_was_rejected_goes_on_at_its_next_one_though_the_worker_was_killed(store, list_id):
+    version, numbers = store.lists.begin_import(list_id), ("+12125550101", "+12125550102")
+    store.lists.add(list_id, [NewRow(1, "key", numbers[0], {}, {}, numbers=numbers)], version)
+    store.lists.finish_import(list_id, version, 1)
+
+    def next_number():
+        due = store.list_rows.due(list_id, datetime.now(UTC) + timedelta(minutes=1), 1)
+        return [row.to_number for row in store.row_numbers.choose(list_id, due)]
+
+    refs = []
+    for number in numbers:
+        assert next_number() == [number]
+        [row] = store.list_rows.due(list_id, datetime.now(UTC) + timedelta(minutes=1), 1)
+        ours = claim(store, "key", to_number=number, list_id=list_id, list_row=row.id)
+        store.claims.record_rejected(ours, "invalid_phone", "no")
+        refs.append(ours.ref)
+        Progress(store, list_id).begin()
+        # A worker that is late changes nothing.
+        assert store.row_numbers.pass_over(row.id, refs[0])
+    assert next_number() == []
+    assert store.lists.counts(list_id)["done", "rejected"] == 1
