@@ -17,6 +17,8 @@ from airflow_provider_voiceinfra.store.models import NO_GOAL, OUTCOMES, EndedCal
 _ANSWERED = "answered"
 _UNANSWERED = ("voicemail", "failed")
 _DEFAULT_WAIT = timedelta(hours=2)
+_LATEST_CALLBACK = timedelta(minutes=15)
+"""By how much a callback may be late because the completion arrived late."""
 _WANTED = "a dict such as {'voicemail': RedialRule(attempts=2)}"
 _TIME = re.compile(r"([01]\d|2[0-3]):([0-5]\d)", re.ASCII)
 
@@ -121,7 +123,9 @@ class Redial:
         if not is_given(wanted):
             return Said(goal)
         at = read_time(wanted, call.placed_at, place.zones())
-        is_usable = at is not None and call.placed_at < at <= call.ended_at + self.callback_within
+        # A time that is over when the completion arrives is not the time that the callee asked for any more.
+        earliest = max(call.placed_at, call.ended_at - _LATEST_CALLBACK)
+        is_usable = at is not None and earliest < at <= call.ended_at + self.callback_within
         made = sum(each.said is not None and each.said.callback_at is not None for each in calls[:-1])
         if goal is Goal.MET or not is_usable or made >= self.callbacks:
             return Said(goal, is_callback_ignored=True)

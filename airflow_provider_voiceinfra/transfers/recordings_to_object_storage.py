@@ -100,6 +100,7 @@ class RecordingsToObjectStorageOperator(TemplatedOperator):
                     failed["it is not there yet"].append(call.ref)
                 else:
                     counts["gone"] += 1
+        _remove_leftovers(folder, context)
         self.log.info("Recordings in %s: %s.", folder, dict(counts))
         if failed:
             raise AirflowException(f"Recordings could not be copied: {_describe(failed | refused)}.")
@@ -134,11 +135,21 @@ class RecordingsToObjectStorageOperator(TemplatedOperator):
 
 
 def _unfinished(context: Context) -> str:
-    """Return a suffix of files that no other task uses at the same time; the next try overwrites them."""
+    """Return a suffix of files that no other task, and no other try of this one, uses at the same time."""
+    return f".{_name_of_task(context)}.{context['ti'].try_number}.part"
+
+
+def _remove_leftovers(folder: ObjectStoragePath, context: Context) -> None:
+    """Remove what killed tries of this task have left."""
+    for leftover in folder.glob(f"*.{_name_of_task(context)}.*.part"):
+        leftover.unlink(missing_ok=True)
+
+
+def _name_of_task(context: Context) -> str:
     from airflow_provider_voiceinfra.store.hashing import hash_key, join_parts
 
     ti = context["ti"]
-    return f".{hash_key(join_parts(ti.dag_id, ti.run_id, ti.task_id, ti.map_index))[:12]}.part"
+    return hash_key(join_parts(ti.dag_id, ti.run_id, ti.task_id, ti.map_index))[:12]
 
 
 def _describe(reasons: dict[str, list[str]]) -> str:

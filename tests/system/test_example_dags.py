@@ -116,16 +116,16 @@ def test_a_list_is_written_back_and_followed_up_until_people_take_over(airflow, 
 def test_a_clinic_and_a_sales_team_call_their_lists(airflow, sandbox):
     warehouse, day = airflow.home / "warehouse.db", datetime.now(UTC).date() + timedelta(days=2)
     ask(warehouse, "CREATE TABLE patients (id INTEGER, mobile, home, name, day, starts)")
-    ask(warehouse, f"INSERT INTO patients VALUES (1, '503 555 0111', '503 555 0112', 'Ada', '{day}', 'at ten')")
-    sandbox.outcome("+15035550111", "answered", extracted_data={"confirmed": True})
+    ask(warehouse, f"INSERT INTO patients VALUES (1, '503 555 0211', '503 555 0212', 'Ada', '{day}', 'at ten')")
+    sandbox.outcome("+15035550211", "answered", extracted_data={"confirmed": True})
     ask(warehouse, "CREATE TABLE leads (id INTEGER, phone, name, score, status)")
     ask(warehouse, "CREATE TABLE customers (lead)")
-    ask(warehouse, "INSERT INTO leads VALUES (1, '503 555 0113', 'Zoe', 7, 'new')")
+    ask(warehouse, "INSERT INTO leads VALUES (1, '503 555 0213', 'Zoe', 7, 'new')")
     run(airflow, "example_clinic", {})
     run(airflow, "example_sales", {})
     assert ask(warehouse, "SELECT appointment, outcome FROM reminders") == [(1, "answered")]
     assert ask(warehouse, "SELECT lead, outcome FROM sales_calls") == [(1, "answered")]
-    [dial] = [dial for dial in sandbox.dials if dial.to_number == "+15035550113"]
+    [dial] = [dial for dial in sandbox.dials if dial.to_number == "+15035550213"]
     assert dial.first_message.startswith("Hello Zoe, ")
 
 

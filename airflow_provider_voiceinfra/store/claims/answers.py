@@ -22,7 +22,10 @@ from airflow_provider_voiceinfra.store.reads.disputes import add_dispute, known_
 log = logging.getLogger(__name__)
 
 UNSETTLED: dict[str, Any] = dict.fromkeys(
-    ("completion_id", "outcome", "completed_at", "start_hour", "duration_seconds")
+    (
+        *("completion_id", "outcome", "completed_at", "start_hour", "duration_seconds"),
+        *("goal", "callback_at", "callback_ignored"),
+    )
 )
 """What a call loses when its completion turns out to be another call's."""
 

@@ -53,8 +53,10 @@ class Redials:
         """
         if result in _REFUSALS:
             raise RedialError(f"Rows that are {result} are not redialled, because {_REFUSALS[result]}.")
+        # A row that is dialled and ends again meanwhile is not redialled once more.
+        which = sa.and_(_row.result == result, _row.ended_at <= self._database.clock.now())
         count = 0
-        while redialled := self._redial(list_id, _row.result == result, actor):
+        while redialled := self._redial(list_id, which, actor):
             count += len(redialled)
         return count
 

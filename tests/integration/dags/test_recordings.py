@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import threading
 from http.server import BaseHTTPRequestHandler
@@ -77,11 +78,12 @@ def folder(tmp_path):
 
 @pytest.fixture
 def copy(folder):
-    def run(run_id="run", **fields):
+    def run(run_id="run", try_number=1, **fields):
         which = {} if "list_id" in fields else {"since": "2026-01-01"}
         fields = {"allowed_hosts": ["127.0.0.1"], **which, **fields}
         operator = RecordingsToObjectStorageOperator(task_id="copy", path=f"file://{folder}", **fields)
-        return operator.execute({"ti": SimpleNamespace(dag_id="dag", run_id=run_id, task_id="copy", map_index=-1)})
+        ti = SimpleNamespace(dag_id="dag", run_id=run_id, task_id="copy", map_index=-1, try_number=try_number)
+        return operator.execute({"ti": ti})
 
     return run
 
@@ -128,8 +130,26 @@ def test_a_task_that_is_killed_leaves_no_half_file_and_its_next_try_copies_the_w
     process.join(PATIENCE)
     assert f"{ref}.mp3" not in files(folder)
     server.go_on.set()
-    assert copy()["copied"] == 1
+    assert copy(try_number=2)["copied"] == 1
     assert files(folder) == {f"{ref}.mp3": WHOLE}
+
+
+def test_two_tries_at_once_do_not_write_into_one_file(server, recorded, copy, folder):
+    ref = recorded(f"{server.url}/slow.mp3")
+    server.answers["/slow.mp3"] = (200, {"Content-Length": str(len(WHOLE))}, HALF)
+
+    def first_try():
+        # The second one removes what the first one has left.
+        with contextlib.suppress(FileNotFoundError):
+            copy()
+
+    first = threading.Thread(target=first_try)
+    first.start()
+    assert server.halfway.wait(PATIENCE)
+    server.go_on.set()
+    copy(try_number=2)
+    first.join(PATIENCE)
+    assert files(folder)[f"{ref}.mp3"] == WHOLE
 
 
 def test_a_download_that_breaks_leaves_nothing_and_is_tried_again_after_all_others(server, recorded, copy, folder):

@@ -54,6 +54,14 @@ def test_a_goal_is_met_missed_or_unreadable(value, goal):
     assert hear(confirmed=value) == Said(goal)
 
 
+@pytest.mark.parametrize(("late", "is_called_back"), [(10, True), (20, False)])
+def test_a_time_that_is_long_over_when_the_completion_arrives_is_ignored(late, is_called_back):
+    at = PLACED + timedelta(minutes=5)
+    call = EndedCall(1, "answered", PLACED, at + timedelta(minutes=late), None)
+    heard = REDIAL.hear([call], {"call_back_at": at.isoformat()}, NEW_YORK)
+    assert (heard.callback_at == at, bool(heard.is_callback_ignored)) == (is_called_back, not is_called_back)
+
+
 def test_a_goal_that_the_completion_does_not_name_is_unreadable():
     assert hear(Redial(goal="confirmed")) == Said(Goal.UNREADABLE)
     assert hear(Redial(callback_field="call_back_at")) == Said()

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from airflow_provider_voiceinfra.store import schema
 from airflow_provider_voiceinfra.store.models import CallState, Source
 from airflow_provider_voiceinfra.store.reads import call_reader
+from airflow_provider_voiceinfra.store.reads.call_filter import CallFilter
 from tests.support.store_samples import CALLER, CONN, NUMBER, SECRET, claim, claim_request, deliver, queued
 
 
@@ -92,7 +93,7 @@ def test_filters(store, wanted, found):
     with store.database.write() as tx:
         before = datetime(2024, 1, 1, tzinfo=UTC)
         tx.execute(sa.update(schema.call).where(schema.call.c.id == old.id).values(claimed_at=before))
-    assert sorted(call.idempotency_key for call in store.calls.iterate(**wanted)) == found
+    assert sorted(call.idempotency_key for call in store.calls.iterate(CallFilter(**wanted))) == found
 
 
 def test_calls_are_counted_by_state(store):

@@ -132,3 +132,19 @@ def test_rows_that_are_due_again_stay_so_when_the_task_is_cleared_to_dial_them(s
     store.redials.by_result(list_id, "failed", actor="ada")
     read(store, row(1, "other", "+14155559999"), clear=1)
     assert {each.key for each in due(store, list_id)} == {"failed", "other"}
+
+
+def test_a_row_that_ends_again_meanwhile_is_redialled_once(store, ended, monkeypatch):
+    list_id, _ = ended
+    redial, asked = type(store.redials)._redial, []
+
+    def dialled_and_failed_again(self, its_list, which, actor):
+        refs = redial(self, its_list, which, actor)
+        asked.extend(refs)
+        assert len(asked) < 3
+        for each in due(store, list_id) if refs else ():
+            store.list_rows.done(each, "failed", refs[0])
+        return refs
+
+    monkeypatch.setattr(type(store.redials), "_redial", dialled_and_failed_again)
+    assert store.redials.by_result(list_id, "failed", actor="ada") == 1
