@@ -20,6 +20,8 @@ from airflow_provider_voiceinfra.store.models import NO_GOAL, CallState, Goal
 
 _row, _call = schema.call_list_row.c, schema.call.c
 _OPEN_CALLS = (CallState.CLAIMED, CallState.QUEUED, CallState.UNKNOWN)
+PLACE_IF_CALLED = sa.case((_row.attempt == 1, sa.null()), else_=_row.in_pilot)
+"""The place in the pilot of a row that the guard denies: another row may take it, unless this one was called before."""
 
 
 class RowState(StrEnum):
@@ -248,9 +250,9 @@ class ListRows:
         self._update(row, state=RowState.DONE, result=result, ended_at=self._database.clock.now(), call_ref=ref)
 
     def already_called(self, row: DueRow, ref: str) -> None:
-        """Note that a row's key was called elsewhere: another row may take its place in the pilot."""
+        """Note that a row's key was called elsewhere; see :data:`PLACE_IF_CALLED`."""
         result = {"state": RowState.DONE, "result": "already_called", "ended_at": self._database.clock.now()}
-        self._update(row, **result, call_ref=ref, in_pilot=None)
+        self._update(row, **result, call_ref=ref, in_pilot=PLACE_IF_CALLED)
 
     def record_steps(self, steps: Sequence[RowStep]) -> None:
         """Note what becomes of several rows, in one transaction."""
@@ -398,5 +400,4 @@ def deny_row(tx: sa.Connection, row_id: int, denied: DeniedCall) -> None:
     else:
         values = {"state": RowState.DONE, "result": denied.state, "ended_at": now}
     update = sa.update(schema.call_list_row).where(_row.id == row_id)
-    # Another row may take its place in the pilot.
-    tx.execute(update.values(**values, call_ref=denied.ref, in_pilot=None))
+    tx.execute(update.values(**values, call_ref=denied.ref, in_pilot=PLACE_IF_CALLED))

@@ -24,7 +24,7 @@ _list, _row, _call = schema.call_list.c, schema.call_list_row.c, schema.call.c
 class Pilots:
     """Knows which rows are in the pilot of a list. Only these are called until it is over.
 
-    A row takes a place before it is claimed, and gives it up if the guard does not let it be called.
+    A row takes a place before it is claimed, and gives it up if the guard does not let it be called at all.
 
     :param database: the store's database.
     :param environment: of the pauses.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -11,7 +12,7 @@ from airflow_provider_voiceinfra.store import schema
 from airflow_provider_voiceinfra.store.clock import time_of
 from airflow_provider_voiceinfra.store.engine import Database
 from airflow_provider_voiceinfra.store.guard.do_not_call import DoNotCall
-from airflow_provider_voiceinfra.store.lists.list_rows import DueRow, RowState, select_rows
+from airflow_provider_voiceinfra.store.lists.list_rows import PLACE_IF_CALLED, DueRow, RowState, select_rows
 from airflow_provider_voiceinfra.store.models import CallState
 
 # VoiceInfra's code.
@@ -130,7 +131,7 @@ def _write(tx: sa.Connection, row: DueRow, number: str | None) -> None:
     if number == row.to_number:
         return
     ours = (_row.id == row.id, _row.import_version == row.import_version, _row.state == RowState.PENDING)
-    # Another row may take its place in the pilot.
-    ended = {"state": RowState.DONE, "result": CallState.DO_NOT_CALL, "ended_at": time_of(tx), "in_pilot": None}
+    ended: dict[str, Any] = {"state": RowState.DONE, "result": CallState.DO_NOT_CALL, "ended_at": time_of(tx)}
+    ended |= {"in_pilot": PLACE_IF_CALLED}
     values = ended if number is None else {"to_number": number}
     tx.execute(sa.update(schema.call_list_row).where(*ours).values(values))

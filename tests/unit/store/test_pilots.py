@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from airflow_provider_voiceinfra.store.guard.pauses import Scope
+from airflow_provider_voiceinfra.store.guard.rules import Cap, Rules
 from airflow_provider_voiceinfra.store.lists.list_rows import RowStep
 from tests.support.list_samples import TASK, row
 from tests.support.store_samples import claim, claim_request, deliver, queued
@@ -83,6 +84,41 @@ def test_so_does_a_row_whose_numbers_are_all_on_the_do_not_call_list(store):
     store.do_not_call.add(listed.numbers, actor="ada", reason="asked")
     assert positions(store.row_numbers.choose(list_id, due(store, list_id))) == [2, 3, 4]
     assert positions(due(store, list_id)) == [2, 3, 4, 5]
+
+
+def call_and_redial(store, list_id, each):
+    """Call a row that does not answer, and let it be due again."""
+    ours = queued(store, f"call-{each.id}", **of_row(list_id, each))
+    deliver(store, f"call-{each.id}", to_number=each.to_number, call_outcome="voicemail")
+    store.list_rows.record_steps([RowStep(each.id, each.import_version, datetime.now(UTC), attempt=2)])
+    return ours
+
+
+def test_a_row_that_was_called_keeps_its_place_though_its_redial_is_deferred_or_denied(store, list_id):
+    *rows, last = due(store, list_id)
+    deferred, listed, elsewhere = rows
+    for each in rows:
+        call_and_redial(store, list_id, each)
+    end(store, list_id, [last], "answered")
+    capped = Rules(caps=(Cap(1, timedelta(days=1)),))
+    for each, rules in ((deferred, capped), (listed, Rules())):
+        store.do_not_call.add([listed.to_number], actor="ada", reason="asked")
+        redial = {"key": f"call-{each.id}/2", "base_key": f"call-{each.id}", "attempt": 2, "rules": rules}
+        assert store.claims.take(claim_request(**redial, **of_row(list_id, each))).denied
+    store.list_rows.already_called(elsewhere, "vc_1")
+    assert due(store, list_id) == []
+    assert store.pilots.outcomes(list_id, SIZE).total() == SIZE
+
+
+def test_so_does_one_whose_numbers_are_all_on_the_do_not_call_list_after_it_was_called(store):
+    list_id = store.lists.open(TASK)
+    rows = [replace(row(number), numbers=(row(number).to_number, f"+1212555{number:04}")) for number in range(1, 7)]
+    store.lists.add(list_id, rows, store.lists.begin_import(list_id))
+    called = due(store, list_id)[0]
+    call_and_redial(store, list_id, called)
+    store.do_not_call.add(called.numbers, actor="ada", reason="asked")
+    assert positions(store.row_numbers.choose(list_id, due(store, list_id))) == [2, 3, 4]
+    assert positions(due(store, list_id)) == [2, 3, 4]
 
 
 def test_a_list_whose_pilot_has_just_ended_is_not_done(store, list_id):
