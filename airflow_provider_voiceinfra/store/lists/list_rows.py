@@ -349,8 +349,11 @@ class ListRows:
         return query.where(_row.list_id == list_id, _row.state == RowState.OPEN)
 
     def _update(self, row: DueRow, **values: Any) -> None:
-        """Record the state of a row, unless the list was imported again: then the row may name another callee."""
-        ours = (_row.id == row.id, _row.import_version == row.import_version)
+        """Record the state of a row, unless another try of the task has gone on with it.
+
+        After another import, the row may name another callee; in a later attempt, they may have answered.
+        """
+        ours = (_row.id == row.id, _row.import_version == row.import_version, _row.attempt == row.attempt)
         with self._database.write() as tx:
             tx.execute(sa.update(schema.call_list_row).where(*ours).values(**values))
 

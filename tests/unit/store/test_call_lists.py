@@ -285,6 +285,23 @@ def test_a_try_that_wakes_when_the_list_was_read_again_changes_nothing(store, re
     assert rows(store, schema.call_list_row) == before
 
 
+@pytest.mark.parametrize("late", ["done", "wait", "called", "already_called"])
+def test_a_try_that_wakes_when_another_one_has_redialled_a_row_changes_nothing(store, read, late):
+    list_id = read(row(1, "a", ADA))
+    [ours] = due(store, list_id)
+    old_ref = queued(store, "call-1", to_number=ADA).ref
+    store.list_rows.record_steps([RowStep(ours.id, ours.import_version, datetime.now(UTC), attempt=2)])
+    store.list_rows.done(due(store, list_id)[0], "answered", "vc_2")
+    before = rows(store, schema.call_list_row)
+    {
+        "done": lambda: store.list_rows.done(ours, "rejected", old_ref),
+        "wait": lambda: store.list_rows.wait(ours, datetime.now(UTC)),
+        "called": lambda: store.list_rows.called(ours, old_ref),
+        "already_called": lambda: store.list_rows.already_called(ours, old_ref),
+    }[late]()
+    assert rows(store, schema.call_list_row) == before
+
+
 def test_so_does_one_that_is_to_be_called_again(store, read):
     list_id = read(row(1, "a", ADA))
     [called] = due(store, list_id)
