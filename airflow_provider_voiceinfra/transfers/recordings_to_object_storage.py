@@ -140,9 +140,10 @@ def _unfinished(context: Context) -> str:
 
 
 def _remove_leftovers(folder: ObjectStoragePath, context: Context) -> None:
-    """Remove what killed tries of this task have left."""
-    for leftover in folder.glob(f"*.{_name_of_task(context)}.*.part"):
-        leftover.unlink(missing_ok=True)
+    """Remove what earlier tries of this task have left because they were killed."""
+    for number in range(1, context["ti"].try_number):
+        for leftover in folder.glob(f"*.{_name_of_task(context)}.{number}.part"):
+            leftover.unlink(missing_ok=True)
 
 
 def _name_of_task(context: Context) -> str:
