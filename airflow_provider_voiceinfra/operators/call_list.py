@@ -42,7 +42,8 @@ class OutboundCallListOperator(LinkedOperator, StoppableOperator, PrivateFieldsO
     :param column_map: their column by our field, such as ``{"to_number": "phone", "timezone": "tz"}``; the fields are
         ``to_number``, ``agent_id``, ``from_number``, ``first_message``, ``context``, ``timezone``, ``not_before``,
         ``not_after``. ``to_number`` may have several columns, such as ``["mobile", "home"]``, which are called in this
-        order: see ``next_number`` of :class:`~airflow_provider_voiceinfra.policies.Redial`.
+        order: see ``next_number`` of :class:`~airflow_provider_voiceinfra.policies.Redial`; ``key_column`` is required
+        then.
     :param variable_columns: columns that are sent to the agent as ``variables``; no other column is.
     :param metadata_columns: columns that stay with the call here; no other column does.
     :param key_column: what names a row: a rerun, a backfill or another list with the same prefix calls nobody again.
@@ -159,9 +160,11 @@ class OutboundCallListOperator(LinkedOperator, StoppableOperator, PrivateFieldsO
         self.sql_conn_id = sql_conn_id
         self.calls = calls
         self.column_map = {} if column_map is None else read_column_map(column_map)
-        has_several_numbers = not isinstance(self.column_map.get("to_number", ""), str)
-        if (suppress_sql or eligible_sql) and key_column is None and has_several_numbers:
-            raise ValueError("suppress_sql and eligible_sql need a key_column, because rows have several numbers")
+        if key_column is None and not isinstance(self.column_map.get("to_number", ""), str):
+            raise ValueError(
+                "column_map['to_number'] has several columns, so a key_column is needed: when a number changes, it "
+                "tells that the row is still the same person"
+            )
         self.variable_columns = arguments.names("variable_columns", variable_columns)
         self.metadata_columns = arguments.names("metadata_columns", metadata_columns)
         self.key_column = key_column

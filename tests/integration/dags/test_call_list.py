@@ -377,22 +377,17 @@ def test_a_row_with_several_numbers_is_one_row_for_every_list(run_list, voiceinf
     assert dialled(voiceinfra) == [MOBILE]
 
 
-def test_without_a_key_too_a_row_is_one_row(run_list, voiceinfra):
-    voiceinfra.outcome(MOBILE, "failed")
-    columns = {"column_map": SEVERAL["column_map"]}
-    run = run_list(calls=ONE_ROW, redial=Redial(next_number=True, wait=timedelta(hours=1)), **columns)
-    assert run.summary()["answered"] == 1
-    assert [call.attempt for call in voiceinfra.store.calls.iterate()] == [2, 1]
-    assert dialled(voiceinfra) == [MOBILE, HOME]
+def test_several_numbers_need_a_key_that_stays_the_same_when_a_number_changes():
+    query = {"sql": "SELECT 1", "sql_conn_id": "warehouse"}
+    for source in ({"calls": ONE_ROW}, query, query | {"suppress_sql": "SELECT 1"}):
+        with pytest.raises(ValueError, match=r"to_number'\] has several columns, so a key_column is needed"):
+            call_lists.make_dag(call_lists.of_rows, column_map=SEVERAL["column_map"], **source)
 
 
 def test_columns_of_numbers_are_checked_when_the_dag_is_parsed():
     for wrong in ([], ["mobile", 1], {"mobile", "home"}, [""]):
         with pytest.raises((TypeError, ValueError), match="column_map"):
             call_lists.make_dag(call_lists.of_rows, calls=[], column_map={"to_number": wrong})
-    queries = {"sql": "SELECT 1", "sql_conn_id": "warehouse", "suppress_sql": "SELECT 1"}
-    with pytest.raises(ValueError, match="suppress_sql and eligible_sql need a key_column"):
-        call_lists.make_dag(call_lists.of_rows, column_map=SEVERAL["column_map"], **queries)
 
 
 def test_the_guard_ends_rows_and_lets_others_go_on(run_list, voiceinfra):

@@ -201,6 +201,15 @@ def test_a_row_takes_over_its_numbers_when_it_is_read_again(store, read):
     assert row.numbers == [WORK, OTHER]
 
 
+def test_a_row_in_a_call_is_the_same_row_when_that_number_is_gone_from_the_source(store, read):
+    list_id = read(with_numbers(1, MOBILE, HOME))
+    [row] = store.row_numbers.choose(list_id, due(store, list_id))
+    queued(store, "call-1", to_number=MOBILE, list_id=list_id, list_row=row.id)
+    read(with_numbers(1, HOME))
+    assert due(store, list_id) == []
+    assert store.lists.counts(list_id) == {("open", ""): 1}
+
+
 @pytest.mark.parametrize("number", ALL)
 def test_erasing_a_number_removes_the_row_that_has_it(store, read, number):
     list_id = read(with_numbers(1, *ALL), with_numbers(2, OTHER))
