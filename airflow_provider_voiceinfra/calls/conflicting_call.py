@@ -74,6 +74,9 @@ class ConflictingCalls:
         fields = sorted(name for name in {*before, *now} if before.get(name) != now.get(name))
         if intent.request.is_caller_chosen or "from_number" not in before:
             fields = [name for name in fields if name != "from_number"]
+        if call.to_number in intent.other_numbers:
+            # A row's call at another of its numbers is its own.
+            fields = [name for name in fields if name != "to_number"]
         if not fields:
             return
         names = ", ".join(fields)

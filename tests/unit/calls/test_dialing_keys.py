@@ -42,6 +42,19 @@ def test_another_request_under_an_own_key_is_refused_by_the_names_of_its_fields(
     assert len(server.requests) == 1
 
 
+def test_a_call_of_the_row_at_its_other_number_is_found(store):
+    def at_its_other_number(**changes):
+        return replace(intent(to_number=OTHER["to_number"], **changes), other_numbers=(NUMBER,))
+
+    with wire(queued) as server:
+        ours = dialer(store, server.url)
+        placed = ours.place(intent())
+        assert ours.place(at_its_other_number()) == placed
+        with pytest.raises(KeyConflictError, match=": context differ"):
+            ours.place(at_its_other_number(context="something else"))
+    assert len(server.requests) == 1
+
+
 def test_another_request_under_a_key_that_is_unknown_is_refused_too(store):
     with wire(hang_up, queued) as server:
         ours = dialer(store, server.url)
