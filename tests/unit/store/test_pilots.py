@@ -105,7 +105,7 @@ def test_a_row_that_was_called_keeps_its_place_though_its_redial_is_deferred_or_
         store.do_not_call.add([listed.to_number], actor="ada", reason="asked")
         redial = {"key": f"call-{each.id}/2", "base_key": f"call-{each.id}", "attempt": 2, "rules": rules}
         assert store.claims.take(claim_request(**redial, **of_row(list_id, each))).denied
-    store.list_rows.already_called(elsewhere, "vc_1")
+    store.list_rows.already_called(replace(elsewhere, attempt=2), "vc_1")
     assert due(store, list_id) == []
     assert store.pilots.outcomes(list_id, SIZE).total() == SIZE
 
