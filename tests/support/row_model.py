@@ -74,6 +74,7 @@ class RowModel:
         self._reached_at: int | None = None
         self._listed: set[int] = set()
         self._results: Counter[str] = Counter()
+        self._last_result: str | None = None
         self._callbacks = 0
         self._dials: list[tuple[datetime, int]] = []
 
@@ -82,7 +83,7 @@ class RowModel:
         for turn in turns:
             number = self._next_number()
             if number is None:
-                return Expected(self._dials, "do_not_call")
+                return Expected(self._dials, self._last_result or "do_not_call")
             self._wait_for_cap(number)
             if turn.ends == "killed":
                 self._at += CLAIM_LIFETIME + LOOK + DUE_AGAIN
@@ -115,6 +116,7 @@ class RowModel:
             result = "no_goal" if turn.goal is False else result
             self._listed |= set(range(self._numbers)) if turn.opts_out else set()
         self._results[result] += 1
+        self._last_result = result
         if turn.ends == "answered" and self._policy.callbacks and turn.callback is not None:
             return self._call_back(turn, result)
         return self._redial(result)

@@ -21,6 +21,7 @@ from airflow_provider_voiceinfra.store.guard.rules import Rule
 from airflow_provider_voiceinfra.store.history import record_event
 from airflow_provider_voiceinfra.store.locks import lock, lock_shared
 from airflow_provider_voiceinfra.store.models import CallState
+from airflow_provider_voiceinfra.store.row_endings import end_uncalled
 
 _LOOK_INTERVAL = 0.05
 
@@ -243,7 +244,7 @@ def _names(request: ClaimRequest) -> dict[Scope, str]:
 def _cancel(tx: sa.Connection, environment: str, scope: Scope, name: str, actor: str) -> int:
     """Cancel the calls of a scope that wait for any pause, and the rows of lists that were not dialled yet.
 
-    Rows whose calls are in progress end as these do, and are not redialled.
+    Rows whose calls have ended or are in progress end as these do, and are not redialled.
     """
     waiting = [_call.environment == environment, _call.state == CallState.WAITING, _call.rule == Rule.PAUSED]
     if scope is not Scope.ALL:
@@ -267,6 +268,6 @@ def _cancel(tx: sa.Connection, environment: str, scope: Scope, name: str, actor:
     # Rows of unsettled calls go on once it is known how these ended.
     may_go_on = sa.or_(goes_on, rows.result.in_([CallState.UNKNOWN, CallState.OVERDUE]))
     tx.execute(update.where(may_go_on).values(cancelled=True))
-    ended = {"state": "done", "result": CallState.CANCELLED, "ended_at": time_of(tx)}
+    ended = {"state": "done", "ended_at": time_of(tx), **end_uncalled(CallState.CANCELLED)}
     count = int(tx.execute(update.where(rows.state == "pending").values(**ended)).rowcount)
     return sum(row.list_id is None for row in cancelled) + count

@@ -16,7 +16,8 @@ from airflow_provider_voiceinfra.store.clock import time_of
 from airflow_provider_voiceinfra.store.engine import Database
 from airflow_provider_voiceinfra.store.guard.rules import DeniedCall
 from airflow_provider_voiceinfra.store.hashing import hash_key
-from airflow_provider_voiceinfra.store.models import NO_GOAL, CallState, Goal
+from airflow_provider_voiceinfra.store.models import CallState
+from airflow_provider_voiceinfra.store.row_endings import end_uncalled
 
 _row, _call = schema.call_list_row.c, schema.call.c
 _OPEN_CALLS = (CallState.CLAIMED, CallState.QUEUED, CallState.UNKNOWN)
@@ -283,14 +284,11 @@ class ListRows:
             tx.execute(sa.update(schema.call_list_row).where(*ended).values(**reopened))
 
     def give_up(self, list_id: str) -> int:
-        """End all rows that are pending: who was called before, as that call ended; others as given up.
+        """End all rows that are pending: those that were called before, as that call ended; others as given up.
 
         :return: how many.
         """
-        its_result = sa.case((_call.goal == Goal.MISSED, NO_GOAL), else_=_call.outcome)
-        last = sa.select(its_result).where(_call.ref == _row.call_ref, _row.attempt > 1).scalar_subquery()
-        result = sa.func.coalesce(last, "given_up")
-        return self._end(_row.list_id == list_id, _row.state == RowState.PENDING, result=result)
+        return self._end(_row.list_id == list_id, _row.state == RowState.PENDING, result="given_up")
 
     def count_ended(self, list_id: str, since: datetime) -> int:
         """Count the rows that ended at a time or later."""
@@ -337,9 +335,9 @@ class ListRows:
                 tx.execute(sa.update(schema.call_list_row).where(*pending, named).values(seen_by=look))
         return self._end(*pending, sa.func.coalesce(_row.seen_by, "") != look, result=result)
 
-    def _end(self, *where: sa.ColumnElement[bool], result: Any) -> int:
+    def _end(self, *where: sa.ColumnElement[bool], result: str) -> int:
         with self._database.write() as tx:
-            ended = {"state": RowState.DONE, "result": result, "ended_at": time_of(tx)}
+            ended = {"state": RowState.DONE, "ended_at": time_of(tx), **end_uncalled(result)}
             return int(tx.execute(sa.update(schema.call_list_row).where(*where).values(**ended)).rowcount)
 
     @staticmethod
@@ -399,8 +397,8 @@ def deny_row(tx: sa.Connection, row_id: int, denied: DeniedCall) -> None:
     """Note that the guard blocks or defers the call of a row."""
     now = time_of(tx)
     if denied.state == CallState.WAITING:
-        values = _due(denied.denial.until or now)
+        values = _due(denied.denial.until or now) | {"call_ref": denied.ref}
     else:
-        values = {"state": RowState.DONE, "result": denied.state, "ended_at": now}
+        values = {"state": RowState.DONE, "ended_at": now, **end_uncalled(denied.state, denied.ref)}
     update = sa.update(schema.call_list_row).where(_row.id == row_id)
-    tx.execute(update.values(**values, call_ref=denied.ref, in_pilot=PLACE_IF_CALLED))
+    tx.execute(update.values(**values, in_pilot=PLACE_IF_CALLED))

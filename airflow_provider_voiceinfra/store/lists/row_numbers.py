@@ -14,6 +14,7 @@ from airflow_provider_voiceinfra.store.engine import Database
 from airflow_provider_voiceinfra.store.guard.do_not_call import DoNotCall
 from airflow_provider_voiceinfra.store.lists.list_rows import PLACE_IF_CALLED, DueRow, RowState, select_rows
 from airflow_provider_voiceinfra.store.models import CallState
+from airflow_provider_voiceinfra.store.row_endings import end_uncalled
 
 # VoiceInfra's code.
 _INVALID_NUMBER = "invalid_phone"
@@ -131,7 +132,7 @@ def _write(tx: sa.Connection, row: DueRow, number: str | None) -> None:
     if number == row.to_number:
         return
     ours = (_row.id == row.id, _row.import_version == row.import_version, _row.state == RowState.PENDING)
-    ended: dict[str, Any] = {"state": RowState.DONE, "result": CallState.DO_NOT_CALL, "ended_at": time_of(tx)}
-    ended |= {"in_pilot": PLACE_IF_CALLED}
+    ended: dict[str, Any] = {"state": RowState.DONE, "ended_at": time_of(tx), "in_pilot": PLACE_IF_CALLED}
+    ended |= end_uncalled(CallState.DO_NOT_CALL)
     values = ended if number is None else {"to_number": number}
     tx.execute(sa.update(schema.call_list_row).where(*ours).values(values))
