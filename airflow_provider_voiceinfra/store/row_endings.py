@@ -23,9 +23,17 @@ def end_uncalled(result: str, ref: str | None = None) -> dict[str, Any]:
     """
     its_ref = _row.call_ref if ref is None else sa.literal(ref)
     return {
-        "result": sa.func.coalesce(_of_last_completed(_ITS_RESULT, its_ref), result),
+        "result": sa.func.coalesce(last_result(its_ref), result),
         "call_ref": sa.func.coalesce(_of_last_completed(_call.ref, its_ref), its_ref),
     }
+
+
+def last_result(ref: sa.ColumnElement[Any]) -> sa.ScalarSelect[Any]:
+    """Select how the last completed call of a row that is redialled ended.
+
+    :param ref: of any of its calls.
+    """
+    return _of_last_completed(_ITS_RESULT, ref)
 
 
 def _of_last_completed(value: sa.ColumnElement[Any], ref: sa.ColumnElement[Any]) -> sa.ScalarSelect[Any]:

@@ -13,7 +13,7 @@ from airflow_provider_voiceinfra.store.clock import time_of
 from airflow_provider_voiceinfra.store.engine import Database
 from airflow_provider_voiceinfra.store.guard.pauses import Scope, add_pause
 from airflow_provider_voiceinfra.store.lists.list_rows import DueRow, ListRows, RowState, select_pending
-from airflow_provider_voiceinfra.store.models import NO_GOAL, Goal
+from airflow_provider_voiceinfra.store.row_endings import last_result
 
 ACTOR = "pilot"
 """Who pauses a list after its pilot."""
@@ -71,8 +71,7 @@ class Pilots:
 
     def outcomes(self, list_id: str, size: int) -> Counter[str] | None:
         """Count the rows of the pilot by how their last call ended; None if places are free or calls are going on."""
-        its_result = sa.case((_call.goal == Goal.MISSED, NO_GOAL), else_=_call.outcome)
-        how = sa.func.coalesce(_row.result, its_result, _call.state)
+        how = sa.func.coalesce(_row.result, last_result(_row.call_ref), _call.state).label("how")
         is_open = sa.or_(_row.state == RowState.OPEN, sa.and_(_row.state == RowState.PENDING, _row.attempt == 1))
         query = (
             sa.select(how, is_open, sa.func.count())
