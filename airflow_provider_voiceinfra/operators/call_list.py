@@ -234,7 +234,8 @@ class OutboundCallListOperator(LinkedOperator, StoppableOperator, PrivateFieldsO
                 method_name="execute_wave",
                 timeout=airflow_timeout(resume_at.until),
             )
-        return run.finish()
+        summary = run.finish()
+        return self._dial(run) if summary is None else summary
 
     def masked(self, rendered: Mapping[str, Any]) -> dict[str, Any]:
         """Show how many rows there are, and which of the other fields are set."""

@@ -162,9 +162,10 @@ class ListRun:
         return resume_at
 
     @_failure_recorded
-    def finish(self) -> dict[str, Any]:
+    def finish(self) -> dict[str, Any] | None:
         """Return the summary of a list whose rows all have their end state.
 
+        :return: None if a person has just asked to redial rows.
         :raises AirflowFailException: if a row is unknown, or too many reached nobody.
         """
         list_id = self.list_id
@@ -188,8 +189,7 @@ class ListRun:
                 f"{failed} of {done} rows of list {list_id} reached nobody, more than max_failed_fraction={most:g}: "
                 f"{summary}"
             )
-        self._store.list_states.done(list_id)
-        return summary
+        return summary if self._store.list_states.done(list_id) else None
 
     def record_failure(self, error: BaseException) -> None:
         """Record why the task fails, unless another try has taken over."""

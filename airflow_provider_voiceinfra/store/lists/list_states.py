@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from airflow_provider_voiceinfra.store import schema
 from airflow_provider_voiceinfra.store.engine import Database
+from airflow_provider_voiceinfra.store.lists.list_rows import RowState
 
 
 class ListState(StrEnum):
@@ -46,9 +47,18 @@ class ListStates:
         """Record that nobody is called until a time, or until a pause ends."""
         self._tell(list_id, ListState.DEFERRED, deferred_until=until, pause_id=pause_id)
 
-    def done(self, list_id: str) -> None:
-        """Record that every row has ended."""
-        self._tell(list_id, ListState.DONE)
+    def done(self, list_id: str) -> bool:
+        """Record that every row has ended.
+
+        :return: False if one has not: a person has just asked for its redial.
+        """
+        rows, lists = schema.call_list_row.c, schema.call_list.c
+        goes_on = sa.exists().where(rows.list_id == list_id, rows.state.in_([RowState.PENDING, RowState.OPEN]))
+        with self._database.write() as tx:
+            # Nobody asks for a redial before the transaction ends.
+            tx.execute(sa.select(lists.id).where(lists.id == list_id).with_for_update())
+            update = sa.update(schema.call_list).where(lists.id == list_id, ~goes_on)
+            return tx.execute(update.values(told(ListState.DONE))).rowcount > 0
 
     def failed(self, list_id: str, reason: str) -> None:
         """Record why the task has failed.

@@ -84,6 +84,8 @@ class Redials:
             .with_for_update(of=[schema.call_list_row, schema.call])
         )
         with self._database.write() as tx:
+            # The list does not end before the transaction does.
+            tx.execute(sa.select(_list.id).where(*mine).with_for_update())
             rows = tx.execute(query).all()
             if not rows:
                 return []

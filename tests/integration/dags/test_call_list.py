@@ -513,6 +513,26 @@ def test_rows_that_a_person_redials_are_dialled_once_their_task_is_cleared(run_l
     assert numbers(voiceinfra) == ["+12125551000", "+12125551001", "+12125551001", "+12125551002"]
 
 
+def test_rows_that_a_person_redials_while_their_task_ends_are_dialled_by_it(run_list, voiceinfra, monkeypatch):
+    store, requests = voiceinfra.store, ["ada"]
+    voiceinfra.outcome("+12125551000", "failed")
+    end = store.list_states.done
+
+    def redial_first(list_id):
+        while requests:
+            store.redials.by_result(list_id, "failed", actor=requests.pop())
+        return end(list_id)
+
+    monkeypatch.setattr(
+        "airflow_provider_voiceinfra.store.lists.list_states.ListStates.done", lambda _, its: redial_first(its)
+    )
+    run = run_list(calls=people(2))
+    assert not requests
+    assert run.summary() | {"list_id": ""} == {"list_id": "", "rows": 2, "answered": 1, "failed": 1}
+    assert numbers(voiceinfra) == ["+12125551000", "+12125551000", "+12125551001"]
+    assert told(voiceinfra) == "done"
+
+
 def test_an_overdue_row_is_redialled_by_its_ref_and_not_where_its_answer_comes_first(run_list, voiceinfra, clear):
     rows = {"calls": [{"to_number": "+12125550164"}, {"to_number": "+13105550164"}], "completion_timeout": SHORT}
     run = run_list(when=DAY, **rows)

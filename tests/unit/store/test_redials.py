@@ -74,6 +74,14 @@ def test_rows_with_a_result_are_due_again_and_who_asked_is_kept(store, ended, re
     assert store.list_pages.get(list_id).state == ListState.PLANNED
 
 
+def test_a_list_with_rows_that_are_due_again_is_not_done(store, ended):
+    list_id, _ = ended
+    store.list_states.dialling(list_id)
+    store.redials.by_result(list_id, "failed", actor="ada")
+    assert not store.list_states.done(list_id)
+    assert store.list_pages.get(list_id).state == ListState.DIALLING
+
+
 @pytest.mark.parametrize("result", ["answered", "no_goal", "unknown", "overdue"])
 def test_who_was_reached_or_may_be_talking_is_not_redialled_by_result(store, ended, result):
     with pytest.raises(RedialError, match=result):
