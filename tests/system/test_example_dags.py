@@ -123,8 +123,8 @@ def test_a_clinic_and_a_sales_team_call_their_lists(airflow, sandbox):
     ask(warehouse, "INSERT INTO leads VALUES (1, '503 555 0213', 'Zoe', 7, 'new')")
     run(airflow, "example_clinic", {})
     run(airflow, "example_sales", {})
-    assert ask(warehouse, "SELECT appointment, outcome FROM reminders") == [(1, "answered")]
-    assert ask(warehouse, "SELECT lead, outcome FROM sales_calls") == [(1, "answered")]
+    assert ask(warehouse, "SELECT appointment, outcome FROM reminders") == [("1", "answered")]
+    assert ask(warehouse, "SELECT lead, outcome FROM sales_calls") == [("1", "answered")]
     [dial] = [dial for dial in sandbox.dials if dial.to_number == "+15035550213"]
     assert dial.first_message.startswith("Hello Zoe, ")
 

@@ -10,8 +10,15 @@ import requests
 from airflow_provider_voiceinfra.sandbox import Sandbox
 
 
+def all_threads():
+    return {thread for thread in threading.enumerate() if thread.name.startswith("sandbox")}
+
+
+@pytest.fixture
 def threads():
-    return {thread.name for thread in threading.enumerate() if thread.name.startswith("sandbox")}
+    """The sandbox's threads of this test; another sandbox may run in this process for other tests."""
+    others = all_threads()
+    return lambda: all_threads() - others
 
 
 def address(sandbox):
@@ -19,7 +26,7 @@ def address(sandbox):
     return host, int(port)
 
 
-def test_a_stopped_sandbox_leaves_no_thread_and_no_port(receiver, place, in_background):
+def test_a_stopped_sandbox_leaves_no_thread_and_no_port(receiver, place, in_background, threads):
     sandbox = Sandbox(webhook_url=receiver.url, delay=(0, 0)).start()
     receiver.gate.clear()
     with socket.create_connection(address(sandbox)), requests.Session() as session:
@@ -43,7 +50,7 @@ def test_calls_that_are_open_at_the_stop_are_dropped(receiver, place):
     assert sandbox.deliveries == []
 
 
-def test_stopping_twice_or_before_the_start_is_nothing():
+def test_stopping_twice_or_before_the_start_is_nothing(threads):
     Sandbox().stop()
     with Sandbox() as sandbox:
         sandbox.stop()
