@@ -9,6 +9,7 @@ from datetime import datetime
 from airflow_provider_voiceinfra.calls.redial import Redial
 from airflow_provider_voiceinfra.guard.validity import Place
 from airflow_provider_voiceinfra.store.call_store import CallStore
+from airflow_provider_voiceinfra.store.models import ANSWERED
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,5 +42,5 @@ def next_calls(store: CallStore, redial: Redial, places: Mapping[str, Place]) ->
     for ref, (*before, last) in attempts.items():
         heard = replace(last, said=said[ref]) if ref in said else last
         redial_at = redial.next_at([*before, heard], places[ref])
-        found[ref] = NextCall(heard.result, heard.outcome == "answered", redial_at)
+        found[ref] = NextCall(heard.result, heard.outcome == ANSWERED, redial_at)
     return found

@@ -12,10 +12,9 @@ from zoneinfo import ZoneInfo
 from airflow_provider_voiceinfra.arguments import choices, duration, flags, names, whole_number, wrong
 from airflow_provider_voiceinfra.calls.said import is_given, read_goal, read_time
 from airflow_provider_voiceinfra.guard.validity import Place
-from airflow_provider_voiceinfra.store.models import NO_GOAL, OUTCOMES, EndedCall, Goal, Said
+from airflow_provider_voiceinfra.store.models import ANSWERED, NO_GOAL, OUTCOMES, EndedCall, Goal, Said
 
-_ANSWERED = "answered"
-_UNANSWERED = ("voicemail", "failed")
+_UNANSWERED = tuple(each for each in OUTCOMES if each != ANSWERED)
 _DEFAULT_WAIT = timedelta(hours=2)
 _LATEST_CALLBACK = timedelta(minutes=15)
 """By how much a callback may be late because the completion arrived late."""
@@ -104,11 +103,11 @@ class Redial:
     @property
     def outcomes_redialled(self) -> tuple[str, ...]:
         """The outcomes after which there may be another call."""
-        return (*(each for each in self.rules if each != NO_GOAL), *((_ANSWERED,) if self.listens else ()))
+        return (*(each for each in self.rules if each != NO_GOAL), *((ANSWERED,) if self.listens else ()))
 
     def listens_to(self, call: EndedCall) -> bool:
         """Return whether what was said in a call decides, and is not recorded yet."""
-        return self.listens and call.outcome == _ANSWERED and call.said is None
+        return self.listens and call.outcome == ANSWERED and call.said is None
 
     def hear(self, calls: Sequence[EndedCall], extracted: Mapping[str, Any], place: Place) -> Said:
         """Return what was said in an answered call, as far as it decides.
@@ -175,7 +174,7 @@ def _same_rules(
     attempts: int,
     wait: timedelta | Sequence[timedelta] | None,
 ) -> dict[str, RedialRule]:
-    default = [each for each in known if each != _ANSWERED]
+    default = [each for each in known if each != ANSWERED]
     chosen = choices("outcomes", default if outcomes is None else outcomes, known)
     if not chosen:
         raise ValueError(f"outcomes must name one of {', '.join(known)}")

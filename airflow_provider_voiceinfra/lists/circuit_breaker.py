@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from airflow_provider_voiceinfra.arguments import number, whole_number
+from airflow_provider_voiceinfra.store.models import ANSWERED
 
 if TYPE_CHECKING:
     from airflow_provider_voiceinfra.store.call_store import CallStore
@@ -62,7 +63,7 @@ class CircuitBreaker:
         if len(ended) < self.window:
             return None
         counts = Counter(ended[: self.window])
-        answered, failed = counts["answered"], sum(counts[result] for result in _FAILED)
+        answered, failed = counts[ANSWERED], sum(counts[result] for result in _FAILED)
         if answered < self.min_answer_rate * self.window:
             rate = f"min_answer_rate={self.min_answer_rate:g}"
             return f"only {answered} of the last {self.window} calls were answered ({rate})"

@@ -38,7 +38,6 @@ def last_result(ref: sa.ColumnElement[Any]) -> sa.ScalarSelect[Any]:
 
 def _of_last_completed(value: sa.ColumnElement[Any], ref: sa.ColumnElement[Any]) -> sa.ScalarSelect[Any]:
     """Select a value of the last completed call of a row's intent, by the ref of any of its calls."""
-    of_intent = (_call[name] == _latest[name] for name in ("environment", "realm", "base_key_hash"))
-    query = sa.select(value).where(_row.attempt > 1, _latest.ref == ref, *of_intent)
+    query = sa.select(value).where(_row.attempt > 1, _latest.ref == ref, schema.same_intent(_call, _latest))
     last = query.where(_call.state == CallState.COMPLETED).order_by(_call.id.desc()).limit(1)
     return last.correlate(schema.call_list_row).scalar_subquery()

@@ -7,6 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.sql.base import ReadOnlyColumnCollection
 
 SCHEMA_VERSION = "0001"
 """The newest migration, which this version of the package uses."""
@@ -57,6 +58,13 @@ metadata = sa.MetaData(
         "pk": "pk_%(table_name)s",
     }
 )
+
+
+def same_intent(
+    one: ReadOnlyColumnCollection[str, Any], other: ReadOnlyColumnCollection[str, Any]
+) -> sa.ColumnElement[bool]:
+    """Return the condition that two calls are of one intent: a first call and its redials."""
+    return sa.and_(*(one[name] == other[name] for name in ("environment", "realm", "base_key_hash")))
 
 
 def _partial_index(name: str, *columns: str | sa.TextClause, where: str, unique: bool = False) -> sa.Index:

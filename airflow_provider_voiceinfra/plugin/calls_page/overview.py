@@ -13,7 +13,7 @@ from fastapi import APIRouter
 from starlette.responses import Response
 
 from airflow_provider_voiceinfra.plugin.calls_page.visit import VisitDep
-from airflow_provider_voiceinfra.store.models import OUTCOMES
+from airflow_provider_voiceinfra.store.models import ANSWERED, OUTCOMES
 from airflow_provider_voiceinfra.store.operations.overview import MAX_COUNTED, HourCount
 
 PERIODS = {"day": timedelta(days=1), "week": timedelta(days=7), "month": timedelta(days=30)}
@@ -60,7 +60,7 @@ def _render(visit: VisitDep, template: str) -> Response:
         outcomes=[each for each in (*OUTCOMES, OTHER) if totals[each] or each != OTHER],
         totals=totals,
         talk_seconds=_talk_seconds(hours.counts),
-        answered_seconds=_talk_seconds(each for each in hours.counts if each.outcome == "answered"),
+        answered_seconds=_talk_seconds(each for each in hours.counts if each.outcome == ANSWERED),
         counted_at=hours.counted_at,
         over_time=_over_time(hours.counts, since, now, period, zone),
         time_of_day=_time_of_day(hours.counts, zone),

@@ -22,7 +22,8 @@ _INVALID_NUMBER = "invalid_phone"
 _row, _call, _last = schema.call_list_row.c, schema.call.c, schema.call.alias().c
 # The numbers that were rejected in the attempt of a call whose number was invalid: all its calls have one key.
 _REJECTED = sa.select(_call.to_number).where(
-    *(_call[name] == _last[name] for name in ("environment", "realm", "base_key_hash", "key_hash")),
+    schema.same_intent(_call, _last),
+    _call.key_hash == _last.key_hash,
     _last.ref == sa.bindparam("ref"),
     _last.state == CallState.REJECTED,
     _last.error_code == _INVALID_NUMBER,

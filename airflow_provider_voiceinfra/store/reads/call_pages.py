@@ -167,10 +167,9 @@ class CallPages:
     def of_intent(self, ref: str) -> list[IntentCall]:
         """List the calls of the same intent as a call, that call included, in order."""
         this = schema.call.alias()
-        same_intent = [this.c[name] == _call[name] for name in ("environment", "realm", "base_key_hash")]
         query = (
             sa.select(_call.ref, _call.attempt, _call.state, _call.outcome)
-            .join_from(this, schema.call, sa.and_(*same_intent))
+            .join_from(this, schema.call, schema.same_intent(this.c, _call))
             .where(this.c.ref == ref, _call.environment == self._environment)
             .order_by(_call.id)
         )

@@ -106,10 +106,9 @@ class Calls:
         :param refs: of calls, which are completed.
         """
         latest = schema.call.alias()
-        same_intent = [latest.c[name] == _call[name] for name in ("environment", "realm", "base_key_hash")]
         query = (
             sa.select(latest.c.ref, *_ENDED_CALL)
-            .join_from(latest, schema.call, sa.and_(*same_intent))
+            .join_from(latest, schema.call, schema.same_intent(latest.c, _call))
             .where(latest.c.ref.in_(refs), _call.id <= latest.c.id, _call.state == CallState.COMPLETED)
             .order_by(_call.id)
         )
