@@ -165,13 +165,23 @@ def _pause_form(
         "until": until,
         "confirm": confirm,
         "scopes": [each for each in Scope if visit.permissions.may_edit_all or each in {Scope.DAG, Scope.LIST}],
-        "names": [each for each in _recent_names(visit, scope) if scope and may_pause(visit, scope, each)],
+        "names": _offered_names(visit, scope),
     }
     return visit.render_form("pause.html", error=error, **shown)
 
 
-def _recent_names(visit: Visit, scope: Scope | None) -> list[str]:
-    return visit.store.pauses.recent_names(scope) if scope and scope is not Scope.ALL else []
+def _offered_names(visit: Visit, scope: Scope | None) -> list[str]:
+    """List what the user may pause in a scope, as far as the form offers it: of lists the newest."""
+    match scope:
+        case Scope.DAG:
+            return list(filter(visit.permissions.may_edit, visit.dag_ids))
+        case Scope.LIST:
+            lists = visit.store.list_pages.newest(visit.permissions.visible_dag_ids)
+            return [each.id for each in lists if visit.permissions.may_edit(each.dag_id or None)]
+        case Scope.CONNECTION | Scope.AGENT if visit.permissions.may_edit_all:
+            return visit.store.pauses.recent_names(scope)
+        case _:
+            return []
 
 
 def _resume_form(visit: Visit, scope: Scope, name: str, *, error: str = "") -> Response:

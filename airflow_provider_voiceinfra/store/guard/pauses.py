@@ -147,14 +147,10 @@ class Pauses:
         return difflib.get_close_matches(name, sorted(filter(None, found)), n=_MOST_NAMES, cutoff=0.5)
 
     def recent_names(self, scope: Scope) -> list[str]:
-        """Return the names of a scope that the latest calls and lists have, in alphabetical order."""
-        found: set[str] = set()
+        """Return the names of a scope that the latest calls have, in alphabetical order."""
+        latest = sa.select(_SCOPED[scope]).where(_call.environment == self._environment).order_by(_call.id.desc())
         with self._database.read() as tx:
-            for name_column, environment in _columns(scope):
-                row_id = name_column.table.c.id if name_column.table is schema.call else schema.call_list.c.created_at
-                latest = sa.select(name_column).where(environment == self._environment).order_by(row_id.desc())
-                found.update(tx.scalars(sa.select(latest.limit(_RECENT).subquery().c[0]).distinct()))
-        return sorted(filter(None, found))
+            return sorted(filter(None, set(tx.scalars(latest.limit(_RECENT)))))
 
     def last_resumed(self, scope: Scope, name: str) -> datetime | None:
         """Return when a pause of a scope ended last."""

@@ -106,6 +106,10 @@ def test_names_of_the_chosen_scope_are_offered_as_far_as_they_may_be_paused(visi
     assert offered(visit(), "connection") == ["voiceinfra_default"]
     assert offered(visit(), "dag") == ["one", "two"]
     assert offered(editor, "dag") == ["one"]
+    ours, other = (store.lists.open(Source(dag_id, "run", "run", "call")) for dag_id in ("one", "two"))
+    assert set(offered(visit(), "list")) == {ours, other}
+    assert offered(editor, "list") == [ours]
+    assert offered(editor, "agent") == []
     assert 'name="name"' not in get(visit(), "/pauses/pause", scope="all").text
 
 
