@@ -9,27 +9,8 @@ import json
 import pytest
 
 from airflow_provider_voiceinfra import config
-from airflow_provider_voiceinfra.cli.parser import main
 from airflow_provider_voiceinfra.store.models import Source
-from tests.support.store_samples import NUMBER, SECRET, claim, claim_request, deliver, queued, started, state, unknown
-
-
-@pytest.fixture
-def cli(store, store_url, monkeypatch, capsys):
-    """Run a command on the test's store; gives status, output and errors."""
-    monkeypatch.setenv("AIRFLOW__VOICEINFRA__CALL_STORE", store_url)
-    config.call_store.cache_clear()
-
-    def run(*arguments):
-        status = main(arguments)
-        output, errors = capsys.readouterr()
-        for secret in (NUMBER, NUMBER[2:], SECRET):
-            assert secret not in output + errors
-        return status, output, errors
-
-    yield run
-    config.call_store().close()
-    config.call_store.cache_clear()
+from tests.support.store_samples import claim, claim_request, deliver, queued, started, state, unknown
 
 
 def test_calls_are_listed_newest_first_and_filtered(cli, store):

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from tests.unit.provider.test_commands import cli  # noqa: F401
-
 ADA, BOB = "+14155550100", "+14155550101"
 
 
 @pytest.fixture
-def load(cli, store, tmp_path):  # noqa: F811
+def load(cli, store, tmp_path):
     """Import a text; gives the exit status, what was said, and the numbers that are on the list."""
 
     def run(text, *options, encoding="utf-8"):
@@ -98,7 +96,7 @@ def test_a_file_that_can_be_read_in_two_ways_is_not_imported(load, text, options
     assert says in errors
 
 
-def test_a_file_that_is_no_text_is_not_imported(cli, load, tmp_path):  # noqa: F811
+def test_a_file_that_is_no_text_is_not_imported(cli, load, tmp_path):
     status, _, errors, numbers = load(f"name,number\nAndré,{ADA}\n", encoding="latin-1")
     assert (status, numbers) == (1, [])
     assert "is not UTF-8: save it as UTF-8. Nothing was imported." in errors

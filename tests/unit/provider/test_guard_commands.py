@@ -11,7 +11,6 @@ import pytest
 from airflow_provider_voiceinfra import config
 from airflow_provider_voiceinfra.cli.parser import main
 from tests.support.store_samples import NUMBER, claim_request
-from tests.unit.provider.test_commands import cli  # noqa: F401
 
 
 def seen(store):
@@ -20,7 +19,7 @@ def seen(store):
 
 
 @pytest.mark.parametrize("scope", ["connection", "agent", "dag", "list"])
-def test_a_name_that_was_never_seen_is_paused_only_by_force(cli, store, scope):  # noqa: F811
+def test_a_name_that_was_never_seen_is_paused_only_by_force(cli, store, scope):
     seen(store)
     status, _, errors = cli("pause", f"--{scope}", "agemt", "--reason", "x")
     assert status == 1
@@ -31,7 +30,7 @@ def test_a_name_that_was_never_seen_is_paused_only_by_force(cli, store, scope): 
     assert store.pauses.in_force()
 
 
-def test_a_pause_until_a_time_is_listed_with_it_after_the_wider_ones(cli, store):  # noqa: F811
+def test_a_pause_until_a_time_is_listed_with_it_after_the_wider_ones(cli, store):
     seen(store)
     assert (
         "are paused until 2126-12-01 09:00"
@@ -44,13 +43,13 @@ def test_a_pause_until_a_time_is_listed_with_it_after_the_wider_ones(cli, store)
 
 
 @pytest.mark.parametrize(("until", "says"), [("tomorrow", "is not a time"), ("2026-01-01 09:00", "is over")])
-def test_a_pause_until_no_time_to_come_stops_nothing(cli, store, until, says):  # noqa: F811
+def test_a_pause_until_no_time_to_come_stops_nothing(cli, store, until, says):
     status, _, errors = cli("pause", "--all", "--reason", "x", "--until", until)
     assert (status, says in errors) == (1, True)
     assert not store.pauses.in_force()
 
 
-def test_a_pause_is_made_listed_and_ended(cli, store):  # noqa: F811
+def test_a_pause_is_made_listed_and_ended(cli, store):
     assert cli("pauses", "list")[1] == "Nothing is paused.\n"
     seen(store)
     _, output, _ = cli("pause", "--dag", "dag", "--reason", "it says the wrong date")
@@ -61,7 +60,7 @@ def test_a_pause_is_made_listed_and_ended(cli, store):  # noqa: F811
     assert cli("pauses", "list")[1] == "Nothing is paused.\n"
 
 
-def test_what_waits_is_cancelled_where_that_is_asked_for(cli, store):  # noqa: F811
+def test_what_waits_is_cancelled_where_that_is_asked_for(cli, store):
     cli("pause", "--all", "--reason", "wrong list")
     cli("pause", "--agent", "agent", "--reason", "wrong words", "--force")
     store.claims.take(claim_request())
@@ -71,7 +70,7 @@ def test_what_waits_is_cancelled_where_that_is_asked_for(cli, store):  # noqa: F
     assert "wrong words" in output
 
 
-def test_what_waits_is_found_by_its_list_and_says_for_what(cli, store):  # noqa: F811
+def test_what_waits_is_found_by_its_list_and_says_for_what(cli, store):
     cli("pause", "--list", "vl_1", "--reason", "wrong words", "--force")
     waiting = store.claims.take(claim_request(list_id="vl_1")).denied
     store.claims.take(claim_request("other", to_number="+14155550177", list_id="vl_2"))
@@ -82,7 +81,7 @@ def test_what_waits_is_found_by_its_list_and_says_for_what(cli, store):  # noqa:
     assert "list     vl_1" in output
 
 
-def test_every_refusal_is_in_the_export_with_its_rule(cli, store):  # noqa: F811
+def test_every_refusal_is_in_the_export_with_its_rule(cli, store):
     cli("pause", "--all", "--reason", "wrong words")
     store.claims.take(claim_request())
     cli("dnc", "add", "+14155550177")
@@ -102,13 +101,13 @@ def test_every_refusal_is_in_the_export_with_its_rule(cli, store):  # noqa: F811
         (("resume", "--dag", "dag"), "Nothing is paused in this scope"),
     ],
 )
-def test_what_is_not_clear_stops_nothing_and_says_so(cli, arguments, says):  # noqa: F811
+def test_what_is_not_clear_stops_nothing_and_says_so(cli, arguments, says):
     status, _, errors = cli(*arguments)
     assert status == 1
     assert says in errors
 
 
-def test_a_number_is_added_listed_and_removed(cli, store):  # noqa: F811
+def test_a_number_is_added_listed_and_removed(cli, store):
     assert "+1415•••0100 is on the do-not-call list now" in cli("dnc", "add", NUMBER, "--reason", "they asked")[1]
     assert "on the do-not-call list already" in cli("dnc", "add", "(415) 555-0100", "--region", "US")[1]
     assert store.claims.take(claim_request()).denied
@@ -121,7 +120,7 @@ def test_a_number_is_added_listed_and_removed(cli, store):  # noqa: F811
     assert cli("dnc", "add", "+1415555")[0] == 1
 
 
-def test_the_list_is_exported_for_other_systems(cli, store, capsys):  # noqa: F811
+def test_the_list_is_exported_for_other_systems(cli, store, capsys):
     cli("dnc", "add", NUMBER, "--reason", "they asked")
     # In full: that is what it is for.
     assert main(("dnc", "export")) == 0
@@ -129,7 +128,7 @@ def test_the_list_is_exported_for_other_systems(cli, store, capsys):  # noqa: F8
     assert (row["number"], row["reason"]) == (NUMBER, "they asked")
 
 
-def test_hashes_cannot_be_exported_and_that_is_said(cli, monkeypatch):  # noqa: F811
+def test_hashes_cannot_be_exported_and_that_is_said(cli, monkeypatch):
     monkeypatch.setenv("AIRFLOW__VOICEINFRA__HASH_DO_NOT_CALL", "True")
     config.call_store.cache_clear()
     cli("dnc", "add", NUMBER)
@@ -139,7 +138,7 @@ def test_hashes_cannot_be_exported_and_that_is_said(cli, monkeypatch):  # noqa: 
     assert "stored as a hash" in cli("dnc", "list")[1]
 
 
-def test_who_is_erased_stays_on_the_list_as_a_hash(cli, store):  # noqa: F811
+def test_who_is_erased_stays_on_the_list_as_a_hash(cli, store):
     cli("dnc", "add", NUMBER)
     cli("store", "erase", NUMBER, "--all-environments")
     assert [each.number for each in store.do_not_call.iterate()] == [None]

@@ -7,31 +7,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from airflow_provider_voiceinfra import config
-from airflow_provider_voiceinfra.cli.parser import main
 from airflow_provider_voiceinfra.store.guard.pauses import Scope
 from airflow_provider_voiceinfra.store.lists.list_rows import NewRow
 from airflow_provider_voiceinfra.store.models import Source
 from tests.support.store_samples import NUMBER, deliver, queued, unknown
 
 UNTIL = datetime(2026, 12, 1, 9, tzinfo=UTC)
-
-
-@pytest.fixture
-def cli(store, store_url, monkeypatch, capsys):
-    """Run a command on the test's store; gives status, output and errors."""
-    monkeypatch.setenv("AIRFLOW__VOICEINFRA__CALL_STORE", store_url)
-    config.call_store.cache_clear()
-
-    def run(*arguments):
-        status = main(arguments)
-        output, errors = capsys.readouterr()
-        assert NUMBER[2:] not in output + errors
-        return status, output, errors
-
-    yield run
-    config.call_store().close()
-    config.call_store.cache_clear()
 
 
 @pytest.fixture

@@ -6,10 +6,9 @@ import json
 
 from airflow_provider_voiceinfra.webhook.spool import Spool
 from tests.support.store_samples import NUMBER, body, deliver, delivery, queued
-from tests.unit.provider.test_commands import cli  # noqa: F401
 
 
-def test_the_quarantine_is_listed_and_a_body_written(cli, store):  # noqa: F811
+def test_the_quarantine_is_listed_and_a_body_written(cli, store):
     store.deliveries.keep([delivery(b'{"event": "call.started"}')])
     [row] = json.loads(cli("store", "quarantine", "--output", "json")[1])
     assert row["reason"] == "its event is not call.completed"
@@ -20,7 +19,7 @@ def test_the_quarantine_is_listed_and_a_body_written(cli, store):  # noqa: F811
     assert "1 webhooks are in quarantine" in cli("store", "status")[1]
 
 
-def test_a_webhook_in_quarantine_is_given_to_its_call(cli, store):  # noqa: F811
+def test_a_webhook_in_quarantine_is_given_to_its_call(cli, store):
     store.deliveries.keep([delivery(b'{"call_outcome": "voicemail", "summary": "later"}')])
     row_id = str(store.quarantine.newest()[0].id)
     reprocess = ("store", "quarantine", "--all-environments", "reprocess", row_id)
@@ -33,7 +32,7 @@ def test_a_webhook_in_quarantine_is_given_to_its_call(cli, store):  # noqa: F811
     assert "later" not in cli("store", "quarantine")[1]
 
 
-def test_files_of_the_spool_that_are_set_aside_are_named(cli, monkeypatch, tmp_path):  # noqa: F811
+def test_files_of_the_spool_that_are_set_aside_are_named(cli, monkeypatch, tmp_path):
     spool = Spool(tmp_path / "spool")
     monkeypatch.setenv("AIRFLOW__VOICEINFRA__SPOOL", str(spool.folder))
     assert "on the spool" not in cli("store", "status")[1]
@@ -44,7 +43,7 @@ def test_files_of_the_spool_that_are_set_aside_are_named(cli, monkeypatch, tmp_p
     assert f"{spool.folder}/notes.spool is not a regular file" in output
 
 
-def test_a_renamed_connection_is_told_and_its_calls_are_moved(cli, store, monkeypatch):  # noqa: F811
+def test_a_renamed_connection_is_told_and_its_calls_are_moved(cli, store, monkeypatch):
     ours = queued(store, "call-1")
     deliver(store, "call-1", conn="voiceinfra_eu")
     monkeypatch.setenv("AIRFLOW__VOICEINFRA__WEBHOOK_CONN_IDS", "voiceinfra_eu")
@@ -57,7 +56,7 @@ def test_a_renamed_connection_is_told_and_its_calls_are_moved(cli, store, monkey
     assert "rename-connection" not in cli("store", "status")[1]
 
 
-def test_the_status_of_a_store_that_cannot_be_named_is_a_sentence_without_the_password(cli, monkeypatch):  # noqa: F811
+def test_the_status_of_a_store_that_cannot_be_named_is_a_sentence_without_the_password(cli, monkeypatch):
     with monkeypatch.context() as wrong:
         wrong.setenv("AIRFLOW__VOICEINFRA__CALL_STORE", "postgresql://me:p@s3cret@127.0.0.1:1/db")
         code, output, errors = cli("store", "status")
@@ -66,7 +65,7 @@ def test_the_status_of_a_store_that_cannot_be_named_is_a_sentence_without_the_pa
     assert "s3cret" not in errors
 
 
-def test_a_purge_says_what_it_did(cli, store):  # noqa: F811
+def test_a_purge_says_what_it_did(cli, store):
     queued(store, "call-1")
     deliver(store, "call-1")
     queued(store, "call-2", to_number="+14155550177")
@@ -78,12 +77,12 @@ def test_a_purge_says_what_it_did(cli, store):  # noqa: F811
     assert "1 calls have not ended" in output
 
 
-def test_retention_days_is_what_a_purge_uses(cli, store, monkeypatch):  # noqa: F811
+def test_retention_days_is_what_a_purge_uses(cli, store, monkeypatch):
     monkeypatch.setenv("AIRFLOW__VOICEINFRA__RETENTION_DAYS", "30")
     assert "older than 30 days" in cli("store", "purge")[1]
 
 
-def test_a_person_is_erased_whatever_way_the_number_is_written(cli, store):  # noqa: F811
+def test_a_person_is_erased_whatever_way_the_number_is_written(cli, store):
     ours = queued(store, "call-1")
     deliver(store, "call-1")
     _, output, _ = cli("store", "erase", "(415) 555-0100", "--region", "US")
@@ -92,7 +91,7 @@ def test_a_person_is_erased_whatever_way_the_number_is_written(cli, store):  # n
     assert NUMBER not in output
 
 
-def test_a_host_is_renamed_however_it_is_written_and_says_how_many_calls(cli, store):  # noqa: F811
+def test_a_host_is_renamed_however_it_is_written_and_says_how_many_calls(cli, store):
     ours = queued(store, "call-1")
     status, output, _ = cli("store", "rename-host", "https://API.voiceinfra.ai:443/v1", "eu.voiceinfra.ai.")
     assert (status, output.strip()) == (
@@ -104,7 +103,7 @@ def test_a_host_is_renamed_however_it_is_written_and_says_how_many_calls(cli, st
     assert cli("store", "rename-host", "api.voiceinfra.ai", "eu.voiceinfra.ai")[1].startswith("0 calls")
 
 
-def test_a_rename_that_would_make_a_live_call_of_the_sandboxs_is_refused(cli, store):  # noqa: F811
+def test_a_rename_that_would_make_a_live_call_of_the_sandboxs_is_refused(cli, store):
     queued(store, "call-1")
     for old, new, reason in (
         ("api.voiceinfra.ai", "127.0.0.1:8099", "are not both live hosts or both sandboxes"),
