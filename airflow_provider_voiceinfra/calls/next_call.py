@@ -29,18 +29,18 @@ class NextCall:
 def next_calls(store: CallStore, redial: Redial, places: Mapping[str, Place]) -> dict[str, NextCall]:
     """Decide what follows some completed calls, each the latest of its intent.
 
-    What was said in an answered call is read once, and recorded.
+    What the agent extracted from an answered call is read once, and recorded.
 
     :param places: where each callee is, by the ref of the call.
     """
     attempts = store.calls.attempts(places)
-    unheard = [ref for ref, calls in attempts.items() if redial.listens_to(calls[-1])]
-    extracted = store.conversations.extracted(unheard) if unheard else {}
-    said = {ref: redial.hear(attempts[ref], extracted.get(ref, {}), places[ref]) for ref in unheard}
-    store.conversations.record(said)
+    unread = [ref for ref, calls in attempts.items() if redial.needs_extraction(calls[-1])]
+    extracted = store.extractions.extracted(unread) if unread else {}
+    read = {ref: redial.read_extraction(attempts[ref], extracted.get(ref, {}), places[ref]) for ref in unread}
+    store.extractions.record(read)
     found = {}
-    for ref, (*before, last) in attempts.items():
-        heard = replace(last, said=said[ref]) if ref in said else last
-        redial_at = redial.next_at([*before, heard], places[ref])
-        found[ref] = NextCall(heard.result, heard.outcome == ANSWERED, redial_at)
+    for ref, (*before, latest) in attempts.items():
+        last = replace(latest, extraction=read[ref]) if ref in read else latest
+        redial_at = redial.next_at([*before, last], places[ref])
+        found[ref] = NextCall(last.result, last.outcome == ANSWERED, redial_at)
     return found

@@ -10,9 +10,9 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from airflow_provider_voiceinfra.arguments import choices, duration, flags, names, whole_number, wrong
-from airflow_provider_voiceinfra.calls.said import is_given, read_goal, read_time
+from airflow_provider_voiceinfra.calls.extracted_values import is_given, read_goal, read_time
 from airflow_provider_voiceinfra.guard.validity import Place
-from airflow_provider_voiceinfra.store.models import ANSWERED, NO_GOAL, OUTCOMES, EndedCall, Goal, Said
+from airflow_provider_voiceinfra.store.models import ANSWERED, NO_GOAL, OUTCOMES, EndedCall, Extraction, Goal
 
 _UNANSWERED = tuple(each for each in OUTCOMES if each != ANSWERED)
 _DEFAULT_WAIT = timedelta(hours=2)
@@ -92,25 +92,25 @@ class Redial:
         object.__setattr__(self, "at", tuple(sorted(map(_local_time, names("at", self.at)))))
 
     def _results(self) -> tuple[str, ...]:
-        """List the results that may have a rule. Where answers are listened to, only a missed goal has one."""
-        return (*(_UNANSWERED if self.listens else OUTCOMES), *(() if self.goal is None else (NO_GOAL,)))
+        """List the results that may have a rule. Where extracted data decides, only a missed goal has one."""
+        return (*(_UNANSWERED if self.reads_extraction else OUTCOMES), *(() if self.goal is None else (NO_GOAL,)))
 
     @property
-    def listens(self) -> bool:
-        """Whether it depends on what was said in answered calls."""
+    def reads_extraction(self) -> bool:
+        """Whether it depends on what the agent extracts from answered calls."""
         return self.goal is not None or self.callback_field is not None
 
     @property
     def outcomes_redialled(self) -> tuple[str, ...]:
         """The outcomes after which there may be another call."""
-        return (*(each for each in self.rules if each != NO_GOAL), *((ANSWERED,) if self.listens else ()))
+        return (*(each for each in self.rules if each != NO_GOAL), *((ANSWERED,) if self.reads_extraction else ()))
 
-    def listens_to(self, call: EndedCall) -> bool:
-        """Return whether what was said in a call decides, and is not recorded yet."""
-        return self.listens and call.outcome == ANSWERED and call.said is None
+    def needs_extraction(self, call: EndedCall) -> bool:
+        """Return whether extracted data of a call decides, and is not recorded yet."""
+        return self.reads_extraction and call.outcome == ANSWERED and call.extraction is None
 
-    def hear(self, calls: Sequence[EndedCall], extracted: Mapping[str, Any], place: Place) -> Said:
-        """Return what was said in an answered call, as far as it decides.
+    def read_extraction(self, calls: Sequence[EndedCall], extracted: Mapping[str, Any], place: Place) -> Extraction:
+        """Return what the agent extracted from an answered call, as far as it decides.
 
         :param calls: of this intent so far, each completed, the latest last.
         :param extracted: the data that the agent extracted in the latest.
@@ -120,15 +120,15 @@ class Redial:
         goal = None if self.goal is None else read_goal(extracted.get(self.goal))
         wanted = None if self.callback_field is None else extracted.get(self.callback_field)
         if not is_given(wanted):
-            return Said(goal)
+            return Extraction(goal)
         at = read_time(wanted, call.placed_at, place.zones())
         # A time that is over when the completion arrives is not the time that the callee asked for any more.
         earliest = max(call.placed_at, call.ended_at - _LATEST_CALLBACK)
         is_usable = at is not None and earliest < at <= call.ended_at + self.callback_within
-        made = sum(each.said is not None and each.said.callback_at is not None for each in calls[:-1])
+        made = sum(each.extraction is not None and each.extraction.callback_at is not None for each in calls[:-1])
         if goal is Goal.MET or not is_usable or made >= self.callbacks:
-            return Said(goal, is_callback_ignored=True)
-        return Said(goal, at)
+            return Extraction(goal, is_callback_ignored=True)
+        return Extraction(goal, at)
 
     def next_at(self, calls: Sequence[EndedCall], place: Place) -> datetime | None:
         """Return when to redial; None to not redial.
@@ -137,8 +137,8 @@ class Redial:
         :param place: where the callee is.
         """
         last = calls[-1]
-        if last.said is not None and (last.said.callback_at is not None or last.said.is_callback_ignored):
-            return last.said.callback_at
+        if last.extraction is not None and last.extraction.requests_callback:
+            return last.extraction.callback_at
         rule = self.rules.get(last.result)
         ended_so = sum(each.result == last.result for each in calls)
         if rule is None or last.attempt >= self.attempts or ended_so >= rule.attempts:

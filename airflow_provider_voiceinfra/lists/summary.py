@@ -31,7 +31,7 @@ def summarize(
 ) -> dict[str, Any]:
     """Count the rows of a list by their result, else by their state.
 
-    :param redial: where it listens to answers, those that it could not use are counted too.
+    :param redial: if extracted data decides about its redials, values that it could not use are counted too.
     :param always: results that are always included, so that a DAG can read them without a default.
     """
     counts = store.lists.counts(list_id)
@@ -40,8 +40,8 @@ def summarize(
         name = result if state == RowState.DONE else state.value
         results[name] = results.get(name, 0) + count
     summary = {"list_id": list_id, "rows": counts.total(), **results}
-    if redial is not None and redial.listens:
-        summary |= {NO_GOAL: results.get(NO_GOAL, 0), **store.conversations.count(list_id)}
+    if redial is not None and redial.reads_extraction:
+        summary |= {NO_GOAL: results.get(NO_GOAL, 0), **store.extractions.count(list_id)}
     if variants := store.variant_results.of(list_id):
         summary["variants"] = {each.name: each.summary() for each in variants}
     return summary

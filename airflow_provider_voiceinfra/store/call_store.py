@@ -17,8 +17,8 @@ from airflow_provider_voiceinfra.store.guard.pauses import Pauses
 from airflow_provider_voiceinfra.store.guard.session import Guard
 from airflow_provider_voiceinfra.store.guard.usage import Usage
 from airflow_provider_voiceinfra.store.inbox.completions import Completions
-from airflow_provider_voiceinfra.store.inbox.conversations import Conversations
 from airflow_provider_voiceinfra.store.inbox.deliveries import Deliveries
+from airflow_provider_voiceinfra.store.inbox.extractions import Extractions
 from airflow_provider_voiceinfra.store.inbox.forwards import Forwards
 from airflow_provider_voiceinfra.store.inbox.opt_out import OptOut
 from airflow_provider_voiceinfra.store.inbox.quarantine import Quarantine
@@ -88,7 +88,7 @@ class CallStore:
         self.forwards = Forwards(self.database)
         self.retention = Retention(self.database, environment)
         self.completions = Completions(self.database, environment)
-        self.conversations = Conversations(self.database, extracted_field)
+        self.extractions = Extractions(self.database, extracted_field)
         self.completed_calls = CompletedCalls(self.database, environment, extracted_field)
         self.cursors = Cursors(self.database, environment, self.completed_calls, self.calls)
         self.resolutions = Resolutions(self.database, environment)

@@ -201,8 +201,8 @@ NO_GOAL = "no_goal"
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
-    """What was said in an answered call, as far as it decides about other calls.
+class Extraction:
+    """What the agent extracted from an answered call, as far as it decides about other calls.
 
     :param goal: None if it has none.
     :param callback_at: when the callee is called back, as they asked.
@@ -213,6 +213,11 @@ class Said:
     callback_at: datetime | None = None
     is_callback_ignored: bool = False
 
+    @property
+    def requests_callback(self) -> bool:
+        """Whether the callee asked to be called back, at a time that is used or not."""
+        return self.callback_at is not None or self.is_callback_ignored
+
 
 @dataclass(frozen=True, slots=True)
 class EndedCall:
@@ -221,19 +226,19 @@ class EndedCall:
     :param outcome: its outcome, or its state if it was not completed.
     :param placed_at: when VoiceInfra's answer was recorded, or else when it was claimed.
     :param ended_at: when it was completed, or else when it was claimed.
-    :param said: what was said in it, once that is recorded.
+    :param extraction: what decides about other calls in what the agent extracted, once that is recorded.
     """
 
     attempt: int
     outcome: str
     placed_at: datetime
     ended_at: datetime
-    said: Said | None = None
+    extraction: Extraction | None = None
 
     @property
     def result(self) -> str:
         """Its outcome, or that it missed its goal."""
-        return NO_GOAL if self.said is not None and self.said.goal is Goal.MISSED else self.outcome
+        return NO_GOAL if self.extraction is not None and self.extraction.goal is Goal.MISSED else self.outcome
 
 
 @dataclass(frozen=True, slots=True)

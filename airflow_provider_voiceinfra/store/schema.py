@@ -139,7 +139,7 @@ call = sa.Table(
     # The hour in which the conversation began, and its duration, which the overview sums up.
     sa.Column("start_hour", UtcDateTime),
     sa.Column("duration_seconds", sa.Integer),
-    # What was said in it, once that is decided: whether its goal was met, when the callee is called back, and whether
+    # What was extracted from it, once that is read: whether its goal was met, when the callee is called back, and whether
     # they asked for a time that is not used.
     sa.Column("goal", sa.String(16)),
     sa.Column("callback_at", UtcDateTime),

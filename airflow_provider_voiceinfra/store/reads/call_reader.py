@@ -13,7 +13,16 @@ from airflow_provider_voiceinfra.store import schema
 from airflow_provider_voiceinfra.store.clock import time_of
 from airflow_provider_voiceinfra.store.completion_body import stored_completion
 from airflow_provider_voiceinfra.store.engine import Database
-from airflow_provider_voiceinfra.store.models import Call, CallState, Completion, EndedCall, Event, Goal, Said, Source
+from airflow_provider_voiceinfra.store.models import (
+    Call,
+    CallState,
+    Completion,
+    EndedCall,
+    Event,
+    Extraction,
+    Goal,
+    Source,
+)
 from airflow_provider_voiceinfra.store.reads.call_filter import EVERY_CALL, CallFilter
 from airflow_provider_voiceinfra.store.reads.disputes import is_disputed
 from airflow_provider_voiceinfra.store.reads.matching import undecided
@@ -198,10 +207,10 @@ def _ended_call(
     callback_at: datetime | None,
     is_callback_ignored: bool | None,
 ) -> EndedCall:
-    said = None
+    extraction = None
     if is_callback_ignored is not None:
-        said = Said(None if goal is None else Goal(goal), callback_at, is_callback_ignored)
-    return EndedCall(attempt, outcome, placed_at, ended_at, said)
+        extraction = Extraction(None if goal is None else Goal(goal), callback_at, is_callback_ignored)
+    return EndedCall(attempt, outcome, placed_at, ended_at, extraction)
 
 
 def _with_completion() -> sa.Select[Any]:

@@ -15,7 +15,7 @@ from airflow.sdk.exceptions import AirflowFailException
 
 from airflow_provider_voiceinfra import config
 from airflow_provider_voiceinfra.store.lists.list_rows import NewRow
-from airflow_provider_voiceinfra.store.models import Goal, Said, Source
+from airflow_provider_voiceinfra.store.models import Extraction, Goal, Source
 from airflow_provider_voiceinfra.store.reads import attempts
 from airflow_provider_voiceinfra.transfers.calls_to_sql import CallsToSqlOperator
 from airflow_provider_voiceinfra.transfers.results_table import ResultsTableError
@@ -167,7 +167,7 @@ def test_what_was_said_in_a_call_is_written_once_it_is_decided(store, warehouse)
     for call_id in ("call-1", "call-2"):
         deliver(store, call_id)
     back_at = datetime(2026, 11, 24, 17, tzinfo=UTC)
-    store.conversations.record({said.ref: Said(Goal.MISSED, back_at), silent.ref: Said(Goal.MET)})
+    store.extractions.record({said.ref: Extraction(Goal.MISSED, back_at), silent.ref: Extraction(Goal.MET)})
     write()
     missed, met = warehouse.rows()
     assert (missed["goal"], as_utc(missed["callback_at"])) == ("missed", back_at)

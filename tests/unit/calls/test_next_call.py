@@ -34,7 +34,7 @@ def test_it_is_decided_once_though_the_conversation_is_purged(store):
     # The callback is used up.
     again = answered(store, "call-2", attempt=2, confirmed=False, call_back_at=at.isoformat())
     assert next_calls(store, REDIAL, {again: PLACE}) == {again: NextCall("no_goal", was_answered=True)}
-    assert store.conversations.count("vl_1") == {"goal_unreadable": 0, "callback_ignored": 1}
+    assert store.extractions.count("vl_1") == {"goal_unreadable": 0, "callback_ignored": 1}
 
 
 def test_of_a_conversation_that_was_purged_before_nothing_follows(store):
@@ -43,4 +43,4 @@ def test_of_a_conversation_that_was_purged_before_nothing_follows(store):
         tx.execute(sa.update(schema.completion).values(body=b""))
     assert next_calls(store, REDIAL, {ref: PLACE}) == {ref: NextCall("answered", was_answered=True)}
     assert store.calls.get(ref).goal == "unreadable"
-    assert store.conversations.count("vl_1") == {"goal_unreadable": 1, "callback_ignored": 0}
+    assert store.extractions.count("vl_1") == {"goal_unreadable": 1, "callback_ignored": 0}

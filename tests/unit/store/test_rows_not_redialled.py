@@ -10,7 +10,7 @@ from airflow_provider_voiceinfra.store import schema
 from airflow_provider_voiceinfra.store.guard.pauses import Scope
 from airflow_provider_voiceinfra.store.guard.rules import Rules
 from airflow_provider_voiceinfra.store.lists.list_rows import NewRow, RowStep
-from airflow_provider_voiceinfra.store.models import Goal, Said
+from airflow_provider_voiceinfra.store.models import Extraction, Goal
 from tests.support.list_samples import TASK, row
 from tests.support.store_samples import claim, claim_request, deliver, rows
 
@@ -128,7 +128,7 @@ def test_so_does_one_of_which_no_number_is_left(store):
 
 
 def test_one_that_was_answered_without_reaching_its_goal_ends_so(called):
-    called.store.conversations.record({called.first_ref: Said(goal=Goal.MISSED)})
+    called.store.extractions.record({called.first_ref: Extraction(goal=Goal.MISSED)})
     is_deferred(called)
     is_given_up(called)
     assert called.result() == ("no_goal", called.first_ref)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from airflow_provider_voiceinfra.store.lists.list_rows import RowStep
-from airflow_provider_voiceinfra.store.models import Goal, Said
+from airflow_provider_voiceinfra.store.models import Extraction, Goal
 from tests.support.list_samples import TASK, row
 from tests.support.store_samples import claim_request, deliver, queued
 
@@ -13,7 +13,7 @@ def call(store, list_id, due, variant, outcome, goal=None, attempt=1):
     call_id, its = f"call-{due.id}-{attempt}", {"to_number": due.to_number, "list_id": list_id, "list_row": due.id}
     ours = queued(store, call_id, **its, variant=variant, attempt=attempt)
     deliver(store, call_id, to_number=due.to_number, call_outcome=outcome)
-    store.conversations.record({ours.ref: Said(goal)})
+    store.extractions.record({ours.ref: Extraction(goal)})
     store.list_rows.record_steps([RowStep(due.id, due.import_version, result=outcome)])
 
 

@@ -1,4 +1,4 @@
-"""Reads what a callee said, as a model extracted it: a yes or no, and a time to be called back."""
+"""Reads values that a model extracted from a call: a yes or no, and a time to be called back."""
 
 from __future__ import annotations
 

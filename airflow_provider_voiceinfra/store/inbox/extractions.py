@@ -1,4 +1,4 @@
-"""What was said in answered calls: extracted from their completions, and what it decides, in columns of its own."""
+"""The data that agents extract from answered calls: as completions contain it, and what it decides, in columns."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ import sqlalchemy as sa
 from airflow_provider_voiceinfra.store import schema
 from airflow_provider_voiceinfra.store.completion_body import stored_completion
 from airflow_provider_voiceinfra.store.engine import Database
-from airflow_provider_voiceinfra.store.models import Goal, Said
+from airflow_provider_voiceinfra.store.models import Extraction, Goal
 
 _call, _completion = schema.call.c, schema.completion.c
 
 
-class Conversations:
-    """Reads what was said in calls, and records what it decides: once, so that no later try decides otherwise.
+class Extractions:
+    """Reads extracted data, and records what it decides: once, so that no later try decides otherwise.
 
     :param extracted_field: see :func:`~airflow_provider_voiceinfra.store.completion_body.parse_completion`.
     """
@@ -38,9 +38,9 @@ class Conversations:
             for row in rows
         }
 
-    def record(self, said: Mapping[str, Said]) -> None:
-        """Record what was said in calls, by ref."""
-        if not said:
+    def record(self, extractions: Mapping[str, Extraction]) -> None:
+        """Record what decides, by the ref of the call."""
+        if not extractions:
             return
         update = sa.update(schema.call).where(_call.ref == sa.bindparam("its_ref"))
         update = update.values(
@@ -55,7 +55,7 @@ class Conversations:
                 "its_callback": each.callback_at,
                 "is_ignored": each.is_callback_ignored,
             }
-            for ref, each in sorted(said.items())
+            for ref, each in sorted(extractions.items())
         ]
         with self._database.write() as tx:
             tx.execute(update, rows)

@@ -1,4 +1,4 @@
-"""What the callee said decides about another call: a goal, and a time that they asked for."""
+"""What the callee extraction decides about another call: a goal, and a time that they asked for."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 
 from airflow_provider_voiceinfra.guard.validity import Place
 from airflow_provider_voiceinfra.policies import Redial, RedialRule
-from airflow_provider_voiceinfra.store.models import EndedCall, Goal, Said
+from airflow_provider_voiceinfra.store.models import EndedCall, Extraction, Goal
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 # 13:00 in New York.
@@ -22,12 +22,12 @@ NOWHERE = Place(None, "+8835550100", None)
 REDIAL = Redial(goal="confirmed", callback_field="call_back_at", attempts=3, wait=HOUR)
 
 
-def answered(said=None, attempt=1):
-    return EndedCall(attempt, "answered", PLACED, ENDED, said)
+def answered(extraction=None, attempt=1):
+    return EndedCall(attempt, "answered", PLACED, ENDED, extraction)
 
 
-def hear(redial=REDIAL, place=NEW_YORK, before=(), **extracted):
-    return redial.hear([*before, answered(attempt=len(before) + 1)], extracted, place)
+def read_extraction(redial=REDIAL, place=NEW_YORK, before=(), **extracted):
+    return redial.read_extraction([*before, answered(attempt=len(before) + 1)], extracted, place)
 
 
 @pytest.mark.parametrize(
@@ -51,20 +51,20 @@ def hear(redial=REDIAL, place=NEW_YORK, before=(), **extracted):
     ],
 )
 def test_a_goal_is_met_missed_or_unreadable(value, goal):
-    assert hear(confirmed=value) == Said(goal)
+    assert read_extraction(confirmed=value) == Extraction(goal)
 
 
 @pytest.mark.parametrize(("late", "is_called_back"), [(10, True), (20, False)])
 def test_a_time_that_is_long_over_when_the_completion_arrives_is_ignored(late, is_called_back):
     at = PLACED + timedelta(minutes=5)
     call = EndedCall(1, "answered", PLACED, at + timedelta(minutes=late), None)
-    heard = REDIAL.hear([call], {"call_back_at": at.isoformat()}, NEW_YORK)
-    assert (heard.callback_at == at, bool(heard.is_callback_ignored)) == (is_called_back, not is_called_back)
+    found = REDIAL.read_extraction([call], {"call_back_at": at.isoformat()}, NEW_YORK)
+    assert (found.callback_at == at, bool(found.is_callback_ignored)) == (is_called_back, not is_called_back)
 
 
 def test_a_goal_that_the_completion_does_not_name_is_unreadable():
-    assert hear(Redial(goal="confirmed")) == Said(Goal.UNREADABLE)
-    assert hear(Redial(callback_field="call_back_at")) == Said()
+    assert read_extraction(Redial(goal="confirmed")) == Extraction(Goal.UNREADABLE)
+    assert read_extraction(Redial(callback_field="call_back_at")) == Extraction()
 
 
 @pytest.mark.parametrize(
@@ -98,48 +98,48 @@ def test_a_goal_that_the_completion_does_not_name_is_unreadable():
     ],
 )
 def test_a_time_is_used_only_if_it_can_be_read_in_one_way(value, place, at):
-    said = hear(place=place, confirmed=False, call_back_at=value)
+    extraction = read_extraction(place=place, confirmed=False, call_back_at=value)
     wanted = None if at is None else datetime.fromisoformat(at)
-    assert said == Said(Goal.MISSED, wanted, is_callback_ignored=at is None)
+    assert extraction == Extraction(Goal.MISSED, wanted, is_callback_ignored=at is None)
 
 
 def test_a_local_time_that_occurs_twice_or_not_at_all_is_not_used():
     redial = Redial(callback_field="at", callback_within=400 * DAY)
     for at in ("2027-11-07T01:30", "2027-03-14T02:30"):
-        assert hear(redial, at=at) == Said(is_callback_ignored=True)
-    assert hear(redial, at="2027-11-07T03:30").callback_at == datetime(2027, 11, 7, 8, 30, tzinfo=UTC)
+        assert read_extraction(redial, at=at) == Extraction(is_callback_ignored=True)
+    assert read_extraction(redial, at="2027-11-07T03:30").callback_at == datetime(2027, 11, 7, 8, 30, tzinfo=UTC)
 
 
 @pytest.mark.parametrize("value", [None, "", " ", "no", "None", "n/a", False, {"value": None}])
 def test_no_time_is_no_request(value):
-    assert hear(confirmed=False, call_back_at=value) == Said(Goal.MISSED)
+    assert read_extraction(confirmed=False, call_back_at=value) == Extraction(Goal.MISSED)
 
 
 def test_there_are_no_more_callbacks_than_allowed():
-    before = [answered(Said(Goal.MISSED, PLACED - HOUR))]
-    assert hear(before=before, call_back_at="17:00").is_callback_ignored
+    before = [answered(Extraction(Goal.MISSED, PLACED - HOUR))]
+    assert read_extraction(before=before, call_back_at="17:00").is_callback_ignored
     twice = Redial(callback_field="call_back_at", callbacks=2)
-    assert hear(twice, before=before, call_back_at="17:00").callback_at is not None
-    assert hear(twice, before=2 * before, call_back_at="17:00").is_callback_ignored
+    assert read_extraction(twice, before=before, call_back_at="17:00").callback_at is not None
+    assert read_extraction(twice, before=2 * before, call_back_at="17:00").is_callback_ignored
 
 
 def test_nobody_is_called_back_once_the_goal_is_met():
-    assert hear(confirmed=True, call_back_at="17:00") == Said(Goal.MET, is_callback_ignored=True)
+    assert read_extraction(confirmed=True, call_back_at="17:00") == Extraction(Goal.MET, is_callback_ignored=True)
 
 
-def next_at(redial, *said):
-    calls = [answered(each, attempt) for attempt, each in enumerate(said, 1)]
+def next_at(redial, *extraction):
+    calls = [answered(each, attempt) for attempt, each in enumerate(extraction, 1)]
     return redial.next_at(calls, NEW_YORK)
 
 
-MISSED = Said(Goal.MISSED)
+MISSED = Extraction(Goal.MISSED)
 
 
 def test_an_answered_call_is_redialled_only_if_its_goal_was_missed():
     assert next_at(REDIAL, MISSED) == ENDED + HOUR
     assert next_at(REDIAL, MISSED, MISSED, MISSED) is None
     for goal in (Goal.MET, Goal.UNREADABLE, None):
-        assert next_at(REDIAL, Said(goal)) is None
+        assert next_at(REDIAL, Extraction(goal)) is None
 
 
 def test_a_missed_goal_has_a_rule_of_its_own():
@@ -153,17 +153,17 @@ def test_a_missed_goal_has_a_rule_of_its_own():
 def test_a_callback_is_placed_at_its_time_and_beyond_the_attempts_of_the_rules():
     at = PLACED + 5 * HOUR
     for missed in range(4):
-        assert next_at(REDIAL, *[MISSED] * missed, Said(Goal.MISSED, at)) == at
+        assert next_at(REDIAL, *[MISSED] * missed, Extraction(Goal.MISSED, at)) == at
 
 
 def test_who_asked_for_a_time_that_cannot_be_used_is_not_called_at_another():
-    assert next_at(REDIAL, Said(Goal.MISSED, is_callback_ignored=True)) is None
+    assert next_at(REDIAL, Extraction(Goal.MISSED, is_callback_ignored=True)) is None
 
 
 def test_callbacks_alone_need_no_other_attempts():
     redial = Redial(callback_field="call_back_at", attempts=1)
     at = PLACED + 5 * HOUR
-    assert next_at(redial, Said(None, at)) == at
+    assert next_at(redial, Extraction(None, at)) == at
     assert redial.next_at([EndedCall(1, "voicemail", PLACED, ENDED)], NEW_YORK) is None
 
 
