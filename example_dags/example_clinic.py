@@ -1,4 +1,4 @@
-"""Remind patients, redial by how each call ended, and leave to the front desk who was not reached or cannot come.
+"""Remind patients of appointments, and redial them by how each call ended.
 
 Needs the connections ``voiceinfra_default``, with the clinic's ``calling_hours``, and ``warehouse``: any database of
 Airflow's common-sql that has a table ``patients (id, mobile, home, name, day, starts)``. The agent extracts

@@ -129,7 +129,7 @@ class CallDefaults:
 
         It returns None for no value, and raises :class:`.InvalidCallError` for an invalid one.
         """
-        region = self.default_region or self.account.default_region
+        region = self._region
 
         def of_number(value: object) -> str | None:
             number = plain_value(value)
@@ -161,22 +161,27 @@ class CallDefaults:
         texts = [*self._texts().items(), *texts_of(self.variants)]
         return tuple(dict.fromkeys(column for name, text in texts for column in columns_of(name, text)))
 
+    @property
+    def _region(self) -> str | None:
+        """The country of numbers without a country code."""
+        return self.default_region or self.account.default_region
+
     def _variant(self, key: str | None, numbers: Sequence[object]) -> str | None:
         """Choose the variant of a row by its key, or else by its first number."""
         if not self.variants:
             return None
-        region, first = self.default_region or self.account.default_region, next(iter(numbers), None)
-        return choose_variant(self.variants, key or to_e164(first, field="to_number", region=region))
+        first = next(iter(numbers), None)
+        return choose_variant(self.variants, key or to_e164(first, field="to_number", region=self._region))
 
     def _numbers(self, given: Sequence[object], *, accept_integers: bool) -> list[object]:
         """Return a row's numbers; of several, those that are valid, each once. Without a valid one, the first."""
         if len(given) < 2:  # noqa: PLR2004
             return list(given)
-        region, valid = self.default_region or self.account.default_region, dict[object, None]()
+        valid = dict[object, None]()
         for number in given:
             # Types of drivers may raise errors of their own.
             with suppress(InvalidCallError, ArithmeticError, TypeError, ValueError):
-                valid[read_callee(number, region, accept_integers=accept_integers)] = None
+                valid[read_callee(number, self._region, accept_integers=accept_integers)] = None
         return list(valid) or list(given[:1])
 
     def _request(

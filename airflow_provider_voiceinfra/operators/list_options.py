@@ -9,6 +9,7 @@ from typing import Any
 
 from airflow_provider_voiceinfra.calls.redial import Redial
 from airflow_provider_voiceinfra.guard.calling_hours import CallingHours
+from airflow_provider_voiceinfra.guard.limits import Limits
 from airflow_provider_voiceinfra.lists.circuit_breaker import CircuitBreaker
 from airflow_provider_voiceinfra.lists.variants import Variant
 from airflow_provider_voiceinfra.store.guard.rules import Cap
@@ -48,3 +49,7 @@ class ListOptions:
     circuit_breaker: CircuitBreaker | None
     pilot: int | None
     variants: Mapping[str, Variant]
+
+    def pace(self, limits: Limits) -> float | None:
+        """Return how many calls per second the list and its connection allow; None for no limit."""
+        return min(filter(None, (self.calls_per_second, limits.calls_per_second)), default=None)

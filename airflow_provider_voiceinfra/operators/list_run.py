@@ -135,7 +135,7 @@ class ListRun:
 
         :return: when to come back; None where every row has its end state.
         """
-        options, limits = self._options, self._hook.account.limits
+        options = self._options
         self._store.list_states.dialling(self.list_id)
         dialer = ListDialer(
             self._store,
@@ -147,7 +147,7 @@ class ListRun:
             lambda: self._end_ineligible(self.list_id),
             queue=self._queue,
             max_in_flight=options.max_in_flight,
-            calls_per_second=min(filter(None, (options.calls_per_second, limits.calls_per_second)), default=None),
+            calls_per_second=options.pace(self._hook.account.limits),
             shortest_deferral=settle_time(),
             stop=self._stop,
         )

@@ -139,8 +139,8 @@ call = sa.Table(
     # The hour in which the conversation began, and its duration, which the overview sums up.
     sa.Column("start_hour", UtcDateTime),
     sa.Column("duration_seconds", sa.Integer),
-    # What was extracted from it, once that is read: whether its goal was met, when the callee is called back, and whether
-    # they asked for a time that is not used.
+    # What was extracted from it, once that is read: whether its goal was met, when the callee is called back, and
+    # whether they asked for a time that is not used.
     sa.Column("goal", sa.String(16)),
     sa.Column("callback_at", UtcDateTime),
     sa.Column("callback_ignored", sa.Boolean),

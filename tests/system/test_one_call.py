@@ -122,7 +122,12 @@ def test_the_doctor_finds_an_airflow_in_which_calls_work(airflow):
     found = subprocess.run(command, env=airflow.env, check=False, capture_output=True, text=True, timeout=300)
     subjects = [line.partition(":")[0] for line in found.stdout.splitlines() if line.startswith("ok")]
     assert {each.removeprefix("ok").strip() for each in subjects} >= {
-        *("Airflow", "triggerer", "call store", "receiver", "connection voiceinfra_default", "webhooks"),
+        "Airflow",
+        "triggerer",
+        "call store",
+        "receiver",
+        "connection voiceinfra_default",
+        "webhooks",
     }
 
 

@@ -15,8 +15,19 @@ from airflow_provider_voiceinfra.plugin.calls_page.visit import Visit, VisitDep
 from airflow_provider_voiceinfra.store.reads.call_pages import CallRow
 
 _COLUMNS = (
-    *("ref", "state", "outcome", "claimed_at", "completed_at", "number"),
-    *("dag_id", "run_id", "task_id", "map_index", "list_id", "attempt", "rule"),
+    "ref",
+    "state",
+    "outcome",
+    "claimed_at",
+    "completed_at",
+    "number",
+    "dag_id",
+    "run_id",
+    "task_id",
+    "map_index",
+    "list_id",
+    "attempt",
+    "rule",
 )
 _MEDIA_TYPES = {"csv": "text/csv; charset=utf-8", "jsonl": "application/jsonl; charset=utf-8"}
 

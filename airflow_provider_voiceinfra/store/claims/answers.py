@@ -23,8 +23,14 @@ log = logging.getLogger(__name__)
 
 UNSETTLED: dict[str, Any] = dict.fromkeys(
     (
-        *("completion_id", "outcome", "completed_at", "start_hour", "duration_seconds"),
-        *("goal", "callback_at", "callback_ignored"),
+        "completion_id",
+        "outcome",
+        "completed_at",
+        "start_hour",
+        "duration_seconds",
+        "goal",
+        "callback_at",
+        "callback_ignored",
     )
 )
 """What a call loses when its completion turns out to be another call's."""

@@ -157,12 +157,12 @@ def _may_follow(request: ClaimRequest, latest: PriorCall, *, is_cleared: bool) -
 
 
 def _is_asked_for(request: ClaimRequest, latest: PriorCall) -> bool:
-    """Tell whether a person has asked for this redial of a call that is overdue."""
+    """Return whether a person has asked for this redial of a call that is overdue."""
     is_asked = latest.state == CallState.OVERDUE and latest.redial_asked_by is not None
     return is_asked and request.attempt == latest.attempt + 1
 
 
 def _is_answered_late(request: ClaimRequest, latest: PriorCall) -> bool:
-    """Tell whether the completion of a call says that it was answered, since a person asked for this redial of it."""
+    """Return whether the completion of a call says that it was answered, since a person asked for this redial of it."""
     is_asked = latest.redial_asked_by is not None and request.attempt == latest.attempt + 1
     return is_asked and latest.outcome == ANSWERED

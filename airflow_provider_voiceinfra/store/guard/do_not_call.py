@@ -127,7 +127,7 @@ def _find(tx: sa.Connection, query: sa.Select[Any], numbers: Collection[str]) ->
 def add_person(tx: sa.Connection, number: str, kept_as: str, call_id: str) -> None:
     """Put a person on the list who said so in a call.
 
-    :param number: hers, in E.164.
+    :param number: theirs, in E.164.
     :param kept_as: ``number``, or ``hash`` where only that is to be kept.
     """
     reason = f"said so in {call_id}"

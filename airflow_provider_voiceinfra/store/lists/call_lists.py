@@ -16,7 +16,7 @@ from airflow_provider_voiceinfra.store.errors import StoreError
 from airflow_provider_voiceinfra.store.guard.pauses import Scope
 from airflow_provider_voiceinfra.store.hashing import hash_key, join_parts
 from airflow_provider_voiceinfra.store.lists.list_rows import NewRow, RowState
-from airflow_provider_voiceinfra.store.lists.list_states import ListState, told
+from airflow_provider_voiceinfra.store.lists.list_states import ListState, state_columns
 from airflow_provider_voiceinfra.store.models import CallState, Realm, Source
 
 _list, _row, _pause, _budget = schema.call_list.c, schema.call_list_row.c, schema.pause.c, schema.budget.c
@@ -137,7 +137,7 @@ class CallLists:
 
         :return: the version of this import.
         """
-        reading = {**told(ListState.READING), "cancelled_by": None, "import_version": _list.import_version + 1}
+        reading = {**state_columns(ListState.READING), "cancelled_by": None, "import_version": _list.import_version + 1}
         update = sa.update(schema.call_list).where(_list.id == list_id).values(reading)
         with self._database.write() as tx:
             import_version: int = tx.execute(update.returning(_list.import_version)).scalar_one()
@@ -168,7 +168,7 @@ class CallLists:
             _lock_import(tx, list_id, import_version)
             tx.execute(sa.update(schema.call_list_row).where(*before, _UNDIALLED).values(state=RowState.DROPPED))
             tx.execute(sa.delete(schema.call_list_row).where(*before, _row.state == RowState.SET_ASIDE))
-            read = {**told(ListState.PLANNED), "imported_generation": clear}
+            read = {**state_columns(ListState.PLANNED), "imported_generation": clear}
             tx.execute(sa.update(schema.call_list).where(_list.id == list_id).values(read))
 
     def discard(self, list_id: str) -> None:

@@ -41,11 +41,11 @@ class ListStates:
 
     def dialling(self, list_id: str) -> None:
         """Record that rows are dialled, or that their calls are in progress."""
-        self._tell(list_id, ListState.DIALLING)
+        self._record(list_id, ListState.DIALLING)
 
     def deferred(self, list_id: str, until: datetime, pause_id: int | None) -> None:
         """Record that nobody is called until a time, or until a pause ends."""
-        self._tell(list_id, ListState.DEFERRED, deferred_until=until, pause_id=pause_id)
+        self._record(list_id, ListState.DEFERRED, deferred_until=until, pause_id=pause_id)
 
     def done(self, list_id: str) -> bool:
         """Record that every row has ended.
@@ -58,21 +58,21 @@ class ListStates:
             # Nobody asks for a redial before the transaction ends.
             tx.execute(sa.select(lists.id).where(lists.id == list_id).with_for_update())
             update = sa.update(schema.call_list).where(lists.id == list_id, ~goes_on)
-            return tx.execute(update.values(told(ListState.DONE))).rowcount > 0
+            return tx.execute(update.values(state_columns(ListState.DONE))).rowcount > 0
 
     def failed(self, list_id: str, reason: str) -> None:
         """Record why the task has failed.
 
         :param reason: without numbers or content.
         """
-        self._tell(list_id, ListState.FAILED, state_reason=reason)
+        self._record(list_id, ListState.FAILED, state_reason=reason)
 
-    def _tell(self, list_id: str, state: ListState, **values: Any) -> None:
+    def _record(self, list_id: str, state: ListState, **values: Any) -> None:
         update = sa.update(schema.call_list).where(schema.call_list.c.id == list_id)
         with self._database.write() as tx:
-            tx.execute(update.values(told(state, **values)))
+            tx.execute(update.values(state_columns(state, **values)))
 
 
-def told(state: ListState, **values: Any) -> dict[str, Any]:
+def state_columns(state: ListState, **values: Any) -> dict[str, Any]:
     """Return the columns of a list's state: what an earlier state left there is removed."""
     return {"state": state, "state_reason": None, "deferred_until": None, "pause_id": None, **values}

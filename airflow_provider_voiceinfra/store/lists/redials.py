@@ -12,7 +12,7 @@ from airflow_provider_voiceinfra.store.engine import Database
 from airflow_provider_voiceinfra.store.errors import StoreError
 from airflow_provider_voiceinfra.store.history import record_events
 from airflow_provider_voiceinfra.store.lists.list_rows import RowState
-from airflow_provider_voiceinfra.store.lists.list_states import ListState, told
+from airflow_provider_voiceinfra.store.lists.list_states import ListState, state_columns
 from airflow_provider_voiceinfra.store.models import ANSWERED, NO_GOAL, CallState
 
 _BATCH = 500
@@ -103,5 +103,5 @@ class Redials:
             tx.execute(sa.update(schema.call).where(_call.id.in_(calls)).values(redial_asked_by=actor))
             record_events(tx, "redial_requested", {call: {} for call in calls}, actor=actor)
             ended = (*mine, _list.state == ListState.DONE)
-            tx.execute(sa.update(schema.call_list).where(*ended).values(told(ListState.PLANNED)))
+            tx.execute(sa.update(schema.call_list).where(*ended).values(state_columns(ListState.PLANNED)))
         return [row.ref for row in rows]

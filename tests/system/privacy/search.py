@@ -14,14 +14,14 @@ _BETWEEN = r"(?:[^\w•]|_){0,3}"
 
 
 def shows(said: str, value: str, way: str) -> bool:
-    """Return whether a text shows a value that was given in a way; JSON and URLs leave its mark as it is."""
+    """Return whether a text contains a value, as it is or as JSON and URLs encode it: they do not change its mark."""
     if value == "number":
         return bool(_number(way).search(said)) or any(each in said for each in _numbers_in_base64(way))
     return any(each in said for each in needles(mark(value, way)))
 
 
 def shows_masked(said: str, way: str) -> bool:
-    """Return whether a text shows a number as it may be shown everywhere."""
+    """Return whether a text contains a number in its masked form, which is allowed everywhere."""
     areas = "|".join(AREAS[way])
     return re.search(rf"\+1(?:{areas})(?:•|\\u2022){{3}}01\d\d", said) is not None
 
@@ -43,7 +43,7 @@ def _numbers_in_base64(way: str) -> tuple[str, ...]:
 
 
 def _in_base64(text: str) -> Iterator[str]:
-    """Return what is always the same of a text in base64, wherever in the whole it begins."""
+    """Yield the base64 of a string at each position, without characters that depend on what stands beside it."""
     raw = text.encode()
     for before in range(3):
         whole = base64.b64encode(bytes(before) + raw).decode()
