@@ -56,6 +56,7 @@ types: .venv/ready
 
 build: .venv/ready  ## the wheel and the source archive, in dist
 	@rm -rf dist && $(BIN)/hatchling build
+	@$(BIN)/twine check --strict dist/*
 
 matrix: build  ## the wheel alone, in the lowest and the newest Airflow, in each Python that is here
 	@PYENV_VERSION=$$(pyenv versions --bare 2>/dev/null | paste -sd: -) $(BIN)/nox
