@@ -12,7 +12,7 @@ _LABEL = re.compile(rf"\s*({'|'.join((*_AGENT, *_CALLER))})\s*:\s*(.*)", re.IGNO
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """What one speaker said until the other one spoke.
+    """One speaker's words, until the other one speaks.
 
     :param speaker: VoiceInfra's label, such as ``Agent`` or ``Caller``; empty if there is none.
     """

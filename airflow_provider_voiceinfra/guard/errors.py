@@ -161,7 +161,7 @@ def error_of(denied: DeniedCall) -> GuardError:
 
 
 class _Facts(dict[str, str]):
-    """The facts of a denial; those that an earlier try was told are not known any more."""
+    """The facts of a denial; those that an earlier try received are not known any more."""
 
     def __init__(self, denied: DeniedCall) -> None:
         super().__init__(denied.denial.facts)
@@ -169,4 +169,4 @@ class _Facts(dict[str, str]):
             self["until"] = f"{denied.denial.until:%Y-%m-%d %H:%M:%S} UTC"
 
     def __missing__(self, name: str) -> str:
-        return "an earlier time" if name == "last" else "as it was told before"
+        return "an earlier time" if name == "last" else "as reported before"

@@ -112,7 +112,7 @@ def _area(number: PhoneNumber) -> str:
         return f"{_NORTH_AMERICA}{national[:3]}"
     length = phonenumbers.length_of_geographical_area_code(number)
     if not length and phonenumbers.number_type(number) != phonenumbers.PhoneNumberType.MOBILE:
-        # Of a country that dials its area codes always, which libphonenumber does not call geographical.
+        # Of a country that dials its area codes always, which libphonenumber does not call geographic.
         length = phonenumbers.length_of_national_destination_code(number)
     return f"{number.country_code}{national[:length]}"
 

@@ -39,7 +39,7 @@ ABOUT_A_DATE: tuple[Story, ...] = (
     ),
     Story(
         (
-            "Caller: Ah. {Date} is my daughter's recital. She plays the triangle, I can't miss it.",
+            "Caller: Ah. {Date} is my daughter's recital, with a triangle solo. I can't miss it.",
             "Agent: Of course not. What would suit you better?",
             "Caller: Thursday, any time after three.",
             "Agent: I have noted Thursday after three. You will get a confirmation.",

@@ -69,7 +69,7 @@ def _clean(value: Any) -> Any:
 
 
 def _integer(digits: str) -> int | None:
-    # The interpreter rejects very long integers.
+    # The interpreter rejects integers of thousands of digits.
     value = int(digits) if len(digits) <= _LONGEST_INTEGER else _GREATEST + 1
     return value if _LEAST <= value <= _GREATEST else None
 

@@ -63,7 +63,7 @@ class ClaimBatch:
         row = self._row(request, now) | denied_by(denial)
         ref = _new_ref() if waiting is None else waiting.ref
         row_id = self._update(waiting.id, row) if waiting is not None else self._insert([{"ref": ref, **row}])[ref]
-        if waiting is None or not _was_told(waiting, request, denial):
+        if waiting is None or not _was_reported(waiting, request, denial):
             asked_by = requester_label(request.source)
             record_event(self._tx, row_id, denial.state, rule=denial.rule, asked_by=asked_by)
         record_requester(self._tx, row_id, request.source)
@@ -159,8 +159,8 @@ def denied_by(denial: Denial) -> dict[str, Any]:
     }
 
 
-def _was_told(waiting: PriorCall, request: ClaimRequest, denial: Denial) -> bool:
-    """Return whether the task that asks was told the same when it asked last: that needs no other event."""
+def _was_reported(waiting: PriorCall, request: ClaimRequest, denial: Denial) -> bool:
+    """Return whether the task that asks got the same answer when it asked last: that needs no other event."""
     last, now = waiting.source, request.source
     return waiting.rule == denial.rule and last.is_same_task(now) and last.generation == now.generation
 

@@ -22,7 +22,7 @@ class ResolutionError(StoreError):
 
 
 class Resolutions:
-    """Settles unknown calls by what a person found out, and keeps who said so.
+    """Settles unknown calls by what a person found out, and records who did.
 
     :param database: the store's database.
     :param environment: the calls of others are not seen.

@@ -1,4 +1,4 @@
-"""Who does not want to be called, and who said so."""
+"""Who does not want to be called, and who added them."""
 
 from __future__ import annotations
 
@@ -125,12 +125,12 @@ def _find(tx: sa.Connection, query: sa.Select[Any], numbers: Collection[str]) ->
 
 
 def add_person(tx: sa.Connection, number: str, kept_as: str, call_id: str) -> None:
-    """Put a person on the list who said so in a call.
+    """Put a person on the list who asked for it in a call.
 
     :param number: theirs, in E.164.
     :param kept_as: ``number``, or ``hash`` where only that is to be kept.
     """
-    reason = f"said so in {call_id}"
+    reason = f"asked for it in {call_id}"
     _add(tx, [number], hashed=kept_as == HASH, actor=_PERSON, reason=reason)
     # Listed meanwhile by somebody else, who does not speak for the person's other numbers.
     mine = (_listed.number_hash == hash_number(tx, number), _listed.added_by != _PERSON)
