@@ -36,9 +36,10 @@ def messages() -> str:
     return "\n".join(texts)
 
 
-def test_messages_that_troubleshooting_names_are_in_the_code():
+def test_messages_that_pages_name_are_in_the_code():
     known = messages()
-    named = [code for code in inline_code(ROOT / "docs" / "troubleshooting.md") if " " in code]
+    pages = ("troubleshooting.md", "reference/messages.md")
+    named = [code for page in pages for code in inline_code(ROOT / "docs" / page) if " " in code]
     said = [code for code in named if not _NO_MESSAGE.search(code)]
     assert len(said) > 40
     assert [code for code in said if code not in known] == []
