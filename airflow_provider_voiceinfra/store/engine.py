@@ -49,8 +49,8 @@ class Database:
 
         :raises StoreError: if the store is missing, has another version, or is unavailable.
         """
-        with self.errors(), self._connected() as connection:
-            yield connection
+        with self.errors(), self._begun(writes=False) as transaction:
+            yield transaction.connection
 
     def rows(self, query: sa.Executable) -> Sequence[Any]:
         """Return the rows of a query, in a read transaction of its own."""
@@ -68,26 +68,27 @@ class Database:
 
         :raises StoreError: if the store is missing, has another version, or is unavailable.
         """
-        with self.errors(), self._connected() as connection:
-            connection.execution_options(voiceinfra_write=True)
+        with self.errors(), self._begun(writes=True) as transaction:
+            connection = transaction.connection
             updates: list[tuple[tuple[str, ...], sa.Update]] = []
             connection.info[_UPDATES_AT_END] = updates
-            with connection.begin():
+            with transaction:
                 yield connection
                 for _, update in sorted(updates, key=lambda named_update: named_update[0]):
                     connection.execute(update)
 
     @contextmanager
-    def _connected(self) -> Iterator[sa.Connection]:
-        """Connect; if the task is stopped meanwhile, no connection of the pool is used again.
+    def _begun(self, *, writes: bool) -> Iterator[sa.RootTransaction]:
+        """Begin a transaction; if the task is stopped meanwhile, no connection of the pool is used again.
 
         A task may be stopped in the middle of the driver's or the pool's code, whose state is then undefined.
         """
         engine, before = self.engine, sys.exception()
         try:
-            with engine.connect() as connection:
-                self.clock.begin(connection)
-                yield connection
+            transaction = _begin(engine, writes=writes)
+            with transaction.connection:
+                self.clock.begin(transaction.connection)
+                yield transaction
         except BaseException as error:
             stop = _find_stop(error, before)
             if stop is None:
@@ -159,6 +160,25 @@ class Database:
         engine = self._engines.pop(os.getpid(), None)
         if engine is not None:
             engine.dispose()
+
+
+def _begin(engine: sa.Engine, *, writes: bool) -> sa.RootTransaction:
+    """Begin a transaction, in a new connection if the server has closed the pool's: BEGIN is the first to notice."""
+    try:
+        return _begin_once(engine, writes=writes)
+    except DBAPIError as error:
+        if not error.connection_invalidated:
+            raise
+    return _begin_once(engine, writes=writes)
+
+
+def _begin_once(engine: sa.Engine, *, writes: bool) -> sa.RootTransaction:
+    connection = engine.connect().execution_options(voiceinfra_write=writes)
+    try:
+        return connection.begin()
+    except BaseException:
+        connection.close()
+        raise
 
 
 def update_at_end(tx: sa.Connection, name: tuple[str, ...], update: sa.Update) -> None:

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from airflow_provider_voiceinfra.store import schema
 from airflow_provider_voiceinfra.store.clock import time_of
+from airflow_provider_voiceinfra.store.many_rows import insert_rows
 
 
 def record_event(tx: sa.Connection, row_id: int, kind: str, *, actor: str | None = None, **detail: str) -> None:
@@ -32,4 +33,4 @@ def record_events(
         rows = [
             {"call": row_id, "at": now, "kind": kind, "actor": actor, "detail": details[row_id]} for row_id in details
         ]
-        tx.execute(schema.call_event.insert(), rows)
+        insert_rows(tx, schema.call_event, rows)

@@ -66,7 +66,6 @@ def open_engine(url: sa.URL, **options: Any) -> sa.Engine:
         )
     engine = sa.create_engine(
         url,
-        pool_pre_ping=True,
         # Transactions are begun by _begin, not by the driver.
         isolation_level="AUTOCOMMIT",
         pool_size=4,

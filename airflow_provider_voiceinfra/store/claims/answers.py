@@ -16,6 +16,7 @@ from airflow_provider_voiceinfra.store.claims.settling import settle
 from airflow_provider_voiceinfra.store.clock import time_of
 from airflow_provider_voiceinfra.store.guard.talk_time import count_talked
 from airflow_provider_voiceinfra.store.history import record_events
+from airflow_provider_voiceinfra.store.many_rows import update_rows
 from airflow_provider_voiceinfra.store.models import CallState
 from airflow_provider_voiceinfra.store.reads.disputes import add_dispute, known_disputes
 
@@ -49,11 +50,6 @@ _MEANT = (
     # Others may still record events of them while they hold a budget's lock, for which this waits at its end.
     .with_for_update(key_share=True)
 )
-_ANSWERED = (
-    sa.update(schema.call)
-    .where(_call.id == sa.bindparam("row"))
-    .values(**UNSETTLED, state=CallState.QUEUED, call_id=sa.bindparam("said"), queued_at=sa.bindparam("now"))
-)
 _UNKNOWN: dict[str, Any] = {**UNSETTLED, "state": CallState.UNKNOWN, "call_id": None, "queued_at": None, "worker": None}
 
 _Name = tuple[str, str]
@@ -83,8 +79,9 @@ def record_answers(tx: sa.Connection, answers: Sequence[tuple[Claim, str]]) -> N
     disputed = _dispute(tx, claimants, {row.environment for row in ours.values()})
     sure = {row_id: said[row_id] for row_id, row in ours.items() if (row.webhook_conn_id, said[row_id]) not in disputed}
     if sure:
-        now = time_of(tx)
-        tx.execute(_ANSWERED, [{"row": row_id, "said": call_id, "now": now} for row_id, call_id in sure.items()])
+        answered = [{"id": row_id, "call_id": call_id} for row_id, call_id in sure.items()]
+        queued = {**UNSETTLED, "state": CallState.QUEUED, "queued_at": time_of(tx)}
+        update_rows(tx, schema.call, answered, queued)
         record_events(tx, "queued", {row_id: {"call_id": call_id} for row_id, call_id in sure.items()})
         settle(tx, set(sure.values()))
     if talked := [row.id for row in rows if row.talked_seconds]:

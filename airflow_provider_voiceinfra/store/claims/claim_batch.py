@@ -19,6 +19,7 @@ from airflow_provider_voiceinfra.store.guard.rules import Denial, DeniedCall, Ve
 from airflow_provider_voiceinfra.store.hashing import hash_key
 from airflow_provider_voiceinfra.store.history import record_event, record_events
 from airflow_provider_voiceinfra.store.lists.list_rows import deny_row, open_rows
+from airflow_provider_voiceinfra.store.many_rows import insert_rows
 from airflow_provider_voiceinfra.store.models import CallState
 
 _BY_REF = sa.select(schema.call.c.ref, schema.call.c.id).where(
@@ -102,7 +103,7 @@ class ClaimBatch:
         """Insert rows of calls; gives the id of each, by ref."""
         if not rows:
             return {}
-        self._tx.execute(schema.call.insert(), rows)
+        insert_rows(self._tx, schema.call, rows)
         found = self._tx.execute(_BY_REF, {"refs": [row["ref"] for row in rows]})
         return {row.ref: row.id for row in found}
 

@@ -22,6 +22,7 @@ from airflow_provider_voiceinfra.store.guard.refunds import refund
 from airflow_provider_voiceinfra.store.guard.talk_time import count_talked
 from airflow_provider_voiceinfra.store.history import record_event, record_events
 from airflow_provider_voiceinfra.store.locks import lock_all
+from airflow_provider_voiceinfra.store.many_rows import update_rows
 from airflow_provider_voiceinfra.store.models import CallParties, CallState
 from airflow_provider_voiceinfra.store.reads.disputes import is_disputed
 from airflow_provider_voiceinfra.store.reads.matching import IS_OPEN, PARTY, TOLERANCE, Unmatched, fits
@@ -33,19 +34,6 @@ _OPEN_PARTIES = (
     sa.select(*PARTY).distinct().where(IS_OPEN, schema.call.c.to_number.in_(sa.bindparam("numbers", expanding=True)))
 )
 
-_COMPLETE = (
-    sa.update(schema.call)
-    .where(schema.call.c.id == sa.bindparam("row"))
-    .values(
-        state=CallState.COMPLETED,
-        call_id=sa.bindparam("its_call_id"),
-        completion_id=sa.bindparam("its_completion"),
-        outcome=sa.bindparam("its_outcome"),
-        completed_at=sa.bindparam("at"),
-        start_hour=sa.bindparam("its_hour"),
-        duration_seconds=sa.bindparam("its_duration"),
-    )
-)
 _NUMBER = sa.select(schema.call.c.to_number).where(schema.call.c.id == sa.bindparam("row"))
 
 
@@ -172,7 +160,8 @@ def complete_all(tx: sa.Connection, completions: Mapping[int, Any], kind: str, *
     """
     if not completions:
         return
-    tx.execute(_COMPLETE, [_completed(row_id, each) for row_id, each in completions.items()])
+    completed = [_completed(row_id, each) for row_id, each in completions.items()]
+    update_rows(tx, schema.call, completed, {"state": CallState.COMPLETED})
     count_talked(tx, completions)
     record_events(tx, kind, {row_id: {"outcome": each.outcome, **detail} for row_id, each in completions.items()})
     add_completed(tx, completions)
@@ -184,13 +173,13 @@ def complete_all(tx: sa.Connection, completions: Mapping[int, Any], kind: str, *
 
 def _completed(row_id: int, completion: Any) -> dict[str, Any]:
     return {
-        "row": row_id,
-        "its_call_id": completion.call_id,
-        "its_completion": completion.id,
-        "its_outcome": completion.outcome,
-        "at": completion.received_at,
-        "its_hour": _start_hour(completion),
-        "its_duration": completion.duration_seconds,
+        "id": row_id,
+        "call_id": completion.call_id,
+        "completion_id": completion.id,
+        "outcome": completion.outcome,
+        "completed_at": completion.received_at,
+        "start_hour": _start_hour(completion),
+        "duration_seconds": completion.duration_seconds,
     }
 
 

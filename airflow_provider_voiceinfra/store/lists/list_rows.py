@@ -16,6 +16,7 @@ from airflow_provider_voiceinfra.store.clock import time_of
 from airflow_provider_voiceinfra.store.engine import Database
 from airflow_provider_voiceinfra.store.guard.rules import DeniedCall
 from airflow_provider_voiceinfra.store.hashing import hash_key
+from airflow_provider_voiceinfra.store.many_rows import update_rows
 from airflow_provider_voiceinfra.store.models import CallState
 from airflow_provider_voiceinfra.store.row_endings import end_uncalled
 
@@ -377,10 +378,8 @@ def open_rows(tx: sa.Connection, refs: Mapping[int, str]) -> None:
 
     :param refs: of the calls, by row.
     """
-    if refs:
-        update = sa.update(schema.call_list_row).where(_row.id == sa.bindparam("row"))
-        update = update.values(state=RowState.OPEN, call_ref=sa.bindparam("its_ref"))
-        tx.execute(update, [{"row": row_id, "its_ref": ref} for row_id, ref in sorted(refs.items())])
+    rows = [{"id": row_id, "call_ref": ref} for row_id, ref in sorted(refs.items())]
+    update_rows(tx, schema.call_list_row, rows, {"state": RowState.OPEN})
 
 
 def make_due(tx: sa.Connection, rows: Sequence[DueRow], due_at: datetime) -> None:

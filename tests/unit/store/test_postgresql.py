@@ -13,8 +13,9 @@ import sqlalchemy as sa
 from airflow_provider_voiceinfra.store import schema
 from airflow_provider_voiceinfra.store.call_store import CallStore
 from airflow_provider_voiceinfra.store.errors import StoreEncodingError, StoreError, StoreUnavailableError
+from airflow_provider_voiceinfra.store.many_rows import update_rows
 from tests.support.pooler import pooling
-from tests.support.store_samples import claim, deliver, queued, rows, state
+from tests.support.store_samples import claim, claim_request, deliver, queued, rows, state
 
 pytestmark = pytest.mark.parametrize("kind", ["postgresql"])
 
@@ -129,6 +130,33 @@ def test_settings_hold_behind_a_pooler_in_transaction_mode(hostile_url):
         deliver(store, "call-1")
         assert state(store, ours.ref) == "completed"
         store.close()
+
+
+def test_a_connection_that_the_server_has_closed_is_replaced(store, store_url):
+    claim(store)
+    execute(store_url, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'voiceinfra'")
+    assert state(store, claim(store, "k2").ref) == "claimed"
+
+
+def test_what_is_written_for_several_calls_at_once_is_passed_in_one_statement(store):
+    """The server would parse and plan one for each call."""
+    many = []
+    sa.event.listen(store.database.engine, "before_cursor_execute", lambda *args: many.append(args[-1]))
+    numbers = {f"call-{number}": f"+1415555010{number}" for number in range(3)}
+    results = store.claims.take_all([claim_request(key, to_number=number) for key, number in numbers.items()])
+    claims = [result.claim for result in results]
+    store.claims.record_and_permit([], claims)
+    store.claims.record_and_permit(list(zip(claims, numbers, strict=True)))
+    assert {each.ref: each.call_id for each in store.calls.iterate()} == dict(
+        zip([each.ref for each in claims], numbers, strict=True)
+    )
+    assert not any(many)
+
+
+def test_what_is_too_long_for_its_column_is_rejected_rather_than_cut_off(store):
+    ours = claim(store)
+    with pytest.raises(StoreError), store.database.write() as tx:
+        update_rows(tx, schema.call, [{"id": ours.id, "call_id": "c" * 256}], {})
 
 
 def test_a_lock_is_waited_for_no_longer_than_its_timeout(store, open_store):
