@@ -22,7 +22,7 @@ from airflow_provider_voiceinfra.triggers.call_completion import CallCompletionT
 from tests.dags import one_call
 from tests.support.store_samples import deliver
 
-PAGE = Path(__file__).parents[3] / "docs" / "waiting.md"
+PAGE = Path(__file__).parents[3] / "docs" / "reference" / "waiting.md"
 WAITS = {"wait_for_completion": True, "deferrable": True}
 
 
