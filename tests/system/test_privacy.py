@@ -1,4 +1,4 @@
-"""What may appear where: the tables of docs/reference/data.md, cell by cell, on a real Airflow that shows all it can."""
+"""What may appear where: the tables of docs/reference/data.md, cell by cell, on a real Airflow at DEBUG."""
 
 from __future__ import annotations
 
