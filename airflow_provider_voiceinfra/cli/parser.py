@@ -120,7 +120,7 @@ COMMANDS = (
                 default="http://127.0.0.1:8080/voiceinfra/webhook",
                 help="where completions are sent (default: %(default)s)",
             ),
-            argument("--secret", default="sandbox-secret", help="secret of the webhooks (default: %(default)s)"),
+            argument("--secret", help="secret of the webhooks (default: sandbox-secret- and the port)"),
             argument("--api-key", default="sandbox-key", help="accepted API key (default: %(default)s)"),
             argument(
                 "--delay", default="2-5", help="duration of a call in seconds, such as 3 or 2-5 (default: %(default)s)"

@@ -26,7 +26,6 @@ from airflow_provider_voiceinfra.sandbox.records import Delivery
 from airflow_provider_voiceinfra.store.models import OUTCOMES
 
 DAG_ID = "example_appointment_reminders"
-_SECRET = "demo-secret"  # noqa: S105 - it protects nothing
 _RUN_TIMEOUT = 300
 _COLOURS = dict(zip(OUTCOMES, ("green", "yellow", "red"), strict=True))
 
@@ -70,13 +69,11 @@ class _Demo:
         self._console = console
         self._clinic = Clinic(home / "warehouse.db")
         self._names: dict[str, str] = {}
-        self._sandbox = Sandbox(
-            secret=_SECRET, delay=(3.0, 7.0), on_dial=self._show_dial, on_delivery=self._show_delivery
-        )
+        self._sandbox = Sandbox(delay=(3.0, 7.0), on_dial=self._show_dial, on_delivery=self._show_delivery)
         self._airflow = Standalone(
             home,
             dags_folder=example_dags(),
-            env={"AIRFLOW_CONN_VOICEINFRA_DEFAULT": _connection(self._sandbox.url)},
+            env={"AIRFLOW_CONN_VOICEINFRA_DEFAULT": _connection(self._sandbox)},
         )
         self._sandbox.webhook_url = f"{self._airflow.url}/voiceinfra/webhook"
 
@@ -160,13 +157,13 @@ def _table(called: list[Appointment]) -> Table:
     return table
 
 
-def _connection(url: str) -> str:
+def _connection(sandbox: Sandbox) -> str:
     extra = {
         "agent_id": "agent_sandbox",
         "from_number": "+14155550199",
-        "webhook_secret": _SECRET,
+        "webhook_secret": sandbox.secret,
     }
-    return json.dumps({"conn_type": "voiceinfra", "host": url, "password": "sandbox-key", "extra": extra})
+    return json.dumps({"conn_type": "voiceinfra", "host": sandbox.url, "password": "sandbox-key", "extra": extra})
 
 
 @contextmanager

@@ -60,6 +60,7 @@ class HttpServer(ThreadingHTTPServer):
     def server_bind(self) -> None:
         """Bind without looking up the host's name, which can take seconds."""
         socketserver.TCPServer.server_bind(self)
+        self.server_port = self.server_address[1]
 
     def process_request(self, request: Any, client_address: Any) -> None:
         """Serve a connection in a thread that ``stop`` can find."""

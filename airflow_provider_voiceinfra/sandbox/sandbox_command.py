@@ -6,6 +6,7 @@ import argparse
 import signal
 import sys
 from datetime import datetime
+from http import HTTPStatus
 
 from airflow_provider_voiceinfra.sandbox.records import Delivery, Dial
 from airflow_provider_voiceinfra.sandbox.scenarios import SCENARIOS
@@ -18,7 +19,7 @@ _STOP_SIGNALS = {signal.SIGINT, signal.SIGTERM}
 def run(args: argparse.Namespace) -> int:
     """Run the sandbox until SIGINT or SIGTERM.
 
-    :param args: host, port, webhook_url, secret, api_key, slow_answer, late; agents and from_numbers, None
+    :param args: host, port, webhook_url, api_key, slow_answer, late; secret, agents and from_numbers, None
         for the sandbox's own; and delay as a string: ``3`` or ``2-5``
     """
     # Blocked before any thread starts, so that the signal waits for sigwait below.
@@ -31,7 +32,10 @@ def run(args: argparse.Namespace) -> int:
         _print(str(error))
         return 2
     except OSError as failure:
-        _print(f"Cannot listen at {args.host}:{args.port} ({failure.strerror}): choose another --port.")
+        _print(
+            f"Cannot listen at {args.host}:{args.port} ({failure.strerror}). If another sandbox runs there, choose "
+            "another --port, and enter the base URL and the secret that are then printed in your Airflow's connection."
+        )
         return 1
     finally:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOP_SIGNALS)
@@ -88,7 +92,7 @@ def _introduction(sandbox: Sandbox, args: argparse.Namespace) -> str:
             f"  API key      {args.api_key}",
             f"  agent        {', '.join(args.agents or AGENTS)}",
             f"  from number  {', '.join(args.from_numbers or FROM_NUMBERS)}",
-            f"  secret       {args.secret}",
+            f"  secret       {sandbox.secret}",
             f"  webhook      {args.webhook_url or 'none: start with --webhook-url to have completions sent'}",
             "",
             "The callee's number selects the scenario:",
@@ -109,7 +113,9 @@ def _show_delivery(delivery: Delivery) -> None:
     if delivery.acknowledged:
         _note(f"webhook  {delivery.call_id}  delivered")
     else:
-        _note(f"webhook  {delivery.call_id}  try {delivery.attempt}: {delivery.status or delivery.error}")
+        rejected = delivery.status == HTTPStatus.UNAUTHORIZED
+        hint = ", as the connection there has another webhook_secret" if rejected else ""
+        _note(f"webhook  {delivery.call_id}  try {delivery.attempt}: {delivery.status or delivery.error}{hint}")
 
 
 def _note(line: str) -> None:

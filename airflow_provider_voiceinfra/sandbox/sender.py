@@ -49,7 +49,6 @@ class WebhookSender:
         self,
         *,
         url: str | None,
-        secret: str,
         workers: int,
         schedule: Schedule,
         on_delivery: Callable[[Delivery], None] | None = None,
@@ -57,7 +56,8 @@ class WebhookSender:
         self.url = url
         self.deliveries = Log(on_delivery)
         self.acknowledged: Log[Delivery] = Log()
-        self._secret = secret
+        # Set before the first webhook, once the sandbox knows its port.
+        self.secret = ""
         self._schedule = schedule
         self._ready: queue.Queue[tuple[Webhook, int] | None] = queue.Queue()
         self._connections = [KeptConnection() for _ in range(workers)]
@@ -130,7 +130,7 @@ class WebhookSender:
     def _deliver(self, connection: KeptConnection, url: str, webhook: Webhook, attempt: int) -> Delivery:
         status, error = None, None
         try:
-            status = connection.post(url, webhook.body, webhook.headers(self._secret))
+            status = connection.post(url, webhook.body, webhook.headers(self.secret))
         except (OSError, HTTPException, ValueError) as failure:
             error = f"{type(failure).__name__}: {failure}"
         return Delivery(webhook.call_id, attempt, self._schedule.now(), status, error)

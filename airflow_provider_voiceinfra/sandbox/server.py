@@ -27,6 +27,7 @@ class Sandbox:
 
     :param port: port to listen on; 0 for any free one
     :param webhook_url: the receiver's URL; None to send no webhooks
+    :param secret: signs the webhooks; None for one of this port alone, so that no other sandbox's webhook is accepted
     :param delay: minimum and maximum duration of a call in seconds; None: until ``complete``
     :param slow_answer: delay of a slow answer in seconds
     :param answer_delay: delay of the answer to each accepted call in seconds
@@ -46,7 +47,7 @@ class Sandbox:
         agents: Collection[str] = AGENTS,
         from_numbers: Collection[str] = FROM_NUMBERS,
         webhook_url: str | None = None,
-        secret: str = "sandbox-secret",  # noqa: S107 - it protects nothing
+        secret: str | None = None,
         delay: tuple[float, float] | None = (1.0, 3.0),
         slow_answer: float = 45.0,
         late: float = 60.0,
@@ -64,7 +65,6 @@ class Sandbox:
         self._schedule = Schedule(ahead)
         self._sender = WebhookSender(
             url=webhook_url,
-            secret=secret,
             workers=webhook_workers,
             schedule=self._schedule,
             on_delivery=on_delivery,
@@ -92,6 +92,7 @@ class Sandbox:
             **Control(self._calls, self._dials).routes(),
         }
         self._http = HttpServer(host, port, routes, self._stopping)
+        self._sender.secret = secret or f"sandbox-secret-{self._http.server_port}"
 
     def start(self) -> Self:
         """Start to answer requests; may be called once."""
@@ -122,6 +123,11 @@ class Sandbox:
         """The base URL, for a connection's host."""
         host, port = self._http.server_address[:2]
         return f"http://{host!s}:{port}/v1"
+
+    @property
+    def secret(self) -> str:
+        """The secret that signs the webhooks, for a connection's ``webhook_secret``."""
+        return self._sender.secret
 
     @property
     def webhook_url(self) -> str | None:

@@ -29,7 +29,6 @@ from airflow_provider_voiceinfra.webhook.secrets import WebhookSecrets
 if TYPE_CHECKING:
     from airflow_provider_voiceinfra.sandbox.scenarios import Outcome
 
-_SECRET = "sandbox-secret"  # noqa: S105 - it protects nothing
 _REGION = "US"
 # A call ends before the test asks whether it has.
 _AT_ONCE = (0.0, 0.05)
@@ -116,11 +115,13 @@ def voiceinfra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Loca
     from airflow_provider_voiceinfra.testing import dag_test
 
     store = CallStore(f"sqlite:///{tmp_path / 'voiceinfra.db'}")
-    receiver = Receiver(store, WebhookSecrets(lambda _: [_SECRET]))
+    sandbox = Sandbox(delay=_AT_ONCE, ahead=ahead)
+    receiver = Receiver(store, WebhookSecrets(lambda _: [sandbox.secret]))
     before = ahead()
     try:
         store.migrate()
-        with serving(create_app(receiver)) as url, _sandbox(f"{url}/webhook") as sandbox:
+        with serving(create_app(receiver)) as url, sandbox:
+            sandbox.webhook_url = f"{url}/webhook"
             monkeypatch.setenv("AIRFLOW__VOICEINFRA__DEFERRAL_SETTLE_TIME", "0")
             monkeypatch.setenv("AIRFLOW__VOICEINFRA__CALL_STORE", store.database.shown_url)
             monkeypatch.setenv("AIRFLOW_CONN_VOICEINFRA_DEFAULT", _connection(sandbox))
@@ -137,10 +138,6 @@ def voiceinfra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Loca
         store.close()
 
 
-def _sandbox(webhook_url: str) -> Sandbox:
-    return Sandbox(webhook_url=webhook_url, delay=_AT_ONCE, ahead=ahead)
-
-
 def _connection(sandbox: Sandbox) -> str:
     return json.dumps(
         {
@@ -151,7 +148,7 @@ def _connection(sandbox: Sandbox) -> str:
                 "agent_id": "agent_sandbox",
                 "from_number": "+14155550199",
                 "default_region": _REGION,
-                "webhook_secret": _SECRET,
+                "webhook_secret": sandbox.secret,
             },
         }
     )

@@ -43,6 +43,7 @@ def test_the_cloud_function_keeps_a_signed_webhook_and_no_other(voiceinfra):
     function._parts.cache_clear()
     names = {}
     exec(compile(snippet.code, str(snippet), "exec"), names)
+    secret = voiceinfra.sandbox.secret.encode()
 
     def send(text: bytes, headers: dict[str, str], *, encoded: bool) -> int:
         content = base64.b64encode(text) if encoded else text
@@ -51,7 +52,7 @@ def test_the_cloud_function_keeps_a_signed_webhook_and_no_other(voiceinfra):
 
     for encoded in (False, True):
         text = body(f"call_{encoded}")
-        signature = {"x-voiceinfra-signature": hmac.new(b"sandbox-secret", text, "sha256").hexdigest()}
+        signature = {"x-voiceinfra-signature": hmac.new(secret, text, "sha256").hexdigest()}
         assert send(text, {}, encoded=encoded) == 401
         assert send(text, signature, encoded=encoded) == 200
         assert voiceinfra.store.calls.completion(f"call_{encoded}").outcome == "answered"

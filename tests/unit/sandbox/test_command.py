@@ -15,7 +15,7 @@ ARGS = {
     "host": "127.0.0.1",
     "port": 0,
     "webhook_url": None,
-    "secret": "sandbox-secret",
+    "secret": None,
     "api_key": "sandbox-key",
     "delay": "0",
     "slow_answer": 45.0,
@@ -46,7 +46,16 @@ def read_introduction(command):
 def test_it_introduces_itself_shows_calls_without_numbers_and_ends_well(ending, command, receiver, place):
     introduction = read_introduction(command)
     url = introduction.split("base URL")[1].split()[0]
-    for shown in ("sandbox-key", "agent_sandbox", "+14155550198", receiver.url, "+14155550112", "/sandbox\n"):
+    port = url.removesuffix("/v1").rpartition(":")[2]
+    for shown in (
+        f"sandbox-secret-{port}",
+        "sandbox-key",
+        "agent_sandbox",
+        "+14155550198",
+        receiver.url,
+        "+14155550112",
+        "/sandbox\n",
+    ):
         assert shown in introduction
     call_id = place(SimpleNamespace(url=url), "+14155550101").json()["call_id"]
     lines = [command.stdout.readline() for _ in range(2)]
@@ -56,10 +65,12 @@ def test_it_introduces_itself_shows_calls_without_numbers_and_ends_well(ending, 
     assert command.wait(60) == 0
 
 
-def test_a_port_that_is_taken_is_told(capsys):
+def test_a_second_sandbox_at_the_same_port_says_what_to_do(capsys):
     with socket.create_server(("127.0.0.1", 0)) as other:
         assert run(argparse.Namespace(**{**ARGS, "port": other.getsockname()[1]})) == 1
-    assert "--port" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "another sandbox" in printed
+    assert "--port" in printed
 
 
 @pytest.mark.parametrize("mistake", [{"delay": "soon"}, {"webhook_url": "localhost:8080"}])

@@ -34,7 +34,7 @@ def _impatient(monkeypatch):
 def test_the_webhook_is_signed_and_complete(sandbox, receiver, place):
     call = place(sandbox, variables={"name": "Zoë"}).json()
     webhook = receiver.wait_for(call["call_id"])[0]
-    signature = hmac.new(b"sandbox-secret", webhook.body, hashlib.sha256).hexdigest()
+    signature = hmac.new(sandbox.secret.encode(), webhook.body, hashlib.sha256).hexdigest()
     assert webhook.headers["X-VoiceInfra-Signature"] == f"sha256={signature}"
     assert webhook.headers["X-VoiceInfra-Event"] == webhook.payload["event"] == "call.completed"
     assert webhook.headers["Content-Type"] == "application/json"
