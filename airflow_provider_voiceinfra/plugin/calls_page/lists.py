@@ -73,7 +73,7 @@ def _shown(visit: Visit, list_id: str) -> dict[str, Any]:
             results[result] += count
         if state is RowState.SET_ASIDE:
             reasons[result] += count
-    variants = visit.store.variant_results.of(list_id)
+    variants = visit.store.variant_results.recent(list_id)
     aside = list(islice(visit.store.list_pages.rows(list_id, RowState.SET_ASIDE), SET_ASIDE_SHOWN))
     return {
         "known": known,

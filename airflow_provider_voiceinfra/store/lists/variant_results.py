@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from airflow_provider_voiceinfra.store import schema
 from airflow_provider_voiceinfra.store.engine import Database
 from airflow_provider_voiceinfra.store.lists.list_rows import RowState
+from airflow_provider_voiceinfra.store.minute_cache import MinuteCache
 from airflow_provider_voiceinfra.store.models import ANSWERED, CallState, Goal
 
 _row, _call = schema.call_list_row.c, schema.call.c
@@ -56,6 +57,11 @@ class VariantResults:
     def __init__(self, database: Database, environment: str) -> None:
         self._database = database
         self._environment = environment
+        self._recent = MinuteCache[str, list[VariantResult]]()
+
+    def recent(self, list_id: str) -> list[VariantResult]:
+        """Return the same as :meth:`of`, at most a minute old: it reads the call of each row."""
+        return self._recent.get(list_id, lambda: self.of(list_id))
 
     def of(self, list_id: str) -> list[VariantResult]:
         """Return the results of each variant, by name; rows that the list has not called do not count."""

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
@@ -17,14 +16,11 @@ from airflow_provider_voiceinfra.store.feed.completed_calls import count_foreign
 from airflow_provider_voiceinfra.store.inbox.completions import Completions
 from airflow_provider_voiceinfra.store.inbox.quarantine import Quarantine
 from airflow_provider_voiceinfra.store.inbox.rejected_webhooks import RejectedWebhooks
+from airflow_provider_voiceinfra.store.minute_cache import MinuteCache
 from airflow_provider_voiceinfra.store.models import CallState
 
 MAX_COUNTED = 5_000
 """Calls of a state that are counted; the page shows more than that as "5,000+"."""
-CACHED_FOR = 60.0
-"""Seconds for which the counts of completed calls are shown before they are read again."""
-MAX_CACHED = 100
-"""Results that are cached at a time: each set of visible DAGs and each period has its own."""
 
 _call = schema.call.c
 _IN_FLIGHT = (CallState.CLAIMED, CallState.QUEUED)
@@ -70,15 +66,6 @@ class Webhooks:
     unmatched: int
 
 
-@dataclass(slots=True)
-class _Cached:
-    """A cached result, or a placeholder that the thread with the lock fills."""
-
-    expires_at: float
-    hours: Hours | None = None
-    lock: threading.Lock = field(default_factory=threading.Lock)
-
-
 class Overview:
     """Reads the figures of the overview.
 
@@ -89,9 +76,8 @@ class Overview:
     def __init__(self, database: Database, environment: str, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._database = database
         self._environment = environment
-        self._monotonic = monotonic
-        self._cached: dict[_Key, _Cached] = {}
-        self._lock = threading.Lock()
+        # Each set of visible DAGs and each period has its own result.
+        self._hours = MinuteCache[_Key, Hours](monotonic)
 
     def hours(self, since: datetime, dag_ids: Collection[str] | None = None) -> Hours:
         """Count how the calls that began since a time have ended; the result is cached for a minute.
@@ -100,12 +86,7 @@ class Overview:
         :param dag_ids: only calls of these DAGs; None for all calls, including those without a DAG.
         """
         key = since, None if dag_ids is None else frozenset(dag_ids)
-        cached = self._find(key)
-        # Visitors who look at the same figures at the same time wait for one query.
-        with cached.lock:
-            if cached.hours is None:
-                cached.hours = self._count_hours(*key)
-            return cached.hours
+        return self._hours.get(key, lambda: self._count_hours(*key))
 
     def count(self, dag_ids: Collection[str] | None = None) -> dict[str, int]:
         """Count the calls that are in flight, waiting, unknown and overdue, each up to :data:`MAX_COUNTED`."""
@@ -129,16 +110,6 @@ class Overview:
             quarantined=Quarantine(self._database).count(),
             unmatched=unmatched,
         )
-
-    def _find(self, key: _Key) -> _Cached:
-        now = self._monotonic()
-        with self._lock:
-            self._cached = {each: cached for each, cached in self._cached.items() if cached.expires_at > now}
-            if key not in self._cached:
-                if len(self._cached) == MAX_CACHED:
-                    del self._cached[next(iter(self._cached))]
-                self._cached[key] = _Cached(now + CACHED_FOR)
-            return self._cached[key]
 
     def _count_hours(self, since: datetime, dag_ids: frozenset[str] | None) -> Hours:
         """Count by an index that holds all that is read here, in the order of the groups."""

@@ -8,13 +8,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import sqlalchemy as sa
 
-from airflow_provider_voiceinfra.store import schema
+from airflow_provider_voiceinfra.store import minute_cache, schema
 from airflow_provider_voiceinfra.store.clock import shift
 from airflow_provider_voiceinfra.store.errors import StoreError
 from airflow_provider_voiceinfra.store.feed import completed_calls
 from airflow_provider_voiceinfra.store.models import Source
-from airflow_provider_voiceinfra.store.operations import overview
-from airflow_provider_voiceinfra.store.operations.overview import Overview
+from airflow_provider_voiceinfra.store.operations.overview import Overview, Webhooks
 from tests.support.race import in_threads
 from tests.support.store_samples import NUMBER, claim, deliver, queued, rows
 
@@ -140,9 +139,9 @@ def test_what_has_been_counted_is_shown_for_a_minute(store):
     since = datetime.now(UTC) - DAY
     first = seen.hours(since)
     complete(store, "one")
-    now[0] = overview.CACHED_FOR - 1
+    now[0] = minute_cache.CACHED_FOR - 1
     assert seen.hours(since) is first
-    now[0] = overview.CACHED_FOR
+    now[0] = minute_cache.CACHED_FOR
     assert [each.calls for each in seen.hours(since).counts] == [1]
 
 
@@ -189,9 +188,9 @@ def test_an_error_is_not_remembered(store, monkeypatch):
 
 
 def test_what_was_counted_for_many_visitors_does_not_pile_up(store):
-    for number in range(overview.MAX_CACHED + 10):
+    for number in range(minute_cache.MAX_CACHED + 10):
         store.overview.hours(datetime.now(UTC) - DAY, {f"dag_{number}"})
-    assert len(store.overview._cached) == overview.MAX_CACHED
+    assert len(store.overview._hours) == minute_cache.MAX_CACHED
 
 
 def test_what_goes_on_is_counted_by_state(store):
@@ -209,7 +208,7 @@ def test_what_goes_on_is_counted_by_state(store):
 
 
 def test_whether_webhooks_come_is_told(store):
-    assert store.overview.webhooks() == overview.Webhooks(None, 0, 0, 0)
+    assert store.overview.webhooks() == Webhooks(None, 0, 0, 0)
     deliver(store, "one")
     store.rejected_webhooks.add("voiceinfra_default", 3)
     found = store.overview.webhooks()

@@ -55,3 +55,12 @@ def test_a_list_without_variants_has_no_results(store):
     list_id, (one,) = imported(store, 1)
     call(store, list_id, one, None, "answered")
     assert store.variant_results.of(list_id) == []
+
+
+def test_a_page_that_is_refreshed_reads_them_once_a_minute(store):
+    list_id, (one, two) = imported(store, 2)
+    call(store, list_id, one, "long", "answered")
+    assert [each.called for each in store.variant_results.recent(list_id)] == [1]
+    call(store, list_id, two, "long", "answered")
+    assert [each.called for each in store.variant_results.recent(list_id)] == [1]
+    assert [each.called for each in store.variant_results.of(list_id)] == [2]
