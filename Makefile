@@ -8,7 +8,7 @@ install = { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && echo "Instal
 	DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(2) >/dev/null; } || \
 	{ echo "$(3) $(1): install it, such as by apt-get install $(2)"; exit 1; }
 
-.PHONY: demo test test-all tests unit integration system lint format types docs audit build matrix bench scale-out servers load constraints vendor browser clean
+.PHONY: demo test test-all tests unit integration system lint format types docs audit build matrix bench scale-out screenshot servers load constraints vendor browser clean
 
 demo: .venv/ready  ## a real Airflow calls people, none of whom is real
 	@$(BIN)/python -m airflow_provider_voiceinfra demo $(ARGS)
@@ -75,6 +75,10 @@ browser:  ## Chromium for the tests of the Calls page, where this machine has no
 scale-out: .venv/ready servers  ## an Airflow of two of everything calls a list, while one of each is killed
 	@$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,postgres,scale-out]'
 	@$(BIN)/python -m tests.scale_out $(ARGS)
+
+screenshot: .venv/ready browser  ## the picture of the Calls page in README and docs, taken by its test
+	@$(BIN)/pytest tests/system/test_calls_page.py -k from_its_claim_to_its_last_webhook --quiet
+	@cp tests/screenshots/call.png docs/_static/calls_page.png
 
 servers:  ## Redis and nginx for scale-out, where this machine has none
 	@{ PATH="$$PATH:/usr/sbin" && command -v redis-server && command -v nginx; } >/dev/null || \

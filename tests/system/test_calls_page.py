@@ -78,10 +78,10 @@ def visit(web, browser, cookies):
 def place(call_store, request):
     """Place a call of this test's own DAG, and let its webhook come."""
     dag_id = f"calls_page_{request.node.name.split('[')[0][-40:]}"
+    own = Source(dag_id, "run", "run", "call")
 
-    def in_dag(number, *, call_id=None, **changes):
+    def in_dag(number, *, call_id=None, source=own, **changes):
         call_id = call_id or f"{dag_id}_{number[-4:]}"
-        source = Source(dag_id, "run", "run", "call")
         return queued(call_store, call_id, source=source, to_number=number, **changes).ref, call_id
 
     in_dag.dag_id = dag_id
@@ -167,8 +167,14 @@ def test_a_completion_appears_by_itself_and_takes_nobody_from_their_place(visit,
 
 
 def test_a_call_is_told_from_its_claim_to_its_last_webhook(visit, place, complete):
-    ref, call_id = place("+13105550401", request={"first_message": "Hello Sarah"})
-    page = visit(path=f"/{ref}", viewport={"width": 1280, "height": 860})
+    # Its picture is in the documentation: `make screenshot`.
+    ref, call_id = place(
+        "+13105550401",
+        call_id="call_8f14",
+        source=Source("remind_sarah", "manual__2026-12-01", "run", "call"),
+        request={"first_message": "Hello Sarah"},
+    )
+    page = visit(path=f"/{ref}", viewport={"width": 1100, "height": 700})
     for _ in range(2):
         complete(
             call_id,
