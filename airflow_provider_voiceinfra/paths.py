@@ -17,9 +17,14 @@ def calls_path() -> str:
     return f"{airflow_path()}/voiceinfra/calls"
 
 
+def dag_path(dag_id: str) -> str:
+    """Return the path of a DAG in Airflow's UI."""
+    return f"{airflow_path()}/dags/{quote(dag_id, safe='')}"
+
+
 def run_path(dag_id: str, run_id: str) -> str:
     """Return the path of a run in Airflow's UI."""
-    return f"{airflow_path()}/dags/{quote(dag_id, safe='')}/runs/{quote(run_id, safe='')}"
+    return f"{dag_path(dag_id)}/runs/{quote(run_id, safe='')}"
 
 
 def task_path(dag_id: str, run_id: str, task_id: str, map_index: int) -> str:

@@ -23,8 +23,6 @@ log = logging.getLogger(__name__)
 TELL_INTERVAL = 60.0
 """Seconds between two lines in the task's log that say how far a list has come."""
 _BATCH = 500
-# The rate that is told is that of the last minutes.
-_RATE_OF = timedelta(minutes=10)
 
 
 class Progress:
@@ -167,22 +165,14 @@ class Progress:
 
 def describe(store: CallStore, list_id: str) -> str:
     """Return how far a list has come: rows left, calls going on, outcomes, the rate and when it will be done."""
-    counts, now = store.lists.counts(list_id), store.database.clock.now()
-    states, results = dict.fromkeys(RowState, 0), {}
-    for (state, result), count in sorted(counts.items()):
-        states[state] += count
-        if state == RowState.DONE:
-            results[result] = count
-    left = states[RowState.PENDING] + states[RowState.OPEN]
-    said = [f"{left} of {left + states[RowState.DONE]} rows left", f"{states[RowState.OPEN]} calls going on"]
-    said += [f"{count} {result}" for result, count in results.items()]
-    since = max(now - _RATE_OF, store.lists.begun_at(list_id))
-    ended, minutes = store.list_rows.count_ended(list_id, since), (now - since).total_seconds() / 60
-    if ended and minutes:
-        said.append(f"{ended / minutes:.1f} rows a minute")
+    progress, now = store.list_progress.count(list_id), store.database.clock.now()
+    said = [f"{progress.left} of {progress.rows} rows left", f"{progress.states[RowState.OPEN]} calls going on"]
+    said += [f"{count} {result}" for result, count in sorted(progress.results.items())]
+    if progress.rate is not None:
+        said.append(f"{progress.rate:.1f} rows a minute")
     done_at, not_called = store.forecasts.get(list_id)
-    if left and done_at is not None:
+    if progress.left and done_at is not None:
         said.append(f"done at {max(done_at, now):%Y-%m-%d %H:%M} UTC")
-    if left and not_called:
+    if progress.left and not_called:
         said.append(f"{not_called} of them will not be called in time")
     return f"List {list_id}: {', '.join(said)}."

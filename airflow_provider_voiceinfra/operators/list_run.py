@@ -137,6 +137,7 @@ class ListRun:
         """
         options = self._options
         self._store.list_states.dialling(self.list_id)
+        self._store.list_progress.record(self.list_id)
         dialer = ListDialer(
             self._store,
             self._dialer,
@@ -199,6 +200,7 @@ class ListRun:
         is_safe = isinstance(error, AirflowFailException | VoiceInfraError | ListSourceError | StoreError)
         with suppress(StoreError):
             self._store.list_states.failed(self.list_id, str(error) if is_safe else type(error).__name__)
+            self._store.list_progress.record(self.list_id)
 
     def _call_defaults(self) -> CallDefaults:
         options, give_up_at = self._options, None
@@ -226,8 +228,7 @@ class ListRun:
         groups = RowGroups(now)
         for row, due_at in store.forecasts.sample(self.list_id):
             groups.add(self._dialer.claim_request(self._intent(row)).rules, due_at)
-        counts = store.lists.counts(self.list_id)
-        pending = sum(count for (state, _), count in counts.items() if state == RowState.PENDING)
+        pending = store.list_progress.record(self.list_id).states[RowState.PENDING]
         forecast = forecast_list(groups.scaled_to(pending), self._capacity(), now)
         store.forecasts.record(self.list_id, forecast.done_at, forecast.not_called)
 

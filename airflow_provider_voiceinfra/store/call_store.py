@@ -26,6 +26,7 @@ from airflow_provider_voiceinfra.store.inbox.rejected_webhooks import RejectedWe
 from airflow_provider_voiceinfra.store.lists.call_lists import CallLists
 from airflow_provider_voiceinfra.store.lists.forecasts import Forecasts
 from airflow_provider_voiceinfra.store.lists.list_pages import ListPages
+from airflow_provider_voiceinfra.store.lists.list_progress import ListProgresses
 from airflow_provider_voiceinfra.store.lists.list_rows import ListRows
 from airflow_provider_voiceinfra.store.lists.list_states import ListStates
 from airflow_provider_voiceinfra.store.lists.pilots import Pilots
@@ -72,6 +73,7 @@ class CallStore:
         self.list_pages = ListPages(self.database, environment)
         self.overview = Overview(self.database, environment)
         self.list_rows = ListRows(self.database)
+        self.list_progress = ListProgresses(self.database, environment)
         self.list_states = ListStates(self.database)
         self.forecasts = Forecasts(self.database)
         self.usage = Usage(self.database, environment)

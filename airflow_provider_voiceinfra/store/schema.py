@@ -401,6 +401,8 @@ call_list = sa.Table(
     # When its task expects it to be done, and how many rows will not be called until then.
     sa.Column("forecast_done_at", UtcDateTime),
     sa.Column("forecast_not_called", sa.Integer),
+    # How far its task has seen it come, for pages that show many lists; NULL before.
+    sa.Column("progress", sa.JSON(none_as_null=True).with_variant(postgresql.JSONB(none_as_null=True), "postgresql")),
     # Who ended a pause of it with its waiting rows cancelled, since its rows were read.
     sa.Column("cancelled_by", sa.String(255)),
     # When it was paused after its pilot: it has no second one.

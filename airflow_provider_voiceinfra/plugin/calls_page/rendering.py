@@ -50,7 +50,7 @@ def templates() -> jinja2.Environment:
     )
     vendor = {path.name.split("-")[0]: f"vendor/{path.name}" for path in (STATIC / "vendor").glob("*.js")}
     made.globals |= {"vendor": vendor, "version": __version__, "OUTCOMES": OUTCOMES}
-    made.globals |= {"task_path": paths.task_path, "run_path": paths.run_path}
+    made.globals |= {"task_path": paths.task_path, "run_path": paths.run_path, "dag_path": paths.dag_path}
     made.filters |= {"duration": duration, "label": label, "masked": mask, "plain": plain}
     return made
 

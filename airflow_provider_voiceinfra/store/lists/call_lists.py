@@ -103,12 +103,6 @@ class CallLists:
             tx.execute(schema.insert(tx, schema.call_list).values(row).on_conflict_do_nothing())
         return list_id
 
-    def begun_at(self, list_id: str) -> datetime:
-        """Return when a list was made."""
-        with self._database.read() as tx:
-            begun: datetime = tx.execute(sa.select(_list.created_at).where(_list.id == list_id)).scalar_one()
-        return begun
-
     def resume_at(self, list_id: str) -> datetime | None:
         """Return until when no calls of a list are sent to VoiceInfra; None if they may be sent."""
         with self._database.read() as tx:

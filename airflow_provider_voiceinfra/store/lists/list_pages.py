@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from airflow_provider_voiceinfra.store import schema
 from airflow_provider_voiceinfra.store.engine import Database
 from airflow_provider_voiceinfra.store.guard.pauses import Pause, Scope, pauses_in_force
+from airflow_provider_voiceinfra.store.lists.list_progress import ListProgress
 from airflow_provider_voiceinfra.store.lists.list_rows import RowState
 from airflow_provider_voiceinfra.store.lists.list_states import ListState
 
@@ -21,7 +22,7 @@ _AT_ONCE = 500
 
 _list, _row = schema.call_list.c, schema.call_list_row.c
 _SHOWN = ("id", "dag_id", "run_id", "task_id", "map_index", "created_at", "imported_generation")
-_STATE = ("state", "state_reason", "deferred_until", "cancelled_by", "pause_id")
+_STATE = ("state_reason", "deferred_until", "cancelled_by", "forecast_done_at", "forecast_not_called")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +31,13 @@ class CallList:
 
     :param imported_generation: the clear that has imported all its rows; None before.
     :param state: how far its task has come.
-    :param described_state: the same for people, with its reason, its end and its pause.
+    :param state_reason: why its task has failed.
+    :param deferred_until: when its task goes on; None if it does not wait.
+    :param cancelled_by: who cancelled its waiting rows.
+    :param forecast_done_at: when it will be done, as its task has forecast last.
+    :param forecast_not_called: how many of its rows will not be called in time.
+    :param pause: that it waits for.
+    :param progress: as its task has recorded it last; None before.
     """
 
     id: str
@@ -41,7 +48,37 @@ class CallList:
     created_at: datetime
     imported_generation: int | None
     state: ListState
-    described_state: str
+    state_reason: str | None
+    deferred_until: datetime | None
+    cancelled_by: str | None
+    forecast_done_at: datetime | None
+    forecast_not_called: int | None
+    pause: Pause | None
+    progress: ListProgress | None
+
+    @property
+    def shown_state(self) -> str:
+        """Its state in one word, for people."""
+        if self.state == ListState.FAILED:
+            return "failed"
+        if self.cancelled_by is not None:
+            return "cancelled"
+        return "paused" if self.pause is not None else str(self.state)
+
+    @property
+    def described_state(self) -> str:
+        """Its state for people, with its reason, its end and its pause."""
+        match self.shown_state:
+            case "failed":
+                return f"failed: {self.state_reason}"
+            case "cancelled":
+                return f"cancelled by {self.cancelled_by}"
+            case "paused" if self.pause is not None:
+                return f"paused by {self.pause.paused_by}: {self.pause.reason}"
+            case _ if self.deferred_until is not None:
+                return f"deferred until {self.deferred_until:%Y-%m-%d %H:%M:%S} UTC"
+            case name:
+                return name
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,15 +137,16 @@ class ListPages:
             yield from self._rows(list_id, state, result)
 
     def _lists(self, tx: sa.Connection, *where: sa.ColumnElement[bool]) -> list[CallList]:
-        columns = [_list[name] for name in (*_SHOWN, *_STATE)]
+        columns = [_list[name] for name in (*_SHOWN, *_STATE, "state", "pause_id", "progress")]
         query = sa.select(*columns).where(_list.environment == self._environment, *where)
         rows = tx.execute(query.order_by(_list.created_at.desc()).limit(LISTS)).mappings().all()
         pauses = pauses_in_force(tx, self._environment)
         return [
             CallList(
-                **{name: row[name] for name in _SHOWN},
+                **{name: row[name] for name in (*_SHOWN, *_STATE)},
                 state=ListState(row["state"]),
-                described_state=_describe_state(row, pauses),
+                pause=_pause_of(row, pauses),
+                progress=None if row["progress"] is None else ListProgress.from_json(row["progress"]),
             )
             for row in rows
         ]
@@ -135,18 +173,11 @@ class ListPages:
             page = query.where(_row.due_at >= due_at, sa.or_(_row.due_at > due_at, _row.id > row_id))
 
 
-def _describe_state(row: Mapping[Any, Any], pauses: Iterable[Pause]) -> str:
-    if row["state"] == ListState.FAILED:
-        return f"failed: {row['state_reason']}"
-    if row["cancelled_by"] is not None:
-        return f"cancelled by {row['cancelled_by']}"
-    if row["state"] in {ListState.DONE, ListState.READING}:
-        return str(row["state"])
+def _pause_of(row: Mapping[Any, Any], pauses: Iterable[Pause]) -> Pause | None:
+    """Return the pause that a list which has not ended waits for."""
+    if row["state"] in {ListState.DONE, ListState.READING, ListState.FAILED}:
+        return None
     # Of a connection or an agent, which its rows may differ in, the one that its task met.
     scopes = {Scope.ALL: "", Scope.DAG: row["dag_id"], Scope.LIST: row["id"]}
-    for pause in pauses:
-        if pause.id == row["pause_id"] or scopes.get(pause.scope) == pause.name:
-            return f"paused by {pause.paused_by}: {pause.reason}"
-    if row["deferred_until"] is not None:
-        return f"deferred until {row['deferred_until']:%Y-%m-%d %H:%M:%S} UTC"
-    return str(row["state"])
+    met = (pause for pause in pauses if pause.id == row["pause_id"] or scopes.get(pause.scope) == pause.name)
+    return next(met, None)

@@ -291,12 +291,6 @@ class ListRows:
         """
         return self._end(_row.list_id == list_id, _row.state == RowState.PENDING, result="given_up")
 
-    def count_ended(self, list_id: str, since: datetime) -> int:
-        """Count the rows that ended at a time or later."""
-        query = sa.select(sa.func.count()).where(_row.list_id == list_id, _row.ended_at >= since)
-        with self._database.read() as tx:
-            return tx.scalar(query) or 0
-
     def count_results(self, list_id: str, result: str, since: datetime) -> int:
         """Count the rows that ended in a way, at this time or later."""
         ended = (_row.list_id == list_id, _row.state == RowState.DONE, _row.ended_at >= since, _row.result == result)

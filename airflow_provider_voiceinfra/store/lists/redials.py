@@ -103,5 +103,7 @@ class Redials:
             tx.execute(sa.update(schema.call).where(_call.id.in_(calls)).values(redial_asked_by=actor))
             record_events(tx, "redial_requested", {call: {} for call in calls}, actor=actor)
             ended = (*mine, _list.state == ListState.DONE)
-            tx.execute(sa.update(schema.call_list).where(*ended).values(state_columns(ListState.PLANNED)))
+            tx.execute(
+                sa.update(schema.call_list).where(*ended).values(**state_columns(ListState.PLANNED), progress=None)
+            )
         return [row.ref for row in rows]

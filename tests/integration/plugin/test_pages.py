@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from airflow_provider_voiceinfra.plugin.calls_page.calls import playable
 from airflow_provider_voiceinfra.plugin.calls_page.rendering import duration
 from airflow_provider_voiceinfra.store import schema
+from airflow_provider_voiceinfra.store.guard.pauses import Scope
 from airflow_provider_voiceinfra.store.lists.list_rows import NewRow, RowStep
 from airflow_provider_voiceinfra.store.models import Source
 from airflow_provider_voiceinfra.store.reads import call_pages
@@ -274,3 +275,21 @@ def test_the_overview_shows_charts_with_their_numbers_beside_them(visit, store):
 @pytest.mark.parametrize(("seconds", "shown"), [(0, "0:00"), (65, "1:05"), (3_700, "1 h 01"), (None, "")])
 def test_a_time_span_is_shown_as_people_say_it(seconds, shown):
     assert duration(seconds) == shown
+
+
+def test_the_lists_show_progress_outcomes_and_where_each_comes_from(visit, store, called_list):
+    assert "not counted yet" in text(get(visit(), "/lists"))
+    store.list_progress.record(called_list)
+    store.forecasts.record(called_list, datetime(2099, 12, 1, 9, tzinfo=UTC), 0)
+    page = get(visit(), "/lists")
+    assert re.search(r"3 of 6 2 set aside 2 answered , 1 voicemail [\d,]+\.\d / min 01 Dec 2099, 09:00:00", text(page))
+    for link in ("/dags/one", "/dags/one/runs/run", "/dags/one/runs/run/tasks/list"):
+        assert f'href="{link}" data-airflow' in page.text
+
+
+def test_failed_and_paused_lists_look_different_from_good_ones(visit, store, called_list):
+    assert 'class="list-planned"' in get(visit(), "/lists").text
+    store.pauses.pause(Scope.LIST, called_list, reason="wrong words", actor="bob")
+    assert 'class="list-paused"' in get(visit(), "/lists").text
+    store.list_states.failed(called_list, "its query failed")
+    assert 'class="list-failed"' in get(visit(), "/lists").text

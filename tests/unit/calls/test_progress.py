@@ -165,7 +165,7 @@ def test_a_list_that_redials_is_paused_by_the_calls_that_failed_and_not_only_by_
     fail(store, list_id, LIMIT)
     progress.look()
     assert store.list_rows.next_due(list_id) is not None
-    assert not store.list_rows.count_ended(list_id, datetime(2026, 1, 1, tzinfo=UTC))
+    assert store.list_progress.count(list_id).rate is None
     assert paused_because(store) == [f"the last {LIMIT} calls failed"]
 
 
