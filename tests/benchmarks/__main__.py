@@ -36,7 +36,12 @@ BENCHMARKS = {
 }
 """Those that take long by themselves are given less to do."""
 
-LONG = {"deferral": ["deferral"], "guard": ["guard"], "soak": ["waiting.soak"]}
+LONG = {
+    "call_list": ["call_list", "--planned=1000000"],
+    "deferral": ["deferral"],
+    "guard": ["guard"],
+    "soak": ["waiting.soak"],
+}
 """What the long form gives more to do, and what it adds."""
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import cached_property
 
 import sqlalchemy as sa
@@ -11,33 +11,12 @@ import sqlalchemy as sa
 from airflow_provider_voiceinfra.store import schema
 from airflow_provider_voiceinfra.store.clock import time_of
 from airflow_provider_voiceinfra.store.guard.claim_request import ClaimRequest
-from airflow_provider_voiceinfra.store.guard.do_not_call import DoNotCall, hash_number
+from airflow_provider_voiceinfra.store.guard.do_not_call import DoNotCall
+from airflow_provider_voiceinfra.store.guard.newest_calls import NewestCalls
 from airflow_provider_voiceinfra.store.guard.pauses import Scope, find_pauses
 from airflow_provider_voiceinfra.store.guard.rules import Denial, Rule, Rules, SendSlot, Verdict
 from airflow_provider_voiceinfra.store.guard.shared_budgets import SharedBudgets
 from airflow_provider_voiceinfra.store.locks import lock_all
-from airflow_provider_voiceinfra.store.models import MAY_HAVE_RUNG
-
-_call = schema.call.c
-
-
-def _newest(*its_number: sa.ColumnElement[bool]) -> sa.Select[tuple[datetime]]:
-    query = sa.select(_call.claimed_at).where(
-        *its_number,
-        _call.claimed_at > sa.bindparam("since", type_=schema.UtcDateTime),
-        # Not by an index of environments, which SQLite would take for the newest call of all.
-        _call.environment.concat("") == sa.bindparam("environment"),
-        _call.realm == sa.bindparam("realm"),
-        _call.state.in_(MAY_HAVE_RUNG),
-    )
-    return sa.select(query.order_by(_call.claimed_at.desc()).limit(sa.bindparam("most")).subquery().c.claimed_at)
-
-
-# Made once, as most claims need it: of the number, and of its hash where calls were purged, each by its index.
-_NEWEST_CALLS = sa.union_all(
-    _newest(_call.to_number == sa.bindparam("number")),
-    _newest(_call.number_hash.is_not(None), _call.number_hash == sa.bindparam("hash")),
-)
 
 
 class Guard:
@@ -69,6 +48,7 @@ class GuardSession:
         others = {number for request in requests for number in request.other_numbers}
         self._opted_out = do_not_call.opted_out(tx, others)
         self._budgets = SharedBudgets(tx, environment)
+        self._newest_calls = NewestCalls(tx, environment, requests)
 
     @property
     def now(self) -> datetime:
@@ -153,21 +133,13 @@ class GuardSession:
         caps = request.rules.caps
         if not caps:
             return None
-        claimed = self._newest_calls(request, max(cap.calls for cap in caps), max(cap.within for cap in caps))
+        claimed = self._newest_calls.of(request)
         until = {cap: claimed[cap.calls - 1] + cap.within for cap in caps if len(claimed) >= cap.calls}
         met = max(until, key=lambda cap: until[cap], default=None)
         if met is None or until[met] <= self.now:
             return None
         facts = {"calls": str(met.calls), "within": str(met.within)}
         return _denial_in_time(Denial(Rule.PER_NUMBER, until[met], facts=facts), request.rules)
-
-    def _newest_calls(self, request: ClaimRequest, most: int, within: timedelta) -> list[datetime]:
-        """Return when the newest calls to a number were claimed, newest first."""
-        which = {"environment": self._environment, "realm": request.realm, "most": most, "since": self.now - within}
-        hashed = hash_number(self._tx, request.to_number)
-        return sorted(
-            self._tx.scalars(_NEWEST_CALLS, which | {"number": request.to_number, "hash": hashed}), reverse=True
-        )
 
 
 def _in_time(verdict: Verdict, rules: Rules) -> Verdict:

@@ -6,33 +6,23 @@ import contextlib
 import multiprocessing
 import time
 from datetime import UTC, datetime, timedelta
-from itertools import islice
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from typing import Any
 
-from airflow_provider_voiceinfra.calls.account import Account
 from airflow_provider_voiceinfra.calls.dialing import Dialer
 from airflow_provider_voiceinfra.lists.circuit_breaker import CircuitBreaker
-from airflow_provider_voiceinfra.lists.column_mapping import ColumnMapping
 from airflow_provider_voiceinfra.lists.list_dialer import ListDialer
 from airflow_provider_voiceinfra.lists.progress import Progress
-from airflow_provider_voiceinfra.lists.source_rows import CallDefaults
+from airflow_provider_voiceinfra.lists.row_queue import RowQueue
 from airflow_provider_voiceinfra.sandbox import Sandbox
 from airflow_provider_voiceinfra.store.call_store import CallStore
-from airflow_provider_voiceinfra.store.models import Source
+from tests.benchmarks.call_list.lists import PLAIN, TASK, TEAM
 from tests.benchmarks.receiver.webhooks import SECRET
 
 ANSWER_SECONDS = 0.1
 SETTLE_TIMEOUT = timedelta(seconds=90)
-TASK = Source("benchmark", "run", "run", "call")
-CONN_ID = "voiceinfra_default"
 CONTEXT = multiprocessing.get_context("spawn")
-
-
-def number_of(row: int) -> str:
-    """Return each row a number of its own, for which the sandbox has no surprise."""
-    return f"+1212{2_000_000 + row}"
 
 
 class SandboxProcess:
@@ -82,41 +72,36 @@ def _run_sandbox(pipe: Connection, webhook_url: str | None) -> None:
             pipe.send([(dial.at.timestamp(), dial.to_number) for dial in dials] if what == "dials" else len(dials))
 
 
-def account(url: str) -> Account:
-    """Describe the sandbox's account."""
-    return Account(CONN_ID, url, "sandbox-key", CONN_ID, agent_id="agent_sandbox", from_number="+14155550199")
+def work(
+    url: str,
+    store_url: str,
+    rows: int,
+    calls_per_second: float | None = None,
+    *,
+    has_rules: bool = False,
+    to_the_end: bool = False,
+) -> None:
+    """Dial a list, as a worker of Airflow does.
 
-
-def read(store: CallStore, template: CallDefaults, rows: int) -> str:
-    """Read the list into the store, if it is not read yet; gives its id."""
-    list_id, columns = store.lists.open(TASK), ColumnMapping(variable_columns=("name",))
-    if store.lists.is_imported(list_id, 0):
-        return list_id
-    people = ({"to_number": number_of(row), "name": f"Person {row}"} for row in range(rows))
-    numbered = (template.read(position, row, columns) for position, row in enumerate(people, 1))
-    import_version = store.lists.begin_import(list_id)
-    while batch := list(islice(numbered, 500)):
-        store.lists.add(list_id, batch, import_version)
-    store.lists.finish_import(list_id, import_version, 0)
-    return list_id
-
-
-def work(url: str, store_url: str, rows: int, calls_per_second: float | None, *, to_the_end: bool) -> None:
-    """Dial the list, as a worker of Airflow does.
-
+    :param has_rules: whether it is the team's.
     :param to_the_end: go on until each row has its end state; else until each is dialled.
     """
-    store = CallStore(store_url)
-    template = CallDefaults(account(url), "benchmark", calls_per_second=calls_per_second)
-    list_id = read(store, template, rows)
+    store, setup = CallStore(store_url), TEAM if has_rules else PLAIN
+    account = setup.account(url)
+    template = setup.defaults(account, calls_per_second=calls_per_second)
+    store.do_not_call.add(setup.not_called(rows), actor="benchmark", reason="they asked for it")
+    list_id = setup.read(store, template, map(setup.person, range(rows)))
+    queue = RowQueue(store, list_id, by_priority=has_rules)
+    breaker = CircuitBreaker(unknown=0, overdue=0)
     dialer = ListDialer(
         store,
-        Dialer(store, account(url)),
+        Dialer(store, account),
         list_id,
         TASK,
         lambda row: template.intent(list_id, row, TASK, settle_timeout=SETTLE_TIMEOUT),
-        Progress(store, list_id, circuit_breaker=CircuitBreaker(unknown=0, overdue=0)),
+        Progress(store, list_id, redial=setup.redial, circuit_breaker=breaker, queue=queue),
         lambda: None,
+        queue=queue,
         max_in_flight=rows,
         calls_per_second=calls_per_second,
     )
@@ -125,9 +110,9 @@ def work(url: str, store_url: str, rows: int, calls_per_second: float | None, *,
     store.close()
 
 
-def start_worker(*args: Any, to_the_end: bool = False) -> BaseProcess:
+def start_worker(*args: Any, **options: bool) -> BaseProcess:
     """Start a process that does :func:`work`."""
-    worker = CONTEXT.Process(target=work, args=args, kwargs={"to_the_end": to_the_end})
+    worker = CONTEXT.Process(target=work, args=args, kwargs=options)
     worker.start()
     return worker
 

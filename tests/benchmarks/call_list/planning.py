@@ -9,23 +9,20 @@ import subprocess
 import sys
 import tempfile
 from contextlib import closing
-from itertools import islice
 
 from airflow_provider_voiceinfra.calls.dialing import Dialer
-from airflow_provider_voiceinfra.lists.column_mapping import ColumnMapping
 from airflow_provider_voiceinfra.lists.dry_run import dry_run
-from airflow_provider_voiceinfra.lists.source_rows import CallDefaults
 from airflow_provider_voiceinfra.store.call_store import CallStore
-from tests.benchmarks.call_list.parts import TASK, account, number_of
+from tests.benchmarks.call_list.lists import TASK, TEAM
 
 
 def peak_of(rows: int) -> int:
-    """Plan a list of so many rows; gives the most bytes of memory that were resident."""
+    """Plan a team's list of so many rows; gives the most bytes of memory that were resident."""
     with tempfile.TemporaryDirectory(prefix="vi-plan-") as folder:
         with closing(sqlite3.connect(f"{folder}/warehouse.db")) as warehouse, warehouse:
-            warehouse.execute("CREATE TABLE people (id INTEGER, to_number TEXT, name TEXT)")
-            people = ((row, number_of(row), f"Person {row}") for row in range(rows))
-            warehouse.executemany("INSERT INTO people VALUES (?, ?, ?)", people)
+            warehouse.execute("CREATE TABLE people (id INTEGER, mobile TEXT, home TEXT, name TEXT, urgency INTEGER)")
+            people = map(TEAM.person, range(rows))
+            warehouse.executemany("INSERT INTO people VALUES (:id, :mobile, :home, :name, :urgency)", people)
         command = [sys.executable, "-m", __name__, folder]
         said = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
     told = json.loads(said)
@@ -36,19 +33,11 @@ def peak_of(rows: int) -> int:
 def _plan(folder: str) -> None:
     store = CallStore(f"sqlite:///{folder}/voiceinfra.db")
     store.migrate()
-    template, columns = (
-        CallDefaults(account("http://127.0.0.1:1"), "benchmark"),
-        ColumnMapping({}, ["name"], ["id"], "id"),
-    )
-    list_id = store.lists.open(TASK)
-    import_version = store.lists.begin_import(list_id)
+    template = TEAM.defaults(TEAM.account("http://127.0.0.1:1"))
     with closing(sqlite3.connect(f"{folder}/warehouse.db")) as warehouse:
-        cursor = warehouse.execute("SELECT id, to_number, name FROM people")
-        rows = (dict(zip(("id", "to_number", "name"), row, strict=True)) for row in cursor)
-        read = (template.read(position, row, columns) for position, row in enumerate(rows, 1))
-        while batch := list(islice(read, 500)):
-            store.lists.add(list_id, batch, import_version)
-    store.lists.finish_import(list_id, import_version, 0)
+        warehouse.row_factory = sqlite3.Row
+        rows = (dict(row) for row in warehouse.execute("SELECT * FROM people"))
+        list_id = TEAM.read(store, template, rows)
     found = dry_run(
         store,
         Dialer(store, template.account),

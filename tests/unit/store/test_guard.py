@@ -251,6 +251,15 @@ def test_a_call_that_expires_before_its_cap_allows_it_expires_at_once(store):
     denied(take(store, "other", replace(RARELY, not_after=soon)), Rule.NOT_AFTER, "expired")
 
 
+def test_the_caps_of_calls_that_are_claimed_together_are_each_numbers_own(store):
+    rules = Rules(caps=(Cap(2, DAY),))
+    for index, calls in enumerate((0, 1, 2, 3)):
+        for call in range(calls):
+            assert claimed(store, f"{index}/{call}", to_number=number(index))
+    together = [claim_request(f"{index}", to_number=number(index), rules=rules) for index in range(4)]
+    assert [each.claim is not None for each in store.claims.take_all(together)] == [True, True, False, False]
+
+
 def test_a_purge_does_not_make_it_forgotten_that_she_was_called(store):
     queued(store, "call-1")
     deliver(store, "call-1")

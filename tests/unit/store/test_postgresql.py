@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from airflow_provider_voiceinfra.store import schema
 from airflow_provider_voiceinfra.store.call_store import CallStore
 from airflow_provider_voiceinfra.store.errors import StoreEncodingError, StoreError, StoreUnavailableError
+from airflow_provider_voiceinfra.store.guard.rules import Cap, Rules
 from airflow_provider_voiceinfra.store.many_rows import update_rows
 from tests.support.pooler import pooling
 from tests.support.store_samples import claim, claim_request, deliver, queued, rows, state
@@ -151,6 +152,20 @@ def test_what_is_written_for_several_calls_at_once_is_passed_in_one_statement(st
         zip([each.ref for each in claims], numbers, strict=True)
     )
     assert not any(many)
+
+
+def test_the_calls_to_several_numbers_are_counted_by_one_query(store):
+    read = []
+
+    def note(_, __, statement, *args):
+        if "ORDER BY voiceinfra_call.claimed_at DESC" in statement:
+            read.append(statement)
+
+    sa.event.listen(store.database.engine, "before_cursor_execute", note)
+    rules = Rules(caps=(Cap(1, timedelta(days=1)),))
+    together = [claim_request(f"{n}", to_number=f"+1415555010{n}", rules=rules) for n in range(3)]
+    assert all(result.claim for result in store.claims.take_all(together))
+    assert len(read) == 1
 
 
 def test_what_is_too_long_for_its_column_is_rejected_rather_than_cut_off(store):
