@@ -214,6 +214,16 @@ call = sa.Table(
     _partial_index("ix_voiceinfra_call_waiting", "environment", where="state = 'waiting'"),
 )
 
+call_metadata = sa.Table(
+    "voiceinfra_call_metadata",
+    metadata,
+    # The hash of a key of the call's metadata and its value.
+    sa.Column("pair", sa.String(32), primary_key=True),
+    # Not a foreign key, whose check would slow down each claim: calls are never deleted.
+    sa.Column("call", BigId, primary_key=True, autoincrement=False, index=True),
+    sqlite_with_rowid=False,
+)
+
 call_event = sa.Table(
     "voiceinfra_call_event",
     metadata,

@@ -28,7 +28,7 @@ router = APIRouter()
 @router.get("/")
 def list_calls(visit: VisitDep, search: SearchDep) -> Response:
     """Show calls, newest first."""
-    form = dict.fromkeys(FIELDS, "") | dict(search.given) | {"digits": search.digits_for(visit.permissions)}
+    form = dict.fromkeys(FIELDS, "") | dict(search.given) | {"q": search.term.shown_to(visit.permissions)}
     recent = search.recent(visit.zone)
     shown: dict[str, Any] = {
         "form": form,
@@ -100,6 +100,7 @@ def _found(visit: Visit, search: Search) -> dict[str, Any]:
         "page": page,
         "search": search,
         "read_completions": read_completions,
+        "read_range": lambda: search.range_of(page, visit.store.pages, visit.permissions),
         "may_read_content": visit.permissions.may_read_content,
         "version": version_of(page),
     }

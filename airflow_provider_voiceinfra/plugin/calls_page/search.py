@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
 from urllib.parse import urlencode
@@ -13,14 +13,20 @@ from fastapi import Depends, HTTPException
 from starlette.requests import Request
 
 from airflow_provider_voiceinfra.compat import read_run_names
-from airflow_provider_voiceinfra.plugin.calls_page.encrypted_search import decrypt, encrypt, is_encrypted
 from airflow_provider_voiceinfra.plugin.calls_page.permissions import Permissions
 from airflow_provider_voiceinfra.plugin.calls_page.rendering import zone_of
+from airflow_provider_voiceinfra.plugin.calls_page.search_box import NO_TERM, Term, from_url, to_url
 from airflow_provider_voiceinfra.store.models import CallState
-from airflow_provider_voiceinfra.store.reads.call_filter import END_LENGTH, CallFilter
-from airflow_provider_voiceinfra.store.reads.call_pages import CallPage, CallPages, CallRow, PageCursor
+from airflow_provider_voiceinfra.store.reads.call_filter import CallFilter
+from airflow_provider_voiceinfra.store.reads.call_pages import (
+    CallCount,
+    CallPage,
+    CallPages,
+    CallRow,
+    PageCursor,
+)
 
-FIELDS = ("state", "outcome", "dag", "run", "list", "agent", "connection", "digits", "since", "until")
+FIELDS = ("q", "state", "outcome", "dag", "run", "list", "agent", "connection", "since", "until")
 _POSITIONS = ("before", "after", "last")
 
 
@@ -29,11 +35,13 @@ class Search:
     """A search.
 
     :param given: the fields of the form that are filled in.
+    :param term: what the search box contains.
     :param wanted: the filter that they mean, without the visitor's permissions.
     :param position: of the page in the results: ``before``, ``after`` or ``last``.
     """
 
     given: Mapping[str, str] = field(repr=False)
+    term: Term
     wanted: CallFilter
     position: Mapping[str, str]
 
@@ -53,25 +61,17 @@ class Search:
         """Return the query of the URL that shows this page."""
         return self.query(**self.position)
 
-    def digits_for(self, permissions: Permissions) -> str:
-        """Return the digits of the search, as many as somebody may see who was only given its URL."""
-        digits = self.wanted.digits or ""
-        return digits if permissions.may_read_content(None) else digits[-END_LENGTH:]
-
     def read_all(self, pages: CallPages, permissions: Permissions) -> Iterator[CallRow]:
         """Read all calls that it finds, newest first, page by page."""
-        page = Search(self.given, self.wanted, {}).read(pages, permissions)
+        page = replace(self, position={}).read(pages, permissions)
         yield from page.rows
         while page.older:
-            page = Search(self.given, self.wanted, {"before": str(page.older)}).read(pages, permissions)
+            page = replace(self, position={"before": str(page.older)}).read(pages, permissions)
             yield from page.rows
 
     def read(self, pages: CallPages, permissions: Permissions) -> CallPage:
         """Read the page."""
-        calling = pages.dag_ids()
-        dag_ids = None if permissions.visible_dag_ids is None else permissions.visible_dag_ids.intersection(calling)
-        if self.wanted.digits and len(self.wanted.digits) > END_LENGTH:
-            dag_ids = _dags_with_visible_numbers(permissions, calling)
+        dag_ids = self._dag_ids(pages, permissions)
         if "after" in self.position:
             page = pages.newer(self.wanted, dag_ids, than=_cursor(self.position["after"]))
             # A page at the newest end is always full.
@@ -80,9 +80,30 @@ class Search:
             return pages.newer(self.wanted, dag_ids)
         return pages.older(self.wanted, dag_ids, than=_cursor(self.position.get("before")))
 
+    def range_of(self, page: CallPage, pages: CallPages, permissions: Permissions) -> str:
+        """Return which of the calls that it finds a page shows, such as ``51-100 of 1,234``; counts newer calls."""
+        if not page.rows:
+            return ""
+        dag_ids, newest = self._dag_ids(pages, permissions), page.rows[0]
+        total = pages.count(self.wanted, dag_ids)
+        before = CallCount(0, is_all=True)
+        if page.newer:
+            before = pages.count(self.wanted, dag_ids, newer_than=PageCursor(newest.claimed_at, newest.id))
+        if not before.is_all:
+            return f"{total} calls" if total.calls else ""
+        last = before.calls + len(page.rows)
+        return f"{before.calls + 1:,}-{last:,} of {replace(total, calls=max(total.calls, last))}"
 
-def _dags_with_visible_numbers(permissions: Permissions, calling: Collection[str]) -> frozenset[str] | None:
-    """Return the DAGs whose numbers are shown in full: a search for hidden digits would reveal them."""
+    def _dag_ids(self, pages: CallPages, permissions: Permissions) -> frozenset[str] | None:
+        """Return the DAGs whose calls it may find; None for all calls."""
+        calling = pages.dag_ids()
+        if self.term.is_private:
+            return _dags_with_visible_content(permissions, calling)
+        return None if permissions.visible_dag_ids is None else permissions.visible_dag_ids.intersection(calling)
+
+
+def _dags_with_visible_content(permissions: Permissions, calling: Collection[str]) -> frozenset[str] | None:
+    """Return the DAGs whose numbers and metadata are shown: a search for hidden ones would reveal them."""
     visible = frozenset(filter(permissions.may_read_content, calling))
     return None if permissions.may_read_content(None) and len(visible) == len(calling) else visible
 
@@ -95,6 +116,7 @@ def read_search(request: Request) -> Search:
     query = request.query_params
     given = {name: query[name].strip() for name in FIELDS if query.get(name, "").strip()}
     zone = zone_of(request)
+    term = from_url(given["q"]) if "q" in given else NO_TERM
     wanted = CallFilter(
         state=_state(given.get("state")),
         outcome=given.get("outcome"),
@@ -103,11 +125,13 @@ def read_search(request: Request) -> Search:
         list_id=given.get("list"),
         agent_id=given.get("agent"),
         conn_id=given.get("connection"),
-        digits=_digits(given.get("digits")),
+        name=term.name,
+        metadata=term.metadata,
+        digits=term.digits,
         since=_time(given.get("since"), zone),
         until=_time(given.get("until"), zone),
     )
-    return Search(given, wanted, {name: query[name] for name in _POSITIONS if query.get(name)})
+    return Search(given, term, wanted, {name: query[name] for name in _POSITIONS if query.get(name)})
 
 
 SearchDep = Annotated[Search, Depends(read_search)]
@@ -123,23 +147,14 @@ def _state(text: str | None) -> CallState | None:
 
 
 def query_of(form: Mapping[str, str]) -> str:
-    """Return the query of the URL that shows the results of a form."""
+    """Return the query of the URL that shows the results of a form.
+
+    :raises HTTPException: 400, if what the search box contains cannot be searched for.
+    """
     given = {name: form[name].strip() for name in FIELDS if form.get(name, "").strip()}
-    if len(given.get("digits", "")) > END_LENGTH:
-        given["digits"] = encrypt(given["digits"])
+    if "q" in given:
+        given["q"] = to_url(given["q"])
     return urlencode(given)
-
-
-def _digits(text: str | None) -> str | None:
-    if text is None:
-        return None
-    found = decrypt(text) if is_encrypted(text) else text
-    digits = "".join(filter(str.isdecimal, found or ""))
-    if len(digits) < END_LENGTH or not digits.isascii():
-        raise HTTPException(400, "Enter at least the last four digits of a number.")
-    if len(digits) > END_LENGTH and not is_encrypted(text):
-        raise HTTPException(400, "Use the form to search for more than four digits: it keeps them out of the URL.")
-    return digits
 
 
 def _time(text: str | None, zone: ZoneInfo) -> datetime | None:

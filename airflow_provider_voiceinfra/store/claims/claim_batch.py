@@ -10,6 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from airflow_provider_voiceinfra.store import schema
+from airflow_provider_voiceinfra.store.call_metadata import add_metadata, remove_metadata
 from airflow_provider_voiceinfra.store.claims.prior_call import PriorCall
 from airflow_provider_voiceinfra.store.claims.requesters import record_requester, requester_label
 from airflow_provider_voiceinfra.store.claims.results import Claim, ClaimResult, Conflict
@@ -97,6 +98,8 @@ class ClaimBatch:
 
     def _update(self, row_id: int, row: dict[str, Any]) -> int:
         self._tx.execute(sa.update(schema.call).where(schema.call.c.id == row_id).values(row))
+        remove_metadata(self._tx, [row_id])
+        add_metadata(self._tx, {row_id: row["metadata"]})
         return row_id
 
     def _insert(self, rows: Sequence[dict[str, Any]]) -> dict[str, int]:
@@ -104,8 +107,9 @@ class ClaimBatch:
         if not rows:
             return {}
         insert_rows(self._tx, schema.call, rows)
-        found = self._tx.execute(_BY_REF, {"refs": [row["ref"] for row in rows]})
-        return {row.ref: row.id for row in found}
+        ids = {row.ref: row.id for row in self._tx.execute(_BY_REF, {"refs": [row["ref"] for row in rows]})}
+        add_metadata(self._tx, {ids[row["ref"]]: row["metadata"] for row in rows})
+        return ids
 
     def _row(self, request: ClaimRequest, now: datetime) -> dict[str, Any]:
         source = request.source

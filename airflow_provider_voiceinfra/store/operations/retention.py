@@ -22,6 +22,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from airflow_provider_voiceinfra.store import schema
+from airflow_provider_voiceinfra.store.call_metadata import remove_metadata
 from airflow_provider_voiceinfra.store.claims.settling import NOTHING_SAID
 from airflow_provider_voiceinfra.store.clock import time_of
 from airflow_provider_voiceinfra.store.engine import Database
@@ -188,6 +189,7 @@ def _purge_calls(tx: sa.Connection, ids: Sequence[int]) -> None:
         update.values(**removed, purged_at=time_of(tx), number_hash=sa.bindparam("hash")),
         [{"row_id": row.id, "hash": hash_number(tx, row.to_number)} for row in rows],
     )
+    remove_metadata(tx, ids)
     _empty_bodies(tx, schema.call, ids)
 
 

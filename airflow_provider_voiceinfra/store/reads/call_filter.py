@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 import sqlalchemy as sa
 
 from airflow_provider_voiceinfra.store import schema
+from airflow_provider_voiceinfra.store.call_metadata import hash_pair
 from airflow_provider_voiceinfra.store.models import CallState
 
-_call = schema.call.c
+_call, _metadata = schema.call.c, schema.call_metadata.c
 
 _number_end: sa.ColumnClause[str] = sa.literal_column(schema.NUMBER_END)
 
@@ -27,6 +28,8 @@ Condition = sa.ColumnElement[bool]
 class CallFilter:
     """A filter of calls; all given conditions must hold.
 
+    :param name: a ref, a ``call_id`` or a DAG.
+    :param metadata: a key and its value, as ``key:value``.
     :param runs: identifiers of one run, as ``run`` or ``run_id``.
     :param digits: the last digits of the number; :func:`find_access_path` needs four or more.
     :param since: claimed at this time or later.
@@ -40,6 +43,8 @@ class CallFilter:
     list_id: str | None = None
     agent_id: str | None = None
     conn_id: str | None = None
+    name: str | None = None
+    metadata: str | None = field(default=None, repr=False)
     digits: str | None = field(default=None, repr=False)
     since: datetime | None = None
     until: datetime | None = None
@@ -51,6 +56,11 @@ class CallFilter:
         conditions: list[Condition] = [column == wanted for column, wanted in values.items() if wanted is not None]
         if self.runs:
             conditions.append(sa.or_(_call.logical_run.in_(self.runs), _call.run_id.in_(self.runs)))
+        if self.name is not None:
+            conditions.append(sa.or_(*(column == self.name for column in (_call.ref, _call.call_id, _call.dag_id))))
+        if self.metadata is not None:
+            pairs = schema.call_metadata.alias().c
+            conditions.append(sa.exists().where(pairs.pair == hash_pair(self.metadata), pairs.call == _call.id))
         if self.digits:
             conditions.append(_call.to_number.endswith(self.digits, autoescape=True))
         return conditions
@@ -71,13 +81,13 @@ class AccessPath:
     :param among: conditions, each of which reads calls in the order of an index; the results are merged.
     :param rest: further conditions.
     :param in_order: whether the index returns them in order; if not, they are few.
-    :param by_id: whether they are ordered by their first request instead of their latest claim.
+    :param by_id: their ids, if they are ordered by their first request instead of their latest claim.
     """
 
     among: tuple[tuple[Condition, ...], ...]
     rest: tuple[Condition, ...]
     in_order: bool = True
-    by_id: bool = False
+    by_id: sa.ColumnElement[int] | None = None
 
 
 def find_access_path(
@@ -92,13 +102,26 @@ def find_access_path(
     if dag_ids is not None and not conditions and len(dag_ids) <= _FEW_DAGS:
         return AccessPath(tuple((mine, _call.dag_id == dag_id) for dag_id in sorted(dag_ids)), ())
     rest = (mine, *conditions, *([] if dag_ids is None else [_call.dag_id.in_(dag_ids)]))
+    if wanted.name is not None:
+        by_name = ((mine, _call.ref == wanted.name), (mine, _call.call_id == wanted.name))
+        if wanted.dag_id not in {None, wanted.name} or any(_are_any(tx, *each) for each in by_name):
+            return AccessPath(by_name, rest, in_order=False)
+        return find_access_path(tx, environment, replace(wanted, name=None, dag_id=wanted.name), dag_ids)
     if wanted.dag_id is not None and wanted.runs and not wanted.digits:
         of_run = (_call.dag_id == wanted.dag_id, _call.logical_run.in_(wanted.runs))
         if _are_few(tx, *of_run):
             return AccessPath((of_run,), rest, in_order=False)
-    if wanted.list_id is not None and not wanted.digits:
-        return AccessPath(((_call.list_id == wanted.list_id,),), rest, by_id=True)
+    if wanted.metadata is not None or (wanted.list_id is not None and not wanted.digits):
+        among, row_id = _index_by_id(wanted)
+        return AccessPath((among,), (*rest, *wanted.times()), by_id=row_id)
     return AccessPath((_index(mine, wanted),), rest)
+
+
+def _index_by_id(wanted: CallFilter) -> tuple[tuple[Condition, ...], sa.ColumnElement[int]]:
+    """Return the conditions on an index that is in the order of ids, and its ids."""
+    if wanted.metadata is not None:
+        return (_metadata.pair == hash_pair(wanted.metadata), _metadata.call == _call.id), _metadata.call
+    return (_call.list_id == wanted.list_id,), _call.id
 
 
 def _index(mine: Condition, wanted: CallFilter) -> tuple[Condition, ...]:
@@ -110,6 +133,10 @@ def _index(mine: Condition, wanted: CallFilter) -> tuple[Condition, ...]:
     if wanted.state is not None:
         return (mine, _call.state == wanted.state)
     return (mine,)
+
+
+def _are_any(tx: sa.Connection, *where: Condition) -> bool:
+    return tx.execute(sa.select(_call.id).where(*where).limit(1)).first() is not None
 
 
 def _are_few(tx: sa.Connection, *where: Condition) -> bool:

@@ -44,8 +44,9 @@ class PageCursor:
 
     def beyond(self, path: AccessPath, *, back: bool) -> Condition:
         """Return the condition, in SQL, of older or newer calls."""
-        by_id = _call.id < self.id if back else _call.id > self.id
-        if path.by_id:
+        row_id = _call.id if path.by_id is None else path.by_id
+        by_id = row_id < self.id if back else row_id > self.id
+        if path.by_id is not None:
             return by_id
         # The first condition is for the index.
         first = _call.claimed_at <= self.claimed_at if back else _call.claimed_at >= self.claimed_at
@@ -114,6 +115,20 @@ class CallPage:
     looked_to: datetime | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class CallCount:
+    """How many calls a filter finds.
+
+    :param is_all: False if only the newest :data:`WINDOW` calls were counted: there may be more.
+    """
+
+    calls: int
+    is_all: bool
+
+    def __str__(self) -> str:
+        return f"{self.calls:,}{'' if self.is_all else '+'}"
+
+
 class CallPages:
     """Reads pages of calls.
 
@@ -142,6 +157,26 @@ class CallPages:
         :param than: the cursor; by default, the page ends with the oldest call.
         """
         return self._page(wanted, dag_ids, than, back=False)
+
+    def count(
+        self, wanted: CallFilter, dag_ids: Collection[str] | None = None, *, newer_than: PageCursor | None = None
+    ) -> CallCount:
+        """Count calls, among the newest :data:`WINDOW` of them.
+
+        :param dag_ids: only calls of these DAGs; None for all calls, including those without a DAG.
+        :param newer_than: only calls that are newer than this cursor.
+        """
+        found, left = 0, WINDOW
+        with self._database.read() as tx:
+            path = find_access_path(tx, self._environment, wanted, dag_ids)
+            times = _times(path, wanted, newer_than, back=False)
+            fits = sa.and_(sa.true(), *path.rest).label("fits")
+            for among in path.among:
+                window = _window(path, (*among, *times), back=True).add_columns(fits).limit(left).subquery()
+                counts = sa.select(sa.func.count(), sa.func.count().filter(window.c.fits)).select_from(window)
+                scanned, fitting = tx.execute(counts).one()
+                found, left = found + fitting, left - scanned
+        return CallCount(found, is_all=left > 0)
 
     def dag_ids(self) -> list[str]:
         """List the DAGs that have placed calls, jumping from one to the next in their index."""
@@ -191,7 +226,7 @@ class CallPages:
     ) -> CallPage:
         with self._database.read() as tx:
             path = find_access_path(tx, self._environment, wanted, dag_ids)
-            times = wanted.times() + ([] if cursor is None else [cursor.beyond(path, back=back)])
+            times = _times(path, wanted, cursor, back=back)
             found = [key for among in path.among for key in _walk(tx, path, (*among, *times), back=back)]
             found.sort(key=_position(path), reverse=back)
             keys, end = found[:PAGE], None
@@ -207,7 +242,14 @@ class CallPages:
 
 def _position(path: AccessPath) -> Callable[[PageCursor | CallRow], tuple[datetime, int] | int]:
     """Return the key by which calls are sorted."""
-    return (lambda each: each.id) if path.by_id else lambda each: (each.claimed_at, each.id)
+    return (lambda each: each.id) if path.by_id is not None else lambda each: (each.claimed_at, each.id)
+
+
+def _times(path: AccessPath, wanted: CallFilter, cursor: PageCursor | None, *, back: bool) -> list[Condition]:
+    """Return the conditions that restrict what an index reads: on times, and to one side of a cursor."""
+    # An index in the order of ids does not restrict times: they are among the rest.
+    times = wanted.times() if path.by_id is None else []
+    return times if cursor is None else [*times, cursor.beyond(path, back=back)]
 
 
 def _walk(tx: sa.Connection, path: AccessPath, among: tuple[Condition, ...], *, back: bool) -> Iterator[PageCursor]:
@@ -220,7 +262,7 @@ def _walk(tx: sa.Connection, path: AccessPath, among: tuple[Condition, ...], *, 
 
 
 def _window(path: AccessPath, among: tuple[Condition, ...], *, back: bool) -> sa.Select[tuple[datetime, int]]:
-    columns = (_call.id,) if path.by_id else (_call.claimed_at, _call.id)
+    columns = (_call.claimed_at, _call.id) if path.by_id is None else (path.by_id,)
     order = [column.desc() if back else column.asc() for column in columns]
     return sa.select(_call.claimed_at, _call.id).where(*among).order_by(*order)
 

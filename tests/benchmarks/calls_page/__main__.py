@@ -97,17 +97,25 @@ def _pages(store: CallStore, calls: int) -> Iterator[tuple[str, str, str]]:
         "a run of 50 calls": {"dag": "dag_3", "run": "run_500"},
         "a list": {"list": "vl_20"},
         "a list and a state": {"list": "vl_20", "state": "unknown"},
-        "last four digits": {"digits": "0100"},
-        "last eight digits and a DAG": {"digits": encrypt("50000100"), "dag": "dag_0"},
+        "last four digits": {"q": "0100"},
+        "last eight digits and a DAG": {"q": encrypt("50000100"), "dag": "dag_0"},
+        "a ref": {"q": ref},
+        "a call_id": {"q": "call_000000000500"},
+        "a DAG, in the search box": {"q": "dag_3"},
+        "nothing that there is": {"q": "nothing"},
+        "metadata of one call": {"q": encrypt("appointment:500")},
+        "metadata of every third call": {"q": encrypt("campaign:spring")},
+        "that metadata, last page": {"q": encrypt("campaign:spring"), "last": 1},
+        "that metadata and an outcome it never had": {"q": encrypt("campaign:spring"), "outcome": "never"},
         "an hour in the middle": {"since": now - timedelta(days=45, hours=1), "until": now - timedelta(days=45)},
-        "everything at once": {"state": "completed", "outcome": "failed", "dag": "dag_3", "digits": "0103"},
+        "everything at once": {"state": "completed", "outcome": "failed", "dag": "dag_3", "q": "0103"},
     }
     for name, query in searches.items():
         yield name, "all", f"/?{urlencode(query)}"
     for name in ("first page", "last page", "outcome voicemail, one in four", "outcome busy, only the 60 oldest"):
         for who in ("two", "most", "old"):
             yield name, who, f"/?{urlencode(searches[name])}"
-    yield "last eight digits", "most", f"/?{urlencode({'digits': encrypt('50000100')})}"
+    yield "last eight digits", "most", f"/?{urlencode({'q': encrypt('50000100')})}"
     yield "the live list", "all", "/rows"
     for period in ("day", "week", "month"):
         yield f"overview, last {period}", "all", f"/overview?period={period}"

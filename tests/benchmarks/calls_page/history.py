@@ -11,6 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from airflow_provider_voiceinfra.store import schema
+from airflow_provider_voiceinfra.store.call_metadata import hash_pair
 from airflow_provider_voiceinfra.store.call_store import CallStore
 from airflow_provider_voiceinfra.store.claims.answers import UNSETTLED
 from tests.benchmarks.guard.history import CONN_ID, _rows
@@ -32,6 +33,7 @@ def fill(store: CallStore, calls: int) -> None:
         with store.database.write() as tx:
             tx.execute(schema.completion.insert(), list(_completions(rows)))
             tx.execute(schema.call.insert(), rows)
+            tx.execute(schema.call_metadata.insert(), list(_pairs(rows, start)))
     _fill_list(store)
     analyze(store)
 
@@ -45,6 +47,7 @@ def analyze(store: CallStore) -> None:
 def _told(row: dict[str, Any], number: int, calls: int) -> dict[str, Any]:
     row |= {"list_id": f"vl_{number // 20_000}" if number % 3 else None, "completion_id": None}
     row |= {"start_hour": None, "duration_seconds": None}
+    row["metadata"] = {"appointment": number, "campaign": ("spring", "summer", "autumn")[number % 3]}
     if number < calls // 10:
         row["dag_id"] = DORMANT
     if row["state"] == "completed":
@@ -54,6 +57,12 @@ def _told(row: dict[str, Any], number: int, calls: int) -> dict[str, Any]:
     if number % 50_000 == 7:
         row |= UNSETTLED | {"state": "unknown"}
     return row
+
+
+def _pairs(rows: list[dict[str, Any]], start: int) -> Iterator[dict[str, Any]]:
+    for row_id, row in enumerate(rows, start + 1):
+        for name, value in row["metadata"].items():
+            yield {"pair": hash_pair(f"{name}:{value}"), "call": row_id}
 
 
 def _completions(rows: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:

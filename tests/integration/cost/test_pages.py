@@ -43,6 +43,10 @@ SEARCHES = {
     "a list": CallFilter(list_id="vl_0"),
     "no list that there is": CallFilter(list_id="none"),
     "last digits": CallFilter(digits="0100"),
+    "a call_id": CallFilter(name="call_000000000500"),
+    "a name of a DAG": CallFilter(name="dag_3"),
+    "metadata of one call": CallFilter(metadata="appointment:500"),
+    "metadata of many calls": CallFilter(metadata="campaign:spring"),
     "much at once": CallFilter(digits="0100", dag_id="dag_3", state="completed"),
     "an hour": CallFilter(since=MIDDLE - timedelta(hours=1), until=MIDDLE),
 }

@@ -71,6 +71,7 @@ class Neighbour:
         belongs = {
             "call_event": schema.call_event.c.call.in_(calls),
             "call_requester": schema.call_requester.c.call.in_(calls),
+            "call_metadata": schema.call_metadata.c.call.in_(calls),
             "completion": schema.completion.c.call_id.in_(call_ids),
             "call_list_row": row.list_id.in_(lists),
             **dict.fromkeys(OF_RECEIVER, sa.true()),

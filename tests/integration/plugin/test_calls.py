@@ -15,7 +15,7 @@ from airflow_provider_voiceinfra.store import schema
 from airflow_provider_voiceinfra.store.guard.rules import Rule
 from airflow_provider_voiceinfra.store.models import CallState, Source
 from airflow_provider_voiceinfra.store.reads import call_pages
-from tests.integration.plugin.conftest import NUMBER, claim, deliver, get, queued
+from tests.integration.plugin.conftest import NUMBER, claim, deliver, find, get, queued
 from tests.integration.plugin.test_pages import text
 from tests.support.rights import rights
 
@@ -43,6 +43,37 @@ def test_calls_are_found_by_agent_and_connection(visit, store):
         assert ours.ref in shown
         assert other.ref not in shown
     assert ours.ref not in get(visit(), connection="voiceinfra_eu").text
+
+
+def test_one_box_finds_a_call_by_whatever_is_known_of_it(visit, store):
+    metadata = {"appointment": 7, "clinic": "North Side"}
+    ours = queued(store, "call-1", source=Source("one"), to_number="+14155550123", metadata=metadata)
+    other = queued(store, "call-2", source=Source("two"), metadata={"appointment": 8})
+    client = visit()
+    known = (ours.ref, "call-1", "0123", "+1 (415) 555-0123", "one", "appointment:7", "clinic: North Side")
+    for known_of_it in known:
+        shown = client.get(find(client, q=f" {known_of_it} ")).text
+        assert f'id="{ours.ref}"' in shown
+        assert f'id="{other.ref}"' not in shown
+        assert "1-1 of 1" in shown
+    assert f'id="{ours.ref}"' not in client.get(find(client, q="call-1", dag="two")).text
+
+
+def test_the_list_shows_which_calls_it_shows_of_how_many(visit, store, monkeypatch):
+    monkeypatch.setattr(call_pages, "PAGE", 2)
+    for number in range(5):
+        claim(store, str(number), source=Source("one"))
+    claim(store, "other", source=Source("two"))
+    client = visit()
+    page = get(client, dag="one")
+    assert "1-2 of 5" in page.text
+    older = re.search(r'href="([^"]+)" rel="next"', page.text)[1].replace("&amp;", "&")
+    assert "3-4 of 5" in client.get(older).text
+    assert "4-5 of 5" in get(client, last="1", dag="one").text
+    assert "1-2 of 5" in get(visit("ada", rights(read="one"))).text
+    monkeypatch.setattr(call_pages, "WINDOW", 3)
+    assert "1-2 of 3+" in get(client).text
+    assert "3+ calls" in get(client, last="1").text
 
 
 def test_the_latest_hours_and_days_are_a_link_away(visit, store):

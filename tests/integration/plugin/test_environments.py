@@ -44,7 +44,7 @@ def addresses(path, production, staging):
         return [path.replace("{list_id}", each.list_id) for each in (production, staging)]
     scopes = [f"scope=dag&name={production.dag}", f"scope=list&name={production.list_id}", "scope=all"]
     filters = ["", "?state=completed", "?state=unknown", f"?dag={production.dag}", f"?list={production.list_id}"]
-    filters += [f"?digits={production.number[-4:]}", f"?dag={production.dag}&run={production.mark}_run"]
+    filters += [f"?q={production.number[-4:]}", f"?dag={production.dag}&run={production.mark}_run"]
     return [path + query for query in (*filters, *(f"?{scope}" for scope in scopes))]
 
 
@@ -69,7 +69,7 @@ def test_no_page_shows_what_is_another_environments(visit, production, staging, 
                 continue
             asked = [*unquote_plus(address).replace("?", "/").replace("&", "/").split("/"), address]
             assert not production.given_away(production_store, answer.text, asked), address
-    whole_number = client.get(find(client, digits=production.number))
+    whole_number = client.get(find(client, q=production.number))
     assert not production.given_away(production_store, whole_number.text, [production.number])
     assert production.snapshot(production_store) == kept
     assert staging.ref("completed") in client.get(f"{BASE}/").text

@@ -161,26 +161,40 @@ def test_numbers_and_words_are_for_those_who_may_read_xcoms(visit, busy):
 
 def test_nobody_learns_a_number_by_looking_for_it_digit_by_digit(visit, busy):
     masked, hearing = visit("ada", rights(read="one")), visit("bob", rights(read="one", content="one"))
-    assert busy["ref"] in get(masked, digits="0100").text
-    assert busy["ref"] not in masked.get(find(masked, digits="50100")).text
-    assert busy["ref"] in hearing.get(find(hearing, digits="50100")).text
+    assert busy["ref"] in get(masked, q="0100").text
+    assert busy["ref"] not in masked.get(find(masked, q="50100")).text
+    assert busy["ref"] in hearing.get(find(hearing, q="50100")).text
 
 
 def test_a_number_that_is_looked_for_is_in_no_address(visit, busy):
     client = visit()
-    where = find(client, digits="+1 (415) 555-0100", dag="one")
+    where = find(client, q="+1 (415) 555-0100", dag="one")
     assert "dag=one" in where
     shown = client.get(where).text
     assert busy["ref"] in shown
     assert 'value="14155550100"' in shown
     for address in (where, *re.findall(r'(?:href|hx-get|action)="([^"]*)"', shown)):
         assert "0100" not in address, address
-    assert get(client, digits="14155550100").status_code == 400
-    assert get(client, digits=f"~{where[-40:]}").status_code == 400
+    assert get(client, q="14155550100").status_code == 400
+    assert get(client, q=f"~{where[-40:]}").status_code == 400
     # Nor do they learn it who are given that address.
     assert "4155550100" not in visit("ada", rights(read="one")).get(where).text
     # Four of them are shown to everybody.
-    assert "digits=0100" in find(client, digits="0100")
+    assert "q=0100" in find(client, q="0100")
+
+
+def test_metadata_finds_only_calls_whose_content_may_be_read_and_is_in_no_address(visit, busy):
+    where = find(visit(), q="appointment:7")
+    assert "appointment" not in where
+    shown = visit().get(where).text
+    assert busy["ref"] in shown
+    for address in re.findall(r'(?:href|hx-get|action)="([^"]*)"', shown):
+        assert "appointment" not in address
+    masked = visit("ada", rights(read="one")).get(where).text
+    assert busy["ref"] not in masked
+    assert "appointment" not in masked
+    assert busy["ref"] in visit("bob", rights(read="one", content="one")).get(where).text
+    assert get(visit(), q="appointment:7").status_code == 400
 
 
 def test_acts_take_the_right_to_edit_the_dag(visit, busy, store):
@@ -245,7 +259,7 @@ def test_no_other_site_can_make_a_browser_act(app, visit, busy, store, headers):
 
 
 def test_who_is_faster_than_the_scripts_finds_calls_too(visit, busy):
-    answer = act(visit(), "/find", BARE, digits="50100")
+    answer = act(visit(), "/find", BARE, q="50100")
     assert answer.status_code == 303
     where = answer.headers["location"]
     assert "50100" not in where

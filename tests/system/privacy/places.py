@@ -31,7 +31,7 @@ def every_page(url: str, name: str | None, store: CallStore) -> str:
 def looked_for(url: str, name: str, number: str) -> str:
     """Return what the Calls page finds for a number: a search for one must not put it into a log."""
     session, ours = _signed_in(url, name), {"HX-Request": "true", "Sec-Fetch-Site": "same-origin"}
-    led = session.post(f"{url}/voiceinfra/calls/find", data={"digits": number}, headers=ours, timeout=60)
+    led = session.post(f"{url}/voiceinfra/calls/find", data={"q": number}, headers=ours, timeout=60)
     return session.get(url + json.loads(led.headers["HX-Location"])["path"], timeout=60).text
 
 

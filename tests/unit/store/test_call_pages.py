@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 import sqlalchemy as sa
 
 from airflow_provider_voiceinfra.store import schema
+from airflow_provider_voiceinfra.store.guard.pauses import Scope
 from airflow_provider_voiceinfra.store.models import Source
 from airflow_provider_voiceinfra.store.reads import call_filter, call_pages
 from airflow_provider_voiceinfra.store.reads.call_filter import CallFilter
-from airflow_provider_voiceinfra.store.reads.call_pages import PageCursor
-from tests.support.store_samples import NUMBER, claim, deliver, queued
+from airflow_provider_voiceinfra.store.reads.call_pages import CallCount, PageCursor
+from tests.support.store_samples import NUMBER, claim, claim_request, deliver, queued, rows
 
 START = datetime(2026, 11, 1, tzinfo=UTC)
 
@@ -114,7 +116,7 @@ def test_an_edge_is_read_back_from_an_address():
 def various(store):
     """Calls that differ in everything that is filtered by."""
     return {
-        "queued": place(store, key="q", dag_id="one", to_number="+14155550101"),
+        "queued": place(store, key="q", dag_id="one", to_number="+14155550101", metadata={"paid": True, "note": "a:b"}),
         "answered": completed(store, "a", "answered", dag_id="one", run="other"),
         "voicemail": completed(store, "v", "voicemail", dag_id="two", to_number="+442079460101"),
         "listed": place(store, list_id="vl_1", dag_id="two"),
@@ -141,6 +143,18 @@ def completed(store, call_id, outcome, **changes):
         (CallFilter(runs=("other",)), ["answered"]),
         (CallFilter(list_id="vl_1"), ["listed"]),
         (CallFilter(digits="0101"), ["voicemail", "queued"]),
+        (CallFilter(name="v"), ["voicemail"]),
+        (CallFilter(name="one"), ["answered", "queued"]),
+        (CallFilter(name="one", state="completed"), ["answered"]),
+        (CallFilter(name="one", dag_id="two"), []),
+        (CallFilter(name="v", dag_id="one"), []),
+        (CallFilter(name="nothing"), []),
+        (CallFilter(metadata="paid:true"), ["queued"]),
+        (CallFilter(metadata=" note : a:b "), ["queued"]),
+        (CallFilter(metadata="appointment:7", dag_id="two"), ["listed", "voicemail"]),
+        (CallFilter(metadata="appointment:7", dag_id="two", list_id="vl_1"), ["listed"]),
+        (CallFilter(metadata="appointment:7", until=START + timedelta(hours=3)), ["answered"]),
+        (CallFilter(metadata="appointment:8"), []),
         (CallFilter(digits="460101"), ["voicemail"]),
         (CallFilter(digits="0101", dag_id="one"), ["queued"]),
         (CallFilter(state="completed", dag_id="two"), ["voicemail"]),
@@ -197,6 +211,45 @@ def test_a_number_that_was_purged_is_not_found_by_its_digits(store):
     store.retention.purge(datetime.now(UTC) + timedelta(days=1))
     assert refs(store.pages.older(CallFilter(digits="0101"))) == []
     assert refs(store.pages.older(CallFilter())) == [ref]
+
+
+def test_a_call_is_found_by_its_ref(store, various):
+    assert refs(store.pages.older(CallFilter(name=various["listed"]))) == [various["listed"]]
+
+
+def test_metadata_that_was_purged_is_not_found(store):
+    completed(store, "purged", "answered")
+    store.retention.purge(datetime.now(UTC) + timedelta(days=1))
+    assert refs(store.pages.older(CallFilter(metadata="appointment:7"))) == []
+    assert rows(store, schema.call_metadata) == []
+
+
+def test_a_call_that_is_claimed_after_it_has_waited_is_found_by_its_new_metadata(store):
+    store.pauses.pause(Scope.ALL, "", reason="a test", actor="ada")
+    request = claim_request("key", metadata={"appointment": 7})
+    ref = store.claims.take(request).denied.ref
+    store.pauses.resume(Scope.ALL, "", actor="ada")
+    store.claims.take(replace(request, metadata={"appointment": 8}))
+    assert refs(store.pages.older(CallFilter(metadata="appointment:7"))) == []
+    assert refs(store.pages.older(CallFilter(metadata="appointment:8"))) == [ref]
+
+
+def test_calls_are_counted_up_to_the_window(store, monkeypatch):
+    monkeypatch.setattr(call_pages, "WINDOW", 7)
+    placed = [place(store, dag_id=("one", "two")[number % 2], list_id="vl_1") for number in range(6)]
+    for wanted in (CallFilter(), CallFilter(list_id="vl_1"), CallFilter(metadata="appointment:7")):
+        page = store.pages.older(wanted, than=store.pages.older(wanted).older)
+        assert store.pages.count(wanted) == CallCount(6, is_all=True)
+        newest = PageCursor(page.rows[0].claimed_at, page.rows[0].id)
+        assert store.pages.count(wanted, newer_than=newest) == CallCount(3, is_all=True)
+    assert refs(page) == placed[2::-1]
+    assert store.pages.count(CallFilter(), {"one"}) == CallCount(3, is_all=True)
+    assert store.pages.count(CallFilter(), {"one", "two", "three"}) == CallCount(6, is_all=True)
+    for _ in range(3):
+        place(store, dag_id="two")
+    assert store.pages.count(CallFilter()) == CallCount(7, is_all=False)
+    assert store.pages.count(CallFilter(dag_id="one")) == CallCount(3, is_all=True)
+    assert store.pages.count(CallFilter(list_id="vl_1", state="queued")) == CallCount(0, is_all=True)
 
 
 def test_a_call_that_waits_is_where_it_was_asked_for_last(store):
