@@ -17,7 +17,7 @@ from airflow_provider_voiceinfra.store import schema
 from airflow_provider_voiceinfra.store.clock import time_of
 from airflow_provider_voiceinfra.store.completion_body import stored_completion
 from airflow_provider_voiceinfra.store.feed.completed_calls import add_completed
-from airflow_provider_voiceinfra.store.guard.do_not_call import add_person
+from airflow_provider_voiceinfra.store.guard.do_not_call import add_person, add_person_by_hash
 from airflow_provider_voiceinfra.store.guard.refunds import refund
 from airflow_provider_voiceinfra.store.guard.talk_time import count_talked
 from airflow_provider_voiceinfra.store.history import record_event, record_events
@@ -34,7 +34,7 @@ _OPEN_PARTIES = (
     sa.select(*PARTY).distinct().where(IS_OPEN, schema.call.c.to_number.in_(sa.bindparam("numbers", expanding=True)))
 )
 
-_NUMBER = sa.select(schema.call.c.to_number).where(schema.call.c.id == sa.bindparam("row"))
+_CALLEE = sa.select(schema.call.c.to_number, schema.call.c.number_hash).where(schema.call.c.id == sa.bindparam("row"))
 
 
 class Candidates(NamedTuple):
@@ -166,9 +166,18 @@ def complete_all(tx: sa.Connection, completions: Mapping[int, Any], kind: str, *
     record_events(tx, kind, {row_id: {"outcome": each.outcome, **detail} for row_id, each in completions.items()})
     add_completed(tx, completions)
     for row_id, each in completions.items():
-        if each.opt_out and (number := tx.scalar(_NUMBER, {"row": row_id})):
-            # The callee, whatever number the webhook names.
-            add_person(tx, number, each.opt_out, each.call_id)
+        if each.opt_out:
+            _add_callee(tx, row_id, each)
+
+
+def _add_callee(tx: sa.Connection, row_id: int, completion: Any) -> None:
+    """Put the callee on the do-not-call list, whatever number the webhook names."""
+    callee = tx.execute(_CALLEE, {"row": row_id}).one()
+    if callee.to_number:
+        add_person(tx, callee.to_number, completion.opt_out, completion.call_id)
+    elif callee.number_hash:
+        # The call was purged.
+        add_person_by_hash(tx, callee.number_hash, completion.call_id)
 
 
 def _completed(row_id: int, completion: Any) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -61,8 +61,9 @@ class DoNotCall:
         wanted, added = sorted(set(numbers)), 0
         for start in range(0, len(wanted), _AT_ONCE):
             with self._database.write() as tx:
-                numbers_now = wanted[start : start + _AT_ONCE]
-                added += _add(tx, numbers_now, hashed=self._hashed, actor=actor, reason=reason)
+                batch = wanted[start : start + _AT_ONCE]
+                numbers_now = {hash_number(tx, number): None if self._hashed else number for number in batch}
+                added += _add(tx, numbers_now, actor=actor, reason=reason)
         return added
 
     def remove(self, number: str, *, actor: str, reason: str) -> bool:
@@ -130,25 +131,24 @@ def add_person(tx: sa.Connection, number: str, kept_as: str, call_id: str) -> No
     :param number: theirs, in E.164.
     :param kept_as: ``number``, or ``hash`` where only that is to be kept.
     """
+    add_person_by_hash(tx, hash_number(tx, number), call_id, number=None if kept_as == HASH else number)
+
+
+def add_person_by_hash(tx: sa.Connection, number_hash: str, call_id: str, *, number: str | None = None) -> None:
+    """Put a person on the list who asked for it in a call, where nothing but the hash of their number is known."""
     reason = f"asked for it in {call_id}"
-    _add(tx, [number], hashed=kept_as == HASH, actor=_PERSON, reason=reason)
+    _add(tx, {number_hash: number}, actor=_PERSON, reason=reason)
     # Listed meanwhile by somebody else, who does not speak for the person's other numbers.
-    mine = (_listed.number_hash == hash_number(tx, number), _listed.added_by != _PERSON)
+    mine = (_listed.number_hash == number_hash, _listed.added_by != _PERSON)
     tx.execute(sa.update(schema.do_not_call).where(*mine).values(added_by=_PERSON, reason=reason))
 
 
-def _add(tx: sa.Connection, numbers: Collection[str], *, hashed: bool, actor: str, reason: str) -> int:
+def _add(tx: sa.Connection, numbers: Mapping[str, str | None], *, actor: str, reason: str) -> int:
+    """Add numbers, by their hashes; None where only the hash is kept."""
     lock(tx, "do_not_call")
-    now = time_of(tx)
     rows = [
-        {
-            "number_hash": hash_number(tx, number),
-            "number": None if hashed else number,
-            "added_at": now,
-            "added_by": actor,
-            "reason": reason,
-        }
-        for number in numbers
+        {"number_hash": each, "number": number, "added_at": time_of(tx), "added_by": actor, "reason": reason}
+        for each, number in numbers.items()
     ]
     insert = schema.insert(tx, schema.do_not_call).values(rows).on_conflict_do_nothing()
     new = tx.scalars(insert.returning(_listed.number_hash)).all()

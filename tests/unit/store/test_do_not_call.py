@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
+import sqlalchemy as sa
 
 from airflow_provider_voiceinfra.store import schema
 from tests.support.race import in_threads
@@ -100,6 +103,17 @@ def test_also_where_the_webhook_does_not_say_who_was_called(open_store):
     queued(store, "call-1")
     deliver(store, "call-1", to_number=None, extracted_data={"do_not_call": True})
     assert is_listed(store)
+
+
+def test_also_where_the_call_was_purged_and_the_webhook_does_not_name_its_number(open_store):
+    store, now = open_store(opt_out_field="do_not_call"), datetime.now(UTC)
+    queued(store, "call-1")
+    with store.database.write() as tx:
+        tx.execute(sa.update(schema.call).values(claimed_at=now - timedelta(days=100)))
+    assert store.retention.purge(now - timedelta(days=90)).calls == 1
+    deliver(store, "call-1", to_number=None, extracted_data={"do_not_call": True})
+    assert is_listed(store)
+    assert NUMBER not in str(rows(store, schema.do_not_call))
 
 
 def test_and_where_the_webhook_comes_before_the_answer(open_store):
