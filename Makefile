@@ -8,20 +8,23 @@ install = { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && echo "Instal
 	DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(2) >/dev/null; } || \
 	{ echo "$(3) $(1): install it, such as by apt-get install $(2)"; exit 1; }
 
-.PHONY: demo test test-all tests unit integration system lint format types docs audit build matrix bench scale-out screenshot servers load constraints vendor browser clean
+.PHONY: demo test test-all checks tests unit integration system lint format types docs audit build matrix bench scale-out screenshot servers load constraints vendor browser clean
 
 demo: .venv/ready  ## a real Airflow calls people, none of whom is real
 	@$(BIN)/python -m airflow_provider_voiceinfra demo $(ARGS)
 
-test: lint types docs tests  ## everything CI checks
+test: checks tests  ## everything CI checks
 
 test-all: QUICK := --hypothesis-profile=all
 test-all: export STOPPED_LIST_STOPS := 10
 test-all: test audit  ## and what would take too long each time; run every night
 
+checks: .venv/ready  ## what reads the sources, side by side
+	@$(MAKE) --no-print-directory --jobs 3 --output-sync=target lint types docs
+
 tests: .venv/ready browser  ## the three tiers at once: the system tests wait most of the time
 	@$(BIN)/pytest tests/system tests/integration tests/unit \
-		--numprocesses 3 --dist loadscope --no-loadscope-reorder $(QUICK)
+		--numprocesses 4 --dist loadscope --no-loadscope-reorder $(QUICK)
 
 unit: .venv/ready  ## in a minute, without Airflow's database
 	@$(BIN)/pytest tests/unit --numprocesses 3 --dist worksteal $(QUICK)

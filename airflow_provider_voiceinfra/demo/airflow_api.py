@@ -12,7 +12,7 @@ from urllib3.util import Retry
 
 T = TypeVar("T")
 
-_POLL = 0.1
+_POLL = 0.25
 _TIMEOUT = 60
 
 

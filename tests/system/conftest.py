@@ -21,6 +21,8 @@ from tests.conftest import new_database
 ROOT = Path(__file__).parent.parent.parent
 SECRET = "system-test-secret"
 ON_CALL = "+12075550199"
+PARSE_INTERVAL = "3600"
+"""Seconds between two readings of a DAG file that has not changed: they would take a fourth of a core."""
 
 
 def connection(sandbox: Sandbox, **changes: object) -> str:
@@ -94,6 +96,7 @@ def airflow(
                 "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": database,
                 "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN_ASYNC": database,
                 "AIRFLOW__API__WORKERS": "2",
+                "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": PARSE_INTERVAL,
                 "AIRFLOW__METRICS__STATSD_ON": "True",
                 "AIRFLOW__METRICS__STATSD_PORT": str(metrics.socket.getsockname()[1]),
                 "AIRFLOW__VOICEINFRA__CALL_STORE": store_url,
@@ -126,6 +129,15 @@ def wait_until(ready: Callable[[], object], seconds: float = 120) -> None:
     while not ready():
         assert time.monotonic() < end
         time.sleep(0.5)
+
+
+def unpause(airflow: Standalone, dag_id: str) -> None:
+    """Let a DAG that follows events run: Airflow begins to watch for it when it reads its file the next time."""
+    dag = f"api/v2/dags/{dag_id}"
+    wait_until(lambda: airflow._api.find(dag), 600)
+    airflow._api.call("PATCH", dag, json={"is_paused": False})
+    token = airflow._api.call("GET", f"{dag}/details")["file_token"]
+    airflow._api.call("PUT", f"api/v2/parseDagFile/{token}")
 
 
 def is_part_of(airflow: Standalone, process: psutil.Process) -> bool:

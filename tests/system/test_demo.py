@@ -10,6 +10,8 @@ import sys
 import psutil
 import pytest
 
+from tests.system.conftest import wait_until
+
 COMMAND = [sys.executable, "-m", "airflow_provider_voiceinfra", "demo", "--home"]
 
 
@@ -41,13 +43,15 @@ def test_the_demo_calls_everybody_once_shows_what_they_said_and_leaves_nothing(t
     assert processes_of(tmp_path) == []
 
 
-@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
-def test_a_demo_that_is_killed_leaves_no_process(tmp_path, how):
+@pytest.mark.parametrize(
+    ("when", "how"), [("Starting Airflow", signal.SIGTERM), ("Airflow is up", signal.SIGKILL)], ids=["ended", "killed"]
+)
+def test_a_demo_that_is_killed_leaves_no_process(tmp_path, when, how):
     demo = start(tmp_path)
     for line in demo.stdout:
-        if "Airflow is up" in line:
+        if when in line:
             break
-    assert processes_of(tmp_path)
+    wait_until(lambda: processes_of(tmp_path))
     demo.send_signal(how)
     demo.wait(60)
     psutil.wait_procs(processes_of(tmp_path), timeout=120)

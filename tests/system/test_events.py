@@ -8,7 +8,7 @@ import pytest
 
 from tests.dags.events import AGENT
 from tests.support.store_samples import deliver, queued
-from tests.system.conftest import wait_until
+from tests.system.conftest import unpause, wait_until
 
 CALLS = 1_000
 
@@ -16,15 +16,9 @@ CALLS = 1_000
 @pytest.fixture
 def unpaused(airflow):
     """Let the DAG run, for this test only."""
-
-    def pause(*, paused):
-        return airflow._api.find("api/v2/dags/follow_burst") and airflow._api.call(
-            "PATCH", "api/v2/dags/follow_burst", json={"is_paused": paused}
-        )
-
-    wait_until(lambda: pause(paused=False), 600)
+    unpause(airflow, "follow_burst")
     yield
-    pause(paused=True)
+    airflow._api.call("PATCH", "api/v2/dags/follow_burst", json={"is_paused": True})
 
 
 def runs_by_events(airflow):

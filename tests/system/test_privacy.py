@@ -14,6 +14,7 @@ from airflow_provider_voiceinfra.store.call_store import CallStore
 from airflow_provider_voiceinfra.store.reads.call_filter import CallFilter
 from tests.conftest import new_database
 from tests.dags import canary
+from tests.system.conftest import unpause
 from tests.system.privacy import databases, places, stage, table
 from tests.system.privacy.echoing import echoing
 from tests.system.privacy.search import shows, shows_masked
@@ -97,7 +98,7 @@ def run(airflow):
     """Run every operator, sensor, notifier and fault."""
     given = {name: canary.text(name, "conf") for name in GIVEN[1:]} | {"to_number": canary.number(0, way="conf")}
     hidden, ours = airflow.trigger_dag("canary_hidden"), airflow.trigger_dag("canary", conf=given)
-    airflow._api.call("PATCH", "api/v2/dags/canary_events", json={"is_paused": False})
+    unpause(airflow, "canary_events")
     assert airflow.wait_for_run("canary_hidden", hidden, timeout=240) == "success"
     assert airflow.wait_for_run("canary", ours, timeout=600) == "failed"
 

@@ -23,6 +23,7 @@ from airflow_provider_voiceinfra.sandbox.scenarios import scenario_of
 from airflow_provider_voiceinfra.transfers.results_columns import columns_for
 from tests.benchmarks.receiver.webhooks import sign
 from tests.dags.canary import AREAS, mark, number, text
+from tests.system.conftest import PARSE_INTERVAL
 
 ROOT = Path(__file__).parents[3]
 SAID = ("transcript", "summary", "extracted data", "recording link")
@@ -58,6 +59,7 @@ def settings(home: Path, metrics: Metrics, database: str, store: str) -> dict[st
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": database,
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN_ASYNC": database,
         "AIRFLOW__CORE__FERNET_KEY": Fernet.generate_key().decode(),
+        "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": PARSE_INTERVAL,
         "AIRFLOW__LOGGING__LOGGING_LEVEL": "DEBUG",
         "AIRFLOW__METRICS__STATSD_ON": "True",
         "AIRFLOW__METRICS__STATSD_PORT": str(metrics.port),
