@@ -17,7 +17,8 @@ import requests
 import yaml
 from packaging.requirements import Requirement
 
-from airflow_provider_voiceinfra.cli.parser import COMMANDS, make_parser
+from airflow_provider_voiceinfra.cli.commands import COMMANDS
+from airflow_provider_voiceinfra.cli.parser import make_parser
 from airflow_provider_voiceinfra.get_provider_info import get_provider_info
 from tests.integration.docs.snippets import ALL, PAGES, ROOT, inline_code
 

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from airflow_provider_voiceinfra.cli.parser import COMMANDS
+from airflow_provider_voiceinfra.cli.commands import COMMANDS
 from tests.integration.environments.neighbour import OF_RECEIVER
 
 SERVERS = {"demo", "sandbox", "receiver"}

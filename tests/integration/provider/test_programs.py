@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from airflow_provider_voiceinfra.cli.parser import COMMANDS
+from airflow_provider_voiceinfra.cli.commands import COMMANDS
 
 LOADED = """
 import sys
