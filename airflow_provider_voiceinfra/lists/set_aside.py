@@ -7,7 +7,7 @@ from collections import Counter
 from itertools import islice
 
 from airflow_provider_voiceinfra.calls.keys import without_number
-from airflow_provider_voiceinfra.phone_numbers.e164 import mask
+from airflow_provider_voiceinfra.phone_numbers.e164 import REASONS, mask
 from airflow_provider_voiceinfra.store.call_store import CallStore
 from airflow_provider_voiceinfra.store.lists.list_pages import ListRow
 from airflow_provider_voiceinfra.store.lists.list_rows import RowState
@@ -15,9 +15,12 @@ from airflow_provider_voiceinfra.store.lists.list_rows import RowState
 _NAMED = 10
 # By itself, not within a word or a UUID.
 _MAYBE_A_NUMBER = re.compile(r"(?<![\w-])\d(?:[ ()./-]{0,2}\d){8,14}(?![\w-])", re.ASCII)
+_NO_COUNTRY_CODE = "Most numbers have no country code: set default_region, such as US, if they are of one country."
 _REMEDIES = {
-    "no_country_code": "Most numbers have no country code: set default_region, such as US, if they are of one country.",
     "invalid_key": "A key is a string or a whole number: cast its column to one of them in the query.",
+    "duplicate_key": "Another row has this key. If both are to be called, let key_column name what differs.",
+    "duplicate_number": "Another row is called at this number. Join the rows of a callee in the query.",
+    **{reason: f"The number {what}" for reason, what in REASONS.items()},
 }
 
 
@@ -27,7 +30,7 @@ def describe_set_aside(store: CallStore, list_id: str, reasons: Counter[str], to
     counted = ", ".join(f"{count} {reason}" for reason, count in sorted(reasons.items()))
     parts = [f"{aside} of {total} rows of list {list_id} are set aside: {counted}."]
     if reasons["no_country_code"] * 2 > aside:
-        parts.append(_REMEDIES["no_country_code"])
+        parts.append(_NO_COUNTRY_CODE)
     if reasons["invalid_key"]:
         parts.append(_REMEDIES["invalid_key"])
     first = islice(store.list_pages.rows(list_id, RowState.SET_ASIDE), _NAMED)
@@ -38,6 +41,12 @@ def describe_set_aside(store: CallStore, list_id: str, reasons: Counter[str], to
         f"VoiceInfraHook().iter_list_rows({list_id!r}, state='set_aside')."
     )
     return " ".join(parts)
+
+
+def remedy(reason: str) -> str:
+    """Return what to fix in rows that are set aside for a reason."""
+    field = reason.removeprefix("invalid_")
+    return _REMEDIES.get(reason, f"Fix {field} of the row, or the column that it is read from.")
 
 
 def _name(row: ListRow) -> str:

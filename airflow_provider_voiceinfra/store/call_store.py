@@ -32,6 +32,7 @@ from airflow_provider_voiceinfra.store.lists.list_states import ListStates
 from airflow_provider_voiceinfra.store.lists.pilots import Pilots
 from airflow_provider_voiceinfra.store.lists.redials import Redials
 from airflow_provider_voiceinfra.store.lists.row_numbers import RowNumbers
+from airflow_provider_voiceinfra.store.lists.row_pages import RowPages
 from airflow_provider_voiceinfra.store.lists.variant_results import VariantResults
 from airflow_provider_voiceinfra.store.operations.overview import Overview
 from airflow_provider_voiceinfra.store.operations.rename_connection import Connections
@@ -71,6 +72,7 @@ class CallStore:
         self.lists = CallLists(self.database, environment)
         self.pages = CallPages(self.database, environment)
         self.list_pages = ListPages(self.database, environment)
+        self.row_pages = RowPages(self.database, environment)
         self.overview = Overview(self.database, environment)
         self.list_rows = ListRows(self.database)
         self.list_progress = ListProgresses(self.database, environment)

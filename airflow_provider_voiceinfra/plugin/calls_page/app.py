@@ -13,7 +13,16 @@ from starlette.responses import HTMLResponse, Response
 from starlette.staticfiles import StaticFiles
 
 from airflow_provider_voiceinfra import paths
-from airflow_provider_voiceinfra.plugin.calls_page import actions, calls, do_not_call, export, lists, overview, pauses
+from airflow_provider_voiceinfra.plugin.calls_page import (
+    actions,
+    calls,
+    do_not_call,
+    export,
+    list_rows,
+    lists,
+    overview,
+    pauses,
+)
 from airflow_provider_voiceinfra.plugin.calls_page.csrf import CsrfProtection
 from airflow_provider_voiceinfra.plugin.calls_page.permissions import get_permissions
 from airflow_provider_voiceinfra.plugin.calls_page.rendering import STATIC, templates
@@ -44,7 +53,7 @@ def create_calls_page(store: CallStore) -> FastAPI:
     app.state.store = store
     # Before the routes whose path is a name.
     app.mount("/static", _Static(directory=STATIC), name="static")
-    for module in (overview, lists, pauses, do_not_call, export, actions, calls):
+    for module in (overview, lists, list_rows, pauses, do_not_call, export, actions, calls):
         app.include_router(module.router)
     return app
 

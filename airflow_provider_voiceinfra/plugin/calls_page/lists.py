@@ -1,23 +1,15 @@
-"""Call lists: their progress, outcomes, and rows that were set aside."""
+"""Call lists: their progress, outcomes, and why rows were set aside."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator
-from itertools import islice
 from typing import Any
 
 from fastapi import APIRouter, HTTPException
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 
-from airflow_provider_voiceinfra.csv_cells import csv_line
+from airflow_provider_voiceinfra.plugin.calls_page.pauses import may_pause, named
 from airflow_provider_voiceinfra.plugin.calls_page.visit import Visit, VisitDep, version_of
-from airflow_provider_voiceinfra.store.lists.list_pages import CallList, ListRow
-from airflow_provider_voiceinfra.store.lists.list_rows import RowState
-
-SET_ASIDE_SHOWN = 200
-"""Rows set aside that the page shows; the CSV file has all of them."""
-_CSV_COLUMNS = ("position", "key", "number", "state", "result", "attempt", "due_at", "call", "ended_at")
+from airflow_provider_voiceinfra.store.lists.list_pages import CallList
 
 router = APIRouter()
 
@@ -40,19 +32,6 @@ def show_list_now(visit: VisitDep, list_id: str) -> Response:
     return visit.refresh("list_now.html", _shown(visit, list_id))
 
 
-@router.get("/lists/{list_id}/rows.csv")
-def download_rows(visit: VisitDep, list_id: str, state: RowState | None = None) -> Response:
-    """Return the rows as CSV: all, or those in one state."""
-    known = find_list(visit, list_id)
-    rows = visit.store.list_pages.rows(list_id, *([] if state is None else [state]))
-    name = f"{list_id}{f'-{state}' if state else ''}.csv"
-    return StreamingResponse(
-        _csv(rows, visit, known.dag_id),
-        media_type="text/csv; charset=utf-8",
-        headers={"Content-Disposition": f'attachment; filename="{name}"'},
-    )
-
-
 def find_list(visit: Visit, list_id: str) -> CallList:
     """Find a list that they may see.
 
@@ -65,44 +44,15 @@ def find_list(visit: Visit, list_id: str) -> CallList:
 
 
 def _shown(visit: Visit, list_id: str) -> dict[str, Any]:
-    known, counts = find_list(visit, list_id), visit.store.lists.counts(list_id)
-    states, results, reasons = Counter[RowState](), Counter[str](), Counter[str]()
-    for (state, result), count in counts.items():
-        states[state] += count
-        if state is RowState.DONE:
-            results[result] += count
-        if state is RowState.SET_ASIDE:
-            reasons[result] += count
-    variants = visit.store.variant_results.recent(list_id)
-    aside = list(islice(visit.store.list_pages.rows(list_id, RowState.SET_ASIDE), SET_ASIDE_SHOWN))
+    known, progress = find_list(visit, list_id), visit.store.list_progress.count(list_id)
+    variants, pause = visit.store.variant_results.recent(list_id), known.pause
     return {
         "known": known,
-        "states": states,
-        "results": results,
-        "reasons": reasons,
+        "progress": progress,
+        "goes_on": progress.left and known.shown_state not in {"failed", "cancelled", "paused"},
         "variants": variants,
-        # Rows set aside or dropped are no longer part of the list.
-        "rows": states[RowState.PENDING] + states[RowState.OPEN] + states[RowState.DONE],
-        "aside": aside,
+        "paused": pause and named(pause.scope, pause.name),
+        "may_resume": pause is not None and may_pause(visit, pause.scope, pause.name),
         "may_edit": visit.permissions.may_edit(known.dag_id or None),
-        "version": version_of(known, sorted(counts.items()), aside, variants),
+        "version": version_of(known, progress, variants),
     }
-
-
-def _csv(rows: Iterator[ListRow], visit: Visit, dag_id: str) -> Iterator[str]:
-    yield csv_line(_CSV_COLUMNS)
-    may_read_content = visit.permissions.may_read_content(dag_id or None)
-    for row in rows:
-        cells = (
-            row.position,
-            # Keys are chosen by the DAG's author, and may name a person.
-            (row.key or "") if may_read_content else "",
-            visit.shown_number(row.to_number, dag_id or None),
-            row.state,
-            row.result or "",
-            row.attempt,
-            row.due_at.isoformat(),
-            row.call_ref or "",
-            row.ended_at.isoformat() if row.ended_at else "",
-        )
-        yield csv_line(cells)

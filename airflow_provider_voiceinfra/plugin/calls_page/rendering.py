@@ -17,6 +17,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from airflow_provider_voiceinfra import __version__, paths
+from airflow_provider_voiceinfra.lists.set_aside import remedy
 from airflow_provider_voiceinfra.phone_numbers.e164 import mask
 from airflow_provider_voiceinfra.store.models import OUTCOMES
 
@@ -51,7 +52,7 @@ def templates() -> jinja2.Environment:
     vendor = {path.name.split("-")[0]: f"vendor/{path.name}" for path in (STATIC / "vendor").glob("*.js")}
     made.globals |= {"vendor": vendor, "version": __version__, "OUTCOMES": OUTCOMES}
     made.globals |= {"task_path": paths.task_path, "run_path": paths.run_path, "dag_path": paths.dag_path}
-    made.filters |= {"duration": duration, "label": label, "masked": mask, "plain": plain}
+    made.filters |= {"duration": duration, "label": label, "masked": mask, "plain": plain, "remedy": remedy}
     return made
 
 

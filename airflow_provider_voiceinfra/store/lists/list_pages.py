@@ -152,25 +152,32 @@ class ListPages:
         ]
 
     def _rows(self, list_id: str, state: RowState, result: str | None) -> Iterator[ListRow]:
-        columns = [_row[each.name] for each in fields(ListRow)]
-        mine = sa.exists().where(_list.id == _row.list_id, _list.environment == self._environment)
         query = (
-            sa.select(*columns)
-            .where(_row.list_id == list_id, _row.state == state, mine)
-            .where(*([] if result is None else [_row.result == result]))
+            select_rows(list_id, self._environment)
+            .where(_row.state == state, *([] if result is None else [_row.result == result]))
             .order_by(_row.due_at, _row.id)
             .limit(_AT_ONCE)
         )
         page = query
         while True:
             with self._database.read() as tx:
-                found = tx.execute(page).mappings().all()
-            rows = [ListRow(**dict(row) | {"state": RowState(row["state"])}) for row in found]
+                rows = read_rows(tx, page)
             yield from rows
             if len(rows) < _AT_ONCE:
                 return
             due_at, row_id = rows[-1].due_at, rows[-1].id
             page = query.where(_row.due_at >= due_at, sa.or_(_row.due_at > due_at, _row.id > row_id))
+
+
+def select_rows(list_id: str, environment: str) -> sa.Select[Any]:
+    """Select the rows of a list, if it is one of this environment."""
+    mine = sa.exists().where(_list.id == _row.list_id, _list.environment == environment)
+    return sa.select(*[_row[each.name] for each in fields(ListRow)]).where(_row.list_id == list_id, mine)
+
+
+def read_rows(tx: sa.Connection, query: sa.Select[Any]) -> list[ListRow]:
+    """Read rows that :func:`select_rows` selects."""
+    return [ListRow(**dict(row) | {"state": RowState(row["state"])}) for row in tx.execute(query).mappings()]
 
 
 def _pause_of(row: Mapping[Any, Any], pauses: Iterable[Pause]) -> Pause | None:

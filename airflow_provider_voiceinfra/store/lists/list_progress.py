@@ -15,7 +15,7 @@ from airflow_provider_voiceinfra.store.clock import time_of
 from airflow_provider_voiceinfra.store.engine import Database
 from airflow_provider_voiceinfra.store.lists.list_rows import RowState
 
-# The rate is that of the last minutes.
+# The rate is that of the last minutes; that of a few seconds would mean nothing.
 _RATE_OF = timedelta(minutes=10)
 _list, _row = schema.call_list.c, schema.call_list_row.c
 
@@ -102,5 +102,5 @@ class ListProgresses:
         created_at = tx.scalar(sa.select(_list.created_at).where(_list.id == list_id))
         since: datetime = max(now - _RATE_OF, created_at or now)
         query = sa.select(sa.func.count()).where(_row.list_id == list_id, _row.ended_at >= since)
-        ended, minutes = tx.scalar(query) or 0, (now - since).total_seconds() / 60
-        return round(ended / minutes, 1) if ended and minutes else None
+        ended, minutes = tx.scalar(query) or 0, max((now - since).total_seconds() / 60, 1)
+        return round(ended / minutes, 1) if ended else None

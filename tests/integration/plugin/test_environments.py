@@ -7,7 +7,16 @@ from urllib.parse import unquote_plus
 import pytest
 from fastapi.routing import APIRoute
 
-from airflow_provider_voiceinfra.plugin.calls_page import actions, calls, do_not_call, export, lists, overview, pauses
+from airflow_provider_voiceinfra.plugin.calls_page import (
+    actions,
+    calls,
+    do_not_call,
+    export,
+    list_rows,
+    lists,
+    overview,
+    pauses,
+)
 from tests.integration.environments.neighbour import fill
 from tests.integration.plugin.conftest import BASE, OURS, deliver, find
 from tests.support.store_samples import started, unknown
@@ -50,9 +59,8 @@ def addresses(path, production, staging):
 
 def routes(method):
     """The routes of the page; its parts are those that the application takes in."""
-    found = [
-        route for part in (overview, lists, pauses, do_not_call, export, actions, calls) for route in part.router.routes
-    ]
+    parts = (overview, lists, list_rows, pauses, do_not_call, export, actions, calls)
+    found = [route for part in parts for route in part.router.routes]
     assert all(isinstance(route, APIRoute) for route in found)
     return [route.path for route in found if method in route.methods]
 
