@@ -16,6 +16,7 @@ from airflow_provider_voiceinfra.store.clock import time_of
 from airflow_provider_voiceinfra.store.engine import Database
 from airflow_provider_voiceinfra.store.guard.rules import DeniedCall
 from airflow_provider_voiceinfra.store.hashing import hash_key
+from airflow_provider_voiceinfra.store.history import record_events
 from airflow_provider_voiceinfra.store.many_rows import update_rows
 from airflow_provider_voiceinfra.store.models import CallState
 from airflow_provider_voiceinfra.store.row_endings import end_uncalled
@@ -332,6 +333,7 @@ class ListRows:
 
     def _end(self, *where: sa.ColumnElement[bool], result: str) -> int:
         with self._database.write() as tx:
+            _release_waiting(tx, *where)
             ended = {"state": RowState.DONE, "ended_at": time_of(tx), **end_uncalled(result)}
             return int(tx.execute(sa.update(schema.call_list_row).where(*where).values(**ended)).rowcount)
 
@@ -349,6 +351,15 @@ class ListRows:
         ours = (_row.id == row.id, _row.import_version == row.import_version, _row.attempt == row.attempt)
         with self._database.write() as tx:
             tx.execute(sa.update(schema.call_list_row).where(*ours).values(**values))
+
+
+def _release_waiting(tx: sa.Connection, *where: sa.ColumnElement[bool]) -> None:
+    """Let the calls of rows that end wait no longer: nothing was sent, and their keys are free."""
+    theirs = sa.select(_row.call_ref).where(*where, _row.call_ref.is_not(None))
+    waiting = (_call.state == CallState.WAITING, _call.ref.in_(theirs))
+    released = {"state": CallState.RELEASED, "key_active": False}
+    ids = tx.scalars(sa.update(schema.call).where(*waiting).values(**released).returning(_call.id)).all()
+    record_events(tx, "released", {row_id: {"reason": "its row has ended"} for row_id in ids})
 
 
 def select_rows() -> sa.Select[Any]:

@@ -9,11 +9,12 @@ import pytest
 
 from airflow_provider_voiceinfra.store import schema
 from airflow_provider_voiceinfra.store.guard.pauses import Scope
+from airflow_provider_voiceinfra.store.guard.rules import Denial, Rule, Rules
 from airflow_provider_voiceinfra.store.lists.call_lists import SupersededImportError
 from airflow_provider_voiceinfra.store.lists.list_rows import NewRow, RowState, RowStep
 from airflow_provider_voiceinfra.store.models import Realm, Source
 from tests.support.list_samples import TASK, row
-from tests.support.store_samples import claim, deliver, queued, rows, state
+from tests.support.store_samples import claim, claim_request, deliver, queued, rows, state
 
 LATER = timedelta(days=1)
 ADA, BOB, EVE = "+14155550101", "+14155550102", "+14155550103"
@@ -340,6 +341,17 @@ def test_rows_that_ended_while_nobody_knew_how_go_on_where_it_is_known_by_now(st
     store.list_rows.reopen(list_id)
     assert counts(store, list_id) == {("done", "overdue"): 1, ("done", "unknown"): 1, ("open", ""): 2}
     assert {each.ref for each in store.list_rows.over(list_id)} == {late, not_placed}
+
+
+def test_the_call_of_a_row_that_is_given_up_waits_no_longer(store, read):
+    list_id = read(row(1))
+    [it] = due(store, list_id)
+    closed = Rules(by_time=lambda now: Denial(Rule.CALLING_HOURS, now + timedelta(days=1)))
+    waiting = store.claims.take(claim_request("key", list_row=it.id, rules=closed)).denied.ref
+    assert state(store, waiting) == "waiting"
+    assert store.list_rows.give_up(list_id) == 1
+    assert (counts(store, list_id), state(store, waiting)) == ({("done", "given_up"): 1}, "released")
+    assert store.claims.take(claim_request("key")).claim
 
 
 def test_purging_leaves_only_rows_that_are_to_be_called_or_whose_call_goes_on(store, read):
