@@ -208,6 +208,8 @@ call = sa.Table(
         "start_hour",
         "outcome",
         "dag_id",
+        "agent_id",
+        "list_id",
         "duration_seconds",
         where="start_hour IS NOT NULL",
     ),

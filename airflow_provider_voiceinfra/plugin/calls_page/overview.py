@@ -6,18 +6,23 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
+from itertools import product
 from typing import Any
+from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from airflow_provider_voiceinfra.plugin.calls_page.visit import VisitDep
+from airflow_provider_voiceinfra.plugin.calls_page.visit import Visit, VisitDep
+from airflow_provider_voiceinfra.store.guard.pauses import Scope
 from airflow_provider_voiceinfra.store.models import ANSWERED, OUTCOMES
-from airflow_provider_voiceinfra.store.operations.overview import MAX_COUNTED, HourCount
+from airflow_provider_voiceinfra.store.operations.overview import MAX_COUNTED, HourCount, OverviewFilter
 
 PERIODS = {"day": timedelta(days=1), "week": timedelta(days=7), "month": timedelta(days=30)}
 OTHER = "other"
+FILTERS = ("dag", "agent", "list")
+WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
 router = APIRouter()
 
@@ -33,11 +38,22 @@ class Bar:
     calls: Counter[str]
     talk_seconds: int
 
+    @property
+    def total(self) -> int:
+        """All its calls."""
+        return self.calls.total()
+
+    @property
+    def answered_rate(self) -> float | None:
+        """The share of its calls that were answered; None if there are none."""
+        return self.calls[ANSWERED] / self.total if self.total else None
+
 
 @router.get("/overview")
 def overview(visit: VisitDep) -> Response:
     """Show the overview."""
-    return _render(visit, "overview.html")
+    names = {"dag": visit.dag_ids, "agent": _agents(visit), "list": _lists(visit)}
+    return _render(visit, "overview.html", names=names)
 
 
 @router.get("/overview/now")
@@ -46,28 +62,45 @@ def overview_now(visit: VisitDep) -> Response:
     return _render(visit, "overview_now.html")
 
 
-def _render(visit: VisitDep, template: str) -> Response:
-    period = visit.request.query_params.get("period", "")
+def _render(visit: Visit, template: str, **shown: Any) -> Response:
+    asked = visit.request.query_params
+    period = asked.get("period", "")
     period = period if period in PERIODS else "week"
-    zone, now = visit.zone, visit.store.database.clock.now()
+    given = {name: asked.get(name, "") for name in FILTERS}
+    wanted = OverviewFilter(*(given[name] or None for name in FILTERS))
+    query = {name: value for name, value in given.items() if value}
+    zone, now, visible = visit.zone, visit.store.database.clock.now(), visit.permissions.visible_dag_ids
     since = _first_hour(now, period, zone)
-    hours = visit.store.overview.hours(since, visit.permissions.visible_dag_ids)
-    totals = _by_outcome(hours.counts)
+    hours = visit.store.overview.hours(since, visible, wanted)
+    [whole] = _bars(hours.counts, [(None, "")], lambda _: None)
     return visit.render(
         template,
         period=period,
         periods=list(PERIODS),
-        outcomes=[each for each in (*OUTCOMES, OTHER) if totals[each] or each != OTHER],
-        totals=totals,
-        talk_seconds=_talk_seconds(hours.counts),
+        given=given,
+        query=f"&{urlencode(query)}" if query else "",
+        outcomes=[each for each in (*OUTCOMES, OTHER) if whole.calls[each] or each != OTHER],
+        whole=whole,
         answered_seconds=_talk_seconds(each for each in hours.counts if each.outcome == ANSWERED),
         counted_at=hours.counted_at,
         over_time=_over_time(hours.counts, since, now, period, zone),
         time_of_day=_time_of_day(hours.counts, zone),
-        counts=visit.store.overview.count(visit.permissions.visible_dag_ids),
+        week=_week(hours.counts, zone),
+        weekdays=WEEKDAYS,
+        counts=visit.store.overview.count(visible, wanted),
         max_counted=MAX_COUNTED,
         webhooks=visit.store.overview.webhooks(),
+        **shown,
     )
+
+
+def _agents(visit: Visit) -> list[str]:
+    """Name the agents that users who may see all calls can choose; others would learn of agents of other DAGs."""
+    return visit.store.pauses.recent_names(Scope.AGENT) if visit.permissions.visible_dag_ids is None else []
+
+
+def _lists(visit: Visit) -> list[str]:
+    return [each.id for each in visit.store.list_pages.newest(visit.permissions.visible_dag_ids)]
 
 
 def _first_hour(now: datetime, period: str, zone: ZoneInfo) -> datetime:
@@ -90,6 +123,13 @@ def _over_time(counts: list[HourCount], since: datetime, now: datetime, period: 
 
 def _time_of_day(counts: list[HourCount], zone: ZoneInfo) -> list[Bar]:
     return _bars(counts, [(hour, f"{hour:02}:00") for hour in range(24)], lambda hour: hour.astimezone(zone).hour)
+
+
+def _week(counts: list[HourCount], zone: ZoneInfo) -> list[tuple[str, list[Bar]]]:
+    """Group by hour of day, and each of those by weekday."""
+    cells = [(each, "") for each in product(range(24), range(7))]
+    bars = _bars(counts, cells, lambda hour: ((local := hour.astimezone(zone)).hour, local.weekday()))
+    return [(f"{hour:02}:00", bars[hour * 7 : hour * 7 + 7]) for hour in range(24)]
 
 
 def _bars(

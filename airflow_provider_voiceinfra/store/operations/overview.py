@@ -24,7 +24,24 @@ MAX_COUNTED = 5_000
 
 _call = schema.call.c
 _IN_FLIGHT = (CallState.CLAIMED, CallState.QUEUED)
-_Key = tuple[datetime, frozenset[str] | None]
+
+
+@dataclass(frozen=True, slots=True)
+class OverviewFilter:
+    """Which calls the overview is about; all given conditions must hold."""
+
+    dag_id: str | None = None
+    agent_id: str | None = None
+    list_id: str | None = None
+
+    def conditions(self) -> list[sa.ColumnElement[bool]]:
+        """Return the conditions in SQL."""
+        wanted = {_call.dag_id: self.dag_id, _call.agent_id: self.agent_id, _call.list_id: self.list_id}
+        return [column == value for column, value in wanted.items() if value is not None]
+
+
+ALL_CALLS = OverviewFilter()
+_Key = tuple[datetime, frozenset[str] | None, OverviewFilter]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,26 +93,28 @@ class Overview:
     def __init__(self, database: Database, environment: str, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._database = database
         self._environment = environment
-        # Each set of visible DAGs and each period has its own result.
+        # Each period, each set of visible DAGs and each filter has its own result.
         self._hours = MinuteCache[_Key, Hours](monotonic)
 
-    def hours(self, since: datetime, dag_ids: Collection[str] | None = None) -> Hours:
+    def hours(
+        self, since: datetime, dag_ids: Collection[str] | None = None, wanted: OverviewFilter = ALL_CALLS
+    ) -> Hours:
         """Count how the calls that began since a time have ended; the result is cached for a minute.
 
         :param since: the beginning of an hour, at most 31 days ago.
         :param dag_ids: only calls of these DAGs; None for all calls, including those without a DAG.
         """
-        key = since, None if dag_ids is None else frozenset(dag_ids)
+        key = since, None if dag_ids is None else frozenset(dag_ids), wanted
         return self._hours.get(key, lambda: self._count_hours(*key))
 
-    def count(self, dag_ids: Collection[str] | None = None) -> dict[str, int]:
+    def count(self, dag_ids: Collection[str] | None = None, wanted: OverviewFilter = ALL_CALLS) -> dict[str, int]:
         """Count the calls that are in flight, waiting, unknown and overdue, each up to :data:`MAX_COUNTED`."""
         with self._database.read() as tx:
-            now = time_of(tx)
+            now, these = time_of(tx), (*_visible(dag_ids), *wanted.conditions())
             return {
-                "in_flight": sum(self._count(tx, state, dag_ids, _call.deadline > now) for state in _IN_FLIGHT),
+                "in_flight": sum(self._count(tx, state, *these, _call.deadline > now) for state in _IN_FLIGHT),
                 **{
-                    state.value: self._count(tx, state, dag_ids)
+                    state.value: self._count(tx, state, *these)
                     for state in (CallState.WAITING, CallState.UNKNOWN, CallState.OVERDUE)
                 },
             }
@@ -111,23 +130,22 @@ class Overview:
             unmatched=unmatched,
         )
 
-    def _count_hours(self, since: datetime, dag_ids: frozenset[str] | None) -> Hours:
+    def _count_hours(self, since: datetime, dag_ids: frozenset[str] | None, wanted: OverviewFilter) -> Hours:
         """Count by an index that holds all that is read here, in the order of the groups."""
         talk_seconds = sa.func.coalesce(sa.func.sum(_call.duration_seconds), 0)
+        these = (*_visible(dag_ids), *wanted.conditions())
         query = (
             sa.select(_call.start_hour, _call.outcome, sa.func.count(), talk_seconds)
-            .where(_call.environment == self._environment, _call.start_hour >= since, *_visible(dag_ids))
+            .where(_call.environment == self._environment, _call.start_hour >= since, *these)
             .group_by(_call.start_hour, _call.outcome)
             .order_by(_call.start_hour, _call.outcome)
         )
         with self._database.read() as tx:
             return Hours([HourCount(*row) for row in tx.execute(query)], time_of(tx))
 
-    def _count(
-        self, tx: sa.Connection, state: CallState, dag_ids: Collection[str] | None, *more: sa.ColumnElement[bool]
-    ) -> int:
+    def _count(self, tx: sa.Connection, state: CallState, *these: sa.ColumnElement[bool]) -> int:
         """Count calls of a state among the newest of them."""
-        fits = sa.and_(sa.true(), *_visible(dag_ids), *more).label("fits")
+        fits = sa.and_(sa.true(), *these).label("fits")
         mine = (_call.state == state, _call.environment == self._environment)
         newest = sa.select(fits).where(*mine).order_by(_call.claimed_at.desc()).limit(MAX_COUNTED).subquery()
         return tx.scalar(sa.select(sa.func.count()).select_from(newest).where(newest.c.fits)) or 0

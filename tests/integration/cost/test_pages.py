@@ -9,6 +9,7 @@ import pytest
 
 from airflow_provider_voiceinfra.store.call_store import CallStore
 from airflow_provider_voiceinfra.store.operations import overview
+from airflow_provider_voiceinfra.store.operations.overview import OverviewFilter
 from airflow_provider_voiceinfra.store.reads import call_pages
 from airflow_provider_voiceinfra.store.reads.call_filter import CallFilter
 from tests.benchmarks.calls_page.history import DORMANT, fill
@@ -78,6 +79,8 @@ def test_the_overview_reads_only_the_calls_of_its_period_and_those_by_one_index(
     in_period = CALLS // 90
     # Reading a call itself, or sorting, would take several times as many.
     assert steps(full, lambda: full.overview.hours(NOW - timedelta(days=1), dag_ids)) < 40 * in_period
+    wanted = OverviewFilter("dag_1", "agent", "vl_0")
+    assert steps(full, lambda: full.overview.hours(NOW - timedelta(days=1), dag_ids, wanted)) < 40 * in_period
     assert steps(full, lambda: full.overview.hours(NOW - timedelta(days=1), dag_ids)) == 0
 
 

@@ -262,7 +262,8 @@ def test_the_overview_shows_charts_with_their_numbers_beside_them(visit, store):
     deliver(store, "of nobody")
     client = visit()
     shown = get(client, "/overview")
-    assert "2 answered 1 voicemail 0 failed 1 other 4:00 talk time 1:00 per answered call" in text(shown)
+    assert "2 answered 1 voicemail 0 failed 1 other 50% answered rate 4:00 talk time" in text(shown)
+    assert "1:00 per answered call" in text(shown)
     for chart in ("outcomes", "talk", "clock"):
         assert f'<canvas id="{chart}" data-chart="{chart}-table" role="img"' in shown.text
     for period, bars in (("day", 24), ("week", 7), ("month", 30), ("nonsense", 7)):

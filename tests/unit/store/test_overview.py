@@ -13,7 +13,7 @@ from airflow_provider_voiceinfra.store.clock import shift
 from airflow_provider_voiceinfra.store.errors import StoreError
 from airflow_provider_voiceinfra.store.feed import completed_calls
 from airflow_provider_voiceinfra.store.models import Source
-from airflow_provider_voiceinfra.store.operations.overview import Overview, Webhooks
+from airflow_provider_voiceinfra.store.operations.overview import Overview, OverviewFilter, Webhooks
 from tests.support.race import in_threads
 from tests.support.store_samples import NUMBER, claim, deliver, queued, rows
 
@@ -80,6 +80,26 @@ def test_only_the_calls_of_some_dags_are_counted_for_whom_they_concern(store, op
     assert totals(store, set()) == {}
     assert totals(store) == {"answered": (1, 0), "voicemail": (1, 0)}
     assert totals(open_store(environment="staging")) == {}
+
+
+def test_only_the_calls_of_a_dag_an_agent_and_a_list_are_counted(store):
+    placed = [("one", "ada", "vl_1"), ("one", "bob", None), ("two", "ada", None)]
+    for number, (dag_id, agent_id, list_id) in enumerate(placed):
+        for state in ("ended", "open"):
+            queued(store, f"{state}-{number}", source=Source(dag_id), agent_id=agent_id, list_id=list_id)
+        deliver(store, f"ended-{number}", call_outcome=("answered", "voicemail", "failed")[number])
+    since = datetime.now(UTC) - DAY
+    for wanted, outcomes in {
+        OverviewFilter(): ["answered", "failed", "voicemail"],
+        OverviewFilter(dag_id="one"): ["answered", "voicemail"],
+        OverviewFilter(agent_id="ada"): ["answered", "failed"],
+        OverviewFilter(list_id="vl_1"): ["answered"],
+        OverviewFilter(dag_id="two", agent_id="bob"): [],
+    }.items():
+        assert [each.outcome for each in store.overview.hours(since, None, wanted).counts] == outcomes
+        assert store.overview.count(None, wanted)["in_flight"] == len(outcomes)
+    # A filter shows nobody more than they may see.
+    assert store.overview.hours(since, {"two"}, OverviewFilter(dag_id="one")).counts == []
 
 
 def test_a_recovered_call_is_counted(store):

@@ -77,7 +77,7 @@
       name: head.textContent,
       kind: head.dataset.series,
       values: [...table.tBodies[0].rows].map((row) => Number(row.cells[column + 1].textContent)),
-    })),
+    })).filter(({ kind }) => kind),
   });
 
   const draw = (canvas) => {
