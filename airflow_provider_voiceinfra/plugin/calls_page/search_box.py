@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from dataclasses import dataclass, field
 
 from fastapi import HTTPException
@@ -11,7 +12,6 @@ from airflow_provider_voiceinfra.plugin.calls_page.encrypted_search import decry
 from airflow_provider_voiceinfra.plugin.calls_page.permissions import Permissions
 from airflow_provider_voiceinfra.store.reads.call_filter import END_LENGTH
 
-_NUMBER = re.compile(r"\+?[\d\s().\-/]+", re.ASCII)
 _METADATA = re.compile(r"[^:]+:.+", re.DOTALL)
 _NAME = re.compile(r"\S+")
 
@@ -29,7 +29,7 @@ class Term:
 
     @property
     def is_private(self) -> bool:
-        """Whether it is kept out of URLs, and finds only calls whose content may be read: others are guessed by it."""
+        """Whether it finds only calls whose content may be read: others are guessed by it."""
         return self.metadata is not None or (self.digits is not None and len(self.digits) > END_LENGTH)
 
     def shown_to(self, permissions: Permissions) -> str:
@@ -47,8 +47,9 @@ def read_term(text: str) -> Term:
 
     :raises HTTPException: 400, if it cannot be searched for.
     """
-    if _NUMBER.fullmatch(text):
-        digits = "".join(filter(str.isdecimal, text))
+    # However a number is written: with typographic dashes, or digits of another script.
+    digits = "".join(str(unicodedata.decimal(each)) for each in text if each.isdecimal())
+    if digits and ":" not in text and not any(map(str.isalpha, text)):
         if len(digits) < END_LENGTH:
             raise HTTPException(400, "Enter at least the last four digits of a number.")
         return Term(digits=digits)
@@ -60,11 +61,14 @@ def read_term(text: str) -> Term:
 
 
 def to_url(text: str) -> str:
-    """Return what stands in the URL for what was entered: encrypted if it is private, because servers log URLs.
+    """Return what stands in the URL for what was entered, because servers log URLs.
+
+    All but four digits is encrypted: a name may turn out to contain a number, such as ``14155550100x5``.
 
     :raises HTTPException: 400, if it cannot be searched for.
     """
-    return encrypt(text) if read_term(text).is_private else text
+    term = read_term(text)
+    return encrypt(text) if term.is_private or term.name else text
 
 
 def from_url(text: str) -> Term:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 import pytest
 from airflow.api_fastapi.auth.managers.simple.user import SimpleAuthManagerUser
@@ -181,6 +181,27 @@ def test_a_number_that_is_looked_for_is_in_no_address(visit, busy):
     assert "4155550100" not in visit("ada", rights(read="one")).get(where).text
     # Four of them are shown to everybody.
     assert "q=0100" in find(client, q="0100")
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "+1\N{NON-BREAKING HYPHEN}415\N{NON-BREAKING HYPHEN}555\N{NON-BREAKING HYPHEN}0100",
+        "+1\N{NO-BREAK SPACE}415\N{NO-BREAK SPACE}555\N{NO-BREAK SPACE}0100",
+        "".join(chr(ord(digit) + 0xFEE0) for digit in "14155550100"),
+        "1_415_555_0100",
+    ],
+    ids=["dashes", "spaces", "wide", "underscores"],
+)
+def test_a_number_is_found_however_it_is_written_and_is_in_no_address(visit, busy, written):
+    client = visit()
+    where = find(client, q=written)
+    assert written not in unquote(where)
+    assert busy["ref"] in client.get(where).text
+
+
+def test_what_is_no_number_but_contains_one_is_in_no_address(visit, busy):
+    assert "4155550100" not in find(visit(), q="14155550100x5")
 
 
 def test_metadata_finds_only_calls_whose_content_may_be_read_and_is_in_no_address(visit, busy):
