@@ -74,10 +74,10 @@ class ListProgresses:
 
     def count(self, list_id: str) -> ListProgress:
         """Count the rows of a list."""
-        mine = sa.exists().where(_list.id == _row.list_id, _list.environment == self._environment)
+        mine = sa.select(_list.id).where(_list.id == list_id, _list.environment == self._environment)
         query = (
             sa.select(_row.state, _row.result, sa.func.count())
-            .where(_row.list_id == list_id, mine)
+            .where(_row.list_id == mine.scalar_subquery())
             .group_by(_row.state, _row.result)
         )
         states, results, reasons = Counter[str](), Counter[str](), Counter[str]()

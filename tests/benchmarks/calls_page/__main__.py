@@ -121,7 +121,18 @@ def _pages(store: CallStore, calls: int) -> Iterator[tuple[str, str, str]]:
         yield f"overview, last {period}", "all", f"/overview?period={period}"
     yield "overview, last month", "most", "/overview?period=month"
     yield "a call", "all", f"/{ref}"
-    yield "a list's progress, 20,000 rows", "all", f"/lists/{LIST_ID}"
+    yield "the lists", "all", "/lists"
+    yield "a list's progress, 100,000 rows", "all", f"/lists/{LIST_ID}"
+    rows = {
+        "set aside": {"state": "set_aside"},
+        "done, of a result": {"state": "done", "result": "voicemail"},
+        "done, of a result that none has": {"state": "done", "result": "busy"},
+        "by key": {"find": encrypt("key-50000")},
+        "by number": {"find": encrypt("+14152050001")},
+        "by a number that none has": {"find": encrypt("+14156050001")},
+    }
+    for name, query in rows.items():
+        yield f"its rows: {name}", "all", f"/lists/{LIST_ID}/rows?{urlencode(query)}"
     yield "pauses", "all", "/pauses"
 
 

@@ -14,12 +14,13 @@ from airflow_provider_voiceinfra.store import schema
 from airflow_provider_voiceinfra.store.call_metadata import hash_pair
 from airflow_provider_voiceinfra.store.call_store import CallStore
 from airflow_provider_voiceinfra.store.claims.answers import UNSETTLED
+from airflow_provider_voiceinfra.store.hashing import hash_key
 from tests.benchmarks.guard.history import CONN_ID, _rows
 
 AT_ONCE = 10_000
 RARE_CALLS = 60
 """The oldest calls have an outcome that no later one has."""
-LIST_ID, LIST_ROWS = "vl_1", 20_000
+LIST_ID, LIST_ROWS = "vl_1", 100_000
 DORMANT = "dag_dormant"
 """A DAG of the oldest tenth of the calls."""
 
@@ -46,7 +47,9 @@ def analyze(store: CallStore) -> None:
 
 def _told(row: dict[str, Any], number: int, calls: int) -> dict[str, Any]:
     row |= {"list_id": f"vl_{number // 20_000}" if number % 3 else None, "completion_id": None}
-    row |= {"start_hour": None, "duration_seconds": None}
+    row |= {"start_hour": None, "duration_seconds": None, "variant": None}
+    if number % 3 == 0 and number < 3 * LIST_ROWS:
+        row |= {"list_id": LIST_ID, "variant": ("long", "short")[number % 2]}
     row["metadata"] = {"appointment": number, "campaign": ("spring", "summer", "autumn")[number % 3]}
     if number < calls // 10:
         row["dag_id"] = DORMANT
@@ -97,12 +100,14 @@ def _completions(rows: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
 def _fill_list(store: CallStore) -> None:
     with store.database.write() as tx:
         now = tx.scalar(sa.select(sa.func.max(schema.call.c.claimed_at)))
-        row = {"id": LIST_ID, "environment": "default", "dag_id": "dag_1", "run_id": "run_1", "task_id": "call"}
-        tx.execute(
-            schema.call_list.insert(),
-            row | {"map_index": -1, "created_at": now, "import_version": 1, "state": "done", "imported_generation": 0},
-        )
+        row = {"environment": "default", "dag_id": "dag_1", "run_id": "run_1", "task_id": "call", "map_index": -1}
+        row |= {"created_at": now, "import_version": 1, "state": "dialling", "imported_generation": 0}
+        others = [f"vl_other_{number}" for number in range(49)]
+        tx.execute(schema.call_list.insert(), [row | {"id": list_id} for list_id in (LIST_ID, *others)])
         tx.execute(schema.call_list_row.insert(), [_list_row(number, now) for number in range(LIST_ROWS)])
+    progress = store.list_progress.record(LIST_ID).as_json()
+    with store.database.write() as tx:
+        tx.execute(schema.call_list.update().values(progress=progress))
 
 
 def _list_row(number: int, now: Any) -> dict[str, Any]:
@@ -112,8 +117,9 @@ def _list_row(number: int, now: Any) -> dict[str, Any]:
     return {
         "list_id": LIST_ID,
         "position": number,
-        "key_hash": str(number),
-        "to_number": f"+1415{number:07}",
+        "key_hash": hash_key(f"key-{number}"),
+        "key": f"key-{number}",
+        "to_number": f"+1415{2_000_000 + number}",
         "fields": {},
         "numbers": [],
         "metadata": {},
@@ -121,5 +127,7 @@ def _list_row(number: int, now: Any) -> dict[str, Any]:
         "result": result,
         "attempt": 1,
         "due_at": now,
+        "ended_at": now if state == "done" else None,
+        "call_ref": f"vc_{3 * number:012}" if state == "done" else None,
         "import_version": 1,
     }
