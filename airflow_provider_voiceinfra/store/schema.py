@@ -465,8 +465,8 @@ call_list_row = sa.Table(
     _partial_index("uq_voiceinfra_call_list_row_number", "list_id", "to_number", unique=True, where=HAS_NUMBER),
     # Also orders rows that are due at once, as when calling hours open.
     sa.Index(None, "list_id", "state", "due_at", "id"),
-    # Counts the rows of a long list without reading them.
-    sa.Index(None, "list_id", "state", "result"),
+    # Counts the rows of a long list without reading them, and pages those of a result.
+    sa.Index(None, "list_id", "state", "result", "due_at", "id"),
     _partial_index(
         "ix_voiceinfra_call_list_row_due_priority",
         "list_id",

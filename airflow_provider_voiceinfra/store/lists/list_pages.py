@@ -171,8 +171,8 @@ class ListPages:
 
 def select_rows(list_id: str, environment: str) -> sa.Select[Any]:
     """Select the rows of a list, if it is one of this environment."""
-    mine = sa.exists().where(_list.id == _row.list_id, _list.environment == environment)
-    return sa.select(*[_row[each.name] for each in fields(ListRow)]).where(_row.list_id == list_id, mine)
+    mine = sa.select(_list.id).where(_list.id == list_id, _list.environment == environment)
+    return sa.select(*[_row[each.name] for each in fields(ListRow)]).where(_row.list_id == mine.scalar_subquery())
 
 
 def read_rows(tx: sa.Connection, query: sa.Select[Any]) -> list[ListRow]:

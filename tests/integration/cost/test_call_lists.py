@@ -9,7 +9,7 @@ import pytest
 import sqlalchemy as sa
 
 from airflow_provider_voiceinfra.store import schema
-from airflow_provider_voiceinfra.store.lists.list_rows import RowStep
+from airflow_provider_voiceinfra.store.lists.list_rows import RowState, RowStep
 from tests.benchmarks.calls_page.history import analyze
 from tests.support.list_samples import TASK, row
 
@@ -29,8 +29,8 @@ def plan_of(store, read):
 
     sa.event.listen(store.database.engine, "before_cursor_execute", note)
     read()
+    statement, parameters = asked[-1]
     with store.database.read() as tx:
-        statement, parameters = asked[-1]
         return "\n".join(tx.exec_driver_sql(f"EXPLAIN {statement}", parameters).scalars())
 
 
@@ -54,4 +54,14 @@ def test_nor_at_those_of_a_higher_priority_that_wait(store):
     analyze(store)
     plan = plan_of(store, lambda: store.list_rows.due(list_id, datetime.now(UTC), 10, by_priority=True))
     assert "ix_voiceinfra_call_list_row_due_priority" in plan
+    assert "Sort" not in plan
+
+
+def test_rows_of_a_result_are_paged_without_looking_at_the_others(store):
+    list_id = store.lists.open(TASK)
+    store.lists.add(list_id, [row(number) for number in range(1, 2_001)], store.lists.begin_import(list_id))
+    store.list_rows.give_up(list_id)
+    analyze(store)
+    plan = plan_of(store, lambda: store.row_pages.page(list_id, RowState.DONE, result="voicemail"))
+    assert "result" in plan.partition("Index Cond")[2].partition("\n")[0]
     assert "Sort" not in plan
