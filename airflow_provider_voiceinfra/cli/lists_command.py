@@ -13,8 +13,8 @@ from airflow_provider_voiceinfra.lists.summary import summarize
 from airflow_provider_voiceinfra.phone_numbers.e164 import mask
 from airflow_provider_voiceinfra.store.errors import StoreError
 from airflow_provider_voiceinfra.store.lists.list_pages import CallList
-from airflow_provider_voiceinfra.store.lists.list_rows import RowState
 from airflow_provider_voiceinfra.store.lists.list_states import ListState
+from airflow_provider_voiceinfra.store.lists.row_values import RowState
 
 
 @handle_errors

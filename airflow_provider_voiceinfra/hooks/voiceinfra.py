@@ -31,7 +31,7 @@ from airflow_provider_voiceinfra.store.call_store import CallStore
 from airflow_provider_voiceinfra.store.feed.completed_calls import CompletionFilter
 from airflow_provider_voiceinfra.store.feed.cursors import NEW_CURSOR
 from airflow_provider_voiceinfra.store.lists.list_pages import ListRow
-from airflow_provider_voiceinfra.store.lists.list_rows import RowState
+from airflow_provider_voiceinfra.store.lists.row_values import RowState
 from airflow_provider_voiceinfra.store.models import OUTCOMES, Call, CallState, Completion, Source
 from airflow_provider_voiceinfra.store.reads.call_filter import CallFilter
 

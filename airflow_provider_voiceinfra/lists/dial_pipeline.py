@@ -23,7 +23,7 @@ from airflow_provider_voiceinfra.lists.sender_pool import ClaimedRow, SenderPool
 from airflow_provider_voiceinfra.store.call_store import CallStore
 from airflow_provider_voiceinfra.store.claims.results import Claim, PermitResult
 from airflow_provider_voiceinfra.store.errors import StoreError
-from airflow_provider_voiceinfra.store.lists.list_rows import DueRow
+from airflow_provider_voiceinfra.store.lists.row_values import DueRow
 from airflow_provider_voiceinfra.store.models import Call, Source
 
 log = logging.getLogger(__name__)

@@ -14,7 +14,7 @@ from airflow_provider_voiceinfra.lists.row_groups import RowGroups
 from airflow_provider_voiceinfra.store.call_store import CallStore
 from airflow_provider_voiceinfra.store.claims.results import ConflictReason, Forecast
 from airflow_provider_voiceinfra.store.guard.claim_request import ClaimRequest
-from airflow_provider_voiceinfra.store.lists.list_rows import DueRow
+from airflow_provider_voiceinfra.store.lists.row_values import DueRow
 from airflow_provider_voiceinfra.store.models import CallState
 
 

@@ -17,7 +17,7 @@ from airflow_provider_voiceinfra.lists.dial_pipeline import POSTS, DialPipeline
 from airflow_provider_voiceinfra.lists.progress import Progress
 from airflow_provider_voiceinfra.lists.row_queue import RowQueue
 from airflow_provider_voiceinfra.store.call_store import CallStore
-from airflow_provider_voiceinfra.store.lists.list_rows import DueRow
+from airflow_provider_voiceinfra.store.lists.row_values import DueRow
 from airflow_provider_voiceinfra.store.models import Source
 
 # Seconds between two updates of the progress while rows are dialled.

@@ -15,7 +15,7 @@ from airflow_provider_voiceinfra.lists.row_queue import RowQueue
 from airflow_provider_voiceinfra.lists.source_rows import DUE_AGAIN
 from airflow_provider_voiceinfra.store.call_store import CallStore
 from airflow_provider_voiceinfra.store.guard.pauses import Scope
-from airflow_provider_voiceinfra.store.lists.list_rows import RowCall, RowState, RowStep
+from airflow_provider_voiceinfra.store.lists.row_values import RowCall, RowState, RowStep
 from airflow_provider_voiceinfra.store.models import CallState
 
 log = logging.getLogger(__name__)

@@ -6,7 +6,7 @@ import logging
 from datetime import datetime
 
 from airflow_provider_voiceinfra.store.call_store import CallStore
-from airflow_provider_voiceinfra.store.lists.list_rows import DueRow
+from airflow_provider_voiceinfra.store.lists.row_values import DueRow
 
 log = logging.getLogger(__name__)
 

@@ -6,7 +6,7 @@ from airflow_provider_voiceinfra import errors
 from airflow_provider_voiceinfra.guard.errors import CallDeferredError, GuardError
 from airflow_provider_voiceinfra.store.call_store import CallStore
 from airflow_provider_voiceinfra.store.guard.rules import Rule
-from airflow_provider_voiceinfra.store.lists.list_rows import DueRow
+from airflow_provider_voiceinfra.store.lists.row_values import DueRow
 from airflow_provider_voiceinfra.store.models import Call, CallState, Source
 
 # Rules that defer every other row of the list, too.

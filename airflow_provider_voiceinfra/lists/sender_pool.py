@@ -13,7 +13,7 @@ from airflow_provider_voiceinfra.calls.sending import Sender
 from airflow_provider_voiceinfra.calls.stop import StopFlag
 from airflow_provider_voiceinfra.errors import CallNotSentError, ClaimLostError
 from airflow_provider_voiceinfra.store.claims.results import SendPermit
-from airflow_provider_voiceinfra.store.lists.list_rows import DueRow
+from airflow_provider_voiceinfra.store.lists.row_values import DueRow
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from airflow_provider_voiceinfra.calls.keys import without_number
 from airflow_provider_voiceinfra.phone_numbers.e164 import REASONS, mask
 from airflow_provider_voiceinfra.store.call_store import CallStore
 from airflow_provider_voiceinfra.store.lists.list_pages import ListRow
-from airflow_provider_voiceinfra.store.lists.list_rows import RowState
+from airflow_provider_voiceinfra.store.lists.row_values import RowState
 
 _NAMED = 10
 # By itself, not within a word or a UUID.

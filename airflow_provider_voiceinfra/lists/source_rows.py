@@ -26,7 +26,7 @@ from airflow_provider_voiceinfra.lists.personal_text import columns_of, fill
 from airflow_provider_voiceinfra.lists.variants import Variant, choose_variant, texts_of
 from airflow_provider_voiceinfra.phone_numbers.e164 import to_e164
 from airflow_provider_voiceinfra.store.guard.rules import Cap
-from airflow_provider_voiceinfra.store.lists.list_rows import DueRow, NewRow
+from airflow_provider_voiceinfra.store.lists.row_values import DueRow, NewRow
 from airflow_provider_voiceinfra.store.models import Source
 
 DUE_AGAIN = timedelta(seconds=60)

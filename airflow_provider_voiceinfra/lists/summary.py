@@ -6,7 +6,7 @@ from typing import Any
 
 from airflow_provider_voiceinfra.calls.redial import Redial
 from airflow_provider_voiceinfra.store.call_store import CallStore
-from airflow_provider_voiceinfra.store.lists.list_rows import RowState
+from airflow_provider_voiceinfra.store.lists.row_values import RowState
 from airflow_provider_voiceinfra.store.models import NO_GOAL, OUTCOMES, CallState
 
 NOT_REACHED = ("failed", CallState.REJECTED.value, CallState.OVERDUE.value, CallState.UNKNOWN.value)

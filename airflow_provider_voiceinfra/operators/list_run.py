@@ -43,7 +43,7 @@ from airflow_provider_voiceinfra.operators.list_source import (
 from airflow_provider_voiceinfra.store.errors import StoreError
 from airflow_provider_voiceinfra.store.hashing import join_parts
 from airflow_provider_voiceinfra.store.lists.call_lists import SupersededImportError
-from airflow_provider_voiceinfra.store.lists.list_rows import DueRow, NewRow, RowState
+from airflow_provider_voiceinfra.store.lists.row_values import DueRow, NewRow, RowState
 from airflow_provider_voiceinfra.store.watch.deadlines import Deadlines
 
 if TYPE_CHECKING:

@@ -108,6 +108,6 @@ class CallsToSqlOperator(TemplatedOperator):
 
     def _set_aside(self) -> Iterator[ListRow]:
         from airflow_provider_voiceinfra.config import call_store
-        from airflow_provider_voiceinfra.store.lists.list_rows import RowState
+        from airflow_provider_voiceinfra.store.lists.row_values import RowState
 
         return iter(()) if self.list_id is None else call_store().list_pages.rows(self.list_id, RowState.SET_ASIDE)

@@ -13,7 +13,7 @@ from sqlalchemy.dialects import mysql
 from sqlalchemy.sql.elements import quoted_name
 
 from airflow_provider_voiceinfra.sql_errors import safe_error_name
-from airflow_provider_voiceinfra.store.lists.list_rows import RowState
+from airflow_provider_voiceinfra.store.lists.row_values import RowState
 from airflow_provider_voiceinfra.transfers.results_columns import Column, Kind, is_name
 
 if TYPE_CHECKING:

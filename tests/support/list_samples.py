@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import sqlalchemy as sa
 
 from airflow_provider_voiceinfra.store import schema
-from airflow_provider_voiceinfra.store.lists.list_rows import NewRow
+from airflow_provider_voiceinfra.store.lists.row_values import NewRow
 from airflow_provider_voiceinfra.store.models import Source
 
 LIST = Source("dag", "run", "run", "list")

@@ -17,8 +17,8 @@ from airflow_provider_voiceinfra.plugin.calls_page.encrypted_search import decry
 from airflow_provider_voiceinfra.plugin.calls_page.lists import find_list
 from airflow_provider_voiceinfra.plugin.calls_page.visit import Visit, VisitDep
 from airflow_provider_voiceinfra.store.lists.list_pages import CallList, ListRow
-from airflow_provider_voiceinfra.store.lists.list_rows import RowState
 from airflow_provider_voiceinfra.store.lists.row_pages import RowPage
+from airflow_provider_voiceinfra.store.lists.row_values import RowState
 
 _CSV_COLUMNS = ("position", "key", "number", "state", "result", "attempt", "due_at", "call", "ended_at")
 

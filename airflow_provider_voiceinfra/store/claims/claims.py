@@ -31,7 +31,8 @@ from airflow_provider_voiceinfra.store.guard.refunds import refund
 from airflow_provider_voiceinfra.store.guard.rules import SendSlot
 from airflow_provider_voiceinfra.store.guard.session import Guard, GuardSession
 from airflow_provider_voiceinfra.store.history import record_event, record_events
-from airflow_provider_voiceinfra.store.lists.list_rows import DueRow, make_due
+from airflow_provider_voiceinfra.store.lists.list_rows import make_due
+from airflow_provider_voiceinfra.store.lists.row_values import DueRow
 from airflow_provider_voiceinfra.store.models import CallState
 
 _call = schema.call.c

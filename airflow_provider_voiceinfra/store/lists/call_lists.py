@@ -15,8 +15,8 @@ from airflow_provider_voiceinfra.store.engine import Database
 from airflow_provider_voiceinfra.store.errors import StoreError
 from airflow_provider_voiceinfra.store.guard.pauses import Scope
 from airflow_provider_voiceinfra.store.hashing import hash_key, join_parts
-from airflow_provider_voiceinfra.store.lists.list_rows import NewRow, RowState
 from airflow_provider_voiceinfra.store.lists.list_states import ListState, state_columns
+from airflow_provider_voiceinfra.store.lists.row_values import NewRow, RowState
 from airflow_provider_voiceinfra.store.models import CallState, Realm, Source
 
 _list, _row, _pause, _budget = schema.call_list.c, schema.call_list_row.c, schema.pause.c, schema.budget.c

@@ -9,7 +9,8 @@ import sqlalchemy as sa
 
 from airflow_provider_voiceinfra.store import schema
 from airflow_provider_voiceinfra.store.engine import Database
-from airflow_provider_voiceinfra.store.lists.list_rows import DueRow, RowState, select_pending
+from airflow_provider_voiceinfra.store.lists.list_rows import select_pending
+from airflow_provider_voiceinfra.store.lists.row_values import DueRow, RowState
 
 _PLACES, _AT_EACH = 20, 25
 _list, _row = schema.call_list.c, schema.call_list_row.c

@@ -13,8 +13,8 @@ from airflow_provider_voiceinfra.store import schema
 from airflow_provider_voiceinfra.store.engine import Database
 from airflow_provider_voiceinfra.store.guard.pauses import Pause, Scope, pauses_in_force
 from airflow_provider_voiceinfra.store.lists.list_progress import ListProgress
-from airflow_provider_voiceinfra.store.lists.list_rows import RowState
 from airflow_provider_voiceinfra.store.lists.list_states import ListState
+from airflow_provider_voiceinfra.store.lists.row_values import RowState
 
 LISTS = 50
 """So many lists are shown."""

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from airflow_provider_voiceinfra.store import schema
 from airflow_provider_voiceinfra.store.engine import Database
-from airflow_provider_voiceinfra.store.lists.list_rows import RowState
+from airflow_provider_voiceinfra.store.lists.row_values import RowState
 
 
 class ListState(StrEnum):

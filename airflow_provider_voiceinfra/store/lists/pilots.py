@@ -12,7 +12,8 @@ from airflow_provider_voiceinfra.store import schema
 from airflow_provider_voiceinfra.store.clock import time_of
 from airflow_provider_voiceinfra.store.engine import Database
 from airflow_provider_voiceinfra.store.guard.pauses import Scope, add_pause
-from airflow_provider_voiceinfra.store.lists.list_rows import DueRow, ListRows, RowState, select_pending
+from airflow_provider_voiceinfra.store.lists.list_rows import ListRows, select_pending
+from airflow_provider_voiceinfra.store.lists.row_values import DueRow, RowState
 from airflow_provider_voiceinfra.store.row_endings import last_result
 
 ACTOR = "pilot"

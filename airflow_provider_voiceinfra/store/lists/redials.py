@@ -11,8 +11,8 @@ from airflow_provider_voiceinfra.store.clock import time_of
 from airflow_provider_voiceinfra.store.engine import Database
 from airflow_provider_voiceinfra.store.errors import StoreError
 from airflow_provider_voiceinfra.store.history import record_events
-from airflow_provider_voiceinfra.store.lists.list_rows import RowState
 from airflow_provider_voiceinfra.store.lists.list_states import ListState, state_columns
+from airflow_provider_voiceinfra.store.lists.row_values import RowState
 from airflow_provider_voiceinfra.store.models import ANSWERED, NO_GOAL, CallState
 
 _BATCH = 500

@@ -12,7 +12,8 @@ from airflow_provider_voiceinfra.store import schema
 from airflow_provider_voiceinfra.store.clock import time_of
 from airflow_provider_voiceinfra.store.engine import Database
 from airflow_provider_voiceinfra.store.guard.do_not_call import DoNotCall
-from airflow_provider_voiceinfra.store.lists.list_rows import PLACE_IF_CALLED, DueRow, RowState, select_rows
+from airflow_provider_voiceinfra.store.lists.list_rows import PLACE_IF_CALLED, select_rows
+from airflow_provider_voiceinfra.store.lists.row_values import DueRow, RowState
 from airflow_provider_voiceinfra.store.models import CallState
 from airflow_provider_voiceinfra.store.row_endings import end_uncalled
 

@@ -10,7 +10,7 @@ from airflow_provider_voiceinfra.store import schema
 from airflow_provider_voiceinfra.store.engine import Database
 from airflow_provider_voiceinfra.store.hashing import hash_key
 from airflow_provider_voiceinfra.store.lists.list_pages import ListRow, read_rows, select_rows
-from airflow_provider_voiceinfra.store.lists.list_rows import RowState
+from airflow_provider_voiceinfra.store.lists.row_values import RowState
 
 PAGE = 50
 

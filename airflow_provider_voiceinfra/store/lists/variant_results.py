@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from airflow_provider_voiceinfra.store import schema
 from airflow_provider_voiceinfra.store.engine import Database
-from airflow_provider_voiceinfra.store.lists.list_rows import RowState
+from airflow_provider_voiceinfra.store.lists.row_values import RowState
 from airflow_provider_voiceinfra.store.minute_cache import MinuteCache
 from airflow_provider_voiceinfra.store.models import ANSWERED, CallState, Goal
 

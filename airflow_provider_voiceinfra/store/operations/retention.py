@@ -27,7 +27,7 @@ from airflow_provider_voiceinfra.store.claims.settling import NOTHING_SAID
 from airflow_provider_voiceinfra.store.clock import time_of
 from airflow_provider_voiceinfra.store.engine import Database
 from airflow_provider_voiceinfra.store.guard.do_not_call import hash_number
-from airflow_provider_voiceinfra.store.lists.list_rows import RowState
+from airflow_provider_voiceinfra.store.lists.row_values import RowState
 from airflow_provider_voiceinfra.store.models import CallState
 from airflow_provider_voiceinfra.store.reads.call_reader import LOST
 

@@ -29,7 +29,7 @@ from airflow_provider_voiceinfra.sandbox import Sandbox
 from airflow_provider_voiceinfra.store import schema
 from airflow_provider_voiceinfra.store.call_store import CallStore
 from airflow_provider_voiceinfra.store.guard import lifetimes
-from airflow_provider_voiceinfra.store.lists.list_rows import RowStep
+from airflow_provider_voiceinfra.store.lists.row_values import RowStep
 from airflow_provider_voiceinfra.store.models import Source
 from airflow_provider_voiceinfra.store.reads.call_filter import CallFilter
 

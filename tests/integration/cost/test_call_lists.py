@@ -9,7 +9,7 @@ import pytest
 import sqlalchemy as sa
 
 from airflow_provider_voiceinfra.store import schema
-from airflow_provider_voiceinfra.store.lists.list_rows import RowState, RowStep
+from airflow_provider_voiceinfra.store.lists.row_values import RowState, RowStep
 from tests.benchmarks.calls_page.history import analyze
 from tests.support.list_samples import TASK, row
 

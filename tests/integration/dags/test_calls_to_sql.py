@@ -14,7 +14,7 @@ from airflow.sdk import BaseHook
 from airflow.sdk.exceptions import AirflowFailException
 
 from airflow_provider_voiceinfra import config
-from airflow_provider_voiceinfra.store.lists.list_rows import NewRow
+from airflow_provider_voiceinfra.store.lists.row_values import NewRow
 from airflow_provider_voiceinfra.store.models import Extraction, Goal, Source
 from airflow_provider_voiceinfra.store.reads import attempts
 from airflow_provider_voiceinfra.transfers.calls_to_sql import CallsToSqlOperator

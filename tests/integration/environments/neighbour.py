@@ -15,7 +15,7 @@ from airflow_provider_voiceinfra.store.claims.results import ClaimResult
 from airflow_provider_voiceinfra.store.feed.completed_calls import CompletionFilter
 from airflow_provider_voiceinfra.store.guard.pauses import Scope
 from airflow_provider_voiceinfra.store.guard.rules import Rules
-from airflow_provider_voiceinfra.store.lists.list_rows import NewRow, RowState
+from airflow_provider_voiceinfra.store.lists.row_values import NewRow, RowState
 from airflow_provider_voiceinfra.store.models import CallState, Source
 from airflow_provider_voiceinfra.store.watch.deadlines import Deadlines
 from tests.support.store_samples import claim, claim_request, deliver, delivery, queued

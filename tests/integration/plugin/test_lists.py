@@ -10,7 +10,7 @@ import pytest
 
 from airflow_provider_voiceinfra.store.guard.pauses import Scope
 from airflow_provider_voiceinfra.store.lists import row_pages
-from airflow_provider_voiceinfra.store.lists.list_rows import NewRow
+from airflow_provider_voiceinfra.store.lists.row_values import NewRow
 from airflow_provider_voiceinfra.store.models import Source
 from tests.integration.plugin.conftest import BASE, OURS, get
 from tests.support.rights import rights

@@ -14,7 +14,7 @@ from airflow_provider_voiceinfra.plugin.calls_page.calls import playable
 from airflow_provider_voiceinfra.plugin.calls_page.rendering import duration
 from airflow_provider_voiceinfra.store import schema
 from airflow_provider_voiceinfra.store.guard.pauses import Scope
-from airflow_provider_voiceinfra.store.lists.list_rows import NewRow, RowStep
+from airflow_provider_voiceinfra.store.lists.row_values import NewRow, RowStep
 from airflow_provider_voiceinfra.store.models import Source
 from airflow_provider_voiceinfra.store.reads import call_pages
 from tests.integration.plugin.conftest import BASE, NUMBER, claim, deliver, get, queued

@@ -12,7 +12,7 @@ from starlette.routing import Mount
 
 from airflow_provider_voiceinfra.store import schema
 from airflow_provider_voiceinfra.store.guard.pauses import Scope
-from airflow_provider_voiceinfra.store.lists.list_rows import NewRow
+from airflow_provider_voiceinfra.store.lists.row_values import NewRow
 from airflow_provider_voiceinfra.store.models import Source
 from tests.integration.plugin.conftest import BASE, NUMBER, OURS, SECRET, act, claim, deliver, find, get, queued
 from tests.support.rights import rights

@@ -10,7 +10,7 @@ from airflow_provider_voiceinfra.calls.redial import Redial
 from airflow_provider_voiceinfra.lists.circuit_breaker import CircuitBreaker
 from airflow_provider_voiceinfra.lists.progress import Progress
 from airflow_provider_voiceinfra.store.guard.pauses import Scope
-from airflow_provider_voiceinfra.store.lists.list_rows import NewRow
+from airflow_provider_voiceinfra.store.lists.row_values import NewRow
 from airflow_provider_voiceinfra.store.models import Source
 from tests.support.store_samples import claim, deliver, make_old, queued, unknown
 

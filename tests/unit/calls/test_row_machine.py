@@ -21,7 +21,8 @@ from airflow_provider_voiceinfra.store import clock
 from airflow_provider_voiceinfra.store.call_store import CallStore
 from airflow_provider_voiceinfra.store.guard.rules import Cap
 from airflow_provider_voiceinfra.store.inbox.delivery import Delivery
-from airflow_provider_voiceinfra.store.lists.list_rows import ListRows, NewRow, RowState
+from airflow_provider_voiceinfra.store.lists.list_rows import ListRows
+from airflow_provider_voiceinfra.store.lists.row_values import NewRow, RowState
 from airflow_provider_voiceinfra.store.models import Source
 from tests.support.call_samples import account
 from tests.support.row_model import HOUR, LOOK, TALK, WITHIN, Expected, Policy, RowModel, Turn

@@ -11,7 +11,7 @@ from airflow_provider_voiceinfra.lists.column_mapping import ColumnMapping
 from airflow_provider_voiceinfra.lists.source_rows import CallDefaults
 from airflow_provider_voiceinfra.lists.variants import check_variants, choose_variant
 from airflow_provider_voiceinfra.policies import Variant
-from airflow_provider_voiceinfra.store.lists.list_rows import DueRow
+from airflow_provider_voiceinfra.store.lists.row_values import DueRow
 from airflow_provider_voiceinfra.store.models import Source
 from tests.support.call_samples import NUMBER, account
 

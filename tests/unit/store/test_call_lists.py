@@ -11,7 +11,7 @@ from airflow_provider_voiceinfra.store import schema
 from airflow_provider_voiceinfra.store.guard.pauses import Scope
 from airflow_provider_voiceinfra.store.guard.rules import Denial, Rule, Rules
 from airflow_provider_voiceinfra.store.lists.call_lists import SupersededImportError
-from airflow_provider_voiceinfra.store.lists.list_rows import NewRow, RowState, RowStep
+from airflow_provider_voiceinfra.store.lists.row_values import NewRow, RowState, RowStep
 from airflow_provider_voiceinfra.store.models import Realm, Source
 from tests.support.list_samples import TASK, row
 from tests.support.store_samples import claim, claim_request, deliver, queued, rows, state

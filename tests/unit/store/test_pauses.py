@@ -13,7 +13,7 @@ from airflow_provider_voiceinfra.store.errors import StoreError
 from airflow_provider_voiceinfra.store.guard import lifetimes, pauses
 from airflow_provider_voiceinfra.store.guard.pauses import Scope
 from airflow_provider_voiceinfra.store.guard.rules import Rule, Rules
-from airflow_provider_voiceinfra.store.lists.list_rows import NewRow
+from airflow_provider_voiceinfra.store.lists.row_values import NewRow
 from airflow_provider_voiceinfra.store.models import Source
 from tests.support.store_samples import CONN, NUMBER, claim_request, rows, state
 

@@ -9,7 +9,7 @@ import pytest
 
 from airflow_provider_voiceinfra.store.guard.pauses import Scope
 from airflow_provider_voiceinfra.store.guard.rules import Cap, Rules
-from airflow_provider_voiceinfra.store.lists.list_rows import RowStep
+from airflow_provider_voiceinfra.store.lists.row_values import RowStep
 from tests.support.list_samples import TASK, row
 from tests.support.store_samples import claim, claim_request, deliver, queued
 

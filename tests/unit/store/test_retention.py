@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from airflow_provider_voiceinfra.store import schema
 from airflow_provider_voiceinfra.store.inbox import quarantine
-from airflow_provider_voiceinfra.store.lists.list_rows import NewRow
+from airflow_provider_voiceinfra.store.lists.row_values import NewRow
 from airflow_provider_voiceinfra.store.models import DeliveryResult, Source
 from airflow_provider_voiceinfra.store.operations import retention
 from tests.support.store_samples import (

@@ -8,7 +8,7 @@ import pytest
 
 from airflow_provider_voiceinfra.store.claims.results import ConflictReason
 from airflow_provider_voiceinfra.store.guard.rules import Rule
-from airflow_provider_voiceinfra.store.lists.list_rows import NewRow, RowStep
+from airflow_provider_voiceinfra.store.lists.row_values import NewRow, RowStep
 from tests.support.list_samples import TASK
 from tests.support.store_samples import claim, claim_request, deliver, queued, state
 

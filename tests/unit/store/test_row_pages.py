@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from airflow_provider_voiceinfra.store.lists import row_pages
-from airflow_provider_voiceinfra.store.lists.list_rows import NewRow, RowState, RowStep
+from airflow_provider_voiceinfra.store.lists.row_values import NewRow, RowState, RowStep
 from tests.support.list_samples import TASK, row
 
 

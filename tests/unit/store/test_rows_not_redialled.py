@@ -9,7 +9,7 @@ import pytest
 from airflow_provider_voiceinfra.store import schema
 from airflow_provider_voiceinfra.store.guard.pauses import Scope
 from airflow_provider_voiceinfra.store.guard.rules import Rules
-from airflow_provider_voiceinfra.store.lists.list_rows import NewRow, RowStep
+from airflow_provider_voiceinfra.store.lists.row_values import NewRow, RowStep
 from airflow_provider_voiceinfra.store.models import Extraction, Goal
 from tests.support.list_samples import TASK, row
 from tests.support.store_samples import claim, claim_request, deliver, rows

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from airflow_provider_voiceinfra.store.lists.list_rows import RowStep
+from airflow_provider_voiceinfra.store.lists.row_values import RowStep
 from airflow_provider_voiceinfra.store.models import Extraction, Goal
 from tests.support.list_samples import TASK, row
 from tests.support.store_samples import claim_request, deliver, queued
