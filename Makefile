@@ -93,7 +93,7 @@ bench: .venv/ready load  ## measure everything, in less than an hour; docs/bench
 load:  ## wrk for bench, where this machine has none
 	@command -v wrk >/dev/null || $(call install,wrk,wrk,bench needs)
 
-vendor: .venv/ready  ## fetch the scripts of the Calls page anew, by npm
+vendor: .venv/ready  ## fetch the scripts of the Calls page and its tests anew, by npm
 	@$(BIN)/python tools/vendor.py
 
 .venv/ready: pyproject.toml constraints.txt

@@ -1,4 +1,4 @@
-"""Bring what the Calls page needs from npm into the package: these versions, and nothing else.
+"""Bring what the Calls page and its tests need from npm into the repository: these versions, and nothing else.
 
 ``make vendor``. To update one, write its new version and the integrity that ``npm view NAME@VERSION dist.integrity``
 tells, run it, and run the tests of the page.
@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import shutil
 import subprocess
 import tarfile
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-TARGET = Path(__file__).parent.parent / "airflow_provider_voiceinfra" / "plugin" / "calls_page" / "static" / "vendor"
+ROOT = Path(__file__).parent.parent
+PAGE = ROOT / "airflow_provider_voiceinfra" / "plugin" / "calls_page" / "static" / "vendor"
+TESTS = ROOT / "tests" / "system" / "vendor"
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,13 +26,16 @@ class Pinned:
 
     :param integrity: of the whole package, as npm tells it.
     :param script: the file that is served.
+    :param licences: of the script and of what it contains.
+    :param folder: where it is kept; only what is in the page's is published.
     """
 
     name: str
     version: str
     integrity: str
     script: str
-    licence: str = "LICENSE"
+    licences: tuple[str, ...] = ("LICENSE",)
+    folder: Path = PAGE
 
 
 PACKAGES = (
@@ -50,16 +56,24 @@ PACKAGES = (
         "4.6.1",
         "sha512-hJyniucsFmq//EvXYvJ6c6mahPoI3kaxdjVH8awTaJ/fDNWeSqqqArixMJWkWNN6fcYvPU3HneSANFNYtRi61g==",
         "dist/chart.umd.min.js",
-        "LICENSE.md",
+        ("LICENSE.md",),
+    ),
+    Pinned(
+        "axe-core",
+        "4.14.1",
+        "sha512-FHfa+lmNjQZfJz1q8wKqIDwC6DExcHt/pkjNQb09a3NPjCKg2rhu5qb2S4r76ASyFNNtuFooJpZe37OgudVGtQ==",
+        "axe.min.js",
+        ("LICENSE", "LICENSE-3RD-PARTY.txt"),
+        TESTS,
     ),
 )
 
 
 def main() -> None:
-    """Fetch each package, check it, and write its script and licence."""
-    TARGET.mkdir(parents=True, exist_ok=True)
-    for file in TARGET.iterdir():
-        file.unlink()
+    """Fetch each package, check it, and write its script and licences."""
+    for folder in (PAGE, TESTS):
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir()
     for package in PACKAGES:
         with tempfile.TemporaryDirectory() as folder:
             archive = fetch(package, Path(folder))
@@ -82,14 +96,20 @@ def check(package: Pinned, content: bytes) -> None:
 
 
 def unpack(package: Pinned, archive: Path) -> None:
-    """Write the script, named by its version, and its licence beside it."""
+    """Write the script, named by its version, and its licences beside it."""
     name = f"{package.name.removesuffix('.org').removesuffix('.js')}-{package.version}"
     with tarfile.open(archive) as files:
-        for member, suffix in ((package.script, ".min.js"), (package.licence, ".LICENSE.txt")):
-            file = files.extractfile(f"package/{member}")
-            if file is None:
-                raise SystemExit(f"{package.name}@{package.version} has no file {member}.")
-            (TARGET / f"{name}{suffix}").write_bytes(file.read())
+        for members, suffix in (((package.script,), ".min.js"), (package.licences, ".LICENSE.txt")):
+            content = b"\n".join(read(files, member) for member in members)
+            (package.folder / f"{name}{suffix}").write_bytes(content)
+
+
+def read(files: tarfile.TarFile, member: str) -> bytes:
+    """Read a file of the package."""
+    file = files.extractfile(f"package/{member}")
+    if file is None:
+        raise SystemExit(f"The package has no file {member}.")
+    return file.read()
 
 
 if __name__ == "__main__":

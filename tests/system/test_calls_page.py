@@ -13,9 +13,19 @@ from airflow_provider_voiceinfra.store.guard.pauses import Scope
 from airflow_provider_voiceinfra.store.models import Source
 from airflow_provider_voiceinfra.store.reads.call_filter import CallFilter
 from tests.benchmarks.receiver.webhooks import sign
-from tests.support.store_samples import CALLER, claim, queued
+from tests.support.list_samples import row as list_row
+from tests.support.store_samples import CALLER, claim, queued, unknown
 from tests.system.conftest import SECRET
-from tests.system.web import chromium, keep_screenshot, sign_in, web_of
+from tests.system.web import (
+    chromium,
+    frame_in_airflow,
+    go_to,
+    keep_screenshot,
+    layout_faults,
+    serious_findings,
+    sign_in,
+    web_of,
+)
 
 # A busy machine is no failure.
 expect.set_options(timeout=60_000)
@@ -24,6 +34,25 @@ TALK = (
     "Agent: Hello Sarah, does your appointment tomorrow at ten still suit you?\n"
     "Caller: Half past eleven would be better.\nAgent: It is moved to half past eleven. See you tomorrow!"
 )
+# The best contrast of a tenth of an image's pixels with what is behind it, as WCAG defines it.
+ICON_CONTRAST = """async (image) => {
+  await image.decode();
+  let behind = image;
+  while (getComputedStyle(behind).backgroundColor.endsWith(", 0)")) behind = behind.parentElement;
+  const canvas = new OffscreenCanvas(40, 40).getContext("2d");
+  canvas.fillStyle = getComputedStyle(behind).backgroundColor;
+  canvas.fillRect(0, 0, 40, 40);
+  const luminance = ([r, g, b]) => [[r, .2126], [g, .7152], [b, .0722]].reduce((sum, [value, weight]) =>
+    sum + weight * (value <= 10 ? value / 255 / 12.92 : ((value / 255 + .055) / 1.055) ** 2.4), .05);
+  const ground = luminance(canvas.getImageData(0, 0, 1, 1).data);
+  canvas.drawImage(image, 0, 0, 40, 40);
+  const { data } = canvas.getImageData(0, 0, 40, 40);
+  const contrasts = Array.from({ length: 1600 }, (_, pixel) => {
+    const found = luminance(data.subarray(pixel * 4, pixel * 4 + 3));
+    return Math.max(found, ground) / Math.min(found, ground);
+  });
+  return contrasts.sort((a, b) => b - a)[160];
+}"""
 EVIL = "<img src=x onerror=\"window.pwned='img'\"><script>window.pwned='script'</script>{{ 7*7 }}"
 
 
@@ -341,6 +370,73 @@ def test_a_phone_shows_it_without_scrolling_sideways(visit, place, complete):
         page = visit(path=path, viewport=PHONE)
         assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"], name
         keep_screenshot(page, f"phone_{name}")
+
+
+@pytest.fixture
+def pages(place, complete, call_store):
+    """The path of every page, each with something to show."""
+    source = Source(place.dag_id, "scheduled__2026-12-01T02:00:00+00:00", "run", "call_each_of_them")
+    ref, call_id = place("+13105551051", request={"context": "x" * 300})
+    complete(call_id, "+13105551051", transcript=TALK, summary="Moved. " + "y" * 200, extracted_data={"k" * 90: "v"})
+    lost = unknown(call_store, f"{place.dag_id}_lost", source=source, to_number="+13105551052")
+    list_id = call_store.lists.open(source)
+    call_store.lists.add(list_id, [*map(list_row, range(5))], call_store.lists.begin_import(list_id))
+    call_store.pauses.pause(Scope.DAG, place.dag_id, reason="it says the wrong date", actor="ada")
+    yield {
+        "calls": "/",
+        "lists": "/lists",
+        "list": f"/lists/{list_id}",
+        "overview": "/overview",
+        "pauses": "/pauses",
+        "do_not_call": "/do-not-call",
+        "call": f"/{ref}",
+        "unknown": f"/{lost.ref}",
+        "nowhere": "/vc_000000000000",
+    }
+    call_store.pauses.resume(Scope.DAG, place.dag_id, actor="ada")
+
+
+def test_every_page_can_be_read_and_used_in_airflows_frame(web, visit, pages):
+    faults = {}
+    page = visit()
+    frame = frame_in_airflow(page, web)
+    for name, path in pages.items():
+        go_to(frame, f"{web}/voiceinfra/calls{path}")
+        for width in (320, 390, 420):
+            page.set_viewport_size(PHONE | {"width": width})
+            faults[name, width] = layout_faults(frame)
+        for scheme in ("dark", "light"):
+            page.emulate_media(color_scheme=scheme)
+            for width in (1280, 390):
+                page.set_viewport_size(PHONE | {"width": width})
+                faults[name, width, scheme] = serious_findings(frame)
+            keep_screenshot(page, f"frame_{name}_{scheme}")
+        for opener in ("Resolve…", "Pause calls…"):
+            if frame.get_by_role("button", name=opener).count():
+                frame.get_by_role("button", name=opener).click()
+                expect(frame.get_by_role("dialog")).to_be_visible()
+                faults[name, opener] = serious_findings(frame)
+    assert {where: found for where, found in faults.items() if found} == {}
+
+
+def test_an_unknown_ref_keeps_the_navigation_and_the_keyboard_skips_it(visit):
+    page = visit(path="/vc_000000000000")
+    expect(page.get_by_role("main")).to_contain_text("Not found")
+    expect(page.get_by_role("navigation").get_by_role("link")).to_have_count(5)
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="Skip to content")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("main")).to_be_focused()
+
+
+@pytest.mark.parametrize("theme", ["dark", "light"])
+def test_the_icon_in_airflows_navigation_stands_out_from_its_ground(web, visit, theme):
+    page = visit(color_scheme=theme)
+    for path in ("/dags", "/plugin/calls"):
+        page.goto(f"{web}{path}")
+        icon = page.get_by_role("link", name="Calls", exact=True).locator("img")
+        expect(icon).to_be_visible()
+        assert icon.evaluate(ICON_CONTRAST) >= 3, path
 
 
 def test_the_overview_shows_charts_and_the_same_as_tables(visit, place, complete):

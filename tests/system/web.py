@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import requests
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Frame, Page, sync_playwright
 
 from airflow_provider_voiceinfra.demo import reaper
 from airflow_provider_voiceinfra.demo.airflow_process import Standalone
@@ -20,6 +20,9 @@ from airflow_provider_voiceinfra.demo.environment import HOST, free_ports
 
 SCREENSHOTS = Path(__file__).parent.parent / "screenshots"
 """Kept after the tests, for people to look at."""
+AXE = next((Path(__file__).parent / "vendor").glob("axe-core-*.min.js"))
+LAYOUT = Path(__file__).parent / "layout.js"
+LOADED_LAST = ".pauses > *"
 PASSWORDS = {"eve": "eve's password", "ada": "ada's password"}
 ROLES = {"eve": "admin", "ada": "viewer"}
 _FLAGS = (
@@ -100,6 +103,38 @@ def sign_in(page: Page, url: str, name: str) -> None:
     page.get_by_label("Password").fill(PASSWORDS[name])
     page.get_by_role("button", name="Sign in").click()
     page.wait_for_url(lambda at: "/auth/login" not in at)
+
+
+def frame_in_airflow(page: Page, url: str) -> Frame:
+    """Open the Calls page in Airflow, and return the frame that shows it."""
+    page.goto(f"{url}/plugin/calls")
+    page.frame_locator("iframe").locator(LOADED_LAST).first.wait_for()
+    frame = page.locator("iframe").element_handle().content_frame()
+    assert frame
+    return frame
+
+
+def go_to(frame: Frame, url: str) -> None:
+    """Let the frame show another page, and return when it is complete."""
+    frame.goto(url)
+    frame.locator(LOADED_LAST).first.wait_for()
+
+
+def serious_findings(frame: Frame) -> list[str]:
+    """Return what axe-core finds to be a serious or critical barrier."""
+    frame.evaluate(AXE.read_text())
+    found = frame.evaluate("axe.run(document, {resultTypes: ['violations']})")["violations"]
+    return [
+        f"{each['id']}: {node['html'][:120]}"
+        for each in found
+        if each["impact"] in {"serious", "critical"}
+        for node in each["nodes"]
+    ]
+
+
+def layout_faults(frame: Frame) -> list[str]:
+    """Return which texts are cut, overlap others, or are outside the page."""
+    return list(frame.evaluate(LAYOUT.read_text()))
 
 
 def keep_screenshot(page: Page, name: str) -> None:

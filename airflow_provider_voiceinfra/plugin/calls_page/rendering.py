@@ -57,11 +57,14 @@ def templates() -> jinja2.Environment:
 
 
 def format_time(time: datetime | None, zone: ZoneInfo, *, short: bool) -> Markup:
-    """Format a time in the visitor's time zone."""
+    """Format a time in the visitor's time zone, and name the zone.
+
+    :param short: only the hour, where the page names the date and the zone nearby.
+    """
     if time is None:
         return Markup("")
     local = time.astimezone(zone)
-    text = f"{local:%H:%M:%S}" if short else f"{local:%d %b %Y, %H:%M:%S}"
+    text = f"{local:%H:%M:%S}" if short else f"{local:%d %b %Y, %H:%M:%S %Z}"
     return Markup('<time datetime="{}" title="{}">{}</time>').format(
         time.astimezone(UTC).isoformat(), f"{local:%A, %d %B %Y, %H:%M:%S %Z}", text
     )

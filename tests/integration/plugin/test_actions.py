@@ -83,7 +83,7 @@ def test_a_pause_ends_by_itself_and_the_widest_is_named_first(visit, store):
         act(visit(), "/pauses/pause", scope="all", reason="x", until="2126-12-01T09:00", force="true")
     )
     assert store.pauses.in_force()[0].ends_at == datetime(2126, 12, 1, 9, tzinfo=UTC)
-    assert ">Everything is paused, and 1 more</a>" in get(visit(), "/pauses/now").text
+    assert ">Everything</span> is paused, and 1 more</a>" in get(visit(), "/pauses/now").text
     assert "2126-12-01" in get(visit(), "/pauses").text
 
 

@@ -133,7 +133,7 @@ def test_a_call_that_waits_says_for_what_and_until_when(visit, store, rule):
     ours = claim(store, "one")
     change(store, ours.ref, state="waiting", rule=rule, wait_until=datetime(2026, 12, 1, 9, 30, tzinfo=UTC))
     shown = text(get(visit(), f"/{ours.ref}"))
-    assert re.search(r"Waiting[^,.]*, until 01 Dec 2026, 09:30:00", shown)
+    assert re.search(r"Waiting[^,.]*, until 01 Dec 2026, 09:30:00 UTC", shown)
     change(store, ours.ref, state="queued")
     assert "What you can do" not in get(visit(), f"/{ours.ref}").text
 
@@ -162,4 +162,4 @@ def test_the_form_that_resolves_a_call_names_its_number_and_time(visit, store):
     headers = {"HX-Request": "true", "Sec-Fetch-Site": "same-origin"}
     form = visit().get(f"/voiceinfra/calls/{ours.ref}/resolve", headers=headers).text
     assert NUMBER in form
-    assert "01 Dec 2026, 09:30:00" in form
+    assert "01 Dec 2026, 09:30:00 UTC" in form

@@ -83,7 +83,7 @@ def test_pages_lead_to_each_other_and_keep_what_is_looked_for(visit, store, monk
         {"q": "two words"},
         {"since": "yesterday"},
         {"until": "2026-99-01"},
-        {"before": "x"},
+        {"before": "nocursor"},
         {"after": "1-"},
     ],
 )

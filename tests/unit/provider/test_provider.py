@@ -59,10 +59,12 @@ def test_airflows_navigation_leads_to_the_calls_page(monkeypatch, base_url, path
 
 
 def test_what_the_calls_page_loads_is_in_the_package_with_its_licence():
-    vendor = STATIC / "vendor"
-    scripts = {path.name.removesuffix(".min.js") for path in vendor.glob("*.js")}
-    assert scripts == {f"{package.name.split('.')[0]}-{package.version}" for package in vendoring.PACKAGES}
-    assert all((vendor / f"{name}.LICENSE.txt").read_text() for name in scripts)
+    assert vendoring.PAGE == STATIC / "vendor"
+    for folder in (vendoring.PAGE, vendoring.TESTS):
+        scripts = {path.name.removesuffix(".min.js") for path in folder.glob("*.js")}
+        packages = [package for package in vendoring.PACKAGES if package.folder == folder]
+        assert scripts == {f"{package.name.split('.')[0]}-{package.version}" for package in packages}
+        assert all((folder / f"{name}.LICENSE.txt").read_text() for name in scripts)
     for file in (*STATIC.glob("*.*"), *(STATIC.parent / "templates").glob("*.html")):
         assert not re.search(
             r"(?:https?:)?//(?!www\.w3\.org/2000/svg)[a-z]", re.sub(r"(?m)^\s*//.*$", "", file.read_text())
