@@ -92,7 +92,7 @@ def _reprocess(store: CallStore, row_id: int | None, call_id: str | None) -> Non
             f"There is no call {call_id} in environment {store.environment!r}. If an unknown call has this call_id, "
             f"resolve it first: `airflow voiceinfra calls resolve vc_… --call-id {call_id}`."
         )
-    kept = store.deliveries.reprocess(row_id, call.call_id)
+    kept = store.deliveries.reprocess(row_id, call.call_id, actor=getpass.getuser())
     call = store.calls.get(call.ref) or call
     if kept is DeliveryResult.NEW:
         outcome = f" ({call.completion.outcome})" if call.completion else ""

@@ -16,6 +16,7 @@ from airflow_provider_voiceinfra.store.guard.do_not_call import DoNotCall
 from airflow_provider_voiceinfra.store.guard.pauses import Pauses
 from airflow_provider_voiceinfra.store.guard.session import Guard
 from airflow_provider_voiceinfra.store.guard.usage import Usage
+from airflow_provider_voiceinfra.store.inbox.arrivals import Arrivals
 from airflow_provider_voiceinfra.store.inbox.completions import Completions
 from airflow_provider_voiceinfra.store.inbox.deliveries import Deliveries
 from airflow_provider_voiceinfra.store.inbox.extractions import Extractions
@@ -89,6 +90,7 @@ class CallStore:
             self.database, forward_to, OptOut(opt_out_field, extracted_field, "hash" if hash_do_not_call else "number")
         )
         self.quarantine = Quarantine(self.database)
+        self.arrivals = Arrivals(self.database, environment)
         self.forwards = Forwards(self.database)
         self.retention = Retention(self.database, environment)
         self.completions = Completions(self.database, environment)

@@ -14,7 +14,7 @@ from airflow_provider_voiceinfra.store.models import Source
 from airflow_provider_voiceinfra.store.reads.call_filter import CallFilter
 from tests.benchmarks.receiver.webhooks import sign
 from tests.support.list_samples import row as list_row
-from tests.support.store_samples import CALLER, claim, queued, unknown
+from tests.support.store_samples import CALLER, claim, delivery, queued, unknown
 from tests.system.conftest import SECRET
 from tests.system.web import (
     chromium,
@@ -450,6 +450,36 @@ def test_the_overview_shows_charts_and_the_same_as_tables(visit, place, complete
     page.locator("summary").first.click()
     expect(page.locator("#outcomes-table")).to_contain_text("answered")
     keep_screenshot(page, "overview")
+
+
+def test_an_admin_reads_a_webhook_in_quarantine_and_assigns_it_to_its_call(visit, place, call_store):
+    ref, _ = place("+13105551111")
+    call_store.deliveries.keep([delivery(f'{{"call_outcome": "voicemail", "summary": "{ref}"}}'.encode())])
+    webhook_id = call_store.quarantine.newest()[0].id
+    page = visit(path="/overview", viewport={"width": 1280, "height": 860})
+    page.locator(".webhooks a[href$='#quarantine']").click()
+    keep_screenshot(page, "webhooks")
+    page.get_by_role("button", name=f"Read webhook {webhook_id}").click()
+    expect(page.get_by_role("dialog")).to_contain_text(ref)
+    page.get_by_role("button", name="Close").click()
+    page.get_by_role("button", name=f"Reprocess webhook {webhook_id}").click()
+    page.get_by_label("Call: its ref or call_id").fill(ref)
+    page.get_by_role("button", name="Reprocess", exact=True).click()
+    expect(page.locator("#toast")).to_contain_text(f"is the completion of {ref}")
+    expect(page.locator(f"#webhook-{webhook_id}")).to_have_count(0)
+    page.goto(page.url.split("/webhooks")[0] + f"/{ref}")
+    expect(page.locator("#timeline")).to_contain_text("reprocessed by eve")
+
+
+def test_the_overview_is_filtered_and_shows_when_calls_are_answered(visit, place, complete):
+    _, call_id = place("+13105551112")
+    complete(call_id, "+13105551112")
+    page = visit(path="/overview", viewport={"width": 1280, "height": 860})
+    page.get_by_label("DAG").fill(place.dag_id)
+    page.get_by_role("button", name="Filter").click()
+    expect(page.get_by_label("DAG")).to_have_value(place.dag_id)
+    expect(page.locator(".figures").nth(1)).to_contain_text("100% answered rate")
+    expect(page.locator(".heat td", has_text="100%")).to_have_count(1)
 
 
 def test_task_instances_lead_to_their_calls(airflow, sandbox, visit, call_store):

@@ -22,6 +22,7 @@ from airflow_provider_voiceinfra.plugin.calls_page import (
     lists,
     overview,
     pauses,
+    webhooks,
 )
 from airflow_provider_voiceinfra.plugin.calls_page.csrf import CsrfProtection
 from airflow_provider_voiceinfra.plugin.calls_page.permissions import get_permissions
@@ -53,7 +54,7 @@ def create_calls_page(store: CallStore) -> FastAPI:
     app.state.store = store
     # Before the routes whose path is a name.
     app.mount("/static", _Static(directory=STATIC), name="static")
-    for module in (overview, lists, list_rows, pauses, do_not_call, export, actions, calls):
+    for module in (overview, webhooks, lists, list_rows, pauses, do_not_call, export, actions, calls):
         app.include_router(module.router)
     return app
 

@@ -90,6 +90,7 @@ def _render(visit: Visit, template: str, **shown: Any) -> Response:
         counts=visit.store.overview.count(visible, wanted),
         max_counted=MAX_COUNTED,
         webhooks=visit.store.overview.webhooks(),
+        may_see_webhooks=visit.permissions.may_read(None),
         **shown,
     )
 

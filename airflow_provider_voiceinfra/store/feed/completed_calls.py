@@ -26,7 +26,7 @@ from airflow_provider_voiceinfra.store.reads.matching import undecided
 _PAGE = 500
 _AT_ONCE = 2_000
 MAX_FOREIGN = 1_000
-"""The maximum number of foreign completions that are counted."""
+"""The maximum number of foreign completions that are looked at."""
 _columns, _call, _completion = schema.completed_call.c, schema.call.c, schema.completion.c
 _NEW = sa.select(_columns.id, _columns.completion).where(_columns.position.is_(None)).order_by(_columns.id)
 _LAST = sa.select(_columns.position).where(_columns.position.is_not(None)).order_by(_columns.position.desc()).limit(1)
@@ -187,10 +187,11 @@ def add_foreign(tx: sa.Connection, call_ids: Collection[str]) -> None:
         tx.execute(_ADD_FOREIGN, {"call_ids": list(call_ids), "at": time_of(tx)})
 
 
-def count_foreign(tx: sa.Connection) -> int:
-    """Count the newest completions that belong to no call of any environment, and can no longer turn out to."""
+def foreign_completions(tx: sa.Connection) -> list[int]:
+    """List the newest completions that belong to no call of any environment, and can no longer turn out to."""
     newest = sa.select(_columns.completion).where(_columns.completion.is_not(None))
     newest = newest.order_by(_columns.completion.desc()).limit(MAX_FOREIGN)
     foreign = sa.select(_completion.id).where(_completion.id.in_(newest), _completion.first, ~_IS_OF_CALL)
-    ids = tx.scalars(foreign).all()
-    return len(ids) - len(undecided(tx, ids))
+    ids = tx.scalars(foreign.order_by(_completion.id.desc())).all()
+    waiting = undecided(tx, ids)
+    return [each for each in ids if each not in waiting]

@@ -14,6 +14,7 @@ from airflow_provider_voiceinfra.store.engine import Database
 from airflow_provider_voiceinfra.store.errors import StoreError, StoreValueError
 from airflow_provider_voiceinfra.store.feed.completed_calls import add_foreign
 from airflow_provider_voiceinfra.store.guard.do_not_call import add_person
+from airflow_provider_voiceinfra.store.history import record_events
 from airflow_provider_voiceinfra.store.inbox.bodies import Bodies
 from airflow_provider_voiceinfra.store.inbox.delivery import Delivery
 from airflow_provider_voiceinfra.store.inbox.forwards import add_forwards
@@ -58,20 +59,23 @@ class Deliveries:
             return self._keep_each(deliveries)
         return kept
 
-    def reprocess(self, row_id: int, call_id: str) -> DeliveryResult:
+    def reprocess(self, row_id: int, call_id: str, *, actor: str) -> DeliveryResult:
         """Store a webhook in quarantine as the completion of a call that a person has identified.
 
+        :param actor: that person, whom the call's history records.
         :raises StoreError: if there is no such webhook, or it cannot complete this call.
         """
         with self._database.write() as tx:
             conn_id, received_at, body = take_from_quarantine(tx, row_id)
-            waits_for = tx.scalars(sa.select(schema.call.c.webhook_conn_id).where(schema.call.c.call_id == call_id))
-            if conn_id not in set(waits_for):
+            mine = (schema.call.c.call_id == call_id, schema.call.c.webhook_conn_id == conn_id)
+            calls = tx.scalars(sa.select(schema.call.c.id).where(*mine)).all()
+            if not calls:
                 raise StoreError(
                     f"Webhook {row_id} arrived by connection {conn_id!r}, which did not place call {call_id}."
                 )
             delivery = Delivery.read_for(call_id, conn_id, received_at, body)
             (kept,) = _complete(tx, _completions([delivery]), self._opt_out)
+            record_events(tx, "reprocessed", {call: {"webhook": str(row_id)} for call in calls}, actor=actor)
         return kept
 
     def _keep_each(self, deliveries: Sequence[Delivery]) -> list[DeliveryResult]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import sqlalchemy as sa
@@ -13,6 +14,15 @@ from airflow_provider_voiceinfra.store.engine import Database
 KEPT = timedelta(days=7)
 
 _rejected = schema.rejected_webhook.c
+
+
+@dataclass(frozen=True, slots=True)
+class RejectedHour:
+    """The webhooks of a connection that were rejected in an hour."""
+
+    hour: datetime
+    webhook_conn_id: str
+    count: int
 
 
 class RejectedWebhooks:
@@ -39,6 +49,12 @@ class RejectedWebhooks:
         """Count the rejected webhooks of all connections since the hour of a time."""
         query = sa.select(sa.func.sum(_rejected["count"])).where(_rejected.hour >= _hour(time))
         return self._database.scalar(query) or 0
+
+    def by_hour(self) -> list[RejectedHour]:
+        """List the counts of the last seven days, newest first."""
+        query = sa.select(_rejected.hour, _rejected.webhook_conn_id, _rejected["count"])
+        rows = self._database.rows(query.order_by(_rejected.hour.desc(), _rejected.webhook_conn_id))
+        return [RejectedHour(*row) for row in rows]
 
 
 def _hour(time: datetime) -> datetime:

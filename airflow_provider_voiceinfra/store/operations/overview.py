@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from airflow_provider_voiceinfra.store import schema
 from airflow_provider_voiceinfra.store.clock import time_of
 from airflow_provider_voiceinfra.store.engine import Database
-from airflow_provider_voiceinfra.store.feed.completed_calls import count_foreign
+from airflow_provider_voiceinfra.store.feed.completed_calls import foreign_completions
 from airflow_provider_voiceinfra.store.inbox.completions import Completions
 from airflow_provider_voiceinfra.store.inbox.quarantine import Quarantine
 from airflow_provider_voiceinfra.store.inbox.rejected_webhooks import RejectedWebhooks
@@ -122,7 +122,7 @@ class Overview:
     def webhooks(self) -> Webhooks:
         """Read whether webhooks arrive."""
         with self._database.read() as tx:
-            unmatched = count_foreign(tx)
+            unmatched = len(foreign_completions(tx))
         return Webhooks(
             newest=Completions(self._database, self._environment).newest_arrival(),
             rejected=RejectedWebhooks(self._database).since(self._database.clock.now() - timedelta(days=1)),

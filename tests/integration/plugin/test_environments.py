@@ -16,6 +16,7 @@ from airflow_provider_voiceinfra.plugin.calls_page import (
     lists,
     overview,
     pauses,
+    webhooks,
 )
 from tests.integration.environments.neighbour import fill
 from tests.integration.plugin.conftest import BASE, OURS, deliver, find
@@ -51,6 +52,8 @@ def addresses(path, production, staging):
         return [path.replace("{ref}", ref) for ref in refs]
     if "{list_id}" in path:
         return [path.replace("{list_id}", each.list_id) for each in (production, staging)]
+    if "{webhook_id}" in path:
+        return [path.replace("{webhook_id}", webhook_id) for webhook_id in ("1", "2")]
     scopes = [f"scope=dag&name={production.dag}", f"scope=list&name={production.list_id}", "scope=all"]
     filters = ["", "?state=completed", "?state=unknown", f"?dag={production.dag}", f"?list={production.list_id}"]
     filters += [f"?q={production.number[-4:]}", f"?dag={production.dag}&run={production.mark}_run"]
@@ -59,7 +62,7 @@ def addresses(path, production, staging):
 
 def routes(method):
     """The routes of the page; its parts are those that the application takes in."""
-    parts = (overview, lists, list_rows, pauses, do_not_call, export, actions, calls)
+    parts = (overview, webhooks, lists, list_rows, pauses, do_not_call, export, actions, calls)
     found = [route for part in parts for route in part.router.routes]
     assert all(isinstance(route, APIRoute) for route in found)
     return [route.path for route in found if method in route.methods]
@@ -74,6 +77,10 @@ def test_no_page_shows_what_is_another_environments(visit, production, staging, 
             if path == "/do-not-call":
                 # The list applies in all environments; its numbers are masked.
                 assert production.number not in answer.text
+                continue
+            if path == "/webhooks/{webhook_id}/body":
+                # It names no call, so it is of no environment as far as is known.
+                assert answer.status_code == 200
                 continue
             asked = [*unquote_plus(address).replace("?", "/").replace("&", "/").split("/"), address]
             assert not production.given_away(production_store, answer.text, asked), address

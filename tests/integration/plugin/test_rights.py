@@ -16,7 +16,7 @@ from airflow_provider_voiceinfra.store.lists.row_values import NewRow
 from airflow_provider_voiceinfra.store.models import Source
 from tests.integration.plugin.conftest import BASE, NUMBER, OURS, SECRET, act, claim, deliver, find, get, queued
 from tests.support.rights import rights
-from tests.support.store_samples import rows
+from tests.support.store_samples import delivery, rows
 
 MASKED = "+1415•••0100"
 TRICKS = ("", "?user=admin", "?user={}", "?permissions=admin", "?token=x", "?_token=x&user[name]=admin")
@@ -33,7 +33,9 @@ def busy(store):
     new = [NewRow(1, "her key", NUMBER, {}, {}), NewRow(2, None, NUMBER, {}, {}, "invalid")]
     store.lists.add(list_id, new, store.lists.begin_import(list_id))
     store.pauses.pause(Scope.DAG, "one", reason="it says the wrong date", actor="ada")
-    return {"ref": ours.ref, "unknown": unknown.ref, "list_id": list_id}
+    store.deliveries.keep([delivery(f'{{"summary": "{SECRET} {NUMBER}"}}'.encode())])
+    webhook_id = str(store.quarantine.newest()[0].id)
+    return {"ref": ours.ref, "unknown": unknown.ref, "list_id": list_id, "webhook_id": webhook_id}
 
 
 def page_of(app):
@@ -269,7 +271,7 @@ FORGED = [
 def test_no_other_site_can_make_a_browser_act(app, visit, busy, store, headers):
     before = rows(store, schema.pause), rows(store, schema.do_not_call), rows(store, schema.call_event)
     posts = [path for method, path in every_route(app, busy) if method == "POST"]
-    assert len(posts) == 9
+    assert len(posts) == 10
     if headers == BARE:
         # Forms without script, which may look for calls and rows and no more.
         posts.remove(f"{BASE}/find")
