@@ -98,8 +98,10 @@ def find_access_path(
     :param dag_ids: only calls of these DAGs; None for all calls, including those without a DAG.
     """
     mine = _call.environment == environment
-    conditions = wanted.conditions()
-    if dag_ids is not None and not conditions and len(dag_ids) <= _FEW_DAGS:
+    # Not those on metadata, which only its index checks: PostgreSQL would read all calls of a common pair.
+    conditions = replace(wanted, metadata=None).conditions()
+    by_pair = wanted.metadata is not None
+    if dag_ids is not None and not conditions and not by_pair and len(dag_ids) <= _FEW_DAGS:
         return AccessPath(tuple((mine, _call.dag_id == dag_id) for dag_id in sorted(dag_ids)), ())
     rest = (mine, *conditions, *([] if dag_ids is None else [_call.dag_id.in_(dag_ids)]))
     if wanted.name is not None:
@@ -107,11 +109,11 @@ def find_access_path(
         if wanted.dag_id not in {None, wanted.name} or any(_are_any(tx, *each) for each in by_name):
             return AccessPath(by_name, rest, in_order=False)
         return find_access_path(tx, environment, replace(wanted, name=None, dag_id=wanted.name), dag_ids)
-    if wanted.dag_id is not None and wanted.runs and not wanted.digits:
+    if wanted.dag_id is not None and wanted.runs and not wanted.digits and not by_pair:
         of_run = (_call.dag_id == wanted.dag_id, _call.logical_run.in_(wanted.runs))
         if _are_few(tx, *of_run):
             return AccessPath((of_run,), rest, in_order=False)
-    if wanted.metadata is not None or (wanted.list_id is not None and not wanted.digits):
+    if by_pair or (wanted.list_id is not None and not wanted.digits):
         among, row_id = _index_by_id(wanted)
         return AccessPath((among,), (*rest, *wanted.times()), by_id=row_id)
     return AccessPath((_index(mine, wanted),), rest)
