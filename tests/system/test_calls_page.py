@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import re
+from datetime import UTC, datetime
 
 import pytest
 import requests
 from playwright.sync_api import expect
 
 from airflow_provider_voiceinfra.store.guard.pauses import Scope
-from airflow_provider_voiceinfra.store.models import Source
+from airflow_provider_voiceinfra.store.lists.row_values import NewRow
+from airflow_provider_voiceinfra.store.models import OUTCOMES, Source
 from airflow_provider_voiceinfra.store.reads.call_filter import CallFilter
 from tests.benchmarks.receiver.webhooks import sign
 from tests.support.list_samples import row as list_row
@@ -334,6 +336,45 @@ def test_a_viewer_is_offered_no_act(visit, place):
     page = visit("ada", f"/{ref}")
     expect(page.locator("#timeline")).to_contain_text("queued")
     assert page.get_by_role("button").count() == 0
+
+
+@pytest.fixture
+def called_list(call_store, request):
+    """A list with rows that are done, pending and set aside."""
+    list_id = call_store.lists.open(Source("calls_page_lists", request.node.name[:60], "run", "call"))
+    rows = [NewRow(number, f"visit-{number}", f"+1310556010{number}", {}, {}) for number in range(1, 7)]
+    rows.append(NewRow(7, "visit-7", "", {}, {}, "no_country_code"))
+    call_store.lists.add(list_id, rows, call_store.lists.begin_import(list_id))
+    call_store.lists.finish_import(list_id, 1, 0)
+    call_store.list_states.dialling(list_id)
+    for row, outcome in zip(call_store.list_rows.due(list_id, datetime.now(UTC), 3), OUTCOMES, strict=True):
+        call_store.list_rows.done(row, outcome, "vc_1")
+    call_store.list_progress.record(list_id)
+    return list_id
+
+
+def test_an_admin_sees_why_a_list_is_paused_resumes_it_and_finds_its_rows(visit, call_store, called_list):
+    call_store.pauses.pause(Scope.LIST, called_list, reason="the last calls failed", actor="bob")
+    page = visit(path="/lists", viewport={"width": 1280, "height": 860})
+    expect(page.locator(f"#{called_list}")).to_contain_text("3 of 6")
+    expect(page.locator(f"#{called_list} .list-state")).to_have_text("paused")
+    page.get_by_role("main").get_by_role("link", name=called_list).click()
+    expect(page.locator(".notice")).to_contain_text("the last calls failed")
+    keep_screenshot(page, "list_paused")
+    page.get_by_role("button", name="Resume…").click()
+    page.get_by_role("dialog").get_by_role("button", name="Resume").click()
+    expect(page.locator(".notice")).to_have_count(0)
+    page.get_by_role("link", name="no country code").click()
+    expect(page.locator("tbody tr")).to_have_count(1)
+    expect(page.locator("tbody")).to_contain_text("visit-7")
+    page.get_by_label("Key or number").fill("+1 310 556 0104")
+    page.get_by_role("button", name="Find").click()
+    expect(page.locator("tbody")).to_contain_text("visit-4")
+    assert "0104" not in page.url
+    for path in ("/lists", f"/lists/{called_list}", f"/lists/{called_list}/rows?state=done"):
+        phone = visit(path=path, viewport=PHONE, color_scheme="dark")
+        assert phone.evaluate("document.documentElement.scrollWidth") <= PHONE["width"], path
+    keep_screenshot(phone, "phone_list_rows")
 
 
 def brightness(page):
