@@ -429,6 +429,7 @@ def pages(place, complete, call_store):
         "list": f"/lists/{list_id}",
         "overview": "/overview",
         "pauses": "/pauses",
+        "webhooks": "/webhooks",
         "do_not_call": "/do-not-call",
         "call": f"/{ref}",
         "unknown": f"/{lost.ref}",
