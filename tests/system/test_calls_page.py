@@ -427,6 +427,7 @@ def pages(place, complete, call_store):
         "calls": "/",
         "lists": "/lists",
         "list": f"/lists/{list_id}",
+        "list_rows": f"/lists/{list_id}/rows",
         "overview": "/overview",
         "pauses": "/pauses",
         "webhooks": "/webhooks",
