@@ -158,7 +158,9 @@ class ListDialer:
         due, busy = self._queue.next_due(), rows.count_open(self._list_id)
         if due is None and not busy:
             return None
-        times = [now + _LONGEST_PAUSE, rows.next_deadline(self._list_id), self._progress.give_up_at]
+        times = [now + _LONGEST_PAUSE, rows.next_deadline(self._list_id)]
+        if due is not None:
+            times.append(self._progress.give_up_at)
         callable_at = None
         if deferral is not None:
             callable_at = deferral.until

@@ -758,6 +758,19 @@ def test_minutes_of_the_connection_make_a_list_wait_until_the_next_day(run_list,
     assert sorted(call.claimed_at.day for call in voiceinfra.store.calls.iterate()) == [7, 8]
 
 
+def test_after_give_up_after_it_waits_for_the_open_call_without_looking_again_and_again(run_list, voiceinfra, caplog):
+    voiceinfra.set_now("2026-12-07T12:00+00:00")
+    whose_webhook_is_lost = {"to_number": "+14155550164"}
+    run = run_list(
+        calls=[whose_webhook_is_lost, *people(1)],
+        max_in_flight=1,
+        give_up_after=SHORT,
+        completion_timeout=timedelta(hours=3),
+    )
+    assert run.summary() | {"list_id": ""} == {"list_id": "", "rows": 2, "overdue": 1, "given_up": 1}
+    assert caplog.text.count("Waiting until") < 10
+
+
 def test_after_give_up_after_nobody_is_dialled_any_more(run_list, voiceinfra, caplog):
     voiceinfra.set_now("2026-12-07T12:00+00:00")
     late = {**people(2)[1], "timezone": "UTC"}
