@@ -249,7 +249,10 @@ def test_answers_and_permits_of_a_paced_list_share_transactions(store, monkeypat
 
     monkeypatch.setattr(store.claims, "record_and_permit", counting)
     with Sandbox(delay=None) as sandbox:
-        list_dialer(store, sandbox.url, rate=100)[0].run()
+        ours, list_id = list_dialer(store, sandbox.url, rate=100)
+        # A busy machine may miss send slots, whose rows are due again a moment later.
+        while store.list_rows.count_open(list_id) < ROWS:
+            ours.run()
     assert sum(counts) == ROWS
     assert len(counts) < ROWS / 2
 
