@@ -42,7 +42,7 @@ def text(answer):
 def test_a_list_shows_the_rate_and_forecast_of_its_tasks_log(visit, store, list_id):
     store.forecasts.record(list_id, datetime(2099, 12, 1, 9, tzinfo=UTC), 2)
     shown = text(get(visit(), f"/lists/{list_id}"))
-    assert re.search(r"\d+\.\d rows a minute done at 01 Dec 2099, 09:00:00 2 will not be called in time", shown)
+    assert re.search(r"\d+\.\d rows a minute done at 01 Dec 2099, 09:00:00 UTC 2 will not be called in time", shown)
     store.pauses.pause(Scope.LIST, list_id, reason="wrong words", actor="bob")
     assert "done at" not in text(get(visit(), f"/lists/{list_id}"))
 
