@@ -29,7 +29,10 @@ def show(arguments: argparse.Namespace) -> None:
     facts = _facts(_find(arguments.list_id)) | summarize(call_store(), arguments.list_id)
     del facts["list_id"]
     done_at, not_called = call_store().forecasts.get(arguments.list_id)
-    facts |= {"done at (UTC)": done_at and shown_time(done_at), "will not be called": not_called}
+    facts |= {
+        "done at (UTC)": shown_time(done_at) if done_at else "",
+        "will not be called": "" if not_called is None else not_called,
+    }
     if arguments.output in {"json", "yaml"}:
         print_rows([facts], arguments.output)
     else:
@@ -68,11 +71,12 @@ def redial(arguments: argparse.Namespace) -> None:
     else:
         redialled = redials.by_ref(known.id, arguments.refs, actor=getpass.getuser())
         count, refused = len(redialled), set(arguments.refs) - redialled
-    echo(f"{count} rows of list {known.id} are due again. {_who_dials(known) if count else ''}".rstrip())
+    rows = "1 row" if count == 1 else f"{count} rows"
+    echo(f"Due again: {rows} of list {known.id}. {_who_dials(known) if count else ''}".rstrip())
     if refused:
         raise StoreError(
             f"These are not redialled: {', '.join(sorted(refused))}. Each must be the latest call of a row of this "
-            "list that has ended, and was neither answered nor unknown."
+            "list that has ended as voicemail, failed, rejected or overdue."
         )
 
 

@@ -23,7 +23,17 @@ _ENDED_SO = sa.or_(
     sa.and_(_call.state == _row.result, _call.state.in_([CallState.REJECTED, CallState.OVERDUE])),
 )
 _MAY_BE_REDIALLED = sa.and_(_row.state == RowState.DONE, _row.to_number != "", _ENDED_SO)
+_NOT_CALLED = (
+    "already_called",
+    "given_up",
+    "not_eligible",
+    "suppressed",
+    CallState.CANCELLED.value,
+    CallState.DO_NOT_CALL.value,
+    CallState.EXPIRED.value,
+)
 _REFUSALS = {
+    **dict.fromkeys(_NOT_CALLED, "they were not called: a new run of the DAG calls those who may be called"),
     ANSWERED: "their callees were reached",
     NO_GOAL: "their callees were reached: give the list a Redial with a rule for no_goal",
     CallState.UNKNOWN.value: "their calls may be in progress: `airflow voiceinfra calls resolve` settles them",
@@ -49,7 +59,7 @@ class Redials:
         """Make all rows with a result due again.
 
         :return: how many.
-        :raises RedialError: if their callees were reached, or may have been.
+        :raises RedialError: if their callees were reached, or may have been, or were not called.
         """
         if result in _REFUSALS:
             raise RedialError(f"Rows that are {result} are not redialled, because {_REFUSALS[result]}.")

@@ -97,13 +97,13 @@ def test_rows_that_failed_are_redialled_and_it_is_said_who_dials_them(cli, store
     which = [ours.ref] if named else ["--result", "failed"]
     store.list_states.done(list_id)
     status, output, _ = cli("lists", "redial", list_id, *which)
-    assert (status, output.startswith(f"1 rows of list {list_id} are due again.")) == (0, True)
+    assert (status, output.startswith(f"Due again: 1 row of list {list_id}.")) == (0, True)
     assert "Its task has ended: clear task call in run run 1 of DAG dag, so that it dials them." in output
     store.list_states.dialling(list_id)
     [row] = store.list_rows.due(list_id, datetime.now(UTC) + timedelta(seconds=1), 9)
     store.list_rows.done(row, "failed", ours.ref)
     assert "Its task dials them within ten minutes." in cli("lists", "redial", list_id, *which)[1]
-    assert cli("lists", "redial", list_id, "--result", "failed")[1] == f"0 rows of list {list_id} are due again.\n"
+    assert cli("lists", "redial", list_id, "--result", "failed")[1] == f"Due again: 0 rows of list {list_id}.\n"
 
 
 def test_unknown_rows_are_not_redialled_even_by_ref(cli, store, list_id, read):
@@ -113,4 +113,5 @@ def test_unknown_rows_are_not_redialled_even_by_ref(cli, store, list_id, read):
         status, _, errors = cli("lists", "redial", list_id, *which)
         assert (status, "not redialled" in errors) == (1, True)
     assert cli("lists", "redial", list_id)[0] == 1
+    assert "None" not in cli("lists", "show", list_id)[1]
     assert store.list_rows.next_due(list_id) is None

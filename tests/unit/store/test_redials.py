@@ -126,7 +126,6 @@ def test_a_row_whose_call_was_another_lists_is_not_redialled(store):
     theirs = queued(store, "theirs", to_number=row(1).to_number)
     deliver(store, "theirs", to_number=row(1).to_number, call_outcome="failed")
     store.list_rows.done(due(store, list_id)[0], "already_called", theirs.ref)
-    assert store.redials.by_result(list_id, "already_called", actor="ada") == 0
     assert store.redials.by_ref(list_id, [theirs.ref], actor="ada") == set()
 
 
@@ -156,3 +155,9 @@ def test_a_row_that_ends_again_meanwhile_is_redialled_once(store, ended, monkeyp
 
     monkeypatch.setattr(type(store.redials), "_redial", dialled_and_failed_again)
     assert store.redials.by_result(list_id, "failed", actor="ada") == 1
+
+
+@pytest.mark.parametrize("result", ["already_called", "expired", "given_up", "suppressed"])
+def test_who_was_not_called_is_called_by_a_new_run(store, result):
+    with pytest.raises(RedialError, match="a new run of the DAG"):
+        store.redials.by_result(store.lists.open(TASK), result, actor="ada")
