@@ -15,9 +15,9 @@
     fading = setTimeout(() => toast.classList.remove("shown"), 8000);
   };
 
-  // A confirmation form opens as a dialog, and closes once it is submitted.
+  // A confirmation form opens as a dialog once htmx listens to its fields, and closes once it is submitted.
   const opensDialog = (event) => event.detail.target === dialogContent;
-  document.body.addEventListener("htmx:afterSwap", (event) => {
+  document.body.addEventListener("htmx:afterSettle", (event) => {
     if (!opensDialog(event)) return;
     if (!dialog.open) {
       opener = document.activeElement;
