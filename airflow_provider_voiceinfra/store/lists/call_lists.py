@@ -15,6 +15,7 @@ from airflow_provider_voiceinfra.store.engine import Database
 from airflow_provider_voiceinfra.store.errors import StoreError
 from airflow_provider_voiceinfra.store.guard.pauses import Scope
 from airflow_provider_voiceinfra.store.hashing import hash_key, join_parts
+from airflow_provider_voiceinfra.store.lists.list_progress import count_rows
 from airflow_provider_voiceinfra.store.lists.list_states import ListState, state_columns
 from airflow_provider_voiceinfra.store.lists.row_values import NewRow, RowState
 from airflow_provider_voiceinfra.store.models import CallState, Realm, Source
@@ -173,13 +174,8 @@ class CallLists:
 
     def counts(self, list_id: str) -> Counter[tuple[RowState, str]]:
         """Count the rows by state and result."""
-        query = (
-            sa.select(_row.state, _row.result, sa.func.count())
-            .where(_row.list_id == list_id, self._is_mine)
-            .group_by(_row.state, _row.result)
-        )
         with self._database.read() as tx:
-            return Counter({(RowState(state), result or ""): count for state, result, count in tx.execute(query)})
+            return count_rows(tx, self._environment, list_id)
 
     def refs(self, list_id: str, results: Collection[str], limit: int = 20) -> list[str]:
         """List the refs of rows that ended in one of these ways."""

@@ -74,15 +74,9 @@ class ListProgresses:
 
     def count(self, list_id: str) -> ListProgress:
         """Count the rows of a list."""
-        mine = sa.select(_list.id).where(_list.id == list_id, _list.environment == self._environment)
-        query = (
-            sa.select(_row.state, _row.result, sa.func.count())
-            .where(_row.list_id == mine.scalar_subquery())
-            .group_by(_row.state, _row.result)
-        )
         states, results, reasons = Counter[str](), Counter[str](), Counter[str]()
         with self._database.read() as tx:
-            for state, result, count in tx.execute(query):
+            for (state, result), count in count_rows(tx, self._environment, list_id).items():
                 states[state] += count
                 if state == RowState.DONE:
                     results[result] += count
@@ -104,3 +98,14 @@ class ListProgresses:
         query = sa.select(sa.func.count()).where(_row.list_id == list_id, _row.ended_at >= since)
         ended, minutes = tx.scalar(query) or 0, max((now - since).total_seconds() / 60, 1)
         return round(ended / minutes, 1) if ended else None
+
+
+def count_rows(tx: sa.Connection, environment: str, list_id: str) -> Counter[tuple[RowState, str]]:
+    """Count the rows of a list by state and result, if it is one of this environment."""
+    mine = sa.select(_list.id).where(_list.id == list_id, _list.environment == environment)
+    query = (
+        sa.select(_row.state, _row.result, sa.func.count())
+        .where(_row.list_id == mine.scalar_subquery())
+        .group_by(_row.state, _row.result)
+    )
+    return Counter({(RowState(state), result or ""): count for state, result, count in tx.execute(query)})
