@@ -38,7 +38,7 @@ def show_webhooks(visit: VisitDep) -> Response:
         "webhooks.html",
         arrivals=visit.store.arrivals.newest(),
         rejected=visit.store.rejected_webhooks.by_hour(),
-        quarantined=visit.store.quarantine.newest()[:QUARANTINED_SHOWN],
+        quarantined=visit.store.quarantine.newest(QUARANTINED_SHOWN),
         quarantined_count=visit.store.quarantine.count(),
         unmatched=visit.store.arrivals.unmatched(),
         may_read_content=visit.permissions.may_read_content(None),

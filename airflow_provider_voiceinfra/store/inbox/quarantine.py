@@ -49,8 +49,11 @@ class Quarantine:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def newest(self) -> list[Quarantined]:
-        """List the webhooks in quarantine, newest first."""
+    def newest(self, limit: int | None = None) -> list[Quarantined]:
+        """List the webhooks in quarantine, newest first.
+
+        :param limit: the maximum number; None for all.
+        """
         query = sa.select(
             _columns.id,
             _columns.received_at,
@@ -58,7 +61,7 @@ class Quarantine:
             sa.func.length(_columns.body),
             _columns.reason,
         )
-        query = query.where(_is_there).order_by(_columns.id.desc())
+        query = query.where(_is_there).order_by(_columns.id.desc()).limit(limit)
         return [Quarantined(*row) for row in self._database.rows(query)]
 
     def body(self, row_id: int) -> bytes | None:
